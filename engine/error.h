@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+/* Every failure the engine reports. Messages say what was wrong, with the value, and what would be
+ * right. Cancellation is G_IO_ERROR_CANCELLED. */
+#define PD_ERROR (pd_error_quark ())
+
+typedef enum
+{
+  PD_ERROR_NO_DEVICE,
+  PD_ERROR_OUT_OF_MEMORY,
+  PD_ERROR_BAD_MODEL,
+  PD_ERROR_BAD_REQUEST,
+  PD_ERROR_DEVICE_LOST,
+} PdError;
+
+GQuark pd_error_quark (void);
