@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/gpu/device.h"
+
+/* A compute pipeline: one shader of shaders/meson.build with its specialisation constants. Owned by
+ * the device, made once per (shader, constants, subgroup size), immutable. */
+typedef struct _PdKernel PdKernel;
+
+/* A variant of the table in shaders/meson.build. What it needs is read from its SPIR-V. */
+typedef struct
+{
+  const char *name;
+  const guint32 *code;
+  gsize size; /* bytes */
+} PdShader;
+
+/* All variants that were built, ended by one whose name is NULL. */
+extern const PdShader pd_shaders[];
+/* NULL if this build has no such variant (an unknown name, or the GLSL compiler lacked an
+ * extension). */
+const PdShader *pd_shader_find (const char *name);
+
+typedef struct
+{
+  const char *shader;       /* name in the table */
+  const guint32 *constants; /* values of constant_id 0, 1, …; ids beyond keep their default */
+  guint n_constants;
+  guint subgroup_size; /* 0: the driver's choice; else full subgroups of this size
+                          (PdDeviceInfo.subgroup_size_control) */
+} PdKernelSpec;
+
+/* TRUE if the variant was built and the device has every feature it needs. */
+gboolean pd_device_has_shader (PdDevice *device, const char *shader);
+
+/* The pipeline, made now if this is the first request for it (0.1 to 2 s on lavapipe).
+ * Errors: PD_ERROR_NO_DEVICE (variant not built, or the device lacks a feature; the message names
+ * it), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST. */
+PdKernel *pd_device_kernel (
+    PdDevice *device, const char *shader, const guint32 *constants, guint n, GError **error);
+PdKernel *pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError **error);
+
+/* Makes those of the list that do not exist yet, on all cores; doubles are made once. */
+gboolean
+pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error);
+
+/* How many pipelines there are, and the seconds spent creating them (summed over threads). */
+guint pd_device_kernel_count (PdDevice *device);
+double pd_device_kernel_seconds (PdDevice *device);
+
+const char *pd_kernel_name (const PdKernel *kernel);
+/* Storage buffers the shader declares: bindings 0 … n - 1 of set 0. */
+guint pd_kernel_n_bindings (const PdKernel *kernel);
