@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/gpu/device.h"
+
+/* Storage type of activations and of packed weights. Sums are always f32. */
+typedef enum
+{
+  PD_TYPE_F32,
+  PD_TYPE_F16,
+} PdType;
+
+/* The variants of the heavy kernels (linear, convolution, attention). */
+typedef enum
+{
+  PD_KERNELS_AUTO,
+  PD_KERNELS_GENERAL,     /* shared-memory tiles, any Vulkan 1.2 device */
+  PD_KERNELS_UNIFORM,     /* straight-line code for lavapipe */
+  PD_KERNELS_COOPERATIVE, /* general, with VK_KHR_cooperative_matrix for f16 products */
+} PdKernels;
+
+/* A device together with the choices that hold for every tensor on it. */
+typedef struct
+{
+  PdDevice *device;  /* not owned */
+  PdKernels kernels; /* never PD_KERNELS_AUTO */
+  PdType
+      activations; /* f32 with PD_KERNELS_UNIFORM: broadcasting halves costs a conversion per use */
+  PdType weights;
+  guint panel; /* output columns that a packed weight panel holds */
+} PdBackend;
+
+/* Resolves @kernels for @device and @precision: f16 asks for f16 weights, and for f16 activations
+ * where the variant stores them. Fails with PD_ERROR_NO_DEVICE when the device lacks what the asked
+ * variant needs. */
+gboolean pd_backend_init (
+    PdBackend *self, PdDevice *device, PdKernels kernels, PdType precision, GError **error);
+
+/* "auto", "general", "uniform", "cooperative"; FALSE when @name is none of them. */
+gboolean pd_kernels_from_string (const char *name, PdKernels *kernels);
+const char *pd_kernels_to_string (PdKernels kernels);
+
+/* Bytes of one element. */
+gsize pd_type_size (PdType type);

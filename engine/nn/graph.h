@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <gio/gio.h>
+
+#include "engine/gpu/commands.h"
+#include "engine/nn/weights.h"
+
+/* A model part for one shape: ops append dispatches on tensors; pd_graph_compile places every
+ * activation in one arena by liveness and records the dispatches once; pd_graph_run replays them.
+ *
+ *   g_autoptr (PdGraph) graph = pd_graph_new (backend);
+ *   PdTensor *x = pd_graph_input (graph, 1, 64, 64, 4, 1);
+ *   PdTensor *y = pd_graph_output (graph, pd_conv2d (graph, x, weight, bias, NULL));
+ *   pd_graph_compile (graph, FALSE, &error);
+ *   pd_graph_write (graph, x, latent, &error);
+ *   pd_graph_run (graph, cancellable, &error);
+ *   pd_graph_read (graph, y, result, &error);
+ */
+typedef struct _PdGraph PdGraph;
+
+PdGraph *pd_graph_new (const PdBackend *backend);
+void pd_graph_free (PdGraph *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdGraph, pd_graph_free)
+
+const PdBackend *pd_graph_backend (const PdGraph *self);
+
+/* A tensor of the backend's activation type whose contents an op of this graph writes. */
+PdTensor *pd_graph_tensor (PdGraph *self, guint n, guint h, guint w, guint c, guint border);
+PdTensor *pd_graph_tensor_typed (
+    PdGraph *self, PdType type, guint n, guint h, guint w, guint c, guint border);
+
+/* Bytes that an op keeps between its dispatches. */
+PdStorage *pd_graph_scratch (PdGraph *self, gsize size);
+
+/* Channels first … first + count - 1 of @tensor; @first is a multiple of PD_CHANNEL_ALIGN. */
+PdTensor *pd_tensor_channels (PdGraph *self, PdTensor *tensor, guint first, guint count);
+
+/* A tensor the host writes before every run: its memory is reused once it has been read. */
+PdTensor *pd_graph_input (PdGraph *self, guint n, guint h, guint w, guint c, guint border);
+PdTensor *pd_graph_input_f32 (PdGraph *self, guint n, guint h, guint w, guint c);
+
+/* Keeps @tensor to the end of the run, so that the host can read it. Returns @tensor. */
+PdTensor *pd_graph_output (PdGraph *self, PdTensor *tensor);
+
+typedef enum
+{
+  PD_ACCESS_READ = 1,
+  PD_ACCESS_WRITE = 2,
+} PdAccessMode;
+
+enum
+{
+  PD_DISPATCH_MAX_ACCESS = 8,
+  PD_DISPATCH_MAX_PUSH = 128,
+};
+
+/* A range of bytes that a dispatch touches. Bound as the storage buffer of binding number @binding,
+ * or, with binding = -1, reached by device address: the 64-bit address of (storage, offset) is then
+ * written at byte @address_at of the push constants. A descriptor's range must not exceed
+ * max_storage_buffer_range: ops split their dispatches by rows. */
+typedef struct
+{
+  PdStorage *storage;
+  gsize offset, range;
+  PdAccessMode mode;
+  int binding;
+  guint address_at;
+} PdAccess;
+
+typedef struct
+{
+  const char *label;     /* kind of op, for the bench's shares: a string that lives for ever */
+  const char *shader;    /* name in the table of shader variants; lives for ever */
+  guint32 constants[16]; /* specialisation constants 0 … n_constants - 1 */
+  guint n_constants;
+  PdAccess access[PD_DISPATCH_MAX_ACCESS];
+  guint n_access;
+  guint8 push[PD_DISPATCH_MAX_PUSH] __attribute__ ((aligned (8)));
+  guint push_size;
+  guint groups[3];
+  double work; /* floating-point operations, or what takes as long: submissions are split by it */
+} PdDispatch;
+
+/* A descriptor access to @size bytes at @first of @storage: the offset is aligned down to what the
+ * device asks, and @skip (may be NULL when @first is 0) gets the elements of @element_size bytes
+ * from the binding's start to @first. */
+PdAccess pd_graph_bind (PdGraph *self,
+                        int binding,
+                        PdStorage *storage,
+                        gsize first,
+                        gsize size,
+                        gsize element_size,
+                        PdAccessMode mode,
+                        guint32 *skip);
+
+/* Appends a dispatch. Barriers come from the ranges: a dispatch waits only for those earlier ones
+ * that wrote what it reads, or touched what it writes. */
+void pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch);
+
+/* Marks the graph as failed (an op was given what it cannot do); pd_graph_compile reports the
+ * first. Ops go on returning tensors of the right shape, so model code needs no checks. */
+void pd_graph_fail (PdGraph *self, GError *error);
+
+/* Places, creates pipelines, records. With @timestamps pd_graph_times works. */
+gboolean pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error);
+
+/* Host copies: f32 on the host side, whatever the tensor's type. @values is [n][h][w][c] dense;
+ * the _nchw forms take [n][c][h][w]. Write sets padding channels and border to zero. */
+gboolean
+pd_graph_write (PdGraph *self, const PdTensor *tensor, const float *values, GError **error);
+gboolean
+pd_graph_write_nchw (PdGraph *self, const PdTensor *tensor, const float *values, GError **error);
+gboolean pd_graph_read (PdGraph *self, const PdTensor *tensor, float *values, GError **error);
+gboolean pd_graph_read_nchw (PdGraph *self, const PdTensor *tensor, float *values, GError **error);
+
+/* Runs all dispatches and waits. G_IO_ERROR_CANCELLED between submissions. */
+gboolean pd_graph_run (PdGraph *self, GCancellable *cancellable, GError **error);
+
+typedef struct
+{
+  gsize arena_bytes;  /* placed */
+  gsize tensor_bytes; /* sum of all activations: what no reuse would take */
+  guint n_dispatches, n_barriers;
+  double work;
+} PdGraphStats;
+
+void pd_graph_stats (const PdGraph *self, PdGraphStats *stats);
+
+/* Seconds and work per label of the last run (array of PdOpTime), for graphs compiled with
+ * timestamps. */
+typedef struct
+{
+  const char *label;
+  double seconds, work;
+  guint count;
+} PdOpTime;
+
+GArray *pd_graph_times (PdGraph *self, GError **error);

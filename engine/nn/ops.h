@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/nn/graph.h"
+
+/* One function per op: appends to the graph and returns the result. Shapes are n × h × w × c as in
+ * tensor.h; a tensor given to an op that needs a zero border and has none is copied. */
+
+typedef enum
+{
+  PD_ACTIVATION_NONE,
+  PD_ACTIVATION_SILU,
+  PD_ACTIVATION_GELU,       /* exact: x Φ(x) */
+  PD_ACTIVATION_QUICK_GELU, /* x σ(1.702 x) */
+  PD_ACTIVATION_RELU,
+} PdActivation;
+
+/* What a product does to its sums before storing them:
+ * y = activation (sum + bias + image_bias) + residual. NULL members are left out. */
+typedef struct
+{
+  PdActivation activation;
+  PdTensor *image_bias; /* n × 1 × 1 × c: added to every pixel of its image (time embedding) */
+  PdTensor *residual;   /* the result's shape, any border */
+  gboolean border;      /* the result gets a zero border, for a following convolution */
+} PdEpilogue;
+
+/* x · wᵀ + bias over every pixel. 1 × 1 convolutions are this. */
+PdTensor *pd_linear (PdGraph *graph,
+                     PdTensor *x,
+                     const PdMatrix *weight,
+                     const PdVector *bias,
+                     const PdEpilogue *epilogue);
+
+typedef enum
+{
+  PD_CONV_SAME,       /* 3 × 3, stride 1, one pixel of zeros on all sides */
+  PD_CONV_HALF,       /* 3 × 3, stride 2, one pixel of zeros on all sides */
+  PD_CONV_HALF_RIGHT, /* 3 × 3, stride 2, one pixel of zeros right and below only (VAE encoder) */
+} PdConv;
+
+PdTensor *pd_conv2d (PdGraph *graph,
+                     PdTensor *x,
+                     const PdMatrix *weight,
+                     const PdVector *bias,
+                     PdConv kind,
+                     const PdEpilogue *epilogue);
+
+/* softmax (q kᵀ / √d + key_bias) v per head; q: n × h × w × (heads · d), k and v: n × h' × w' with
+ * any number of keys. @key_bias (NULL: none): f32, n × 1 × 1 × keys. @causal: query i sees keys
+ * 0 … i. */
+PdTensor *pd_attention (PdGraph *graph,
+                        PdTensor *q,
+                        PdTensor *k,
+                        PdTensor *v,
+                        guint heads,
+                        PdTensor *key_bias,
+                        gboolean causal);
+
+/* Normalises c / groups channels of each image together, then weight, bias, activation. */
+PdTensor *pd_group_norm (PdGraph *graph,
+                         PdTensor *x,
+                         const PdVector *weight,
+                         const PdVector *bias,
+                         guint groups,
+                         float eps,
+                         PdActivation activation,
+                         gboolean border);
+
+/* Normalises the channels of each pixel. */
+PdTensor *pd_layer_norm (
+    PdGraph *graph, PdTensor *x, const PdVector *weight, const PdVector *bias, float eps);
+
+PdTensor *pd_activate (PdGraph *graph, PdTensor *x, PdActivation activation);
+
+/* First half of the channels · GELU (second half). */
+PdTensor *pd_geglu (PdGraph *graph, PdTensor *x);
+
+/* a · scale_a + b · scale_b; @b NULL: a · scale_a. */
+PdTensor *pd_add (PdGraph *graph, PdTensor *a, float scale_a, PdTensor *b, float scale_b);
+
+/* Channels of @a, then those of @b. */
+PdTensor *pd_concat (PdGraph *graph, PdTensor *a, PdTensor *b);
+
+/* Nearest neighbour to h × w: source = floor (target · in / out). */
+PdTensor *pd_upsample (PdGraph *graph, PdTensor *x, guint h, guint w, gboolean border);
+
+/* The same values with another storage type or border. */
+PdTensor *pd_convert (PdGraph *graph, PdTensor *x, PdType type, gboolean border);
+
+/* Writes zeros to the border of @x, in place. Returns @x. */
+PdTensor *pd_zero_border (PdGraph *graph, PdTensor *x);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/nn/tensor.h"
+
+/* A matrix (linear layer, or convolution with taps = kernel height · width), packed for the
+ * backend's kernels.
+ *
+ * Element (o, tap, i) is column o of the product; K runs over (tap, i) with i padded to
+ * pd_align_channels (in). Layout f32: [columns / panel][K][panel]; f16: [columns / panel][K / 2]
+ * [panel][2], two consecutive k in one 32-bit word, low half first. Columns are padded to a
+ * multiple of panel; padding is zero. */
+typedef struct
+{
+  PdStorage storage;
+  PdType type;
+  guint out, in, taps;
+  guint panel;
+} PdMatrix;
+
+/* f32, padded with zeros to a multiple of max (PD_CHANNEL_ALIGN, panel). */
+typedef struct
+{
+  PdStorage storage;
+  guint count;
+} PdVector;
+
+/* K of the packed matrix: taps · pd_align_channels (in). */
+guint pd_matrix_depth (const PdMatrix *self);
+/* Columns of the packed matrix: out rounded up to a multiple of the panel. */
+guint pd_matrix_columns (const PdMatrix *self);
+
+/* All weights of a model part, in few large buffers. Matrices and vectors live as long as it. */
+typedef struct _PdWeights PdWeights;
+
+PdWeights *pd_weights_new (const PdBackend *backend);
+void pd_weights_free (PdWeights *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdWeights, pd_weights_free)
+
+/* Packs and uploads @values, [out][in][taps] (PyTorch's order of a linear or convolution weight).
+ */
+const PdMatrix *pd_weights_add_matrix (
+    PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error);
+const PdVector *
+pd_weights_add_vector (PdWeights *self, const float *values, guint count, GError **error);
+
+/* Device bytes in use. */
+gsize pd_weights_bytes (const PdWeights *self);
