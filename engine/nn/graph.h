@@ -13,9 +13,9 @@
  *   PdTensor *x = pd_graph_input (graph, 1, 64, 64, 4, 1);
  *   PdTensor *y = pd_graph_output (graph, pd_conv2d (graph, x, weight, bias, NULL));
  *   pd_graph_compile (graph, FALSE, &error);
- *   pd_graph_write (graph, x, latent, &error);
+ *   pd_tensor_write_nchw (x, latent, &error);
  *   pd_graph_run (graph, cancellable, &error);
- *   pd_graph_read (graph, y, result, &error);
+ *   pd_tensor_read_nchw (y, result, &error);
  */
 typedef struct _PdGraph PdGraph;
 
@@ -72,7 +72,7 @@ typedef struct
 {
   const char *label;     /* kind of op, for the bench's shares: a string that lives for ever */
   const char *shader;    /* name in the table of shader variants; lives for ever */
-  guint32 constants[16]; /* specialisation constants 0 … n_constants - 1 */
+  guint32 constants[24]; /* specialisation constants 0 … n_constants - 1 */
   guint n_constants;
   PdAccess access[PD_DISPATCH_MAX_ACCESS];
   guint n_access;
@@ -105,15 +105,6 @@ void pd_graph_fail (PdGraph *self, GError *error);
 /* Places, creates pipelines, records. With @timestamps pd_graph_times works. */
 gboolean pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error);
 
-/* Host copies: f32 on the host side, whatever the tensor's type. @values is [n][h][w][c] dense;
- * the _nchw forms take [n][c][h][w]. Write sets padding channels and border to zero. */
-gboolean
-pd_graph_write (PdGraph *self, const PdTensor *tensor, const float *values, GError **error);
-gboolean
-pd_graph_write_nchw (PdGraph *self, const PdTensor *tensor, const float *values, GError **error);
-gboolean pd_graph_read (PdGraph *self, const PdTensor *tensor, float *values, GError **error);
-gboolean pd_graph_read_nchw (PdGraph *self, const PdTensor *tensor, float *values, GError **error);
-
 /* Runs all dispatches and waits. G_IO_ERROR_CANCELLED between submissions. */
 gboolean pd_graph_run (PdGraph *self, GCancellable *cancellable, GError **error);
 
@@ -127,8 +118,8 @@ typedef struct
 
 void pd_graph_stats (const PdGraph *self, PdGraphStats *stats);
 
-/* Seconds and work per label of the last run (array of PdOpTime), for graphs compiled with
- * timestamps. */
+/* Seconds and work per label of the last run (array of PdOpTime; labels belong to the graph), empty
+ * unless compiled with timestamps. */
 typedef struct
 {
   const char *label;
@@ -136,4 +127,4 @@ typedef struct
   guint count;
 } PdOpTime;
 
-GArray *pd_graph_times (PdGraph *self, GError **error);
+GArray *pd_graph_times (PdGraph *self);

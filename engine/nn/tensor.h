@@ -20,6 +20,7 @@ typedef struct
 {
   PdBuffer *buffer;   /* not owned; NULL until placed */
   gsize offset, size; /* bytes; offset is a multiple of every alignment a binding needs */
+  gsize slack;        /* bytes at the end that kernels may overwrite */
   int first, last;    /* first and last dispatch that touches it; first > last: none */
   gboolean keep;      /* a graph output: lives to the end of the graph */
 } PdStorage;
@@ -54,3 +55,11 @@ gsize pd_tensor_stored_pixels (const PdTensor *self);
 
 /* Bytes from offset to the end of the last stored pixel. */
 gsize pd_tensor_bytes (const PdTensor *self);
+
+/* Host copies of a tensor of a compiled graph, f32 on the host side whatever the tensor's type.
+ * @values: [n][h][w][c], dense; [n][c][h][w] for the _nchw forms. Writing sets surplus channels and
+ * border to zero; a view must not be written. transfer.c */
+gboolean pd_tensor_write (const PdTensor *tensor, const float *values, GError **error);
+gboolean pd_tensor_write_nchw (const PdTensor *tensor, const float *values, GError **error);
+gboolean pd_tensor_read (const PdTensor *tensor, float *values, GError **error);
+gboolean pd_tensor_read_nchw (const PdTensor *tensor, float *values, GError **error);

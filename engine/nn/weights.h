@@ -33,7 +33,9 @@ guint pd_matrix_columns (const PdMatrix *self);
 /* All weights of a model part, in few large buffers. Matrices and vectors live as long as it. */
 typedef struct _PdWeights PdWeights;
 
-PdWeights *pd_weights_new (const PdBackend *backend);
+/* @expected: about how many bytes will be added, so that they get one allocation; more is possible.
+ * @backend is borrowed. */
+PdWeights *pd_weights_new (const PdBackend *backend, gsize expected);
 void pd_weights_free (PdWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdWeights, pd_weights_free)
 

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
+#include "engine/gpu/kernels.h"
+#include "engine/nn/backend.h"
+
+static const char *const kernels_names[] = {
+  [PD_KERNELS_AUTO] = "auto",
+  [PD_KERNELS_GENERAL] = "general",
+  [PD_KERNELS_UNIFORM] = "uniform",
+  [PD_KERNELS_COOPERATIVE] = "cooperative",
+};
+
+gboolean
+pd_kernels_from_string (const char *name, PdKernels *kernels)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kernels_names); i++)
+    if (g_strcmp0 (name, kernels_names[i]) == 0)
+      {
+        *kernels = i;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+const char *
+pd_kernels_to_string (PdKernels kernels)
+{
+  return kernels_names[kernels];
+}
+
+gsize
+pd_type_size (PdType type)
+{
+  return type == PD_TYPE_F16 ? 2 : 4;
+}
+
+/* Why @device cannot run the uniform kernels; NULL if it can. They take vectors of one subgroup, so
+ * they are written for 8 and 16 lanes. */
+static const char *
+uniform_obstacle (const PdDeviceInfo *info)
+{
+  if (!info->buffer_device_address)
+    return "bufferDeviceAddress";
+  if (!info->int64)
+    return "shaderInt64";
+  if (!info->subgroup_shuffle)
+    return "subgroup shuffle";
+  if (info->subgroup_size != 8 && info->subgroup_size != 16)
+    return "a subgroup size of 8 or 16";
+  return NULL;
+}
+
+gboolean
+pd_backend_init (
+    PdBackend *self, PdDevice *device, PdKernels kernels, PdType precision, GError **error)
+{
+  const PdDeviceInfo *info = pd_device_info (device);
+  const char *obstacle = uniform_obstacle (info);
+  gboolean cooperative = pd_device_has_shader (device, "gemm-cooperative");
+
+  if (kernels == PD_KERNELS_AUTO)
+    {
+      if (info->is_lavapipe && obstacle == NULL)
+        kernels = PD_KERNELS_UNIFORM;
+      else if (cooperative && precision == PD_TYPE_F16)
+        kernels = PD_KERNELS_COOPERATIVE;
+      else
+        kernels = PD_KERNELS_GENERAL;
+    }
+  if (kernels == PD_KERNELS_UNIFORM && obstacle != NULL)
+    {
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_NO_DEVICE,
+          _ ("The uniform kernels need %s, which %s does not offer; use --kernels general"),
+          obstacle, info->name);
+      return FALSE;
+    }
+  if (kernels == PD_KERNELS_COOPERATIVE && !cooperative)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+                   info->cooperative_matrix
+                       ? _ ("This build has no cooperative kernels (its GLSL compiler lacks "
+                            "GL_KHR_cooperative_matrix) for %s; use --kernels general")
+                       : _ ("The cooperative kernels need VK_KHR_cooperative_matrix, which %s does "
+                            "not offer; use --kernels general"),
+                   info->name);
+      return FALSE;
+    }
+  if (kernels == PD_KERNELS_COOPERATIVE && precision != PD_TYPE_F16)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("The cooperative kernels multiply 16-bit floats; use --precision f16 or "
+                      "--kernels general"));
+      return FALSE;
+    }
+
+  *self = (PdBackend){
+    .device = device,
+    .kernels = kernels,
+    .activations = kernels == PD_KERNELS_UNIFORM ? PD_TYPE_F32 : precision,
+    .weights = precision,
+    .panel = kernels == PD_KERNELS_UNIFORM ? info->subgroup_size : 16,
+  };
+  return TRUE;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/nn/tensor.h"
+
+/* Gives every storage of @storages (PdStorage, with first, last and size set) an offset in one of
+ * as few blocks as needed, none above @block_limit bytes, such that storages whose intervals meet
+ * never share bytes. Storages that no dispatch touches (first > last) are left out.
+ *
+ * @block_of receives each storage's block (array of @storages->len, caller's).
+ * Returns: (element-type gsize) the sizes of the blocks; NULL when a storage exceeds @block_limit,
+ * whose index is put into @too_large. */
+GArray *pd_place (GPtrArray *storages, gsize block_limit, guint *block_of, guint *too_large);

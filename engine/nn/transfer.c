@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/graph.h"
+#include "engine/nn/half.h"
+
+/* Elements of dense host values from pixel to pixel and from channel to channel. */
+typedef struct
+{
+  gsize image, pixel, channel;
+} HostStrides;
+
+static HostStrides
+nhwc (const PdTensor *tensor)
+{
+  return (HostStrides){ (gsize) tensor->h * tensor->w * tensor->c, tensor->c, 1 };
+}
+
+static HostStrides
+nchw (const PdTensor *tensor)
+{
+  gsize pixels = (gsize) tensor->h * tensor->w;
+
+  return (HostStrides){ pixels * tensor->c, 1, pixels };
+}
+
+/* Elements from the start of the tensor to pixel (0, y) of image @image. */
+static gsize
+row_start (const PdTensor *tensor, guint image, guint y)
+{
+  return image * pd_tensor_image_pitch (tensor) + pd_tensor_interior (tensor) +
+         y * pd_tensor_row_pitch (tensor);
+}
+
+/* Image by image, so that a large picture needs no second copy of its whole self. */
+static gboolean
+write_values (const PdTensor *tensor, const float *values, HostStrides strides, GError **error)
+{
+  gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
+  g_autofree guint8 *image = g_malloc (pitch * size);
+
+  for (guint n = 0; n < tensor->n; n++)
+    {
+      memset (image, 0, pitch * size);
+      for (guint y = 0; y < tensor->h; y++)
+        for (guint x = 0; x < tensor->w; x++)
+          {
+            const float *source =
+                values + n * strides.image + ((gsize) y * tensor->w + x) * strides.pixel;
+            gsize at = row_start (tensor, 0, y) + (gsize) x * tensor->ld;
+
+            for (guint c = 0; c < tensor->c; c++)
+              if (tensor->type == PD_TYPE_F16)
+                ((guint16 *) image)[at + c] = pd_half_from_float (source[c * strides.channel]);
+              else
+                ((float *) image)[at + c] = source[c * strides.channel];
+          }
+      if (!pd_buffer_write (tensor->storage->buffer,
+                            tensor->storage->offset + tensor->offset + n * pitch * size, image,
+                            pitch * size, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+read_values (const PdTensor *tensor, float *values, HostStrides strides, GError **error)
+{
+  gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
+  g_autofree guint8 *image = g_malloc (pitch * size);
+
+  for (guint n = 0; n < tensor->n; n++)
+    {
+      /* Of a view this reads past its last channel, into the storage's slack at the worst. */
+      if (!pd_buffer_read (tensor->storage->buffer,
+                           tensor->storage->offset + tensor->offset + n * pitch * size, image,
+                           pitch * size, error))
+        return FALSE;
+      for (guint y = 0; y < tensor->h; y++)
+        for (guint x = 0; x < tensor->w; x++)
+          {
+            float *target =
+                values + n * strides.image + ((gsize) y * tensor->w + x) * strides.pixel;
+            gsize at = row_start (tensor, 0, y) + (gsize) x * tensor->ld;
+
+            for (guint c = 0; c < tensor->c; c++)
+              target[c * strides.channel] = tensor->type == PD_TYPE_F16
+                                                ? pd_half_to_float (((guint16 *) image)[at + c])
+                                                : ((float *) image)[at + c];
+          }
+    }
+  return TRUE;
+}
+
+gboolean
+pd_tensor_write (const PdTensor *tensor, const float *values, GError **error)
+{
+  return write_values (tensor, values, nhwc (tensor), error);
+}
+
+gboolean
+pd_tensor_write_nchw (const PdTensor *tensor, const float *values, GError **error)
+{
+  return write_values (tensor, values, nchw (tensor), error);
+}
+
+gboolean
+pd_tensor_read (const PdTensor *tensor, float *values, GError **error)
+{
+  return read_values (tensor, values, nhwc (tensor), error);
+}
+
+gboolean
+pd_tensor_read_nchw (const PdTensor *tensor, float *values, GError **error)
+{
+  return read_values (tensor, values, nchw (tensor), error);
+}
