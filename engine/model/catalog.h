@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+/* A model that can be named. */
+typedef struct
+{
+  char *name; /* the folder's name, or the file's without .safetensors */
+  char *path;
+} PdCatalogEntry;
+
+/* The models found by name: folders with model_index.json, and .safetensors files. Nothing is
+ * opened but the folders. */
+typedef struct _PdCatalog PdCatalog;
+
+/* Looks in, earlier ones hiding later ones of the same name:
+ *   @data_folder/models (the embedded model; may be NULL),
+ *   parallel-diffusion/models in the XDG data folder of the user and of the system.
+ * A folder that is not there holds nothing. */
+PdCatalog *pd_catalog_new (const char *data_folder);
+
+/* Looks in the given folders (NULL-terminated). */
+PdCatalog *pd_catalog_new_for_folders (const char *const *folders);
+
+void pd_catalog_free (PdCatalog *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCatalog, pd_catalog_free)
+
+/* Sorted by name, the embedded "default" first. Owned by the catalog. */
+const GPtrArray *pd_catalog_list (const PdCatalog *self); /* of PdCatalogEntry */
+
+/* The path of the model of that name, or @name_or_path itself if it is a folder or file. The error
+ * (PD_ERROR_BAD_MODEL) lists the names there are. */
+char *pd_catalog_find (const PdCatalog *self, const char *name_or_path, GError **error);

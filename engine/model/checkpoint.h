@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/safetensors.h"
+
+typedef enum
+{
+  PD_PART_UNET,
+  PD_PART_VAE,
+  PD_PART_TEXT_ENCODER,
+} PdPart;
+
+/* "unet", "vae", "text_encoder": the folders of the diffusers layout. */
+const char *pd_part_name (PdPart part);
+
+/* The weights of one model part under the names diffusers (transformers for the text encoder) gives
+ * its parameters, whatever the file's own names are. Nothing is copied: the data are in the mapped
+ * files, which the checkpoint holds open. May be read from any thread. */
+typedef struct _PdCheckpoint PdCheckpoint;
+
+/* A folder of the diffusers layout, with one of
+ *   diffusion_pytorch_model.safetensors, model.safetensors (text encoder), the same with .fp16
+ *   before .safetensors, or several files listed in ….safetensors.index.json. */
+PdCheckpoint *pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error);
+
+/* One file with diffusers' names (for a VAE the attention's old ones, query key value proj_attn,
+ * too). */
+PdCheckpoint *pd_checkpoint_open_file (const char *path, PdPart part, GError **error);
+
+PdCheckpoint *pd_checkpoint_ref (PdCheckpoint *self);
+void pd_checkpoint_unref (PdCheckpoint *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCheckpoint, pd_checkpoint_unref)
+
+/* The file or folder, for messages. */
+const char *pd_checkpoint_get_path (const PdCheckpoint *self);
+
+gboolean pd_checkpoint_has (PdCheckpoint *self, const char *name);
+
+/* The tensor of diffusers' @name with shape @dims (-1: any size). A matrix stored as a 1×1
+ * convolution, or the reverse, is given the wanted number of dimensions. Fails with
+ * PD_ERROR_BAD_MODEL, naming the tensor and the expected and found shape. The info lives as long as
+ * the checkpoint; its name is the file's own. */
+const PdTensorInfo *pd_checkpoint_get (
+    PdCheckpoint *self, const char *name, guint n_dims, const gint64 *dims, GError **error);
+
+/* Diffusers' names of all tensors of this part, in the order of the data. */
+GPtrArray *pd_checkpoint_list (PdCheckpoint *self);

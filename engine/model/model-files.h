@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/checkpoint.h"
+#include "engine/model/config.h"
+#include "engine/model/tokenizer.h"
+
+typedef enum
+{
+  PD_LAYOUT_DIFFUSERS,   /* a pipeline's folder, or the folder of one part */
+  PD_LAYOUT_SINGLE_FILE, /* one .safetensors file with CompVis/LDM names, SD 1.x */
+} PdLayout;
+
+/* What a model on disk holds, whatever its layout. A part that is not there has a NULL checkpoint
+ * and an unset config. Read-only for users. */
+typedef struct
+{
+  char *path;
+  PdLayout layout;
+  PdPipelineConfig pipeline;
+
+  PdCheckpoint *unet;
+  PdUNetConfig unet_config;
+
+  PdCheckpoint *vae; /* AutoencoderKL … */
+  PdVaeConfig vae_config;
+  PdCheckpoint *tiny_vae; /* … or AutoencoderTiny */
+  PdTinyVaeConfig tiny_vae_config;
+
+  PdCheckpoint *text_encoder;
+  PdTextConfig text_config;
+
+  struct _JsonNode *scheduler; /* the object of scheduler_config.json; NULL: none */
+
+  char *tokenizer_folder; /* NULL: none; single files then use CLIP's vocabulary */
+} PdModelFiles;
+
+/* Opens
+ *   a folder with model_index.json and/or unet/, vae/, text_encoder/, scheduler/, tokenizer/;
+ *   a folder with config.json and weights: one part (a UNet, an AutoencoderKL, an AutoencoderTiny
+ *   or a CLIP text encoder);
+ *   NAME.safetensors in the CompVis/LDM layout of SD 1.x. Sizes come from its tensors. What they do
+ *   not tell (head counts, groups of the group norms, schedule) comes from the config.json files of
+ *   @config_folder, or if that is NULL of the folder NAME/ beside the file, both laid out as a
+ *   pipeline's folder, or else is what was published for SD 1.x.
+ * Fails with PD_ERROR_BAD_MODEL. */
+PdModelFiles *pd_model_files_open (const char *path, const char *config_folder, GError **error);
+
+void pd_model_files_free (PdModelFiles *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModelFiles, pd_model_files_free)
+
+/* FALSE with a clear error if the part is not there. Either kind of VAE counts. */
+gboolean pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error);
+
+/* The model's tokenizer, whose ids are checked against the text encoder's vocabulary. */
+PdTokenizer *pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+typedef enum
+{
+  PD_DTYPE_F64,
+  PD_DTYPE_F32,
+  PD_DTYPE_F16,
+  PD_DTYPE_BF16,
+  PD_DTYPE_I64,
+  PD_DTYPE_I32,
+  PD_DTYPE_I16,
+  PD_DTYPE_I8,
+  PD_DTYPE_U8,
+  PD_DTYPE_BOOL,
+} PdDtype;
+
+const char *pd_dtype_name (PdDtype dtype);
+gsize pd_dtype_size (PdDtype dtype); /* bytes per element */
+
+enum
+{
+  PD_TENSOR_MAX_DIMS = 8
+};
+
+/* One tensor of a file. Row-major, little-endian. */
+typedef struct
+{
+  const char *name;
+  PdDtype dtype;
+  guint n_dims; /* 0: a scalar */
+  gint64 dims[PD_TENSOR_MAX_DIMS];
+  const guint8 *data; /* in the mapping; NOT aligned to the element size */
+  gsize size;         /* bytes = pd_tensor_info_count () · pd_dtype_size () */
+} PdTensorInfo;
+
+/* Elements. */
+gsize pd_tensor_info_count (const PdTensorInfo *self);
+
+/* Writes pd_tensor_info_count () values to @out, converted to f32. */
+void pd_tensor_info_to_f32 (const PdTensorInfo *self, float *out);
+
+/* "32x4x3x3", or "scalar". */
+char *pd_tensor_format_shape (guint n_dims, const gint64 *dims);
+
+/* A .safetensors file, mapped and never copied. Everything its header says has been checked: all
+ * ranges lie inside the file, no two tensors overlap, sizes agree with shapes. The file must not be
+ * shortened while it is open. Immutable, so it may be read from any thread.
+ * Format: https://github.com/huggingface/safetensors */
+typedef struct _PdSafetensors PdSafetensors;
+
+/* Fails with PD_ERROR_BAD_MODEL, naming file, tensor, what was found and what was expected. */
+PdSafetensors *pd_safetensors_open (const char *path, GError **error);
+
+PdSafetensors *pd_safetensors_ref (PdSafetensors *self);
+void pd_safetensors_unref (PdSafetensors *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdSafetensors, pd_safetensors_unref)
+
+const char *pd_safetensors_get_path (const PdSafetensors *self);
+
+/* The tensors in the order of their data. */
+guint pd_safetensors_get_n_tensors (const PdSafetensors *self);
+const PdTensorInfo *pd_safetensors_get_tensor (const PdSafetensors *self, guint index);
+
+/* NULL if there is no such tensor. The info lives as long as the file. */
+const PdTensorInfo *pd_safetensors_find (const PdSafetensors *self, const char *name);
