@@ -30,6 +30,34 @@ pd_matrix_columns (const PdMatrix *self)
   return (self->out + self->panel - 1) / self->panel * self->panel;
 }
 
+static gsize
+round_up (gsize value, gsize multiple)
+{
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+static guint
+vector_count (const PdBackend *backend, guint count)
+{
+  return (guint) round_up (count, MAX (PD_CHANNEL_ALIGN, backend->panel));
+}
+
+gsize
+pd_matrix_bytes (const PdBackend *backend, guint out, guint in, guint taps)
+{
+  PdMatrix matrix = { .out = out, .in = in, .taps = taps, .panel = backend->panel };
+
+  return round_up ((gsize) pd_matrix_depth (&matrix) * pd_matrix_columns (&matrix) *
+                       pd_type_size (backend->weights),
+                   BINDING_ALIGN);
+}
+
+gsize
+pd_vector_bytes (const PdBackend *backend, guint count)
+{
+  return round_up (vector_count (backend, count) * sizeof (float), BINDING_ALIGN);
+}
+
 PdWeights *
 pd_weights_new (const PdBackend *backend, gsize expected)
 {
@@ -68,7 +96,7 @@ static gboolean
 reserve (PdWeights *self, gsize size, PdStorage *storage, GError **error)
 {
   const PdDeviceInfo *info = pd_device_info (self->backend->device);
-  gsize padded = (size + BINDING_ALIGN - 1) / BINDING_ALIGN * BINDING_ALIGN;
+  gsize padded = round_up (size, BINDING_ALIGN);
 
   if (self->used + padded > self->capacity)
     {
@@ -166,8 +194,7 @@ pd_weights_add_matrix (
 const PdVector *
 pd_weights_add_vector (PdWeights *self, const float *values, guint count, GError **error)
 {
-  guint align = MAX (PD_CHANNEL_ALIGN, self->backend->panel);
-  guint padded = (count + align - 1) / align * align;
+  guint padded = vector_count (self->backend, count);
   g_autofree float *copy = g_new0 (float, padded);
   g_autofree PdVector *vector = g_new0 (PdVector, 1);
 

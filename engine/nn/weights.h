@@ -30,6 +30,10 @@ guint pd_matrix_depth (const PdMatrix *self);
 /* Columns of the packed matrix: out rounded up to a multiple of the panel. */
 guint pd_matrix_columns (const PdMatrix *self);
 
+/* Device bytes of a packed matrix or vector, with what its place is rounded up to. */
+gsize pd_matrix_bytes (const PdBackend *backend, guint out, guint in, guint taps);
+gsize pd_vector_bytes (const PdBackend *backend, guint count);
+
 /* All weights of a model part, in few large buffers. Matrices and vectors live as long as it. */
 typedef struct _PdWeights PdWeights;
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/config.h"
+#include "engine/model/layers.h"
+
+/* transformers' CLIPTextModel: its weights on the device, the embeddings in the mapped file. */
+typedef struct _PdTextEncoder PdTextEncoder;
+
+/* @backend is borrowed, a reference to @checkpoint is kept. Errors: PD_ERROR_BAD_MODEL,
+ * PD_ERROR_OUT_OF_MEMORY. */
+PdTextEncoder *pd_text_encoder_new (const PdBackend *backend,
+                                    const PdTextConfig *config,
+                                    PdCheckpoint *checkpoint,
+                                    GError **error);
+void pd_text_encoder_free (PdTextEncoder *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextEncoder, pd_text_encoder_free)
+
+/* The text encoder for a number of sequences, recorded. */
+typedef struct _PdTextPass PdTextPass;
+
+/* @n sequences of @tokens ids, at most max_positions. The probes are "hidden.0" (token + position
+ * embedding) and "hidden.N" (after layer N - 1, before the final norm). */
+PdTextPass *
+pd_text_pass_new (PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probes, GError **error);
+void pd_text_pass_free (PdTextPass *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextPass, pd_text_pass_free)
+
+PdGraph *pd_text_pass_graph (PdTextPass *self);
+
+/* @ids: [n][tokens], each below vocab_size (PD_ERROR_BAD_MODEL otherwise); @context:
+ * [n][tokens][hidden_size], after the final norm. */
+gboolean pd_text_pass_run (
+    PdTextPass *self, const gint32 *ids, float *context, GCancellable *cancellable, GError **error);
+
+/* Where a sequence's pooled output is: the position of its end token. */
+guint pd_text_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens);

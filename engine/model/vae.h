@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/config.h"
+#include "engine/model/layers.h"
+
+/* diffusers' AutoencoderKL: its weights on the device. */
+typedef struct _PdVae PdVae;
+
+/* @backend is borrowed. Errors: PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY. */
+PdVae *pd_vae_new (const PdBackend *backend,
+                   const PdVaeConfig *config,
+                   PdCheckpoint *checkpoint,
+                   GError **error);
+void pd_vae_free (PdVae *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdVae, pd_vae_free)
+
+/* Pixels per latent pixel, along each side. */
+guint pd_vae_scale (const PdVaeConfig *config);
+
+/* The encoder or decoder for one shape, recorded. */
+typedef struct _PdVaePass PdVaePass;
+
+/* Of n latents of h × w (pictures of h · scale × w · scale). @probes may be NULL. */
+PdVaePass *pd_vae_decoder_new (
+    PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error);
+PdVaePass *pd_vae_encoder_new (
+    PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error);
+void pd_vae_pass_free (PdVaePass *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdVaePass, pd_vae_pass_free)
+
+PdGraph *pd_vae_pass_graph (PdVaePass *self);
+
+/* @latents: [n][latent_channels][h][w], raw (the pipeline's divided by scaling_factor, plus
+ * shift_factor); @picture: [n][h · scale][w · scale][out_channels], about -1 … 1, not clamped. */
+gboolean pd_vae_decode (PdVaePass *self,
+                        const float *latents,
+                        float *picture,
+                        GCancellable *cancellable,
+                        GError **error);
+
+/* @picture: [n][h · scale][w · scale][in_channels] in -1 … 1; @mean and @log_variance:
+ * [n][latent_channels][h][w], raw; the logarithm is clamped to -30 … 20. */
+gboolean pd_vae_encode (PdVaePass *self,
+                        const float *picture,
+                        float *mean,
+                        float *log_variance,
+                        GCancellable *cancellable,
+                        GError **error);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/nn/timestep.h"
+
+void
+pd_timestep_embedding (
+    double timestep, guint channels, gboolean flip_sin_to_cos, double freq_shift, float *out)
+{
+  guint half = channels / 2;
+  guint sine = flip_sin_to_cos ? half : 0, cosine = flip_sin_to_cos ? 0 : half;
+
+  if (channels % 2 == 1)
+    out[channels - 1] = 0;
+  for (guint i = 0; i < half; i++)
+    {
+      double angle = timestep * exp (-log (10000.0) * i / (half - freq_shift));
+
+      out[sine + i] = (float) sin (angle);
+      out[cosine + i] = (float) cos (angle);
+    }
+}
