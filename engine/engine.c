@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+#include <sys/resource.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/diffusion/guidance.h"
+#include "engine/diffusion/noise.h"
+#include "engine/diffusion/schedule-json.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/gpu/kernels.h"
+#include "engine/model/catalog.h"
+#include "engine/model/model.h"
+
+struct _PdEngine
+{
+  PdDevice *device;
+  PdBackend backend;
+  PdModel *model;
+  gint64 start_time; /* µs, monotonic */
+  double load_seconds;
+};
+
+/* One call of pd_engine_run. */
+typedef struct
+{
+  PdEngine *engine;
+  PdRequest *request;
+  PdProgressFunc progress;
+  gpointer user_data;
+  GCancellable *cancellable;
+  PdReport *report;
+
+  guint channels, h, w; /* of the latent */
+  gsize n_elements;
+  guint64 seed;
+  guint n_draws; /* noise arrays drawn so far */
+  PdSolver *solver;
+} Run;
+
+static double
+seconds_since (gint64 time)
+{
+  return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
+}
+
+static PdKernels
+requested_kernels (const PdRequest *request)
+{
+  switch (request->kernels)
+    {
+    case PD_REQUEST_KERNELS_GENERAL:
+      return PD_KERNELS_GENERAL;
+    case PD_REQUEST_KERNELS_UNIFORM:
+      return PD_KERNELS_UNIFORM;
+    case PD_REQUEST_KERNELS_COOPERATIVE:
+      return PD_KERNELS_COOPERATIVE;
+    case PD_REQUEST_KERNELS_AUTO:
+    default:
+      return PD_KERNELS_AUTO;
+    }
+}
+
+PdEngine *
+pd_engine_new (PdRequest *request, const char *data_folder, GError **error)
+{
+  g_autoptr (PdEngine) self = g_new0 (PdEngine, 1);
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  g_autofree char *path = NULL;
+  PdDeviceOptions options = { .selector = request->device, .memory_limit = request->memory };
+  PdType precision = request->precision == PD_REQUEST_PRECISION_F32 ? PD_TYPE_F32 : PD_TYPE_F16;
+
+  self->start_time = g_get_monotonic_time ();
+  path = pd_catalog_find (catalog, request->model, error);
+  if (path == NULL)
+    return NULL;
+  self->device = pd_device_new (&options, error);
+  if (self->device == NULL || !pd_backend_init (&self->backend, self->device,
+                                                requested_kernels (request), precision, error))
+    return NULL;
+  self->model = pd_model_load (&self->backend, path, error);
+  if (self->model == NULL)
+    return NULL;
+  self->load_seconds = seconds_since (self->start_time);
+  return g_steal_pointer (&self);
+}
+
+void
+pd_engine_free (PdEngine *self)
+{
+  if (self == NULL)
+    return;
+  pd_model_free (self->model);
+  pd_device_free (self->device);
+  g_free (self);
+}
+
+/* The model's own solver, or the requested one on the model's training schedule. */
+static PdSolver *
+make_solver (const Run *run, GError **error)
+{
+  const PdModelFiles *files = run->engine->model->files;
+  const PdRequest *request = run->request;
+  g_auto (PdScheduleConfig) config = { 0 };
+  PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
+  double strength = request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength : 1.0;
+  gboolean chosen = request->solver != PD_REQUEST_SOLVER_AUTO;
+
+  if (chosen && !pd_solver_type_from_string (
+                    pd_request_nick (PD_TYPE_REQUEST_SOLVER, request->solver), &type, error))
+    return NULL;
+  if (files->scheduler == NULL)
+    pd_schedule_config_init (&config);
+  else if (chosen)
+    {
+      if (!pd_schedule_json_load_for (files->scheduler, type, &config, error))
+        return NULL;
+    }
+  else if (!pd_schedule_json_load (files->scheduler, NULL, &type, &config, error))
+    return NULL;
+  if (request->karras)
+    config.use_karras_sigmas = TRUE;
+  config.eta = request->eta;
+  return pd_solver_new (type, &config, request->steps, strength, run->n_elements, error);
+}
+
+static void
+draw_noise (Run *run, float *out)
+{
+  pd_noise_normal (run->seed, run->n_draws++, 0, run->n_elements, out);
+}
+
+static void
+report_progress (const Run *run, const char *stage, guint step, guint n_steps, gint64 stage_start)
+{
+  /* Shares of the run's time: measured with the embedded model at its native size; the decoder's
+   * share falls with the number of steps, which this leaves out. */
+  static const double denoise_from = 0.02, denoise_to = 0.95;
+  PdProgress progress = { .stage = stage, .step = step, .n_steps = n_steps, .eta_seconds = -1 };
+
+  if (run->progress == NULL)
+    return;
+  if (n_steps > 0)
+    {
+      double done = (double) step / n_steps;
+
+      progress.fraction = denoise_from + (denoise_to - denoise_from) * done;
+      if (step > 0)
+        progress.eta_seconds = seconds_since (stage_start) * (1 - progress.fraction) /
+                               (progress.fraction - denoise_from);
+    }
+  else
+    progress.fraction = g_str_equal (stage, "decode") ? denoise_to : 0;
+  run->progress (&progress, run->user_data);
+}
+
+/* One step's prediction: @batch is 1, or 2 for guidance (unconditional first); @input and @output
+ * hold @batch latents. The guided prediction is left in the first latent of @output. */
+static gboolean
+predict (Run *run,
+         PdUNetPass *pass,
+         guint i,
+         guint batch,
+         const float *latent,
+         const float *context,
+         float *input,
+         float *output,
+         GError **error)
+{
+  gsize n = run->n_elements;
+
+  pd_solver_scale_input (run->solver, i, latent, input);
+  if (batch == 2)
+    memcpy (input + n, input, n * sizeof *input);
+  if (!pd_unet_pass_run (pass, input, pd_solver_timestep (run->solver, i), context, output,
+                         run->cancellable, error))
+    return FALSE;
+  run->report->unet_forwards += batch;
+  if (batch == 2)
+    {
+      pd_guidance_combine (n, output, output + n, run->request->guidance, output);
+      pd_guidance_rescale (n, output + n, run->request->guidance_rescale, output);
+    }
+  for (gsize e = 0; e < n; e++)
+    if (!isfinite (output[e]))
+      {
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                     _ ("The UNet gave a value that is not a number at step %u of %u; try "
+                        "--precision f32"),
+                     i + 1, pd_solver_n_timesteps (run->solver));
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+denoise (Run *run, const float *context, guint batch, guint tokens, float *latent, GError **error)
+{
+  gsize n = run->n_elements;
+  guint n_steps = pd_solver_n_timesteps (run->solver);
+  g_autofree float *input = g_new (float, batch *n), *output = g_new (float, batch *n);
+  g_autofree float *noise = g_new (float, n);
+  g_autoptr (PdUNetPass) pass = NULL;
+  PdGraphStats stats;
+  gint64 start = g_get_monotonic_time ();
+
+  if (n_steps == 0)
+    return TRUE;
+  report_progress (run, "denoise", 0, n_steps, start);
+  pass = pd_unet_pass_new (run->engine->model->unet, batch, run->h, run->w, tokens, NULL, FALSE,
+                           error);
+  if (pass == NULL)
+    return FALSE;
+  pd_graph_stats (pd_unet_pass_graph (pass), &stats);
+  run->report->arena_bytes = stats.arena_bytes;
+  run->report->tensor_bytes = stats.tensor_bytes;
+
+  for (guint i = 0; i < n_steps; i++)
+    {
+      if (!predict (run, pass, i, batch, latent, context, input, output, error))
+        return FALSE;
+      if (pd_solver_noise_draws (run->solver, i) > 0)
+        draw_noise (run, noise);
+      if (!pd_solver_step (run->solver, i, output, noise, latent, error))
+        return FALSE;
+      if (i == 0)
+        run->report->first_step_seconds = seconds_since (run->engine->start_time);
+      report_progress (run, "denoise", i + 1, n_steps, start);
+    }
+  run->report->denoise_seconds = seconds_since (start);
+  return TRUE;
+}
+
+/* Copies a picture of @width × @height to one of the run's full size, its edges repeated, and from
+ * 0 … 1 to -1 … 1. */
+static float *
+extend_picture (const Run *run, const float *input)
+{
+  guint width = run->request->width, height = run->request->height;
+  guint full_width = run->report->full_width, full_height = run->report->full_height;
+  float *picture = g_new (float, (gsize) full_width *full_height * 3);
+
+  for (guint y = 0; y < full_height; y++)
+    for (guint x = 0; x < full_width; x++)
+      for (guint c = 0; c < 3; c++)
+        picture[((gsize) y * full_width + x) * 3 + c] =
+            2 * input[((gsize) MIN (y, height - 1) * width + MIN (x, width - 1)) * 3 + c] - 1;
+  return picture;
+}
+
+/* The start latent: noise, or the input's latent noised to the level of the first step. */
+static gboolean
+start_latent (Run *run, const float *input, float *latent, GError **error)
+{
+  g_autofree float *noise = g_new (float, run->n_elements);
+  g_autofree float *picture = NULL, *clean = NULL;
+  gint64 start = g_get_monotonic_time ();
+
+  draw_noise (run, noise);
+  if (run->request->mode != PD_REQUEST_MODE_RESTYLE)
+    {
+      for (gsize i = 0; i < run->n_elements; i++)
+        latent[i] = (float) (noise[i] * pd_solver_init_sigma (run->solver));
+      return TRUE;
+    }
+  report_progress (run, "encode", 0, 0, start);
+  picture = extend_picture (run, input);
+  clean = g_new (float, run->n_elements);
+  if (!pd_model_encode (run->engine->model, run->h, run->w, picture, noise, clean, run->cancellable,
+                        error))
+    return FALSE;
+  run->report->encode_seconds = seconds_since (start);
+  if (pd_solver_n_timesteps (run->solver) == 0)
+    {
+      memcpy (latent, clean, run->n_elements * sizeof *latent);
+      return TRUE;
+    }
+  draw_noise (run, noise);
+  pd_solver_add_noise (run->solver, 0, clean, noise, latent);
+  return TRUE;
+}
+
+static float *
+decode (Run *run, const float *latent, GError **error)
+{
+  guint width = run->report->width, full_width = run->report->full_width;
+  g_autofree float *full = g_new (float, (gsize) full_width * run->report->full_height * 3);
+  float *picture;
+  gint64 start = g_get_monotonic_time ();
+
+  report_progress (run, "decode", 0, 0, start);
+  if (!pd_model_decode (run->engine->model, run->h, run->w, latent, full, run->cancellable, error))
+    return NULL;
+  picture = g_new (float, (gsize) width * run->report->height * 3);
+  for (guint y = 0; y < run->report->height; y++)
+    for (gsize x = 0; x < (gsize) width * 3; x++)
+      picture[(gsize) y * width * 3 + x] =
+          CLAMP (full[(gsize) y * full_width * 3 + x] / 2 + 0.5f, 0.0f, 1.0f);
+  run->report->decode_seconds = seconds_since (start);
+  return picture;
+}
+
+static float *
+run_stages (Run *run, const float *input, GError **error)
+{
+  PdRequest *request = run->request;
+  const char *prompts[2] = { request->negative, request->prompt };
+  guint batch = request->guidance == 1.0 ? 1 : 2, tokens;
+  g_autofree float *context = NULL, *latent = g_new (float, run->n_elements);
+  gint64 start = g_get_monotonic_time ();
+
+  report_progress (run, "text", 0, 0, start);
+  if (!pd_model_encode_text (run->engine->model, prompts + 2 - batch, batch, &context, &tokens,
+                             run->cancellable, error))
+    return NULL;
+  run->report->text_seconds = seconds_since (start);
+  if (!start_latent (run, input, latent, error) ||
+      !denoise (run, context, batch, tokens, latent, error))
+    return NULL;
+  return decode (run, latent, error);
+}
+
+static gboolean
+check_unet (const PdModel *model, GError **error)
+{
+  const PdUNetConfig *config = &model->files->unet_config;
+  guint latent = pd_model_latent_channels (model);
+
+  if (config->in_channels == (int) latent && config->out_channels == (int) latent)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+               _ ("%s: the UNet takes %d and gives %d channels, but the autoencoder's latents have "
+                  "%u; inpainting models are not supported yet"),
+               model->files->path, config->in_channels, config->out_channels, latent);
+  return FALSE;
+}
+
+float *
+pd_engine_run (PdEngine *self,
+               PdRequest *request,
+               const float *input,
+               PdProgressFunc progress,
+               gpointer user_data,
+               GCancellable *cancellable,
+               PdReport *report,
+               GError **error)
+{
+  guint scale = pd_model_scale (self->model);
+  g_autoptr (PdSolver) solver = NULL;
+  struct rusage usage;
+  float *picture;
+  Run run = { .engine = self,
+              .request = request,
+              .progress = progress,
+              .user_data = user_data,
+              .cancellable = cancellable,
+              .report = report,
+              .channels = pd_model_latent_channels (self->model),
+              .h = (request->height + scale - 1) / scale,
+              .w = (request->width + scale - 1) / scale };
+
+  g_return_val_if_fail ((request->mode == PD_REQUEST_MODE_RESTYLE) == (input != NULL), NULL);
+  *report = (PdReport){ .seed = request->seed >= 0 ? request->seed : (gint64) g_random_int (),
+                        .width = request->width,
+                        .height = request->height,
+                        .full_width = run.w * scale,
+                        .full_height = run.h * scale,
+                        .load_seconds = self->load_seconds,
+                        .device = pd_device_info (self->device)->name,
+                        .kernels = pd_kernels_to_string (self->backend.kernels),
+                        .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
+  run.seed = (guint64) report->seed;
+  run.n_elements = (gsize) run.channels * run.h * run.w;
+  if (!check_unet (self->model, error))
+    return NULL;
+  solver = run.solver = make_solver (&run, error);
+  if (solver == NULL)
+    return NULL;
+  report->solver = pd_solver_type_to_string (pd_solver_type (solver));
+  pd_device_memory_reset_peak (self->device);
+  report->weight_bytes = pd_device_memory_used (self->device);
+
+  picture = run_stages (&run, input, error);
+
+  getrusage (RUSAGE_SELF, &usage);
+  report->peak_device_bytes = pd_device_memory_peak (self->device);
+  report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
+  report->n_pipelines = pd_device_kernel_count (self->device);
+  report->pipeline_seconds = pd_device_kernel_seconds (self->device);
+  return picture;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/model/model.h"
+
+static gboolean
+load_parts (PdModel *self, const PdBackend *backend, GError **error)
+{
+  const PdModelFiles *files = self->files;
+
+  if (!pd_model_files_require (files, PD_PART_UNET, error) ||
+      !pd_model_files_require (files, PD_PART_VAE, error) ||
+      !pd_model_files_require (files, PD_PART_TEXT_ENCODER, error))
+    return FALSE;
+
+  self->tokenizer = pd_model_files_load_tokenizer (files, error);
+  if (self->tokenizer == NULL)
+    return FALSE;
+  self->text_encoder =
+      pd_text_encoder_new (backend, &files->text_config, files->text_encoder, error);
+  if (self->text_encoder == NULL)
+    return FALSE;
+  self->unet = pd_unet_new (backend, &files->unet_config, files->unet, error);
+  if (self->unet == NULL)
+    return FALSE;
+  if (files->vae != NULL)
+    self->vae = pd_vae_new (backend, &files->vae_config, files->vae, error);
+  else
+    self->tiny_vae = pd_tiny_vae_new (backend, &files->tiny_vae_config, files->tiny_vae, error);
+  return self->vae != NULL || self->tiny_vae != NULL;
+}
+
+PdModel *
+pd_model_load (const PdBackend *backend, const char *path, GError **error)
+{
+  g_autoptr (PdModel) self = g_new0 (PdModel, 1);
+
+  self->files = pd_model_files_open (path, NULL, error);
+  if (self->files == NULL || !load_parts (self, backend, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+void
+pd_model_free (PdModel *self)
+{
+  if (self == NULL)
+    return;
+  pd_unet_free (self->unet);
+  pd_vae_free (self->vae);
+  pd_tiny_vae_free (self->tiny_vae);
+  pd_text_encoder_free (self->text_encoder);
+  g_clear_pointer (&self->tokenizer, pd_tokenizer_unref);
+  pd_model_files_free (self->files);
+  g_free (self);
+}
+
+guint
+pd_model_scale (const PdModel *self)
+{
+  return self->vae != NULL ? pd_vae_scale (&self->files->vae_config)
+                           : pd_tiny_vae_scale (&self->files->tiny_vae_config);
+}
+
+guint
+pd_model_latent_channels (const PdModel *self)
+{
+  return self->vae != NULL ? self->files->vae_config.latent_channels
+                           : self->files->tiny_vae_config.latent_channels;
+}
+
+gboolean
+pd_model_encode_text (PdModel *self,
+                      const char *const *prompts,
+                      guint n,
+                      float **context,
+                      guint *tokens,
+                      GCancellable *cancellable,
+                      GError **error)
+{
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  g_autofree guint *n_chunks = g_new (guint, n);
+  g_autofree gint32 *empty = NULL, *all = NULL;
+  g_autoptr (PdTextPass) pass = NULL;
+  g_autofree float *result = NULL;
+  guint most = 1, n_empty;
+
+  empty = pd_tokenizer_encode_chunks (self->tokenizer, "", &n_empty, error);
+  if (empty == NULL)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      gint32 *chunks =
+          pd_tokenizer_encode_chunks (self->tokenizer, prompts[i], &n_chunks[i], error);
+
+      if (chunks == NULL)
+        return FALSE;
+      g_ptr_array_add (ids, chunks);
+      most = MAX (most, n_chunks[i]);
+    }
+
+  all = g_new (gint32, (gsize) n * most * PD_TOKENIZER_CHUNK);
+  for (guint i = 0; i < n; i++)
+    for (guint chunk = 0; chunk < most; chunk++)
+      {
+        const gint32 *source = g_ptr_array_index (ids, i);
+
+        memcpy (all + (gsize) (i * most + chunk) * PD_TOKENIZER_CHUNK,
+                chunk < n_chunks[i] ? source + (gsize) chunk * PD_TOKENIZER_CHUNK : empty,
+                PD_TOKENIZER_CHUNK * sizeof *all);
+      }
+  pass = pd_text_pass_new (self->text_encoder, n * most, PD_TOKENIZER_CHUNK, NULL, error);
+  if (pass == NULL)
+    return FALSE;
+  result =
+      g_new (float, (gsize) n *most *PD_TOKENIZER_CHUNK * self->files->text_config.hidden_size);
+  if (!pd_text_pass_run (pass, all, result, cancellable, error))
+    return FALSE;
+  *context = g_steal_pointer (&result);
+  *tokens = most * PD_TOKENIZER_CHUNK;
+  return TRUE;
+}
+
+gboolean
+pd_model_decode (PdModel *self,
+                 guint h,
+                 guint w,
+                 const float *latents,
+                 float *picture,
+                 GCancellable *cancellable,
+                 GError **error)
+{
+  const PdVaeConfig *config = &self->files->vae_config;
+  g_autoptr (PdVaePass) pass = NULL;
+  g_autofree float *raw = NULL;
+  gsize count = (gsize) pd_model_latent_channels (self) * h * w;
+
+  if (self->tiny_vae != NULL)
+    {
+      g_autoptr (PdTinyVaePass) tiny = pd_tiny_vae_decoder_new (self->tiny_vae, 1, h, w, error);
+
+      return tiny != NULL && pd_tiny_vae_decode (tiny, latents, picture, cancellable, error);
+    }
+  pass = pd_vae_decoder_new (self->vae, 1, h, w, NULL, FALSE, error);
+  if (pass == NULL)
+    return FALSE;
+  raw = g_new (float, count);
+  for (gsize i = 0; i < count; i++)
+    raw[i] = (float) (latents[i] / config->scaling_factor + config->shift_factor);
+  return pd_vae_decode (pass, raw, picture, cancellable, error);
+}
+
+gboolean
+pd_model_encode (PdModel *self,
+                 guint h,
+                 guint w,
+                 const float *picture,
+                 const float *noise,
+                 float *latents,
+                 GCancellable *cancellable,
+                 GError **error)
+{
+  const PdVaeConfig *config = &self->files->vae_config;
+  g_autoptr (PdVaePass) pass = NULL;
+  g_autofree float *mean = NULL, *log_variance = NULL;
+  gsize count = (gsize) pd_model_latent_channels (self) * h * w;
+
+  if (self->tiny_vae != NULL)
+    {
+      g_autoptr (PdTinyVaePass) tiny = pd_tiny_vae_encoder_new (self->tiny_vae, 1, h, w, error);
+
+      return tiny != NULL && pd_tiny_vae_encode (tiny, picture, latents, cancellable, error);
+    }
+  pass = pd_vae_encoder_new (self->vae, 1, h, w, NULL, FALSE, error);
+  if (pass == NULL)
+    return FALSE;
+  mean = g_new (float, count);
+  log_variance = g_new (float, count);
+  if (!pd_vae_encode (pass, picture, mean, log_variance, cancellable, error))
+    return FALSE;
+  for (gsize i = 0; i < count; i++)
+    {
+      double sample = mean[i] + exp (0.5 * log_variance[i]) * noise[i];
+
+      latents[i] = (float) ((sample - config->shift_factor) * config->scaling_factor);
+    }
+  return TRUE;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/model-files.h"
+#include "engine/model/text-encoder.h"
+#include "engine/model/tiny-vae.h"
+#include "engine/model/unet.h"
+#include "engine/model/vae.h"
+
+/* A whole text-to-image model, on the device. Members are for reading. */
+typedef struct
+{
+  PdModelFiles *files;
+  PdTokenizer *tokenizer;
+  PdTextEncoder *text_encoder;
+  PdUNet *unet;
+  PdVae *vae; /* or … */
+  PdTinyVae *tiny_vae;
+} PdModel;
+
+/* Loads every part of the model at @path; @backend is borrowed. Errors: PD_ERROR_BAD_MODEL,
+ * PD_ERROR_OUT_OF_MEMORY. */
+PdModel *pd_model_load (const PdBackend *backend, const char *path, GError **error);
+void pd_model_free (PdModel *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModel, pd_model_free)
+
+/* Of the autoencoder, whichever kind it is. */
+guint pd_model_scale (const PdModel *self);
+guint pd_model_latent_channels (const PdModel *self);
+
+/* The context of @prompts (n of them, UTF-8): *context gets [n][tokens][width], tokens the same for
+ * all: a multiple of 77, shorter prompts filled up with empty chunks. Free with g_free. */
+gboolean pd_model_encode_text (PdModel *self,
+                               const char *const *prompts,
+                               guint n,
+                               float **context,
+                               guint *tokens,
+                               GCancellable *cancellable,
+                               GError **error);
+
+/* @latents: one [channels][h][w] in the UNet's scale; @picture: [h · scale][w · scale][3] in
+ * -1 … 1, not clamped. */
+gboolean pd_model_decode (PdModel *self,
+                          guint h,
+                          guint w,
+                          const float *latents,
+                          float *picture,
+                          GCancellable *cancellable,
+                          GError **error);
+
+/* The reverse, sampled from the autoencoder's distribution with @noise ([channels][h][w], unit
+ * normal); an AutoencoderTiny has none and ignores it. */
+gboolean pd_model_encode (PdModel *self,
+                          guint h,
+                          guint w,
+                          const float *picture,
+                          const float *noise,
+                          float *latents,
+                          GCancellable *cancellable,
+                          GError **error);
