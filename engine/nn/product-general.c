@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/nn/product.h"
+#include "engine/nn/region.h"
+
+/* Tile of a workgroup and of an invocation (of a subgroup, for the cooperative kernel): what fits
+ * 16 KiB of shared memory (32 KiB) and keeps its sums in registers. */
+typedef struct
+{
+  guint rows, columns, sum_rows, sum_columns;
+} Tile;
+
+/* From the largest, which reads least, to the smallest, of which there are most. */
+static const Tile tiles[] = {
+  { 128, 64, 8, 4 },
+  { 64, 64, 8, 4 },
+  { 32, 32, 4, 4 },
+};
+/* For the few rows of a time embedding: every weight is read once. */
+static const Tile narrow_tile = { 8, 64, 2, 4 };
+static const Tile cooperative_tiles[] = {
+  { 64, 64, 32, 32 },
+  { 32, 32, 16, 16 },
+};
+
+enum
+{
+  /* Workgroups that keep a GPU busy. */
+  BUSY_GROUPS = 64,
+  /* The narrow kernel's channels come in multiples of PD_CHANNEL_ALIGN. */
+  DEPTH = PD_CHANNEL_ALIGN,
+};
+
+/* Floating-point operations of a dispatch, so that it takes less than 0.3 s on the slowest device
+ * (these kernels reach 5 GFLOP/s on lavapipe). */
+static const double WORK_CPU = 0.5e9;
+static const double WORK_GPU = 20e9;
+
+/* Push constants of shaders/gemm.comp. */
+typedef struct
+{
+  PdPlace a, y, residual;
+  guint32 tap_row, tap_pixel, channels, taps;
+  guint32 pixels, rows, width;
+  guint32 b_start, b_columns, y_quads, bias_start, image_bias_start, image_bias_pitch;
+  guint32 flags, activation;
+} ProductPush;
+
+enum
+{
+  FLAG_BIAS = 1,
+  FLAG_IMAGE_BIAS = 2,
+  FLAG_RESIDUAL = 4,
+};
+
+static guint
+divide_up (guint a, guint b)
+{
+  return (a + b - 1) / b;
+}
+
+static guint
+tile_threads (const Tile *tile, gboolean cooperative, const PdDeviceInfo *info)
+{
+  guint count = tile->rows / tile->sum_rows * (tile->columns / tile->sum_columns);
+
+  return cooperative ? count * info->subgroup_size : count;
+}
+
+static const Tile *
+choose_tile (const PdDeviceInfo *info, gboolean cooperative, guint pixels, guint columns)
+{
+  const Tile *table = cooperative ? cooperative_tiles : tiles;
+  guint n = cooperative ? G_N_ELEMENTS (cooperative_tiles) : G_N_ELEMENTS (tiles);
+
+  if (!cooperative && pixels <= narrow_tile.rows)
+    return &narrow_tile;
+  for (guint i = 0; i + 1 < n; i++)
+    {
+      const Tile *tile = &table[i];
+      guint groups = divide_up (pixels, tile->rows) * divide_up (columns, tile->columns);
+      guint threads = tile_threads (tile, cooperative, info);
+
+      if (threads <= info->max_workgroup_invocations && threads <= info->max_workgroup_size[0] &&
+          (info->is_cpu ? pixels >= tile->rows : groups >= BUSY_GROUPS))
+        return tile;
+    }
+  return &table[n - 1];
+}
+
+/* Columns first … first + count - 1 of the product, and channels of the result that come of them.
+ */
+typedef struct
+{
+  guint first, count, channels;
+} Columns;
+
+static PdTensor *
+as_type (PdGraph *graph, PdTensor *tensor, PdType type)
+{
+  return tensor == NULL || tensor->type == type
+             ? tensor
+             : pd_convert (graph, tensor, type, tensor->border_zero);
+}
+
+/* The rows of A that @region of the result is made from. */
+static PdRegion
+input_region (const PdProduct *product, PdRegion region)
+{
+  const PdTensor *a = product->a;
+
+  if (product->b->taps == 1)
+    {
+      region.row += a->border;
+      region.x += a->border;
+      return region;
+    }
+  region.row = region.row * product->stride + a->border - product->pad;
+  region.rows = (region.rows - 1) * product->stride + 3;
+  region.x = region.x * product->stride + a->border - product->pad;
+  region.width = (region.width - 1) * product->stride + 3;
+  return region;
+}
+
+static const char *
+shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
+{
+  if (cooperative)
+    return "gemm-cooperative";
+  if (a->type == PD_TYPE_F16)
+    return "gemm-f16"; /* no backend stores activations in less than the weights */
+  return b->type == PD_TYPE_F16 ? "gemm-f32-f16" : "gemm";
+}
+
+static void
+dispatch_region (
+    PdGraph *graph, const PdProduct *product, PdTensor *y, PdRegion region, Columns columns)
+{
+  const PdBackend *backend = pd_graph_backend (graph);
+  const PdDeviceInfo *info = pd_device_info (backend->device);
+  const PdEpilogue *epilogue = &product->epilogue;
+  const PdMatrix *b = product->b;
+  guint pixels = region.images * region.rows * region.width;
+  gboolean cooperative = backend->kernels == PD_KERNELS_COOPERATIVE && pixels > narrow_tile.rows &&
+                         product->a->type == PD_TYPE_F16;
+  const Tile *tile = choose_tile (info, cooperative, pixels, columns.count);
+  guint in = pd_align_channels (b->in);
+  guint depth = cooperative && in % 32 == 0 ? 32 : DEPTH;
+  gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
+  PdRegion to = region;
+  PdDispatch dispatch = {
+    .label = product->label,
+    .shader = shader_name (product->a, b, cooperative),
+    .constants = { tile_threads (tile, cooperative, info), tile->rows, tile->columns, depth,
+                   tile->sum_rows, tile->sum_columns, b->panel },
+    .n_constants = 7,
+    .groups = { divide_up (columns.channels, tile->columns), divide_up (pixels, tile->rows), 1 },
+    .work = 2.0 * pixels * columns.count * pd_matrix_depth (b),
+  };
+  ProductPush push = {
+    .channels = in,
+    .taps = b->taps,
+    .pixels = pixels,
+    .rows = region.rows,
+    .width = region.width,
+    .b_columns = columns.count,
+    .y_quads = columns.channels / 4,
+    .bias_start = columns.first / 4,
+    .flags = (product->bias ? FLAG_BIAS : 0) | (epilogue->image_bias ? FLAG_IMAGE_BIAS : 0) |
+             (epilogue->residual ? FLAG_RESIDUAL : 0),
+    .activation = epilogue->activation,
+  };
+
+  push.a =
+      pd_region_bind (graph, &dispatch, product->a, input_region (product, region), PD_ACCESS_READ);
+  push.tap_row = push.a.row;
+  push.tap_pixel = push.a.pixel;
+  push.a.row *= product->stride;
+  push.a.pixel *= product->stride;
+
+  dispatch.access[dispatch.n_access++] =
+      pd_graph_bind (graph, 1, (PdStorage *) &b->storage, columns.first * column_bytes,
+                     columns.count * column_bytes, 16, PD_ACCESS_READ, &push.b_start);
+
+  /* What is left out is bound to something that the kernel does not read. */
+  if (product->bias != NULL)
+    pd_storage_bind (graph, &dispatch, &product->bias->storage, PD_ACCESS_READ);
+  else
+    {
+      dispatch.access[2] = dispatch.access[1];
+      dispatch.access[dispatch.n_access++].binding = 2;
+    }
+  if (epilogue->image_bias != NULL)
+    {
+      PdPlace place = pd_region_bind (
+          graph, &dispatch, epilogue->image_bias,
+          (PdRegion){ .image = region.image, .images = region.images, .rows = 1, .width = 1 },
+          PD_ACCESS_READ);
+
+      push.image_bias_start = place.start + columns.first / 4;
+      push.image_bias_pitch = place.image;
+    }
+  else
+    {
+      dispatch.access[3] = dispatch.access[1];
+      dispatch.access[dispatch.n_access++].binding = 3;
+    }
+  if (epilogue->residual != NULL)
+    {
+      PdRegion from = region;
+
+      from.row += epilogue->residual->border;
+      from.x += epilogue->residual->border;
+      push.residual = pd_region_bind (graph, &dispatch, epilogue->residual, from, PD_ACCESS_READ);
+      push.residual.start += columns.first / 4;
+    }
+  else
+    {
+      dispatch.access[4] = dispatch.access[1];
+      dispatch.access[dispatch.n_access++].binding = 4;
+    }
+  to.row += y->border;
+  to.x += y->border;
+  push.y = pd_region_bind (graph, &dispatch, y, to, PD_ACCESS_WRITE);
+  push.y.start += columns.first / 4;
+  pd_push (&dispatch, &push, sizeof push);
+  pd_graph_dispatch (graph, &dispatch);
+}
+
+/* Without borders and taps, all pixels of an image are one row; all images too if none has a bias
+ * of its own. */
+static void
+flatten (const PdProduct *product, const PdTensor *y, PdRegionLimits *limits)
+{
+  const PdEpilogue *epilogue = &product->epilogue;
+
+  if (product->b->taps > 1 || product->stride > 1 || product->a->border > 0 || y->border > 0 ||
+      (epilogue->residual != NULL && epilogue->residual->border > 0))
+    return;
+  limits->width *= limits->rows;
+  limits->rows = 1;
+  limits->extra_rows = 0;
+  if (epilogue->image_bias == NULL)
+    {
+      limits->width *= limits->images;
+      limits->images = 1;
+    }
+}
+
+PdTensor *
+pd_product_general (PdGraph *graph, const PdProduct *given)
+{
+  const PdBackend *backend = pd_graph_backend (graph);
+  const PdDeviceInfo *info = pd_device_info (backend->device);
+  PdProduct product = *given;
+  PdEpilogue *epilogue = &product.epilogue;
+  const PdMatrix *b = product.b;
+  guint total = pd_matrix_columns (b);
+  gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
+  gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
+  guint step = (guint) MIN (MAX (range / column_bytes / b->panel, 1) * b->panel, total);
+  PdRegionLimits limits = { 0 };
+  g_autoptr (GArray) regions = NULL;
+  PdTensor *y;
+
+  product.a = as_type (graph, product.a, backend->activations);
+  epilogue->image_bias = as_type (graph, epilogue->image_bias, backend->activations);
+  epilogue->residual = as_type (graph, epilogue->residual, backend->activations);
+  y = pd_graph_tensor (graph, product.a->n, product.h, product.w, b->out, epilogue->border);
+
+  limits = (PdRegionLimits){ .images = y->n, .rows = y->h, .width = y->w };
+  limits.extra_rows = 4;
+  limits.max_pixels = (gsize) MAX (
+      floor ((info->is_cpu ? WORK_CPU : WORK_GPU) / (2.0 * pd_matrix_depth (b) * step)), 64);
+  limits.max_pixels =
+      MIN (limits.max_pixels, (gsize) info->max_workgroup_count[1] * narrow_tile.rows);
+  flatten (&product, y, &limits);
+  limits.row_bytes = (gsize) (limits.width + 2) * pd_type_size (y->type) *
+                     MAX (product.a->ld * product.stride * product.stride,
+                          MAX (y->ld, epilogue->residual ? epilogue->residual->ld : 0));
+  regions = pd_regions (backend, &limits);
+
+  for (guint first = 0; first < total; first += step)
+    {
+      guint count = MIN (step, total - first);
+      /* The last columns take the surplus channels along: what no weight is read for is zero. */
+      guint end = first + count == total ? pd_align_channels (b->out) : first + count;
+
+      for (guint i = 0; i < regions->len && first < end; i++)
+        dispatch_region (graph, &product, y, g_array_index (regions, PdRegion, i),
+                         (Columns){ first, count, end - first });
+    }
+  if (y->border > 0)
+    pd_zero_border (graph, y);
+  return y;
+}

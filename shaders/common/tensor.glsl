@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tensors as shaders see them (engine/nn/tensor.h): arrays of quads, four channels each, a vec4 or,
+// for 16-bit floats, a uvec2 of two halves per word, so that no device needs 16-bit storage.
+
+// A tensor behind a binding, in quads: from the binding's start to the first pixel of the region, and
+// from image to image, row to row, pixel to pixel.
+struct Place
+{
+  uint start;
+  uint image;
+  uint row;
+  uint pixel;
+};
+
+uint
+at (Place place, uint image, uint y, uint x)
+{
+  return place.start + image * place.image + y * place.row + x * place.pixel;
+}
+
+vec4
+values (vec4 quad)
+{
+  return quad;
+}
+
+vec4
+values (uvec2 quad)
+{
+  return vec4 (unpackHalf2x16 (quad.x), unpackHalf2x16 (quad.y));
+}
+
+// The nearest value that a half holds, ties to even; infinity from 65520 on. packHalf2x16 alone may
+// round either way, and drivers do.
+uvec4
+rounded_bits (vec4 value)
+{
+  uvec4 bits = floatBitsToUint (value);
+  uvec4 magnitude = bits & 0x7fffffffu;
+  uvec4 rounded = (magnitude + 0xfffu + ((magnitude >> 13) & 1u)) & 0xffffe000u;
+
+  rounded = mix (rounded, max (magnitude, uvec4 (0x7f800000u)),
+                 greaterThanEqual (magnitude, uvec4 (0x477ff000u)));
+  return rounded | (bits & 0x80000000u);
+}
+
+uvec2
+halves (vec4 value)
+{
+  vec4 rounded = uintBitsToFloat (rounded_bits (value));
+
+  return uvec2 (packHalf2x16 (rounded.xy), packHalf2x16 (rounded.zw));
+}
+
+void
+put (out vec4 quad, vec4 value)
+{
+  quad = value;
+}
+
+void
+put (out uvec2 quad, vec4 value)
+{
+  quad = halves (value);
+}
+
+// Channels first … first + 3 of the pixel at quad `start` of a buffer, `first` being any number;
+// channels from `count` on are zero.
+#define GATHER_ONE(buffer, start, channel, count) \
+  ((channel) < (count) ? values (buffer[(start) + ((channel) >> 2)])[(channel) & 3] : 0.0)
+#define GATHER(buffer, start, first, count) \
+  vec4 (GATHER_ONE (buffer, start, first, count), GATHER_ONE (buffer, start, (first) + 1, count), \
+        GATHER_ONE (buffer, start, (first) + 2, count), \
+        GATHER_ONE (buffer, start, (first) + 3, count))

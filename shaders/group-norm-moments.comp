@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Group norm, first part: mean and squared deviations of every channel over slices of the pixels.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "common/tensor.glsl"
+#include "common/moments.glsl"
+
+#ifdef F16
+#define QUAD uvec2
+#else
+#define QUAD vec4
+#endif
+
+layout (local_size_x_id = 0) in;
+
+layout (push_constant) uniform Push
+{
+  Place x;
+  uint rows; // of one image of the region
+  uint width;
+  uint quads;
+  uint slice;  // pixels of a slice; the last one of the region may have fewer
+  uint slices; // of an image, over all regions
+  uint first;  // of them the region's first
+  uint image;  // the region's first
+} push;
+
+layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
+// [image][slice][quad]{mean, m2, count}
+layout (std430, binding = 1) writeonly buffer Parts { vec4 parts[]; };
+
+void
+main ()
+{
+  uint slice = gl_GlobalInvocationID.x / push.quads;
+  uint quad = gl_GlobalInvocationID.x - slice * push.quads;
+  uint pixel = slice * push.slice;
+  uint end = min (pixel + push.slice, push.rows * push.width);
+
+  if (pixel >= end)
+    return;
+
+  uint row = pixel / push.width;
+  uint column = pixel - row * push.width;
+  uint from = at (push.x, gl_WorkGroupID.y, row, column) + quad;
+  uint wrap = push.x.row - push.width * push.x.pixel;
+  Moments4 sum = Moments4 (0.0, vec4 (0.0), vec4 (0.0));
+
+  for (; pixel + 4 <= end; pixel += 4)
+    {
+      vec4 value[4];
+
+      [[unroll]] for (uint i = 0; i < 4; i++)
+        {
+          value[i] = values (x[from]);
+          column++;
+          from += push.x.pixel + (column == push.width ? wrap : 0);
+          column = column == push.width ? 0 : column;
+        }
+      sum = merged (sum, moments_of (value[0], value[1], value[2], value[3]));
+    }
+  for (; pixel < end; pixel++)
+    {
+      sum = merged (sum, Moments4 (1.0, values (x[from]), vec4 (0.0)));
+      column++;
+      from += push.x.pixel + (column == push.width ? wrap : 0);
+      column = column == push.width ? 0 : column;
+    }
+
+  uint to = (((push.image + gl_WorkGroupID.y) * push.slices + push.first + slice) * push.quads +
+             quad) * 3;
+
+  parts[to] = sum.mean;
+  parts[to + 1] = sum.m2;
+  parts[to + 2] = vec4 (sum.count);
+}

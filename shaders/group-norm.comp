@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Group norm, last part: y = activation ((x - mean) · scale + bias).
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "common/tensor.glsl"
+#include "common/activation.glsl"
+#include "common/walk.glsl"
+
+#ifdef F16
+#define QUAD uvec2
+#else
+#define QUAD vec4
+#endif
+
+layout (local_size_x_id = 0) in;
+layout (constant_id = 1) const uint ACTIVATION = 0;
+layout (constant_id = 2) const uint BORDER = 0;
+
+layout (push_constant) uniform Push
+{
+  Place x;
+  Place y;
+  Walk walk;
+} push;
+
+layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
+layout (std430, binding = 1) writeonly buffer Y { QUAD y[]; };
+layout (std430, binding = 2) readonly buffer Table { vec4 table[]; };
+layout (std430, binding = 3) readonly buffer Bias { vec4 bias[]; };
+
+void
+main ()
+{
+  Strip strip = strip_of (push.walk);
+
+  if (strip.first >= strip.end)
+    return;
+
+  uint entry = ((push.walk.image + strip.image) * push.walk.quads + strip.quad) * 2;
+  vec4 mean = table[entry], scale = table[entry + 1], shift = bias[strip.quad];
+
+  for (uint p = strip.first; p < strip.end; p++)
+    {
+      vec4 value = vec4 (0.0);
+
+      if (BORDER == 0 || inside (push.walk, strip, p))
+        {
+          value = values (x[at (push.x, strip.image, strip.row, p) + strip.quad]);
+          value = activate (ACTIVATION, (value - mean) * scale + shift);
+        }
+      put (y[at (push.y, strip.image, strip.row, p) + strip.quad], value);
+    }
+}
