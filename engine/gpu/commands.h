@@ -41,13 +41,13 @@ PdCommands *pd_commands_new (PdDevice *device, gboolean timestamps);
 void pd_commands_free (PdCommands *commands);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCommands, pd_commands_free)
 
-/* Names the operations recorded after it for pd_commands_get_times() and for debuggers; NULL: a
+/* Names the operations recorded after it for pd_commands_get_times() and for messages; NULL: a
  * dispatch is named after its kernel. Copied. */
 void pd_commands_label (PdCommands *commands, const char *label);
 
 /* Appends x * y * z workgroups. n_bindings must be what the shader declares, push_size (bytes, a
  * multiple of 4, at most PD_MAX_PUSH) is copied. work: estimated floating point operations (for a
- * memory-bound operation: what arithmetic would take as long), > 0; by its sum the sequence is cut
+ * memory-bound operation: what arithmetic would take as long); by its sum the sequence is cut
  * into submissions. A dispatch is never cut: callers keep one below about 0.3 s. Misuse: number of
  * bindings, range or alignment ("binding 2 of kernel gemm …"), push_size, workgroup counts of 0 or
  * beyond the device's. */

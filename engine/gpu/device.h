@@ -45,14 +45,19 @@ typedef struct
   /* Features; those that are TRUE are enabled on every PdDevice. */
   gboolean float16;   /* arithmetic on 16-bit floats in shaders */
   gboolean storage16; /* 16-bit members in storage buffers and behind addresses */
+  gboolean int16;
   gboolean int64;
   gboolean buffer_device_address;
-  gboolean cooperative_matrix; /* VK_KHR_cooperative_matrix */
-  gboolean memory_model;       /* vulkanMemoryModel, which cooperative matrices need */
+  gboolean
+      cooperative_matrix; /* VK_KHR_cooperative_matrix: f16 x f16 summed in f32, per subgroup */
+  guint cooperative_matrix_size[3]; /* M, N, K of that; 16 x 16 x 16 where offered */
+  gboolean memory_model;            /* vulkanMemoryModel, which cooperative matrices need */
+  gboolean subgroup_ballot;         /* includes broadcast */
   gboolean subgroup_shuffle;
   gboolean subgroup_arithmetic;
   gboolean subgroup_size_control; /* a kernel may ask for a subgroup size */
   gboolean timestamps;
+  guint timestamp_bits; /* how many bits of a timestamp count */
 
   /* Limits. */
   guint subgroup_size;

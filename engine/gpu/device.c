@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/gpu/private.h"
+
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
+#include "engine/gpu/cooperative-matrix.h"
+
+typedef struct
+{
+  VkPhysicalDevice physical;
+  guint32 family;
+} Physical;
+
+/* All usable devices with what is needed to open them. Returns: infos, with physicals parallel to
+ * it; NULL if there are none. */
+static GPtrArray *
+enumerate (PdInstance *instance, GArray *physicals, GError **error)
+{
+  g_autoptr (GPtrArray) infos =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) pd_device_info_free);
+  g_autofree VkPhysicalDevice *all = NULL;
+  guint32 n = 0;
+  VkResult result = vkEnumeratePhysicalDevices (instance->vk, &n, NULL);
+
+  if (result == VK_SUCCESS)
+    {
+      all = g_new0 (VkPhysicalDevice, n);
+      result = vkEnumeratePhysicalDevices (instance->vk, &n, all);
+    }
+  /* What a loader says that found drivers, none of which works. */
+  if (result == VK_ERROR_INITIALIZATION_FAILED || (result == VK_SUCCESS && n == 0))
+    result = VK_ERROR_INCOMPATIBLE_DRIVER;
+  if (!pd_vk_check (result, "vkEnumeratePhysicalDevices", error))
+    return NULL;
+  for (guint32 i = 0; i < n; i++)
+    {
+      Physical physical = { .physical = all[i] };
+      PdDeviceInfo *info = pd_device_info_query (instance->vk, all[i], &physical.family);
+
+      if (info == NULL)
+        continue;
+      g_ptr_array_add (infos, info);
+      g_array_append_val (physicals, physical);
+    }
+  if (infos->len == 0)
+    {
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_NO_DEVICE,
+          _ ("none of the %u Vulkan devices has Vulkan 1.2 and a compute queue; update the "
+             "driver or install mesa-vulkan-drivers"),
+          n);
+      return NULL;
+    }
+  return g_steal_pointer (&infos);
+}
+
+GPtrArray *
+pd_device_list (GError **error)
+{
+  g_autoptr (PdInstance) instance = pd_instance_new (FALSE, FALSE, error);
+  g_autoptr (GArray) physicals = g_array_new (FALSE, FALSE, sizeof (Physical));
+
+  return instance == NULL ? NULL : enumerate (instance, physicals, error);
+}
+
+static gboolean
+is_number (const char *s)
+{
+  return *s != '\0' && s[strspn (s, "0123456789")] == '\0' && strlen (s) < 4;
+}
+
+static gboolean
+same_uuid (const char *selector, const char *uuid)
+{
+  g_autoptr (GString) digits = g_string_new (NULL);
+
+  for (const char *p = selector; *p != '\0'; p++)
+    if (*p != '-')
+      g_string_append_c (digits, g_ascii_tolower (*p));
+  return g_str_equal (digits->str, uuid);
+}
+
+static gboolean
+name_contains (const char *name, const char *part)
+{
+  g_autofree char *folded_name = g_utf8_casefold (name, -1);
+  g_autofree char *folded_part = g_utf8_casefold (part, -1);
+
+  return strstr (folded_name, folded_part) != NULL;
+}
+
+static gboolean
+select_device (GPtrArray *infos, const char *selector, guint *index, GError **error)
+{
+  g_autoptr (GString) list = g_string_new (NULL);
+  guint best = 0;
+
+  if (selector == NULL || *selector == '\0')
+    {
+      for (guint i = 1; i < infos->len; i++)
+        {
+          const PdDeviceInfo *info = g_ptr_array_index (infos, i);
+          const PdDeviceInfo *old = g_ptr_array_index (infos, best);
+
+          /* PD_DEVICE_OTHER may be anything: rather that than a processor. */
+          if ((info->type == PD_DEVICE_OTHER ? PD_DEVICE_VIRTUAL : info->type) >
+              (old->type == PD_DEVICE_OTHER ? PD_DEVICE_VIRTUAL : old->type))
+            best = i;
+        }
+      *index = best;
+      return TRUE;
+    }
+  if (is_number (selector) && g_ascii_strtoull (selector, NULL, 10) < infos->len)
+    {
+      *index = (guint) g_ascii_strtoull (selector, NULL, 10);
+      return TRUE;
+    }
+  for (guint i = 0; i < infos->len && !is_number (selector); i++)
+    {
+      const PdDeviceInfo *info = g_ptr_array_index (infos, i);
+
+      if (same_uuid (selector, info->uuid) || name_contains (info->name, selector))
+        {
+          *index = i;
+          return TRUE;
+        }
+    }
+  for (guint i = 0; i < infos->len; i++)
+    {
+      const PdDeviceInfo *info = g_ptr_array_index (infos, i);
+
+      g_string_append_printf (list, "%s%u “%s”", i > 0 ? ", " : "", i, info->name);
+    }
+  g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+               _ ("no device “%s”; there are: %s (give a number, part of a name or a UUID)"),
+               selector, list->str);
+  return FALSE;
+}
+
+/* Features that exist and are of use; nothing else is enabled. */
+static gboolean
+create_logical (PdDevice *device, GError **error)
+{
+  static const float priority = 1;
+  const PdDeviceInfo *info = device->info;
+  const char *extensions[2];
+  guint n_extensions = 0;
+  VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+    .subgroupSizeControl = VK_TRUE,
+    .computeFullSubgroups = VK_TRUE
+  };
+  VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
+    .cooperativeMatrix = VK_TRUE
+  };
+  VkPhysicalDeviceVulkan12Features v12 = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+    .shaderFloat16 = info->float16,
+    .bufferDeviceAddress = info->buffer_device_address,
+    .vulkanMemoryModel = info->memory_model,
+    .vulkanMemoryModelDeviceScope = info->memory_model,
+  };
+  VkPhysicalDeviceVulkan11Features v11 = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+    .pNext = &v12,
+    .storageBuffer16BitAccess = info->storage16,
+  };
+  VkPhysicalDeviceFeatures2 features = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+    .pNext = &v11,
+    .features = { .shaderInt16 = info->int16, .shaderInt64 = info->int64 },
+  };
+  VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                    .queueFamilyIndex = device->family,
+                                    .queueCount = 1,
+                                    .pQueuePriorities = &priority };
+  VkDeviceCreateInfo create = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                .pNext = &features,
+                                .queueCreateInfoCount = 1,
+                                .pQueueCreateInfos = &queue,
+                                .ppEnabledExtensionNames = extensions };
+
+  if (info->subgroup_size_control)
+    {
+      extensions[n_extensions++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+      v12.pNext = &subgroup_size;
+    }
+  if (info->cooperative_matrix)
+    {
+      extensions[n_extensions++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+      matrix.pNext = v12.pNext;
+      v12.pNext = &matrix;
+    }
+  create.enabledExtensionCount = n_extensions;
+  if (!pd_vk_check (vkCreateDevice (device->physical, &create, NULL, &device->vk), "vkCreateDevice",
+                    error))
+    return FALSE;
+  vkGetDeviceQueue (device->vk, device->family, 0, &device->queue);
+  return TRUE;
+}
+
+/* Low guesses, so that the first submissions are short rather than long. */
+static double
+first_rate (PdDeviceType type)
+{
+  switch (type)
+    {
+    case PD_DEVICE_DISCRETE:
+      return 5e11;
+    case PD_DEVICE_INTEGRATED:
+      return 1e11;
+    case PD_DEVICE_VIRTUAL:
+      return 5e10;
+    default:
+      return 2e9;
+    }
+}
+
+PdDevice *
+pd_device_new (const PdDeviceOptions *options, GError **error)
+{
+  static const PdDeviceOptions defaults = { 0 };
+  g_autoptr (PdDevice) device = g_new0 (PdDevice, 1);
+  g_autoptr (GPtrArray) infos = NULL;
+  g_autoptr (GArray) physicals = g_array_new (FALSE, FALSE, sizeof (Physical));
+  const Physical *chosen;
+  guint index = 0;
+
+  if (options == NULL)
+    options = &defaults;
+  g_mutex_init (&device->queue_lock);
+  g_mutex_init (&device->lock);
+  device->instance = pd_instance_new (options->validation, options->narrow, error);
+  if (device->instance == NULL)
+    return NULL;
+  infos = enumerate (device->instance, physicals, error);
+  if (infos == NULL || !select_device (infos, options->selector, &index, error))
+    return NULL;
+  chosen = &g_array_index (physicals, Physical, index);
+  device->info = g_ptr_array_index (infos, index);
+  g_ptr_array_index (infos, index) = NULL;
+  device->physical = chosen->physical;
+  device->family = chosen->family;
+  vkGetPhysicalDeviceMemoryProperties (device->physical, &device->memory);
+  device->limit = options->memory_limit > 0 ? options->memory_limit : device->info->budget;
+  device->rate = device->first_rate = first_rate (device->info->type);
+  if (!create_logical (device, error))
+    return NULL;
+  device->kernels = pd_kernel_cache_new (device, error);
+  if (device->kernels == NULL)
+    return NULL;
+  device->staging = pd_staging_new (device);
+  return g_steal_pointer (&device);
+}
+
+void
+pd_device_free (PdDevice *device)
+{
+  if (device == NULL)
+    return;
+  if (device->vk != VK_NULL_HANDLE)
+    {
+      vkDeviceWaitIdle (device->vk);
+      pd_staging_free (device->staging);
+      pd_kernel_cache_free (device->kernels);
+      vkDestroyDevice (device->vk, NULL);
+    }
+  pd_instance_free (device->instance);
+  pd_device_info_free (device->info);
+  g_mutex_clear (&device->lock);
+  g_mutex_clear (&device->queue_lock);
+  g_free (device);
+}
+
+const PdDeviceInfo *
+pd_device_info (PdDevice *device)
+{
+  return device->info;
+}
+
+guint
+pd_device_validation_messages (PdDevice *device)
+{
+  return (guint) g_atomic_int_get (&device->instance->messages);
+}
+
+static guint64
+locked (PdDevice *device, const guint64 *value)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
+
+  return *value;
+}
+
+guint64
+pd_device_memory_used (PdDevice *device)
+{
+  return locked (device, &device->used);
+}
+
+guint64
+pd_device_memory_peak (PdDevice *device)
+{
+  return locked (device, &device->peak);
+}
+
+guint64
+pd_device_memory_limit (PdDevice *device)
+{
+  return device->limit;
+}
+
+void
+pd_device_memory_reset_peak (PdDevice *device)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
+
+  device->peak = device->used;
+}
+
+double
+pd_device_work_rate (PdDevice *device)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
+
+  return device->rate;
+}
+
+void
+pd_device_learn_rate (PdDevice *device, double work, double seconds)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
+
+  /* Shorter ones measure the submission, not the work. */
+  if (seconds < 1e-3)
+    return;
+  device->rate += 0.5 * (MIN (work / seconds, 8 * device->rate) - device->rate);
+}
+
+gboolean
+pd_device_submit (
+    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error)
+{
+  VkSubmitInfo submit = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                          .commandBufferCount = n,
+                          .pCommandBuffers = buffers };
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->queue_lock);
+
+  return pd_vk_check (vkQueueSubmit (device->queue, 1, &submit, fence), "vkQueueSubmit", error);
+}
+
+gboolean
+pd_device_wait (PdDevice *device, VkFence fence, GError **error)
+{
+  return pd_vk_check (vkWaitForFences (device->vk, 1, &fence, VK_TRUE, G_MAXUINT64),
+                      "vkWaitForFences", error);
+}
+
+static VkAccessFlags
+accesses (VkPipelineStageFlags stages, gboolean reads)
+{
+  VkAccessFlags flags = 0;
+
+  if ((stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) != 0)
+    flags |= VK_ACCESS_SHADER_WRITE_BIT | (reads ? VK_ACCESS_SHADER_READ_BIT : 0);
+  if ((stages & VK_PIPELINE_STAGE_TRANSFER_BIT) != 0)
+    flags |= VK_ACCESS_TRANSFER_WRITE_BIT | (reads ? VK_ACCESS_TRANSFER_READ_BIT : 0);
+  if ((stages & VK_PIPELINE_STAGE_HOST_BIT) != 0)
+    flags |= VK_ACCESS_HOST_READ_BIT;
+  return flags;
+}
+
+void
+pd_record_barrier (VkCommandBuffer commands,
+                   VkPipelineStageFlags before,
+                   VkPipelineStageFlags after)
+{
+  VkMemoryBarrier barrier = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                              .srcAccessMask = accesses (before, FALSE),
+                              .dstAccessMask = accesses (after, TRUE) };
+
+  vkCmdPipelineBarrier (commands, before, after, 0, 1, &barrier, 0, NULL, 0, NULL);
+}

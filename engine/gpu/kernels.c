@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/gpu/private.h"
+
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
+
+enum
+{
+  MAX_CONSTANTS = 32,
+};
+
+struct _PdKernelCache
+{
+  PdDevice *device;
+  GMutex lock;
+  GHashTable *kernels; /* GBytes (see key_new) -> PdKernel */
+  double seconds;
+  VkPipelineCache pipelines;
+  char *path;
+  char *checksum; /* of what the file holds, NULL without a file */
+  /* By number of bindings. */
+  VkDescriptorSetLayout set_layouts[PD_MAX_BINDINGS + 1];
+  VkPipelineLayout layouts[PD_MAX_BINDINGS + 1];
+};
+
+/* ---- The file: a line with the SHA-256 of the rest, then what vkGetPipelineCacheData() gave. A
+ * driver must refuse another driver's data but need not survive damaged data, hence the sum. */
+
+enum
+{
+  CHECKSUM_LINE = 65,
+};
+
+char *
+pd_kernel_cache_path (const PdDeviceInfo *info)
+{
+  g_autofree char *name = g_strdup_printf ("pipelines-%x-%x-%x-%s.bin", info->vendor_id,
+                                           info->device_id, info->driver_version, info->uuid);
+
+  return g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
+}
+
+static gboolean
+header_fits (const char *data, gsize size, VkPhysicalDevice physical)
+{
+  VkPipelineCacheHeaderVersionOne header;
+  VkPhysicalDeviceProperties properties;
+
+  if (size < sizeof header)
+    return FALSE;
+  memcpy (&header, data, sizeof header);
+  vkGetPhysicalDeviceProperties (physical, &properties);
+  return header.headerSize >= sizeof header && header.headerSize <= size &&
+         header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+         header.vendorID == properties.vendorID && header.deviceID == properties.deviceID &&
+         memcmp (header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE) == 0;
+}
+
+/* A file that is missing, damaged or another driver's counts as none. */
+static gboolean
+load (PdKernelCache *cache, GError **error)
+{
+  VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
+  g_autofree char *contents = NULL;
+  gsize size = 0;
+
+  if (g_file_get_contents (cache->path, &contents, &size, NULL) && size > CHECKSUM_LINE)
+    {
+      const char *data = contents + CHECKSUM_LINE;
+      gsize data_size = size - CHECKSUM_LINE;
+      g_autofree char *sum =
+          g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, data_size);
+
+      if (strncmp (sum, contents, CHECKSUM_LINE - 1) == 0 &&
+          header_fits (data, data_size, cache->device->physical))
+        {
+          info.initialDataSize = data_size;
+          info.pInitialData = data;
+          cache->checksum = g_steal_pointer (&sum);
+        }
+    }
+  return pd_vk_check (vkCreatePipelineCache (cache->device->vk, &info, NULL, &cache->pipelines),
+                      "vkCreatePipelineCache", error);
+}
+
+/* A cache that cannot be saved costs time at the next start, nothing else. */
+static void
+save (PdKernelCache *cache)
+{
+  g_autoptr (GByteArray) file = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *sum = NULL;
+  g_autofree char *folder = g_path_get_dirname (cache->path);
+  gsize size = 0;
+
+  if (cache->pipelines == VK_NULL_HANDLE || g_hash_table_size (cache->kernels) == 0 ||
+      vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size, NULL) != VK_SUCCESS)
+    return;
+  g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
+  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size,
+                              file->data + CHECKSUM_LINE) != VK_SUCCESS)
+    return;
+  sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, file->data + CHECKSUM_LINE, size);
+  if (g_strcmp0 (sum, cache->checksum) == 0)
+    return;
+  memcpy (file->data, sum, CHECKSUM_LINE - 1);
+  file->data[CHECKSUM_LINE - 1] = '\n';
+  if (g_mkdir_with_parents (folder, 0700) != 0 ||
+      !g_file_set_contents (cache->path, (const char *) file->data, (gssize) (CHECKSUM_LINE + size),
+                            &error))
+    g_info ("pipeline cache not saved: %s", error != NULL ? error->message : folder);
+}
+
+/* ---- Layouts: n storage buffers in set 0 and PD_MAX_PUSH bytes of push constants. */
+
+static gboolean
+create_layouts (PdKernelCache *cache, guint n, GError **error)
+{
+  VkDescriptorSetLayoutBinding bindings[PD_MAX_BINDINGS];
+  VkPushConstantRange push = { .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = PD_MAX_PUSH };
+  VkDescriptorSetLayoutCreateInfo set = { .sType =
+                                              VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                          .bindingCount = n,
+                                          .pBindings = bindings };
+  VkPipelineLayoutCreateInfo layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                        .setLayoutCount = 1,
+                                        .pSetLayouts = &cache->set_layouts[n],
+                                        .pushConstantRangeCount = 1,
+                                        .pPushConstantRanges = &push };
+
+  for (guint i = 0; i < n; i++)
+    bindings[i] =
+        (VkDescriptorSetLayoutBinding){ .binding = i,
+                                        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                        .descriptorCount = 1,
+                                        .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT };
+  return pd_vk_check (
+             vkCreateDescriptorSetLayout (cache->device->vk, &set, NULL, &cache->set_layouts[n]),
+             "vkCreateDescriptorSetLayout", error) &&
+         pd_vk_check (vkCreatePipelineLayout (cache->device->vk, &layout, NULL, &cache->layouts[n]),
+                      "vkCreatePipelineLayout", error);
+}
+
+static void
+kernel_free (PdKernelCache *cache, PdKernel *kernel)
+{
+  if (kernel == NULL)
+    return;
+  vkDestroyPipeline (cache->device->vk, kernel->pipeline, NULL);
+  g_free (kernel->name);
+  g_free (kernel);
+}
+
+PdKernelCache *
+pd_kernel_cache_new (PdDevice *device, GError **error)
+{
+  PdKernelCache *cache = g_new0 (PdKernelCache, 1);
+  gboolean ok = TRUE;
+
+  cache->device = device;
+  g_mutex_init (&cache->lock);
+  cache->kernels =
+      g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  cache->path = pd_kernel_cache_path (device->info);
+  for (guint n = 0; ok && n <= PD_MAX_BINDINGS; n++)
+    ok = create_layouts (cache, n, error);
+  if (ok && load (cache, error))
+    return cache;
+  pd_kernel_cache_free (cache);
+  return NULL;
+}
+
+void
+pd_kernel_cache_free (PdKernelCache *cache)
+{
+  GHashTableIter iter;
+  gpointer kernel;
+
+  if (cache == NULL)
+    return;
+  save (cache);
+  g_hash_table_iter_init (&iter, cache->kernels);
+  while (g_hash_table_iter_next (&iter, NULL, &kernel))
+    kernel_free (cache, kernel);
+  g_hash_table_unref (cache->kernels);
+  vkDestroyPipelineCache (cache->device->vk, cache->pipelines, NULL);
+  for (guint n = 0; n <= PD_MAX_BINDINGS; n++)
+    {
+      vkDestroyPipelineLayout (cache->device->vk, cache->layouts[n], NULL);
+      vkDestroyDescriptorSetLayout (cache->device->vk, cache->set_layouts[n], NULL);
+    }
+  g_free (cache->path);
+  g_free (cache->checksum);
+  g_mutex_clear (&cache->lock);
+  g_free (cache);
+}
+
+/* ---- Pipelines */
+
+static GBytes *
+key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size)
+{
+  GByteArray *key = g_byte_array_new ();
+
+  g_byte_array_append (key, (const guint8 *) &shader, sizeof shader);
+  g_byte_array_append (key, (const guint8 *) &subgroup_size, sizeof subgroup_size);
+  if (n > 0)
+    g_byte_array_append (key, (const guint8 *) constants, n * (guint) sizeof *constants);
+  return g_byte_array_free_to_bytes (key);
+}
+
+static gboolean
+check_spec (PdDevice *device,
+            const PdShader *shader,
+            guint n_constants,
+            guint subgroup_size,
+            const PdShaderNeeds *needs,
+            GError **error)
+{
+  const PdDeviceInfo *info = device->info;
+
+  if (needs->lacking != NULL)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+                   _ ("device “%s” lacks %s, which shader %s needs; choose another kernel variant "
+                      "or device"),
+                   info->name, needs->lacking, shader->name);
+      return FALSE;
+    }
+  if (needs->n_bindings > PD_MAX_BINDINGS || n_constants > MAX_CONSTANTS)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("shader %s has %u bindings and %u constants, at most %d and %d are allowed"),
+                   shader->name, needs->n_bindings, n_constants, PD_MAX_BINDINGS, MAX_CONSTANTS);
+      return FALSE;
+    }
+  if (subgroup_size != 0 &&
+      (!info->subgroup_size_control || subgroup_size < info->min_subgroup_size ||
+       subgroup_size > info->max_subgroup_size || (subgroup_size & (subgroup_size - 1)) != 0))
+    {
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_NO_DEVICE,
+          _ ("device “%s” has no subgroups of %u invocations for shader %s, it has %u to %u"),
+          info->name, subgroup_size, shader->name, info->min_subgroup_size,
+          info->max_subgroup_size);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static VkResult
+create_pipeline (PdKernelCache *cache,
+                 PdKernel *kernel,
+                 const PdShader *shader,
+                 const guint32 *constants,
+                 guint n_constants,
+                 guint subgroup_size)
+{
+  VkDevice vk = cache->device->vk;
+  VkSpecializationMapEntry entries[MAX_CONSTANTS];
+  VkSpecializationInfo specialization = { .mapEntryCount = n_constants,
+                                          .pMapEntries = entries,
+                                          .dataSize = n_constants * sizeof *constants,
+                                          .pData = constants };
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT required = {
+    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+    .requiredSubgroupSize = subgroup_size
+  };
+  VkShaderModuleCreateInfo module = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                      .codeSize = shader->size,
+                                      .pCode = shader->code };
+  VkComputePipelineCreateInfo info = {
+    .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+    .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+               .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+               .pName = "main",
+               .pSpecializationInfo = n_constants > 0 ? &specialization : NULL },
+    .layout = kernel->layout
+  };
+  VkResult result;
+
+  for (guint i = 0; i < n_constants; i++)
+    entries[i] = (VkSpecializationMapEntry){ .constantID = i,
+                                             .offset = i * (guint32) sizeof *constants,
+                                             .size = sizeof *constants };
+  if (subgroup_size != 0)
+    {
+      info.stage.pNext = &required;
+      info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT_EXT;
+    }
+  result = vkCreateShaderModule (vk, &module, NULL, &info.stage.module);
+  if (result == VK_SUCCESS)
+    result = vkCreateComputePipelines (vk, cache->pipelines, 1, &info, NULL, &kernel->pipeline);
+  vkDestroyShaderModule (vk, info.stage.module, NULL);
+  return result;
+}
+
+PdKernel *
+pd_device_kernel_from_shader (PdDevice *device,
+                              const PdShader *shader,
+                              const guint32 *constants,
+                              guint n,
+                              guint subgroup_size,
+                              GError **error)
+{
+  PdKernelCache *cache = device->kernels;
+  g_autoptr (GBytes) key = key_new (shader, constants, n, subgroup_size);
+  g_autofree char *lacking = NULL;
+  PdShaderNeeds needs;
+  PdKernel *kernel;
+  PdKernel *existing;
+  VkResult result;
+  gint64 start;
+
+  g_mutex_lock (&cache->lock);
+  existing = g_hash_table_lookup (cache->kernels, key);
+  g_mutex_unlock (&cache->lock);
+  if (existing != NULL)
+    return existing;
+
+  pd_shader_read_needs (shader, device->info, &needs);
+  lacking = needs.lacking;
+  if (!check_spec (device, shader, n, subgroup_size, &needs, error))
+    return NULL;
+  kernel = g_new0 (PdKernel, 1);
+  kernel->name = g_strdup (shader->name);
+  kernel->n_bindings = needs.n_bindings;
+  kernel->set_layout = cache->set_layouts[needs.n_bindings];
+  kernel->layout = cache->layouts[needs.n_bindings];
+  start = g_get_monotonic_time ();
+  result = create_pipeline (cache, kernel, shader, constants, n, subgroup_size);
+  if (!pd_vk_check (result, shader->name, error))
+    {
+      kernel_free (cache, kernel);
+      return NULL;
+    }
+
+  g_mutex_lock (&cache->lock);
+  cache->seconds += (double) (g_get_monotonic_time () - start) * 1e-6;
+  /* Another thread may have been faster. */
+  existing = g_hash_table_lookup (cache->kernels, key);
+  if (existing == NULL)
+    g_hash_table_insert (cache->kernels, g_bytes_ref (key), kernel);
+  g_mutex_unlock (&cache->lock);
+  if (existing == NULL)
+    return kernel;
+  kernel_free (cache, kernel);
+  return existing;
+}
+
+PdKernel *
+pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError **error)
+{
+  const PdShader *shader = pd_shader_find (spec->shader);
+
+  if (shader == NULL)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+                   _ ("this build has no shader variant “%s”; choose another kernel variant"),
+                   spec->shader);
+      return NULL;
+    }
+  return pd_device_kernel_from_shader (device, shader, spec->constants, spec->n_constants,
+                                       spec->subgroup_size, error);
+}
+
+PdKernel *
+pd_device_kernel (
+    PdDevice *device, const char *shader, const guint32 *constants, guint n, GError **error)
+{
+  PdKernelSpec spec = { .shader = shader, .constants = constants, .n_constants = n };
+
+  return pd_device_kernel_from_spec (device, &spec, error);
+}
+
+typedef struct
+{
+  PdDevice *device;
+  GMutex lock;
+  GError *error; /* the first */
+} Preparation;
+
+static void
+prepare_one (gpointer data, gpointer user_data)
+{
+  const PdKernelSpec *spec = data;
+  Preparation *preparation = user_data;
+  GError *error = NULL;
+
+  if (pd_device_kernel_from_spec (preparation->device, spec, &error) != NULL)
+    return;
+  g_mutex_lock (&preparation->lock);
+  if (preparation->error == NULL)
+    preparation->error = g_steal_pointer (&error);
+  g_mutex_unlock (&preparation->lock);
+  g_clear_error (&error);
+}
+
+gboolean
+pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error)
+{
+  Preparation preparation = { .device = device };
+  g_autoptr (GHashTable) keys =
+      g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  GThreadPool *pool =
+      g_thread_pool_new (prepare_one, &preparation, (gint) g_get_num_processors (), FALSE, error);
+
+  if (pool == NULL)
+    return FALSE;
+  g_mutex_init (&preparation.lock);
+  for (guint i = 0; i < n; i++)
+    if (g_hash_table_add (keys, key_new (pd_shader_find (specs[i].shader), specs[i].constants,
+                                         specs[i].n_constants, specs[i].subgroup_size)))
+      g_thread_pool_push (pool, (gpointer) &specs[i], NULL);
+  g_thread_pool_free (pool, FALSE, TRUE);
+  g_mutex_clear (&preparation.lock);
+  if (preparation.error == NULL)
+    return TRUE;
+  g_propagate_error (error, preparation.error);
+  return FALSE;
+}
+
+gboolean
+pd_device_has_shader (PdDevice *device, const char *shader)
+{
+  const PdShader *found = pd_shader_find (shader);
+  g_autofree char *lacking = NULL;
+  PdShaderNeeds needs;
+
+  if (found == NULL)
+    return FALSE;
+  pd_shader_read_needs (found, device->info, &needs);
+  lacking = needs.lacking;
+  return lacking == NULL;
+}
+
+guint
+pd_device_kernel_count (PdDevice *device)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->kernels->lock);
+
+  return g_hash_table_size (device->kernels->kernels);
+}
+
+double
+pd_device_kernel_seconds (PdDevice *device)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->kernels->lock);
+
+  return device->kernels->seconds;
+}
+
+const char *
+pd_kernel_name (const PdKernel *kernel)
+{
+  return kernel->name;
+}
+
+guint
+pd_kernel_n_bindings (const PdKernel *kernel)
+{
+  return kernel->n_bindings;
+}

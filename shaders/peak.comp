@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a device can do at best: multiply-adds on registers and nothing else, the ceiling that bench
+// divides every other figure by. One invocation does ITERATIONS * 96 multiply-adds on 12 independent
+// sums, enough to cover the latency of the units.
+#version 450
+#extension GL_EXT_control_flow_attributes : require
+
+layout (local_size_x_id = 0) in;
+layout (constant_id = 1) const uint ITERATIONS = 1000;
+
+layout (push_constant) uniform Push
+{
+  float a;
+  float b;
+} push;
+
+layout (std430, binding = 0) writeonly buffer Sums
+{
+  float sums[]; // one per invocation, so that nothing is optimised away
+};
+
+void
+main ()
+{
+  float sum[12];
+  float a = push.a + float (gl_LocalInvocationID.x) * 1e-9;
+  float b = push.b;
+
+  for (int i = 0; i < 12; i++)
+    sum[i] = float (i);
+  for (uint k = 0; k < ITERATIONS; k++)
+    {
+      [[unroll]] for (int u = 0; u < 8; u++)
+        {
+          [[unroll]] for (int i = 0; i < 12; i++)
+            sum[i] = fma (sum[i], a, b);
+        }
+    }
+  float total = 0;
+  for (int i = 0; i < 12; i++)
+    total += sum[i];
+  sums[gl_GlobalInvocationID.x] = total;
+}
