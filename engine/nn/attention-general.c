@@ -95,7 +95,7 @@ dispatch_region (
     .channels = y->c,
     .y_quads = pd_align_channels (y->c) / 4,
     .flags = (attention->causal ? FLAG_CAUSAL : 0) | (attention->key_bias ? FLAG_KEY_BIAS : 0),
-    .scale = (float) (G_LOG2E / sqrt (head)),
+    .scale = (float) (M_LOG2E / sqrt (head)),
   };
 
   from.row += attention->q->border;
