@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/picture.h"
+
+/* Whether pd_png_save() can put a file there: the name ends in .png, its folder exists and can be
+ * written to, and what is there now is a writable file or nothing. Leaves everything as it was.
+ * Errors: PD_ERROR_BAD_REQUEST. */
+gboolean pd_png_check_output (const char *path, GError **error);
+
+/* Writes a picture with 8 or 16 bits per channel into a file beside the destination, then renames
+ * it: at any moment there is the old file, none, or the whole new one. gegl_init() must have been
+ * called.
+ * texts: keyword, value, keyword, value, …, NULL, stored as iTXt (UTF-8) before the pixels.
+ * Errors: PD_ERROR_BAD_REQUEST. */
+gboolean pd_png_save (const PdPicture *picture,
+                      const char *path,
+                      guint depth,
+                      const char *const *texts,
+                      GError **error);
+
+/* Returns: (transfer full) the text a PNG holds under a keyword.
+ * Errors: PD_ERROR_BAD_REQUEST (unreadable, not a PNG, damaged, no such text). */
+char *pd_png_read_text (const char *path, const char *keyword, GError **error);

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* PdRequest as text: single values and JSON. */
+#include "engine/request.h"
+#include "engine/error.h"
+#include "engine/model/json.h"
+
+#include <glib/gi18n-lib.h>
+#include <math.h>
+#include <string.h>
+
+/* Longer values are cut in messages. */
+static const glong shown_characters = 40;
+
+static gboolean
+fail (const char *name, const char *text, const char *expected, GError **error)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *shown = g_utf8_strlen (valid, -1) > shown_characters
+                               ? g_utf8_substring (valid, 0, shown_characters)
+                               : NULL;
+
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: “%s%s” is not possible, expected %s"),
+               name, shown ? shown : valid, shown ? "…" : "", expected);
+  return FALSE;
+}
+
+static char *
+parameter_names (void)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+  g_autoptr (GString) names = g_string_new (NULL);
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
+
+  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    g_string_append_printf (names, "%s%s", i ? ", " : "", params[i]->name);
+  return g_string_free (g_steal_pointer (&names), FALSE);
+}
+
+static char *
+choices (GType type)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (type);
+  g_autoptr (GString) words = g_string_new (NULL);
+
+  for (guint i = 0; i < G_ENUM_CLASS (class)->n_values; i++)
+    g_string_append_printf (words, "%s%s", i ? ", " : "",
+                            G_ENUM_CLASS (class)->values[i].value_nick);
+  return g_string_free (g_steal_pointer (&words), FALSE);
+}
+
+/* Shortest decimal that reads back as the same number. */
+static char *
+number_to_text (double number)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (int digits = 6; digits <= 17; digits++)
+    {
+      char format[8];
+
+      g_snprintf (format, sizeof format, "%%.%dg", digits);
+      g_ascii_formatd (text, sizeof text, format, number);
+      if (g_ascii_strtod (text, NULL) == number)
+        break;
+    }
+  return g_strdup (text);
+}
+
+static gboolean
+parse_bytes (const char *text, guint64 maximum, guint64 *bytes)
+{
+  static const char units[] = "KMGT";
+  char *end;
+  double number = g_ascii_strtod (text, &end);
+
+  if (end == text || !g_ascii_isdigit (text[0]))
+    return FALSE;
+  if (*end)
+    {
+      const char *unit = strchr (units, g_ascii_toupper (*end));
+
+      if (!unit || end[1])
+        return FALSE;
+      number = ldexp (number, 10 * (int) (unit - units + 1));
+    }
+  if (!(number <= (double) maximum) || number != floor (number))
+    return FALSE;
+  *bytes = MIN ((guint64) number, maximum);
+  return TRUE;
+}
+
+static gboolean
+parse_boolean (const char *text, gboolean *value)
+{
+  static const char *const yes[] = { "yes", "true", "on", "1", NULL };
+  static const char *const no[] = { "no", "false", "off", "0", NULL };
+
+  *value = g_strv_contains (yes, text);
+  return *value || g_strv_contains (no, text);
+}
+
+static gboolean
+parse_enum (GType type, const char *text, int *value)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (type);
+  const GEnumValue *found = g_enum_get_value_by_nick (G_ENUM_CLASS (class), text);
+
+  if (found)
+    *value = found->value;
+  return found != NULL;
+}
+
+static gboolean
+parse_double (const char *text, const GParamSpecDouble *range, double *value)
+{
+  char *end;
+
+  *value = g_ascii_strtod (text, &end);
+  return end != text && !*end && !g_ascii_isspace (text[0]) && *value >= range->minimum &&
+         *value <= range->maximum;
+}
+
+/* value: initialised with the type of the parameter. */
+static gboolean
+parse (GParamSpec *param, const char *text, GValue *value, GError **error)
+{
+  g_autofree char *expected = NULL;
+  union
+  {
+    gboolean b;
+    int e;
+    gint64 i;
+    guint64 u;
+    double d;
+  } v;
+
+  if (!g_utf8_validate (text, -1, NULL))
+    return fail (param->name, text, _ ("valid UTF-8"), error);
+  if (G_IS_PARAM_SPEC_STRING (param))
+    {
+      g_value_set_string (value, text);
+      return TRUE;
+    }
+  if (G_IS_PARAM_SPEC_ENUM (param))
+    {
+      if (parse_enum (param->value_type, text, &v.e))
+        {
+          g_value_set_enum (value, v.e);
+          return TRUE;
+        }
+      g_autofree char *words = choices (param->value_type);
+      expected = g_strdup_printf (_ ("one of %s"), words);
+    }
+  else if (G_IS_PARAM_SPEC_BOOLEAN (param))
+    {
+      if (parse_boolean (text, &v.b))
+        {
+          g_value_set_boolean (value, v.b);
+          return TRUE;
+        }
+      expected = g_strdup (_ ("yes or no"));
+    }
+  else if (G_IS_PARAM_SPEC_UINT (param))
+    {
+      const GParamSpecUInt *range = G_PARAM_SPEC_UINT (param);
+
+      if (g_ascii_string_to_unsigned (text, 10, range->minimum, range->maximum, &v.u, NULL))
+        {
+          g_value_set_uint (value, (guint) v.u);
+          return TRUE;
+        }
+      expected =
+          g_strdup_printf (_ ("a whole number from %u to %u"), range->minimum, range->maximum);
+    }
+  else if (G_IS_PARAM_SPEC_INT64 (param))
+    {
+      const GParamSpecInt64 *range = G_PARAM_SPEC_INT64 (param);
+
+      if (g_ascii_string_to_signed (text, 10, range->minimum, range->maximum, &v.i, NULL))
+        {
+          g_value_set_int64 (value, v.i);
+          return TRUE;
+        }
+      expected =
+          g_strdup_printf (_ ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT),
+                           range->minimum, range->maximum);
+    }
+  else if (G_IS_PARAM_SPEC_UINT64 (param))
+    {
+      if (parse_bytes (text, G_PARAM_SPEC_UINT64 (param)->maximum, &v.u))
+        {
+          g_value_set_uint64 (value, v.u);
+          return TRUE;
+        }
+      expected = g_strdup (_ ("a number of bytes such as 512M or 2G"));
+    }
+  else
+    {
+      const GParamSpecDouble *range = G_PARAM_SPEC_DOUBLE (param);
+      g_autofree char *low = number_to_text (range->minimum);
+      g_autofree char *high = number_to_text (range->maximum);
+
+      if (parse_double (text, range, &v.d))
+        {
+          g_value_set_double (value, v.d);
+          return TRUE;
+        }
+      expected = g_strdup_printf (_ ("a number from %s to %s"), low, high);
+    }
+  return fail (param->name, text, expected, error);
+}
+
+static GParamSpec *
+require_param (const char *name, GError **error)
+{
+  GParamSpec *param = pd_request_param (name);
+
+  if (!param)
+    {
+      g_autofree char *valid = g_utf8_make_valid (name, -1);
+      g_autofree char *names = parameter_names ();
+
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("there is no parameter “%s”; there are %s"), valid, names);
+    }
+  return param;
+}
+
+static gboolean
+set_size (PdRequest *request, const char *text, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "x", -1);
+  g_auto (GValue) width = G_VALUE_INIT;
+  g_auto (GValue) height = G_VALUE_INIT;
+
+  if (g_strv_length (parts) != 2)
+    return fail ("size", text, _ ("WIDTHxHEIGHT in pixels such as 768x512"), error);
+  g_value_init (&width, G_TYPE_UINT);
+  g_value_init (&height, G_TYPE_UINT);
+  if (!parse (pd_request_param ("width"), parts[0], &width, error) ||
+      !parse (pd_request_param ("height"), parts[1], &height, error))
+    return FALSE;
+  g_object_set_property (G_OBJECT (request), "width", &width);
+  g_object_set_property (G_OBJECT (request), "height", &height);
+  return TRUE;
+}
+
+gboolean
+pd_request_set_text (PdRequest *request, const char *name, const char *text, GError **error)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  GParamSpec *param;
+
+  if (g_str_equal (name, "size"))
+    return set_size (request, text, error);
+  param = require_param (name, error);
+  if (!param)
+    return FALSE;
+  g_value_init (&value, param->value_type);
+  if (!parse (param, text, &value, error))
+    return FALSE;
+  g_object_set_property (G_OBJECT (request), param->name, &value);
+  return TRUE;
+}
+
+static char *
+value_to_text (const GValue *value)
+{
+  switch (G_TYPE_FUNDAMENTAL (G_VALUE_TYPE (value)))
+    {
+    case G_TYPE_STRING:
+      return g_value_dup_string (value);
+    case G_TYPE_ENUM:
+      return g_strdup (pd_request_nick (G_VALUE_TYPE (value), g_value_get_enum (value)));
+    case G_TYPE_BOOLEAN:
+      return g_strdup (g_value_get_boolean (value) ? "yes" : "no");
+    case G_TYPE_UINT:
+      return g_strdup_printf ("%u", g_value_get_uint (value));
+    case G_TYPE_INT64:
+      return g_strdup_printf ("%" G_GINT64_FORMAT, g_value_get_int64 (value));
+    case G_TYPE_UINT64:
+      return g_strdup_printf ("%" G_GUINT64_FORMAT, g_value_get_uint64 (value));
+    case G_TYPE_DOUBLE:
+      return number_to_text (g_value_get_double (value));
+    default:
+      g_return_val_if_reached (NULL);
+    }
+}
+
+char *
+pd_request_get_text (PdRequest *request, const char *name)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_object_get_property (G_OBJECT (request), name, &value);
+  return value_to_text (&value);
+}
+
+char *
+pd_request_to_json (PdRequest *request)
+{
+  g_autoptr (JsonNode) node = json_gobject_serialize (G_OBJECT (request));
+
+  return json_to_string (node, FALSE);
+}
+
+/* Text of a JSON value, for pd_request_set_text(); NULL if it is an array or an object. */
+static char *
+member_to_text (GParamSpec *param, JsonNode *node)
+{
+  if (JSON_NODE_HOLDS_NULL (node))
+    return value_to_text (g_param_spec_get_default_value (param));
+  if (!JSON_NODE_HOLDS_VALUE (node))
+    return NULL;
+  switch (json_node_get_value_type (node))
+    {
+    case G_TYPE_STRING:
+      return json_node_dup_string (node);
+    case G_TYPE_BOOLEAN:
+      return g_strdup (json_node_get_boolean (node) ? "yes" : "no");
+    case G_TYPE_INT64:
+      return g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node));
+    default:
+      return number_to_text (json_node_get_double (node));
+    }
+}
+
+static gboolean
+set_member (PdRequest *request, const char *name, JsonNode *node, guint except, GError **error)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autofree char *text = NULL;
+  GParamSpec *param = require_param (name, error);
+
+  if (!param)
+    return FALSE;
+  text = member_to_text (param, node);
+  if (!text)
+    return fail (name, json_node_type_name (node), _ ("a single value"), error);
+  g_value_init (&value, param->value_type);
+  if (!parse (param, text, &value, error))
+    return FALSE;
+  if (!(param->flags & except))
+    g_object_set_property (G_OBJECT (request), param->name, &value);
+  return TRUE;
+}
+
+gboolean
+pd_request_set_json (PdRequest *request, const char *json, guint except, GError **error)
+{
+  g_autoptr (PdRequest) changed = pd_request_copy (request);
+  g_autoptr (JsonNode) root = NULL;
+  g_autoptr (GError) cause = NULL;
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+
+  root = pd_json_parse (json, strlen (json), _ ("parameters"), &cause);
+  if (!root || !JSON_NODE_HOLDS_OBJECT (root))
+    {
+      g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                           cause ? cause->message
+                                 : _ ("parameters: not a JSON object such as {\"steps\": 30}"));
+      return FALSE;
+    }
+  json_object_iter_init (&iter, json_node_get_object (root));
+  while (json_object_iter_next (&iter, &name, &node))
+    if (!set_member (changed, name, node, except, error))
+      return FALSE;
+  pd_request_assign (request, changed);
+  return TRUE;
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/request.h"
+
+#include <glib/gi18n-lib.h>
+#include <json-glib/json-glib.h>
+
+enum
+{
+  PROP_MODE = 1,
+  PROP_PROMPT,
+  PROP_NEGATIVE,
+  PROP_MODEL,
+  PROP_WIDTH,
+  PROP_HEIGHT,
+  PROP_SEED,
+  PROP_STEPS,
+  PROP_GUIDANCE,
+  PROP_GUIDANCE_RESCALE,
+  PROP_SOLVER,
+  PROP_KARRAS,
+  PROP_ETA,
+  PROP_STRENGTH,
+  PROP_PRECISION,
+  PROP_KERNELS,
+  PROP_DEVICE,
+  PROP_MEMORY,
+  PROP_INPUT,
+  PROP_OUTPUT,
+  PROP_DEPTH,
+  N_PROPS,
+};
+
+G_DEFINE_ENUM_TYPE (PdRequestMode,
+                    pd_request_mode,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_GENERATE, "generate"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_RESTYLE, "restyle"))
+
+G_DEFINE_ENUM_TYPE (PdRequestSolver,
+                    pd_request_solver,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DDIM, "ddim"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_EULER, "euler"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_EULER_A, "euler_a"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_HEUN, "heun"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DPMPP_2M, "dpm++2m"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DPMPP_SDE, "dpm++sde"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_UNIPC, "unipc"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_LCM, "lcm"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DDPM, "ddpm"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_PNDM, "pndm"))
+
+G_DEFINE_ENUM_TYPE (PdRequestPrecision,
+                    pd_request_precision,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_F32, "f32"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_F16, "f16"))
+
+G_DEFINE_ENUM_TYPE (PdRequestKernels,
+                    pd_request_kernels,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_GENERAL, "general"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_UNIFORM, "uniform"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_COOPERATIVE, "cooperative"))
+
+G_DEFINE_ENUM_TYPE (PdRequestDepth,
+                    pd_request_depth,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_DEPTH_8, "8"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_DEPTH_16, "16"))
+
+/* Where in PdRequest each property lives, bytes. */
+static gsize offsets[N_PROPS];
+
+static void pd_request_serializable_init (JsonSerializableIface *iface);
+
+G_DEFINE_TYPE_WITH_CODE (PdRequest,
+                         pd_request,
+                         G_TYPE_OBJECT,
+                         G_IMPLEMENT_INTERFACE (JSON_TYPE_SERIALIZABLE,
+                                                pd_request_serializable_init))
+
+static void
+pd_request_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  gpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
+
+  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
+    {
+    case G_TYPE_STRING:
+      g_free (*(char **) field);
+      *(char **) field = g_strdup (g_value_get_string (value) ? g_value_get_string (value) : "");
+      break;
+    case G_TYPE_ENUM:
+      *(int *) field = g_value_get_enum (value);
+      break;
+    case G_TYPE_BOOLEAN:
+      *(gboolean *) field = g_value_get_boolean (value);
+      break;
+    case G_TYPE_UINT:
+      *(guint *) field = g_value_get_uint (value);
+      break;
+    case G_TYPE_INT64:
+      *(gint64 *) field = g_value_get_int64 (value);
+      break;
+    case G_TYPE_UINT64:
+      *(guint64 *) field = g_value_get_uint64 (value);
+      break;
+    case G_TYPE_DOUBLE:
+      *(double *) field = g_value_get_double (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+pd_request_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  gconstpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
+
+  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
+    {
+    case G_TYPE_STRING:
+      g_value_set_string (value, *(char *const *) field);
+      break;
+    case G_TYPE_ENUM:
+      g_value_set_enum (value, *(const int *) field);
+      break;
+    case G_TYPE_BOOLEAN:
+      g_value_set_boolean (value, *(const gboolean *) field);
+      break;
+    case G_TYPE_UINT:
+      g_value_set_uint (value, *(const guint *) field);
+      break;
+    case G_TYPE_INT64:
+      g_value_set_int64 (value, *(const gint64 *) field);
+      break;
+    case G_TYPE_UINT64:
+      g_value_set_uint64 (value, *(const guint64 *) field);
+      break;
+    case G_TYPE_DOUBLE:
+      g_value_set_double (value, *(const double *) field);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+pd_request_finalize (GObject *object)
+{
+  PdRequest *self = PD_REQUEST (object);
+
+  g_free (self->prompt);
+  g_free (self->negative);
+  g_free (self->model);
+  g_free (self->device);
+  g_free (self->input);
+  g_free (self->output);
+  G_OBJECT_CLASS (pd_request_parent_class)->finalize (object);
+}
+
+static void
+install (PdRequestClass *class, guint id, gsize offset, GParamSpec *pspec)
+{
+  offsets[id] = offset;
+  g_object_class_install_property (G_OBJECT_CLASS (class), id, pspec);
+}
+
+static void
+install_what (PdRequestClass *class, GParamFlags flags)
+{
+  install (class, PROP_MODE, G_STRUCT_OFFSET (PdRequest, mode),
+           g_param_spec_enum ("mode", _ ("Mode"),
+                              _ ("What to do: a new picture, or a new version of one"),
+                              PD_TYPE_REQUEST_MODE, PD_REQUEST_MODE_GENERATE, flags));
+  install (
+      class, PROP_PROMPT, G_STRUCT_OFFSET (PdRequest, prompt),
+      g_param_spec_string ("prompt", _ ("Prompt"), _ ("What the picture should show"), "", flags));
+  install (class, PROP_NEGATIVE, G_STRUCT_OFFSET (PdRequest, negative),
+           g_param_spec_string ("negative", _ ("Negative prompt"),
+                                _ ("What the picture should not show"), "", flags));
+  install (class, PROP_MODEL, G_STRUCT_OFFSET (PdRequest, model),
+           g_param_spec_string ("model", _ ("Model"),
+                                _ ("Name of a model, or its folder or .safetensors file"),
+                                "default", flags));
+  install (class, PROP_WIDTH, G_STRUCT_OFFSET (PdRequest, width),
+           g_param_spec_uint ("width", _ ("Width"), _ ("Width of the picture in pixels"), 1, 65536,
+                              512, flags));
+  install (class, PROP_HEIGHT, G_STRUCT_OFFSET (PdRequest, height),
+           g_param_spec_uint ("height", _ ("Height"), _ ("Height of the picture in pixels"), 1,
+                              65536, 512, flags));
+}
+
+static void
+install_how (PdRequestClass *class, GParamFlags flags)
+{
+  install (class, PROP_SEED, G_STRUCT_OFFSET (PdRequest, seed),
+           g_param_spec_int64 ("seed", _ ("Seed"),
+                               _ ("Number the noise is drawn from: the same seed gives the same "
+                                  "picture; -1 takes a new one each time"),
+                               -1, G_MAXINT64, -1, flags));
+  install (class, PROP_STEPS, G_STRUCT_OFFSET (PdRequest, steps),
+           g_param_spec_uint ("steps", _ ("Steps"), _ ("Number of denoising steps"), 1, 1000, 30,
+                              flags));
+  install (class, PROP_GUIDANCE, G_STRUCT_OFFSET (PdRequest, guidance),
+           g_param_spec_double ("guidance", _ ("Guidance"),
+                                _ ("How closely to follow the prompt; 1 turns guidance off"), 0.0,
+                                100.0, 4.0, flags));
+  install (class, PROP_GUIDANCE_RESCALE, G_STRUCT_OFFSET (PdRequest, guidance_rescale),
+           g_param_spec_double ("guidance-rescale", _ ("Guidance rescale"),
+                                _ ("How far to bring the contrast that guidance adds back down"),
+                                0.0, 1.0, 0.0, flags));
+  install (class, PROP_SOLVER, G_STRUCT_OFFSET (PdRequest, solver),
+           g_param_spec_enum ("solver", _ ("Solver"), _ ("Method that leads from noise to picture"),
+                              PD_TYPE_REQUEST_SOLVER, PD_REQUEST_SOLVER_AUTO, flags));
+  install (class, PROP_KARRAS, G_STRUCT_OFFSET (PdRequest, karras),
+           g_param_spec_boolean ("karras", _ ("Karras spacing"),
+                                 _ ("Space the noise levels of the steps as Karras et al. do"),
+                                 FALSE, flags));
+  install (class, PROP_ETA, G_STRUCT_OFFSET (PdRequest, eta),
+           g_param_spec_double ("eta", _ ("Eta"),
+                                _ ("Share of fresh noise in each step of the ddim solver"), 0.0,
+                                1.0, 0.0, flags));
+  install (class, PROP_STRENGTH, G_STRUCT_OFFSET (PdRequest, strength),
+           g_param_spec_double ("strength", _ ("Strength"),
+                                _ ("How far to depart from the input: 0 keeps it, 1 ignores it"),
+                                0.0, 1.0, 0.6, flags | PD_REQUEST_PARAM_RESTYLE));
+}
+
+static void
+install_where (PdRequestClass *class, GParamFlags flags)
+{
+  install (class, PROP_PRECISION, G_STRUCT_OFFSET (PdRequest, precision),
+           g_param_spec_enum ("precision", _ ("Precision"),
+                              _ ("How numbers are stored on the device"), PD_TYPE_REQUEST_PRECISION,
+                              PD_REQUEST_PRECISION_AUTO, flags));
+  install (class, PROP_KERNELS, G_STRUCT_OFFSET (PdRequest, kernels),
+           g_param_spec_enum ("kernels", _ ("Kernels"), _ ("Variant of the compute shaders"),
+                              PD_TYPE_REQUEST_KERNELS, PD_REQUEST_KERNELS_AUTO, flags));
+  install (class, PROP_DEVICE, G_STRUCT_OFFSET (PdRequest, device),
+           g_param_spec_string ("device", _ ("Device"),
+                                _ ("Vulkan device: its number or UUID in the list that 'devices' "
+                                   "prints, or part of its name"),
+                                "", flags | PD_REQUEST_PARAM_LOCAL));
+  install (class, PROP_MEMORY, G_STRUCT_OFFSET (PdRequest, memory),
+           g_param_spec_uint64 ("memory", _ ("Memory"),
+                                _ ("Device memory to stay below; 0 is all there is"), 0, G_MAXINT64,
+                                0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
+  install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
+           g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
+                                flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_RESTYLE));
+  install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
+           g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
+                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));
+  install (class, PROP_DEPTH, G_STRUCT_OFFSET (PdRequest, depth),
+           g_param_spec_enum ("depth", _ ("Depth"), _ ("Bits per colour channel of the output"),
+                              PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8, flags));
+}
+
+static void
+pd_request_class_init (PdRequestClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS;
+
+  object_class->set_property = pd_request_set_property;
+  object_class->get_property = pd_request_get_property;
+  object_class->finalize = pd_request_finalize;
+  install_what (class, flags);
+  install_how (class, flags);
+  install_where (class, flags);
+}
+
+/* G_PARAM_CONSTRUCT has set every default by the time anyone sees the object. */
+static void
+pd_request_init (PdRequest *self)
+{
+}
+
+/* As json-glib does it, but enumerations as words and defaults included, so that a stored request
+ * keeps its meaning when a default changes. */
+static JsonNode *
+pd_request_serialize_property (JsonSerializable *serializable,
+                               const char *name,
+                               const GValue *value,
+                               GParamSpec *pspec)
+{
+  JsonNode *node = json_node_new (JSON_NODE_VALUE);
+
+  if (G_VALUE_HOLDS_ENUM (value))
+    json_node_set_string (node, pd_request_nick (pspec->value_type, g_value_get_enum (value)));
+  else if (G_VALUE_HOLDS_UINT (value))
+    json_node_set_int (node, g_value_get_uint (value));
+  else if (G_VALUE_HOLDS_UINT64 (value))
+    json_node_set_int (node, (gint64) g_value_get_uint64 (value));
+  else
+    json_node_set_value (node, value);
+  return node;
+}
+
+static void
+pd_request_serializable_init (JsonSerializableIface *iface)
+{
+  iface->serialize_property = pd_request_serialize_property;
+}
+
+PdRequest *
+pd_request_new (void)
+{
+  return g_object_new (PD_TYPE_REQUEST, NULL);
+}
+
+void
+pd_request_assign (PdRequest *request, PdRequest *from)
+{
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
+
+  params = g_object_class_list_properties (G_OBJECT_GET_CLASS (from), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    {
+      g_auto (GValue) value = G_VALUE_INIT;
+
+      g_object_get_property (G_OBJECT (from), params[i]->name, &value);
+      g_object_set_property (G_OBJECT (request), params[i]->name, &value);
+    }
+}
+
+PdRequest *
+pd_request_copy (PdRequest *request)
+{
+  PdRequest *copy = pd_request_new ();
+
+  pd_request_assign (copy, request);
+  return copy;
+}
+
+GParamSpec *
+pd_request_param (const char *name)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+
+  return g_object_class_find_property (G_OBJECT_CLASS (class), name);
+}
+
+const char *
+pd_request_nick (GType type, int value)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (type);
+
+  return g_enum_get_value (G_ENUM_CLASS (class), value)->value_nick;
+}

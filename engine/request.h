@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib-object.h>
+
+/* What to make: the one definition of every parameter. Each is a GObject property, and its
+ * GParamSpec gives name, nick, blurb, range and default to the command line, to JSON (wire,
+ * presets, the text stored in a picture) and to dialogs.
+ *
+ * Code that uses a request reads the fields; whoever fills one sets the properties, so that ranges
+ * hold. Strings are UTF-8 and never NULL; "" is the absence of a value. */
+#define PD_TYPE_REQUEST (pd_request_get_type ())
+G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
+
+typedef enum
+{
+  PD_REQUEST_MODE_GENERATE,
+  PD_REQUEST_MODE_RESTYLE,
+} PdRequestMode;
+
+typedef enum
+{
+  PD_REQUEST_SOLVER_AUTO, /* what the model's scheduler_config.json asks for */
+  PD_REQUEST_SOLVER_DDIM,
+  PD_REQUEST_SOLVER_EULER,
+  PD_REQUEST_SOLVER_EULER_A,
+  PD_REQUEST_SOLVER_HEUN,
+  PD_REQUEST_SOLVER_DPMPP_2M,
+  PD_REQUEST_SOLVER_DPMPP_SDE,
+  PD_REQUEST_SOLVER_UNIPC,
+  PD_REQUEST_SOLVER_LCM,
+  PD_REQUEST_SOLVER_DDPM,
+  PD_REQUEST_SOLVER_PNDM,
+} PdRequestSolver;
+
+typedef enum
+{
+  PD_REQUEST_PRECISION_AUTO, /* f16 where the device stores it, else f32 */
+  PD_REQUEST_PRECISION_F32,
+  PD_REQUEST_PRECISION_F16,
+} PdRequestPrecision;
+
+typedef enum
+{
+  PD_REQUEST_KERNELS_AUTO, /* by device */
+  PD_REQUEST_KERNELS_GENERAL,
+  PD_REQUEST_KERNELS_UNIFORM,
+  PD_REQUEST_KERNELS_COOPERATIVE,
+} PdRequestKernels;
+
+typedef enum
+{
+  PD_REQUEST_DEPTH_8 = 8,
+  PD_REQUEST_DEPTH_16 = 16,
+} PdRequestDepth;
+
+#define PD_TYPE_REQUEST_MODE (pd_request_mode_get_type ())
+#define PD_TYPE_REQUEST_SOLVER (pd_request_solver_get_type ())
+#define PD_TYPE_REQUEST_PRECISION (pd_request_precision_get_type ())
+#define PD_TYPE_REQUEST_KERNELS (pd_request_kernels_get_type ())
+#define PD_TYPE_REQUEST_DEPTH (pd_request_depth_get_type ())
+GType pd_request_mode_get_type (void);
+GType pd_request_solver_get_type (void);
+GType pd_request_precision_get_type (void);
+GType pd_request_kernels_get_type (void);
+GType pd_request_depth_get_type (void);
+
+struct _PdRequest
+{
+  GObject parent_instance;
+
+  PdRequestMode mode;
+  char *prompt;
+  char *negative;
+  char *model; /* name in the catalog or path of a model */
+  guint width; /* pixels */
+  guint height;
+  gint64 seed; /* -1: drawn at random when the run starts */
+  guint steps;
+  double guidance; /* 1: no guidance, the negative prompt has no effect */
+  double guidance_rescale;
+  PdRequestSolver solver;
+  gboolean karras;
+  double eta;
+  double strength; /* of restyle: 0 keeps the input, 1 ignores it */
+  PdRequestPrecision precision;
+  PdRequestKernels kernels;
+  char *device;   /* number, UUID or part of a name; "": the best one */
+  guint64 memory; /* bytes of device memory; 0: what the device offers */
+  char *input;
+  char *output;
+  PdRequestDepth depth; /* bits per channel of the output */
+};
+
+/* Flags of the GParamSpecs, beside GLib's own. */
+enum
+{
+  /* A file name. */
+  PD_REQUEST_PARAM_FILE = 1 << (G_PARAM_USER_SHIFT + 0),
+  /* A number of bytes, which as text may end in K, M, G or T. */
+  PD_REQUEST_PARAM_BYTES = 1 << (G_PARAM_USER_SHIFT + 1),
+  /* Says where a run happens, not what it makes: a repetition takes its own. */
+  PD_REQUEST_PARAM_LOCAL = 1 << (G_PARAM_USER_SHIFT + 2),
+  /* Concerns only a run that starts from an input picture. */
+  PD_REQUEST_PARAM_RESTYLE = 1 << (G_PARAM_USER_SHIFT + 3),
+};
+
+PdRequest *pd_request_new (void);
+PdRequest *pd_request_copy (PdRequest *request);
+/* Gives every parameter of `request` the value it has in `from`. */
+void pd_request_assign (PdRequest *request, PdRequest *from);
+
+/* The GParamSpec of a parameter, or NULL if there is none of that name. */
+GParamSpec *pd_request_param (const char *name);
+
+/* The nick of the value an enumeration has, e.g. (PD_TYPE_REQUEST_SOLVER, 5) -> "dpm++2m": the word
+ * used on the command line and in JSON, and the name of the solver in engine/diffusion. */
+const char *pd_request_nick (GType type, int value);
+
+/* Sets one parameter from text, independent of locale: "30", "0.5", "yes", "ddim", "2G". The name
+ * "size" stands for width and height together, "640x480".
+ * Errors: PD_ERROR_BAD_REQUEST naming the value and what is allowed; the request is unchanged. */
+gboolean
+pd_request_set_text (PdRequest *request, const char *name, const char *text, GError **error);
+
+/* Returns: (transfer full) the value as pd_request_set_text() reads it. */
+char *pd_request_get_text (PdRequest *request, const char *name);
+
+/* Returns: (transfer full) a JSON object with every parameter. */
+char *pd_request_to_json (PdRequest *request);
+
+/* Sets the parameters that are members of a JSON object; null gives the default; others stay.
+ * except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.
+ * Errors: PD_ERROR_BAD_REQUEST (not an object, unknown member, value); the request is unchanged. */
+gboolean pd_request_set_json (PdRequest *request, const char *json, guint except, GError **error);
