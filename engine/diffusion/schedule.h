@@ -109,7 +109,8 @@ double *pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **err
 double *
 pd_schedule_timesteps (const PdScheduleConfig *config, guint steps, guint last, gboolean whole);
 
-/* The same for DPM-Solver++ and UniPC, which space steps + 1 values and drop the smallest. */
+/* The same for DPM-Solver++ and UniPC: whole, and except with trailing spacing steps + 1 values of
+ * which the last is not used. Trailing values are negative where `last` leaves too few. */
 double *pd_schedule_timesteps_open (const PdScheduleConfig *config, guint steps, guint last);
 
 /* sigma = noise / signal of a level: sqrt ((1 - a) / a). */

@@ -33,6 +33,9 @@ typedef enum
 /* "ddim" "euler" "euler_a" "heun" "dpm++2m" "dpm++sde" "unipc" "lcm" "ddpm" "pndm" */
 const char *pd_solver_type_to_string (PdSolverType type);
 gboolean pd_solver_type_from_string (const char *name, PdSolverType *type, GError **error);
+/* TRUE for solvers that step between sigmas and so can use Karras sigmas, FALSE for those that step
+ * between timesteps (DDIM, LCM, DDPM, PNDM). */
+gboolean pd_solver_type_has_sigmas (PdSolverType type);
 
 typedef struct _PdSolver PdSolver;
 
