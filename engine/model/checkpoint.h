@@ -37,9 +37,9 @@ const char *pd_checkpoint_get_path (const PdCheckpoint *self);
 gboolean pd_checkpoint_has (PdCheckpoint *self, const char *name);
 
 /* The tensor of diffusers' @name with shape @dims (-1: any size). A matrix stored as a 1×1
- * convolution, or the reverse, is given the wanted number of dimensions. Fails with
- * PD_ERROR_BAD_MODEL, naming the tensor and the expected and found shape. The info lives as long as
- * the checkpoint; its name is the file's own. */
+ * convolution, or the reverse, is given the wanted number of dimensions. The dtype is one of the
+ * floating-point ones. Fails with PD_ERROR_BAD_MODEL, naming the tensor and what was expected and
+ * found. The info lives as long as the checkpoint; its name is the file's own. */
 const PdTensorInfo *pd_checkpoint_get (
     PdCheckpoint *self, const char *name, guint n_dims, const gint64 *dims, GError **error);
 

@@ -87,7 +87,7 @@ typedef struct
   gboolean mid_attention;
   gboolean use_quant_conv, use_post_quant_conv;
   double scaling_factor, shift_factor; /* latent = (mean - shift_factor) · scaling_factor */
-  gboolean force_upcast;               /* overflows f16 */
+  gboolean force_upcast;               /* activations can exceed the range of f16 */
   int sample_size;                     /* pixels per side it was trained at; 0: not stated */
 } PdVaeConfig;
 

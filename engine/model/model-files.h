@@ -32,7 +32,7 @@ typedef struct
 
   struct _JsonNode *scheduler; /* the object of scheduler_config.json; NULL: none */
 
-  char *tokenizer_folder; /* NULL: none; single files then use CLIP's vocabulary */
+  char *tokenizer_folder; /* NULL: none; CLIP's vocabulary is then used if it suits */
 } PdModelFiles;
 
 /* Opens

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/checkpoint.h"
+#include "engine/model/config.h"
+
+/* Checkpoints in one file with the names of CompVis' latent diffusion
+ * (https://github.com/CompVis/latent-diffusion): their parts, sizes and names. */
+
+/* The sizes of one file's parts; what its tensors do not tell is what was published for SD 1.x. */
+typedef struct
+{
+  gboolean has_unet, has_vae, has_text_encoder;
+  PdUNetConfig unet;
+  PdVaeConfig vae;
+  PdTextConfig text;
+} PdLdmConfig;
+
+/* Fails with PD_ERROR_BAD_MODEL if a part's tensors are not those of an SD 1.x model. */
+gboolean pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **error);
+
+/* diffusers' name of the file's tensor @name, or NULL if it does not belong to @part. */
+char *pd_ldm_map_name (const PdLdmConfig *self, PdPart part, const char *name);

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/model-files.h"
+
+#include <glib/gi18n-lib.h>
+#include <json-glib/json-glib.h>
+
+#include "engine/error.h"
+#include "engine/model/json.h"
+#include "engine/model/single-file.h"
+
+void
+pd_model_files_free (PdModelFiles *self)
+{
+  if (self == NULL)
+    return;
+  pd_checkpoint_unref (self->unet);
+  pd_checkpoint_unref (self->vae);
+  pd_checkpoint_unref (self->tiny_vae);
+  pd_checkpoint_unref (self->text_encoder);
+  g_clear_pointer (&self->scheduler, json_node_unref);
+  g_free (self->tokenizer_folder);
+  g_free (self->path);
+  g_free (self);
+}
+
+gboolean
+pd_model_files_load_common (PdModelFiles *self, const char *folder, GError **error)
+{
+  g_autofree char *scheduler =
+      g_build_filename (folder, "scheduler", "scheduler_config.json", NULL);
+  g_autofree char *tokenizer = g_build_filename (folder, "tokenizer", NULL);
+  if (g_file_test (tokenizer, G_FILE_TEST_IS_DIR))
+    self->tokenizer_folder = g_steal_pointer (&tokenizer);
+  if (!g_file_test (scheduler, G_FILE_TEST_EXISTS))
+    return TRUE;
+  self->scheduler = pd_json_load_object (scheduler, 1024 * 1024, error);
+  return self->scheduler != NULL;
+}
+
+static gboolean
+open_vae (PdModelFiles *self, const char *folder, const char *config, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  const char *class_name = pd_config_load_class (config, &failure);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  PdCheckpoint **checkpoint = &self->vae;
+  if (g_strcmp0 (class_name, "AutoencoderTiny") == 0)
+    {
+      checkpoint = &self->tiny_vae;
+      if (!pd_tiny_vae_config_load (&self->tiny_vae_config, config, error))
+        return FALSE;
+    }
+  else if (!pd_vae_config_load (&self->vae_config, config, error))
+    return FALSE;
+  *checkpoint = pd_checkpoint_open_folder (folder, PD_PART_VAE, error);
+  return *checkpoint != NULL;
+}
+
+/* @folder holds config.json and weights. */
+static gboolean
+open_part (PdModelFiles *self, PdPart part, const char *folder, GError **error)
+{
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+  switch (part)
+    {
+    case PD_PART_UNET:
+      if (!pd_unet_config_load (&self->unet_config, config, error))
+        return FALSE;
+      self->unet = pd_checkpoint_open_folder (folder, part, error);
+      return self->unet != NULL;
+    case PD_PART_VAE:
+      return open_vae (self, folder, config, error);
+    case PD_PART_TEXT_ENCODER:
+      if (!pd_text_config_load (&self->text_config, config, error))
+        return FALSE;
+      self->text_encoder = pd_checkpoint_open_folder (folder, part, error);
+      return self->text_encoder != NULL;
+    }
+  return FALSE;
+}
+
+/* The part that the config.json of a part's own folder is for. */
+static gboolean
+open_single_part (PdModelFiles *self, const char *config, GError **error)
+{
+  static const struct
+  {
+    const char *class_name;
+    PdPart part;
+  } classes[] = {
+    { "UNet2DConditionModel", PD_PART_UNET },
+    { "AutoencoderKL", PD_PART_VAE },
+    { "AutoencoderTiny", PD_PART_VAE },
+    { "CLIPTextModel", PD_PART_TEXT_ENCODER },
+    { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER },
+  };
+  g_autoptr (GError) failure = NULL;
+  const char *class_name = pd_config_load_class (config, &failure);
+  if (failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    if (g_strcmp0 (class_name, classes[i].class_name) == 0)
+      return open_part (self, classes[i].part, self->path, error);
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+               _ ("%s: the class %s is not supported, expected a UNet2DConditionModel, "
+                  "AutoencoderKL, AutoencoderTiny or CLIPTextModel"),
+               config, class_name != NULL ? class_name : "null");
+  return FALSE;
+}
+
+static gboolean
+open_folder (PdModelFiles *self, GError **error)
+{
+  static const PdPart parts[] = { PD_PART_UNET, PD_PART_VAE, PD_PART_TEXT_ENCODER };
+  g_autofree char *index = g_build_filename (self->path, "model_index.json", NULL);
+  g_autofree char *config = g_build_filename (self->path, "config.json", NULL);
+  gboolean has_index = g_file_test (index, G_FILE_TEST_EXISTS), found = has_index;
+  if (has_index && !pd_pipeline_config_load (&self->pipeline, index, error))
+    return FALSE;
+  if (!has_index && g_file_test (config, G_FILE_TEST_EXISTS))
+    return open_single_part (self, config, error);
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *folder = g_build_filename (self->path, pd_part_name (parts[i]), NULL);
+      if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
+        continue;
+      found = TRUE;
+      if (!open_part (self, parts[i], folder, error))
+        return FALSE;
+    }
+  if (!found)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                   _ ("%s: not a model: expected a folder of the diffusers layout, with "
+                      "model_index.json and unet/, vae/, text_encoder/, or a .safetensors file"),
+                   self->path);
+      return FALSE;
+    }
+  return pd_model_files_load_common (self, self->path, error);
+}
+
+PdModelFiles *
+pd_model_files_open (const char *path, const char *config_folder, GError **error)
+{
+  g_autoptr (PdModelFiles) self = g_new0 (PdModelFiles, 1);
+  self->path = g_strdup (path);
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    {
+      self->layout = PD_LAYOUT_DIFFUSERS;
+      return open_folder (self, error) ? g_steal_pointer (&self) : NULL;
+    }
+  self->layout = PD_LAYOUT_SINGLE_FILE;
+  return pd_single_file_open (self, config_folder, error) ? g_steal_pointer (&self) : NULL;
+}
+
+gboolean
+pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error)
+{
+  if ((part == PD_PART_UNET && self->unet != NULL) ||
+      (part == PD_PART_VAE && (self->vae != NULL || self->tiny_vae != NULL)) ||
+      (part == PD_PART_TEXT_ENCODER && self->text_encoder != NULL))
+    return TRUE;
+  if (self->layout == PD_LAYOUT_DIFFUSERS)
+    g_set_error (
+        error, PD_ERROR, PD_ERROR_BAD_MODEL,
+        _ ("%s: the model has no %s; expected the folder %s/ with config.json and weights"),
+        self->path, pd_part_name (part), pd_part_name (part));
+  else
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: the file has no %s"), self->path,
+                 pd_part_name (part));
+  return FALSE;
+}
+
+PdTokenizer *
+pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
+{
+  static const int clip_size = 49408;
+  int vocab_size = self->text_encoder != NULL ? self->text_config.vocab_size : clip_size;
+  if (self->tokenizer_folder == NULL && vocab_size != clip_size)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                   _ ("%s: the text encoder knows %d tokens, CLIP's vocabulary has %d; put its "
+                      "vocab.json and merges.txt in the folder tokenizer/ of the model"),
+                   self->path, vocab_size, clip_size);
+      return NULL;
+    }
+  g_autoptr (PdTokenizer) tokenizer =
+      self->tokenizer_folder != NULL ? pd_tokenizer_new_from_folder (self->tokenizer_folder, error)
+                                     : pd_tokenizer_new_clip (error);
+  if (tokenizer != NULL && self->text_encoder != NULL &&
+      pd_tokenizer_get_size (tokenizer) > vocab_size)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                   _ ("%s: the largest token id is %d, the text encoder knows ids below %d"),
+                   self->tokenizer_folder, pd_tokenizer_get_size (tokenizer) - 1, vocab_size);
+      return NULL;
+    }
+  return g_steal_pointer (&tokenizer);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/words.h"
+
+#include <string.h>
+
+typedef enum
+{
+  KIND_SPACE,
+  KIND_LETTER,
+  KIND_NUMBER,
+  KIND_OTHER,
+} Kind;
+
+/* Unicode's White_Space, \p{L} and \p{N}. */
+static Kind
+kind_of (gunichar c)
+{
+  if (g_unichar_isspace (c) || c == 0x0b || c == 0x85)
+    return KIND_SPACE;
+  switch (g_unichar_type (c))
+    {
+    case G_UNICODE_LOWERCASE_LETTER:
+    case G_UNICODE_MODIFIER_LETTER:
+    case G_UNICODE_OTHER_LETTER:
+    case G_UNICODE_TITLECASE_LETTER:
+    case G_UNICODE_UPPERCASE_LETTER:
+      return KIND_LETTER;
+    case G_UNICODE_DECIMAL_NUMBER:
+    case G_UNICODE_LETTER_NUMBER:
+    case G_UNICODE_OTHER_NUMBER:
+      return KIND_NUMBER;
+    default:
+      return KIND_OTHER;
+    }
+}
+
+char *
+pd_words_normalise (const char *text)
+{
+  static const gunichar capital_i_with_dot = 0x130, dot_above = 0x307;
+  g_autofree char *composed = g_utf8_normalize (text, -1, G_NORMALIZE_NFC);
+  GString *lower = g_string_sized_new (strlen (composed));
+  for (const char *at = composed; *at != '\0'; at = g_utf8_next_char (at))
+    {
+      gunichar c = g_utf8_get_char (at);
+      g_string_append_unichar (lower, g_unichar_tolower (c));
+      if (c == capital_i_with_dot) /* the only lower case of two characters */
+        g_string_append_unichar (lower, dot_above);
+    }
+  return g_string_free (lower, FALSE);
+}
+
+/* The length of the one of @words that @at begins with, or 0. */
+static gsize
+match_any (const char *at, const char *const *words)
+{
+  for (guint i = 0; words[i] != NULL; i++)
+    if (g_str_has_prefix (at, words[i]))
+      return strlen (words[i]);
+  return 0;
+}
+
+const char *
+pd_words_next (const char **at, const char *const *specials, gsize *length)
+{
+  static const char *const contractions[] = { "'s", "'t", "'re", "'ve", "'m", "'ll", "'d", NULL };
+  const char *start = *at;
+  while (*start != '\0' && kind_of (g_utf8_get_char (start)) == KIND_SPACE)
+    start = g_utf8_next_char (start);
+  if (*start == '\0')
+    return NULL;
+
+  gsize fixed = match_any (start, specials);
+  if (fixed == 0)
+    fixed = match_any (start, contractions);
+  const char *end = start + fixed;
+  if (fixed == 0)
+    {
+      Kind kind = kind_of (g_utf8_get_char (start));
+      do
+        end = g_utf8_next_char (end);
+      while (*end != '\0' && kind != KIND_NUMBER && kind_of (g_utf8_get_char (end)) == kind &&
+             match_any (end, specials) == 0);
+    }
+  *length = end - start;
+  *at = end;
+  return start;
+}
