@@ -17,28 +17,37 @@ layout (push_constant) uniform Push
 
 layout (std430, binding = 0) readonly buffer Parts { float parts[]; };
 layout (std430, binding = 1) readonly buffer Weight { float weight[]; };
-// [image][quad]{mean, scale}
+// [image][quad]{origin, mean, scale}
 layout (std430, binding = 2) writeonly buffer Table { float table[]; };
 
 shared float counts[gl_WorkGroupSize.x];
 shared float means[gl_WorkGroupSize.x];
 shared float m2s[gl_WorkGroupSize.x];
 
+// Of a channel in a slice of this workgroup's image.
+uint
+part (uint slice, uint channel)
+{
+  return ((gl_WorkGroupID.y * push.slices + slice) * push.quads + (channel >> 2)) * 16 +
+         (channel & 3);
+}
+
 void
 main ()
 {
   uint lane = gl_LocalInvocationID.x;
-  uint group = gl_WorkGroupID.x, image = gl_WorkGroupID.y;
+  uint group = gl_WorkGroupID.x;
+  float origin = parts[part (0, group * push.channels)];
   Moments sum = Moments (0.0, 0.0, 0.0);
 
   for (uint i = lane; i < push.slices * push.channels; i += gl_WorkGroupSize.x)
     {
       uint slice = i / push.channels;
       uint channel = group * push.channels + i - slice * push.channels;
-      uint from = ((image * push.slices + slice) * push.quads + (channel >> 2)) * 12 +
-                  (channel & 3);
+      uint from = part (slice, channel);
 
-      sum = merged (sum, Moments (parts[from + 8], parts[from], parts[from + 4]));
+      sum = merged (sum, Moments (parts[from + 12], parts[from] - origin + parts[from + 4],
+                                  parts[from + 8]));
     }
   counts[lane] = sum.count;
   means[lane] = sum.mean;
@@ -63,9 +72,10 @@ main ()
   for (uint channel = group * push.channels + lane; channel < end; channel += gl_WorkGroupSize.x)
     {
       bool surplus = channel >= (group + 1) * push.channels;
-      uint to = (image * push.quads + (channel >> 2)) * 8 + (channel & 3);
+      uint to = (gl_WorkGroupID.y * push.quads + (channel >> 2)) * 12 + (channel & 3);
 
-      table[to] = surplus ? 0.0 : means[0];
-      table[to + 4] = surplus ? 0.0 : weight[channel] / deviation;
+      table[to] = surplus ? 0.0 : origin;
+      table[to + 4] = surplus ? 0.0 : means[0];
+      table[to + 8] = surplus ? 0.0 : weight[channel] / deviation;
     }
 }

@@ -27,7 +27,8 @@ layout (push_constant) uniform Push
 } push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
-// [image][slice][quad]{mean, m2, count}
+// [image][slice][quad]{origin, mean, m2, count}: mean counts from origin, a value of the slice, so that
+// it is as precise as the deviations are.
 layout (std430, binding = 1) writeonly buffer Parts { vec4 parts[]; };
 
 void
@@ -45,6 +46,7 @@ main ()
   uint column = pixel - row * push.width;
   uint from = at (push.x, gl_WorkGroupID.y, row, column) + quad;
   uint wrap = push.x.row - push.width * push.x.pixel;
+  vec4 origin = values (x[from]);
   Moments4 sum = Moments4 (0.0, vec4 (0.0), vec4 (0.0));
 
   for (; pixel + 4 <= end; pixel += 4)
@@ -53,7 +55,7 @@ main ()
 
       [[unroll]] for (uint i = 0; i < 4; i++)
         {
-          value[i] = values (x[from]);
+          value[i] = values (x[from]) - origin;
           column++;
           from += push.x.pixel + (column == push.width ? wrap : 0);
           column = column == push.width ? 0 : column;
@@ -62,16 +64,17 @@ main ()
     }
   for (; pixel < end; pixel++)
     {
-      sum = merged (sum, Moments4 (1.0, values (x[from]), vec4 (0.0)));
+      sum = merged (sum, Moments4 (1.0, values (x[from]) - origin, vec4 (0.0)));
       column++;
       from += push.x.pixel + (column == push.width ? wrap : 0);
       column = column == push.width ? 0 : column;
     }
 
   uint to = (((push.image + gl_WorkGroupID.y) * push.slices + push.first + slice) * push.quads +
-             quad) * 3;
+             quad) * 4;
 
-  parts[to] = sum.mean;
-  parts[to + 1] = sum.m2;
-  parts[to + 2] = vec4 (sum.count);
+  parts[to] = origin;
+  parts[to + 1] = sum.mean;
+  parts[to + 2] = sum.m2;
+  parts[to + 3] = vec4 (sum.count);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Group norm, last part: y = activation ((x - mean) · scale + bias).
+// Group norm, last part: y = activation ((x - origin - mean) · scale + bias).
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common/tensor.glsl"
@@ -36,8 +36,9 @@ main ()
   if (strip.first >= strip.end)
     return;
 
-  uint entry = ((push.walk.image + strip.image) * push.walk.quads + strip.quad) * 2;
-  vec4 mean = table[entry], scale = table[entry + 1], shift = bias[strip.quad];
+  uint entry = ((push.walk.image + strip.image) * push.walk.quads + strip.quad) * 3;
+  vec4 origin = table[entry], mean = table[entry + 1], scale = table[entry + 2];
+  vec4 shift = bias[strip.quad];
 
   for (uint p = strip.first; p < strip.end; p++)
     {
@@ -46,7 +47,7 @@ main ()
       if (BORDER == 0 || inside (push.walk, strip, p))
         {
           value = values (x[at (push.x, strip.image, strip.row, p) + strip.quad]);
-          value = activate (ACTIVATION, (value - mean) * scale + shift);
+          value = activate (ACTIVATION, (value - origin - mean) * scale + shift);
         }
       put (y[at (push.y, strip.image, strip.row, p) + strip.quad], value);
     }

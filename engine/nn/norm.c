@@ -16,11 +16,12 @@ enum
   LAYER_LANES_GPU = 32,
 };
 
-/* Floats per quad of the moments (mean, m2, count) and of the table (mean, scale). */
+/* Floats per quad of the moments (origin, mean, m2, count) and of the table (origin, mean, scale).
+ */
 enum
 {
-  MOMENTS_FLOATS = 12,
-  TABLE_FLOATS = 8,
+  MOMENTS_FLOATS = 16,
+  TABLE_FLOATS = 12,
 };
 
 static guint
