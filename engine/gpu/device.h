@@ -38,7 +38,7 @@ typedef struct
   guint64 heap;   /* largest device-local heap as reported */
   guint64 budget; /* what this process may use now: VK_EXT_memory_budget, else the heap; for a CPU
                      device, whose heap figure is nominal, three quarters of physical memory */
-  guint64 max_storage_buffer_range;
+  guint64 max_storage_buffer_range; /* less if environment PD_MAX_STORAGE_RANGE says so */
   guint64 max_memory_allocation_size;
   guint64 max_buffer_size;
 
