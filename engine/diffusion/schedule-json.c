@@ -276,7 +276,7 @@ type_of_class (const char *name, PdSolverType *type, GError **error)
     }
 
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("the scheduler class “%s” is not supported; expected one of %s"),
+               _ ("the scheduler class \"%s\" is not supported; expected one of %s"),
                name ? name : "", known->str);
   return FALSE;
 }

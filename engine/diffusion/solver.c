@@ -38,7 +38,7 @@ pd_solver_type_from_string (const char *name, PdSolverType *type, GError **error
     }
 
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("there is no solver “%s”; choose one of %s"), name ? name : "", known->str);
+               _ ("there is no solver \"%s\"; choose one of %s"), name ? name : "", known->str);
   return FALSE;
 }
 
