@@ -100,7 +100,8 @@ pd_engine_free (PdEngine *self)
 static PdSolver *
 make_solver (const Run *run, GError **error)
 {
-  const PdModelFiles *files = run->engine->model->files;
+  JsonNode *node = run->engine->model->files->scheduler;
+  JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
   const PdRequest *request = run->request;
   g_auto (PdScheduleConfig) config = { 0 };
   PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
@@ -110,14 +111,14 @@ make_solver (const Run *run, GError **error)
   if (chosen && !pd_solver_type_from_string (
                     pd_request_nick (PD_TYPE_REQUEST_SOLVER, request->solver), &type, error))
     return NULL;
-  if (files->scheduler == NULL)
+  if (settings == NULL)
     pd_schedule_config_init (&config);
   else if (chosen)
     {
-      if (!pd_schedule_json_load_for (files->scheduler, type, &config, error))
+      if (!pd_schedule_json_load_for (settings, type, &config, error))
         return NULL;
     }
-  else if (!pd_schedule_json_load (files->scheduler, NULL, &type, &config, error))
+  else if (!pd_schedule_json_load (settings, NULL, &type, &config, error))
     return NULL;
   if (request->karras)
     config.use_karras_sigmas = TRUE;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/tiles/fusion.h"
+
+void
+pd_weight_profile (PdWeight kind, guint tile, guint overlap, float *weights)
+{
+  for (guint i = 0; i < tile; i++)
+    {
+      double weight = 1;
+
+      if (kind == PD_WEIGHT_GAUSSIAN)
+        {
+          double u = (i - (tile - 1) / 2.0) / tile;
+
+          weight = exp (-u * u / (2 * 0.01)) / sqrt (2 * G_PI * 0.01);
+        }
+      else if (kind == PD_WEIGHT_RAMP && overlap > 0)
+        {
+          double inside = (MIN (i, tile - 1 - i) + 0.5) / overlap;
+
+          weight = inside < 1 ? 0.5 - 0.5 * cos (G_PI * inside) : 1;
+        }
+      weights[i] = (float) weight;
+    }
+}
+
+static guint
+wrapped (const PdGridAxis *axis, guint start, guint i)
+{
+  guint at = start + i;
+
+  return axis->wrap ? at % axis->canvas : at;
+}
+
+void
+pd_tile_read (const PdGrid *grid,
+              guint channels,
+              const float *canvas,
+              guint start_y,
+              guint start_x,
+              float *tile)
+{
+  const PdGridAxis *y = &grid->y, *x = &grid->x;
+
+  for (guint c = 0; c < channels; c++)
+    for (guint i = 0; i < y->tile; i++)
+      {
+        const float *row = canvas + ((gsize) c * y->canvas + wrapped (y, start_y, i)) * x->canvas;
+
+        for (guint j = 0; j < x->tile; j++)
+          *tile++ = row[wrapped (x, start_x, j)];
+      }
+}
+
+void
+pd_tile_add (const PdGrid *grid,
+             guint channels,
+             const float *tile,
+             const float *profile_y,
+             const float *profile_x,
+             guint start_y,
+             guint start_x,
+             float *sum,
+             float *mass)
+{
+  const PdGridAxis *y = &grid->y, *x = &grid->x;
+
+  for (guint c = 0; c < channels; c++)
+    for (guint i = 0; i < y->tile; i++)
+      {
+        float *row = sum + ((gsize) c * y->canvas + wrapped (y, start_y, i)) * x->canvas;
+
+        for (guint j = 0; j < x->tile; j++)
+          row[wrapped (x, start_x, j)] += profile_y[i] * profile_x[j] * *tile++;
+      }
+  for (guint i = 0; mass != NULL && i < y->tile; i++)
+    for (guint j = 0; j < x->tile; j++)
+      mass[(gsize) wrapped (y, start_y, i) * x->canvas + wrapped (x, start_x, j)] +=
+          profile_y[i] * profile_x[j];
+}
+
+void
+pd_fusion_divide (guint channels, gsize pixels, float *sum, const float *mass)
+{
+  for (guint c = 0; c < channels; c++)
+    for (gsize i = 0; i < pixels; i++)
+      sum[c * pixels + i] /= mass[i];
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/error.h"
+#include "engine/tiles/fusion.h"
+
+typedef struct
+{
+  guint h, w, tile, overlap;
+  gboolean wrap_y, wrap_x;
+} Case;
+
+static const Case cases[] = {
+  { 64, 64, 64, 16, FALSE, FALSE },   { 65, 64, 64, 16, FALSE, FALSE },
+  { 128, 128, 64, 16, FALSE, FALSE }, { 1024, 1024, 64, 16, FALSE, FALSE },
+  { 17, 301, 64, 63, FALSE, FALSE },  { 1, 1, 64, 16, FALSE, FALSE },
+  { 100, 37, 32, 0, FALSE, FALSE },   { 128, 128, 64, 16, TRUE, TRUE },
+  { 65, 200, 64, 16, TRUE, FALSE },   { 40, 40, 64, 16, TRUE, TRUE },
+  { 1, 7, 5, 2, TRUE, TRUE },
+};
+
+/* Every pixel is covered, whatever the step's jitter. */
+static void
+test_cover (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (guint step = 0; step < 20; step++)
+      {
+        const Case *c = &cases[i];
+        PdGrid grid;
+        g_autofree guint *ys = NULL, *xs = NULL;
+        g_autofree float *mass = g_new0 (float, c->h * c->w), *sum = g_new0 (float, c->h * c->w);
+        g_autofree float *profile_y = NULL, *profile_x = NULL, *tile = NULL;
+
+        g_assert_true (
+            pd_grid_init (&grid, c->h, c->w, c->tile, c->overlap, c->wrap_y, c->wrap_x, NULL));
+        ys = g_new (guint, grid.y.count);
+        xs = g_new (guint, grid.x.count);
+        profile_y = g_new (float, grid.y.tile);
+        profile_x = g_new (float, grid.x.tile);
+        tile = g_new0 (float, grid.y.tile *grid.x.tile);
+        pd_weight_profile (PD_WEIGHT_RAMP, grid.y.tile, grid.y.overlap, profile_y);
+        pd_weight_profile (PD_WEIGHT_GAUSSIAN, grid.x.tile, grid.x.overlap, profile_x);
+        pd_grid_starts (&grid, step > 0, 7, step, ys, xs);
+        for (guint y = 0; y < grid.y.count; y++)
+          for (guint x = 0; x < grid.x.count; x++)
+            {
+              g_assert_cmpuint (ys[y], <, c->h);
+              g_assert_cmpuint (xs[x], <, c->w);
+              if (!c->wrap_y)
+                g_assert_cmpuint (ys[y] + grid.y.tile, <=, c->h);
+              if (!c->wrap_x)
+                g_assert_cmpuint (xs[x] + grid.x.tile, <=, c->w);
+              pd_tile_add (&grid, 1, tile, profile_y, profile_x, ys[y], xs[x], sum, mass);
+            }
+        for (guint p = 0; p < c->h * c->w; p++)
+          g_assert_cmpfloat (mass[p], >, 0);
+      }
+}
+
+/* A pointwise model gives the same canvas whatever the grid: fusing what was read gives it back. */
+static void
+test_identity (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const Case *c = &cases[i];
+      gsize pixels = c->h * c->w;
+      PdGrid grid;
+      g_autofree guint *ys = NULL, *xs = NULL;
+      g_autofree float *canvas = g_new (float, 3 * pixels), *sum = g_new0 (float, 3 * pixels);
+      g_autofree float *mass = g_new0 (float, pixels);
+      g_autofree float *profile_y = NULL, *profile_x = NULL, *tile = NULL;
+
+      for (gsize p = 0; p < 3 * pixels; p++)
+        canvas[p] = (float) ((p * 7919) % 1000) / 100 - 5;
+      g_assert_true (
+          pd_grid_init (&grid, c->h, c->w, c->tile, c->overlap, c->wrap_y, c->wrap_x, NULL));
+      ys = g_new (guint, grid.y.count);
+      xs = g_new (guint, grid.x.count);
+      profile_y = g_new (float, grid.y.tile);
+      profile_x = g_new (float, grid.x.tile);
+      tile = g_new (float, 3 * grid.y.tile * grid.x.tile);
+      pd_weight_profile (PD_WEIGHT_GAUSSIAN, grid.y.tile, grid.y.overlap, profile_y);
+      pd_weight_profile (PD_WEIGHT_RAMP, grid.x.tile, grid.x.overlap, profile_x);
+      pd_grid_starts (&grid, TRUE, 3, 5, ys, xs);
+      for (guint y = 0; y < grid.y.count; y++)
+        for (guint x = 0; x < grid.x.count; x++)
+          {
+            pd_tile_read (&grid, 3, canvas, ys[y], xs[x], tile);
+            pd_tile_add (&grid, 3, tile, profile_y, profile_x, ys[y], xs[x], sum, mass);
+          }
+      pd_fusion_divide (3, pixels, sum, mass);
+      for (gsize p = 0; p < 3 * pixels; p++)
+        g_assert_cmpfloat_with_epsilon (sum[p], canvas[p], 1e-5);
+    }
+}
+
+static void
+test_even (void)
+{
+  PdGrid grid;
+  guint ys[3], xs[3];
+
+  g_assert_true (pd_grid_init (&grid, 24, 40, 16, 8, FALSE, FALSE, NULL));
+  g_assert_cmpuint (grid.y.count, ==, 2);
+  g_assert_cmpuint (grid.x.count, ==, 4);
+  g_assert_cmpuint (pd_grid_n_tiles (&grid), ==, 8);
+  g_assert_true (pd_grid_init (&grid, 41, 41, 16, 3, FALSE, FALSE, NULL));
+  pd_grid_starts (&grid, FALSE, 0, 0, ys, xs);
+  g_assert_cmpuint (ys[0], ==, 0);
+  g_assert_cmpuint (ys[1], ==, 13);
+  g_assert_cmpuint (ys[2], ==, 25);
+}
+
+/* Jitter depends on seed and step, moves something, and leaves the border tiles where they are. */
+static void
+test_jitter (void)
+{
+  PdGrid grid;
+  guint a[20], b[20], c[20], xs[20];
+  gboolean moved = FALSE, differs = FALSE;
+
+  g_assert_true (pd_grid_init (&grid, 512, 512, 64, 32, FALSE, FALSE, NULL));
+  pd_grid_starts (&grid, FALSE, 7, 1, a, xs);
+  for (guint step = 1; step < 5; step++)
+    {
+      pd_grid_starts (&grid, TRUE, 7, step, b, xs);
+      pd_grid_starts (&grid, TRUE, 7, step, c, xs);
+      for (guint k = 0; k < grid.y.count; k++)
+        {
+          g_assert_cmpuint (b[k], ==, c[k]);
+          moved |= b[k] != a[k];
+          g_assert_cmpint (ABS ((int) b[k] - (int) a[k]), <=, 8);
+        }
+      pd_grid_starts (&grid, TRUE, 8, step, c, xs);
+      for (guint k = 0; k < grid.y.count; k++)
+        differs |= b[k] != c[k];
+      g_assert_cmpuint (b[0], ==, 0);
+      g_assert_cmpuint (b[grid.y.count - 1], ==, 448);
+    }
+  g_assert_true (moved && differs);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (GError) error = NULL;
+  PdGrid grid;
+
+  g_assert_false (pd_grid_init (&grid, 64, 64, 16, 16, FALSE, FALSE, &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+  g_clear_error (&error);
+  g_assert_false (pd_grid_init (&grid, 0, 64, 16, 8, FALSE, FALSE, &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/grid/cover", test_cover);
+  g_test_add_func ("/grid/identity", test_identity);
+  g_test_add_func ("/grid/even", test_even);
+  g_test_add_func ("/grid/jitter", test_jitter);
+  g_test_add_func ("/grid/refused", test_refused);
+  return g_test_run ();
+}
