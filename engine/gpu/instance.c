@@ -48,8 +48,9 @@ static void
 ask_for_wide_vectors (void)
 {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw") &&
-      __builtin_cpu_supports ("avx512dq") && __builtin_cpu_supports ("avx512vl"))
+  if (g_getenv ("LP_NATIVE_VECTOR_WIDTH") == NULL && __builtin_cpu_supports ("avx512f") &&
+      __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq") &&
+      __builtin_cpu_supports ("avx512vl"))
     g_setenv ("LP_NATIVE_VECTOR_WIDTH", "512", FALSE);
 #endif
 }
