@@ -47,7 +47,7 @@ compare (const char *case_name, const char *part, const float *found, gsize n)
 {
   gsize n_expected;
   g_autofree float *expected = values (case_name, part, &n_expected);
-  g_autofree char *name = g_strconcat (case_name, ".", part, NULL);
+  g_autofree char *name = case_name ? g_strconcat (case_name, ".", part, NULL) : g_strdup (part);
   JsonObject *entry = json_object_get_object_member (goldens.index, name);
   const double tolerance = json_object_get_double_member (entry, "tol_f32");
   double worst = 0.0;
@@ -154,6 +154,21 @@ test_case (gconstpointer data)
 }
 
 static void
+test_alphas_cumprod (void)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+  g_autoptr (GError) error = NULL;
+  float narrow[1000];
+
+  pd_schedule_config_init (&config);
+  g_autofree double *alphas = pd_schedule_alphas_cumprod (&config, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (narrow); i++)
+    narrow[i] = (float) alphas[i];
+  compare (NULL, "alphas_cumprod", narrow, G_N_ELEMENTS (narrow));
+}
+
+static void
 test_absent (void)
 {
   g_test_skip ("the goldens folder is not there; PD_SHARED names its parent");
@@ -187,6 +202,7 @@ main (int argc, char **argv)
   goldens.index = json_object_get_object_member (json_node_get_object (index_node),
                                                  "data/schedulers.safetensors");
 
+  g_test_add_func ("/solver/golden/alphas_cumprod", test_alphas_cumprod);
   names = json_object_get_members (goldens.cases);
   for (GList *name = names; name; name = name->next)
     {
