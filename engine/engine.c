@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <math.h>
 #include <sys/resource.h>
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/diffusion/guidance.h"
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
 #include "engine/engine.h"
@@ -12,6 +10,7 @@
 #include "engine/gpu/kernels.h"
 #include "engine/model/catalog.h"
 #include "engine/model/model.h"
+#include "engine/tiles/canvas.h"
 
 struct _PdEngine
 {
@@ -156,79 +155,52 @@ report_progress (const Run *run, const char *stage, guint step, guint n_steps, g
   run->progress (&progress, run->user_data);
 }
 
-/* One step's prediction: @batch is 1, or 2 for guidance (unconditional first); @input and @output
- * hold @batch latents. The guided prediction is left in the first latent of @output. */
 static gboolean
-predict (Run *run,
-         PdUNetPass *pass,
-         guint i,
-         guint batch,
-         const float *latent,
-         const float *context,
-         float *input,
-         float *output,
-         GError **error)
+denoise (
+    Run *run, const float *context, guint branches, guint tokens, float *latent, GError **error)
 {
-  gsize n = run->n_elements;
-
-  pd_solver_scale_input (run->solver, i, latent, input);
-  if (batch == 2)
-    memcpy (input + n, input, n * sizeof *input);
-  if (!pd_unet_pass_run (pass, input, pd_solver_timestep (run->solver, i), context, output,
-                         run->cancellable, error))
-    return FALSE;
-  run->report->unet_forwards += batch;
-  if (batch == 2)
-    {
-      pd_guidance_combine (n, output, output + n, run->request->guidance, output);
-      pd_guidance_rescale (n, output + n, run->request->guidance_rescale, output);
-    }
-  for (gsize e = 0; e < n; e++)
-    if (!isfinite (output[e]))
-      {
-        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                     _ ("The UNet gave a value that is not a number at step %u of %u; try "
-                        "--precision f32"),
-                     i + 1, pd_solver_n_timesteps (run->solver));
-        return FALSE;
-      }
-  return TRUE;
-}
-
-static gboolean
-denoise (Run *run, const float *context, guint batch, guint tokens, float *latent, GError **error)
-{
-  gsize n = run->n_elements;
+  const PdRequest *request = run->request;
   guint n_steps = pd_solver_n_timesteps (run->solver);
-  g_autofree float *input = g_new (float, batch *n), *output = g_new (float, batch *n);
-  g_autofree float *noise = g_new (float, n);
-  g_autoptr (PdUNetPass) pass = NULL;
+  g_autofree float *prediction = g_new (float, run->n_elements);
+  g_autofree float *noise = g_new (float, run->n_elements);
+  g_autoptr (PdCanvas) canvas = NULL;
   PdGraphStats stats;
   gint64 start = g_get_monotonic_time ();
 
   if (n_steps == 0)
     return TRUE;
   report_progress (run, "denoise", 0, n_steps, start);
-  pass = pd_unet_pass_new (run->engine->model->unet, batch, run->h, run->w, tokens, NULL, FALSE,
-                           error);
-  if (pass == NULL)
+  canvas = pd_canvas_new (&(PdCanvasOptions){ .unet = run->engine->model->unet,
+                                              .height = run->h,
+                                              .width = run->w,
+                                              .tile = MAX (run->h, run->w),
+                                              .batch = 1,
+                                              .branches = branches,
+                                              .context = context,
+                                              .tokens = tokens,
+                                              .guidance = request->guidance,
+                                              .guidance_rescale = request->guidance_rescale },
+                          error);
+  if (canvas == NULL)
     return FALSE;
-  pd_graph_stats (pd_unet_pass_graph (pass), &stats);
+  pd_graph_stats (pd_canvas_graph (canvas), &stats);
   run->report->arena_bytes = stats.arena_bytes;
   run->report->tensor_bytes = stats.tensor_bytes;
 
   for (guint i = 0; i < n_steps; i++)
     {
-      if (!predict (run, pass, i, batch, latent, context, input, output, error))
+      if (!pd_canvas_predict (canvas, run->solver, i, latent, prediction, NULL, NULL,
+                              run->cancellable, error))
         return FALSE;
       if (pd_solver_noise_draws (run->solver, i) > 0)
         draw_noise (run, noise);
-      if (!pd_solver_step (run->solver, i, output, noise, latent, error))
+      if (!pd_solver_step (run->solver, i, prediction, noise, latent, error))
         return FALSE;
       if (i == 0)
         run->report->first_step_seconds = seconds_since (run->engine->start_time);
       report_progress (run, "denoise", i + 1, n_steps, start);
     }
+  run->report->unet_forwards = pd_canvas_unet_forwards (canvas);
   run->report->denoise_seconds = seconds_since (start);
   return TRUE;
 }
@@ -307,17 +279,17 @@ run_stages (Run *run, const float *input, GError **error)
 {
   PdRequest *request = run->request;
   const char *prompts[2] = { request->negative, request->prompt };
-  guint batch = request->guidance == 1.0 ? 1 : 2, tokens;
+  guint branches = request->guidance == 1.0 ? 1 : 2, tokens;
   g_autofree float *context = NULL, *latent = g_new (float, run->n_elements);
   gint64 start = g_get_monotonic_time ();
 
   report_progress (run, "text", 0, 0, start);
-  if (!pd_model_encode_text (run->engine->model, prompts + 2 - batch, batch, &context, &tokens,
-                             run->cancellable, error))
+  if (!pd_model_encode_text (run->engine->model, prompts + 2 - branches, branches, &context,
+                             &tokens, run->cancellable, error))
     return NULL;
   run->report->text_seconds = seconds_since (start);
   if (!start_latent (run, input, latent, error) ||
-      !denoise (run, context, batch, tokens, latent, error))
+      !denoise (run, context, branches, tokens, latent, error))
     return NULL;
   return decode (run, latent, error);
 }

@@ -24,16 +24,16 @@ pd_matrix_depth (const PdMatrix *self)
   return self->taps * pd_align_channels (self->in);
 }
 
-guint
-pd_matrix_columns (const PdMatrix *self)
-{
-  return (self->out + self->panel - 1) / self->panel * self->panel;
-}
-
 static gsize
 round_up (gsize value, gsize multiple)
 {
   return (value + multiple - 1) / multiple * multiple;
+}
+
+guint
+pd_matrix_columns (const PdMatrix *self)
+{
+  return (guint) round_up (self->out, MAX (PD_CHANNEL_ALIGN, self->panel));
 }
 
 static guint

@@ -9,7 +9,7 @@
  * Element (o, tap, i) is column o of the product; K runs over (tap, i) with i padded to
  * pd_align_channels (in). Layout f32: [columns / panel][K][panel]; f16: [columns / panel][K / 2]
  * [panel][2], two consecutive k in one 32-bit word, low half first. Columns are padded to a
- * multiple of panel; padding is zero. */
+ * multiple of max (PD_CHANNEL_ALIGN, panel); padding is zero. */
 typedef struct
 {
   PdStorage storage;
@@ -27,7 +27,7 @@ typedef struct
 
 /* K of the packed matrix: taps · pd_align_channels (in). */
 guint pd_matrix_depth (const PdMatrix *self);
-/* Columns of the packed matrix: out rounded up to a multiple of the panel. */
+/* Columns of the packed matrix: out rounded up to a multiple of max (PD_CHANNEL_ALIGN, panel). */
 guint pd_matrix_columns (const PdMatrix *self);
 
 /* Device bytes of a packed matrix or vector, with what its place is rounded up to. */

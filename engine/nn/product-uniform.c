@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "engine/nn/product.h"
+
+enum
+{
+  /* As in shaders/product-uniform.comp. */
+  TILE = 16,
+  DIGITS = 16, /* what a workgroup id or chunk number may count to */
+  UNIT = 8,    /* floats */
+
+  MAX_DEPTH = 96, /* more leaves the instruction cache */
+  TAPS = 9,
+};
+
+typedef enum
+{
+  ADDED_NONE,
+  ADDED_BEFORE, /* before the activation */
+  ADDED_AFTER,
+} Added;
+
+/* Push constants of shaders/product-uniform.comp; the addresses are filled in by the graph. */
+typedef struct
+{
+  guint64 a, b, vector, vector_2, added;
+  guint32 a_pixel, a_row, b_panel;
+  guint32 y_pixel, y_row, y_start;
+  guint32 table[DIGITS];
+} ProductPush;
+
+G_STATIC_ASSERT (sizeof (ProductPush) == PD_DISPATCH_MAX_PUSH);
+
+/* How K is cut: chunks of depth consecutive floats of a, of which a dispatch takes up to group. */
+typedef struct
+{
+  guint depth, chunks, group;
+} Depth;
+
+/* Tiles in a rectangle. Offsets and steps are in floats: of a from the first tap, of y from pixel
+ * (0, 0) of image 0. */
+typedef struct
+{
+  guint log_tx;
+  gsize a, y;
+  gsize a_pixel, a_row, y_pixel, y_row; /* steps between pixels and rows of a tile */
+  guint columns, rows;                  /* tiles */
+  gsize y_end;                          /* where writing has to stop */
+  guint image;                          /* whose image_bias holds */
+} Tiles;
+
+typedef struct
+{
+  PdGraph *graph;
+  const PdProduct *product;
+  PdTensor *y;
+  Depth depth;
+  const char *shader;
+  guint panel;
+  /* In place of y as what sums are collected in, where tiles overlap themselves. */
+  PdTensor *collect[2];
+} Emitter;
+
+static gsize
+divide_up (gsize a, gsize b)
+{
+  return (a + b - 1) / b;
+}
+
+/* Floats of K that follow each other in a. */
+static guint
+run_length (const PdProduct *product)
+{
+  guint in = pd_align_channels (product->b->in);
+
+  return product->b->taps == TAPS && product->a->ld == in ? 3 * in : in;
+}
+
+static Depth
+choose_depth (const PdProduct *product)
+{
+  guint run = run_length (product);
+  Depth depth = { .depth = MAX_DEPTH };
+
+  while (run % depth.depth != 0)
+    depth.depth -= PD_CHANNEL_ALIGN;
+  depth.chunks = pd_matrix_depth (product->b) / depth.depth;
+  depth.group = MIN (depth.chunks, DIGITS);
+  /* Equal groups share a pipeline. */
+  while (depth.group > DIGITS / 2 && depth.chunks % depth.group != 0)
+    depth.group--;
+  if (depth.chunks % depth.group != 0)
+    depth.group = (guint) divide_up (depth.chunks, divide_up (depth.chunks, DIGITS));
+  return depth;
+}
+
+/* Floats from the first tap to chunk @index. */
+static gsize
+chunk_offset (const Emitter *self, guint index)
+{
+  const PdProduct *product = self->product;
+  const PdTensor *a = product->a;
+  gsize in = pd_align_channels (product->b->in), k = (gsize) index * self->depth.depth;
+  gsize tap = k / in;
+
+  if (product->b->taps != TAPS)
+    return k;
+  return tap / 3 * pd_tensor_row_pitch (a) + tap % 3 * a->ld + k % in;
+}
+
+/* Floats from the storage's start. */
+static gsize
+start_of (const PdTensor *tensor)
+{
+  return tensor->offset / sizeof (float);
+}
+
+/* Reads @storage from @first floats on, its address at @address_at of the push constants. */
+static void
+read_at (PdDispatch *dispatch, const PdStorage *storage, gsize first, guint address_at)
+{
+  gsize offset = first * sizeof (float);
+
+  dispatch->access[dispatch->n_access++] = (PdAccess){ .storage = (PdStorage *) storage,
+                                                       .offset = offset,
+                                                       .range = storage->size - offset,
+                                                       .mode = PD_ACCESS_READ,
+                                                       .binding = -1,
+                                                       .address_at = address_at };
+}
+
+/* Adds the vectors of @tiles for the columns from @column on. */
+static guint
+read_vectors (const Emitter *self, PdDispatch *dispatch, const Tiles *tiles, guint column)
+{
+  const PdProduct *product = self->product;
+  PdTensor *image_bias = product->epilogue.image_bias;
+  static const guint at[] = { G_STRUCT_OFFSET (ProductPush, vector),
+                              G_STRUCT_OFFSET (ProductPush, vector_2) };
+  guint count = 0;
+
+  if (product->bias != NULL)
+    read_at (dispatch, &product->bias->storage, column, at[count++]);
+  if (image_bias != NULL)
+    read_at (dispatch, image_bias->storage,
+             start_of (image_bias) + tiles->image * pd_tensor_image_pitch (image_bias) +
+                 pd_tensor_interior (image_bias) + column,
+             at[count++]);
+  return count;
+}
+
+/* Chunks first … first + count - 1 for the part of @tiles from tile (@x, @row) on, columns from
+ * panel @panel on. */
+static void
+emit_dispatch (const Emitter *self,
+               const Tiles *tiles,
+               const guint groups[3],
+               guint x,
+               guint row,
+               guint panel,
+               guint first,
+               guint count)
+{
+  const PdProduct *product = self->product;
+  const PdEpilogue *epilogue = &product->epilogue;
+  const PdMatrix *b = product->b;
+  PdTensor *y = self->y, *added = NULL;
+  guint tx = 1u << tiles->log_tx, ty = TILE / tx, column = panel * self->panel;
+  gboolean last = first + count == self->depth.chunks;
+  gsize offset = (gsize) row * ty * tiles->y_row + (gsize) x * tx * tiles->y_pixel + column;
+  gsize b_panel = (gsize) pd_matrix_depth (b) * self->panel * pd_type_size (b->type);
+  gsize b_start =
+      panel * b_panel + (gsize) first * self->depth.depth * self->panel * pd_type_size (b->type);
+  Added added_when = ADDED_NONE;
+  guint vectors = 0;
+  gsize y_first, y_end;
+  PdDispatch dispatch = { .label = product->label,
+                          .shader = self->shader,
+                          .n_constants = 7,
+                          .push_size = sizeof (ProductPush),
+                          .groups = { groups[0], groups[1], groups[2] },
+                          .work = 2.0 * TILE * self->panel * groups[0] * groups[1] * groups[2] *
+                                  count * self->depth.depth };
+  ProductPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
+                       .a_row = (guint32) (tiles->a_row * sizeof (float)),
+                       .b_panel = (guint32) b_panel,
+                       .y_pixel = (guint32) (tiles->y_pixel / UNIT),
+                       .y_row = (guint32) (tiles->y_row / UNIT) };
+
+  for (guint i = 0; i < DIGITS; i++)
+    push.table[i] =
+        i |
+        (i < count ? (guint32) (chunk_offset (self, first + i) - chunk_offset (self, first)) : 0);
+  if (self->collect[0] != NULL && !last)
+    y = self->collect[first / self->depth.group % 2];
+
+  read_at (&dispatch, product->a->storage,
+           start_of (product->a) + tiles->a + (gsize) row * ty * tiles->a_row +
+               (gsize) x * tx * tiles->a_pixel + chunk_offset (self, first),
+           G_STRUCT_OFFSET (ProductPush, a));
+  read_at (&dispatch, &b->storage, b_start / sizeof (float), G_STRUCT_OFFSET (ProductPush, b));
+  if (first == 0)
+    {
+      vectors = read_vectors (self, &dispatch, tiles, column);
+      if (epilogue->residual != NULL)
+        {
+          added = epilogue->residual;
+          added_when = epilogue->activation == PD_ACTIVATION_NONE ? ADDED_BEFORE : ADDED_AFTER;
+        }
+    }
+  else
+    {
+      added = self->collect[0] == NULL ? y : self->collect[(first / self->depth.group + 1) % 2];
+      added_when = ADDED_BEFORE;
+    }
+  if (added != NULL)
+    read_at (&dispatch, added->storage, start_of (added) + tiles->y + offset,
+             G_STRUCT_OFFSET (ProductPush, added));
+
+  y_first = start_of (y) + tiles->y + offset;
+  y_end = MIN (y_first + (gsize) (groups[1] * ty) * tiles->y_row +
+                   (gsize) (groups[0] * tx + 1) * tiles->y_pixel,
+               start_of (y) + tiles->y_end);
+  dispatch.access[dispatch.n_access++] = pd_graph_bind (
+      self->graph, 0, y->storage, y_first * sizeof (float), (y_end - y_first) * sizeof (float),
+      UNIT * sizeof (float), PD_ACCESS_WRITE, &push.y_start);
+
+  dispatch.constants[0] = count;
+  dispatch.constants[1] = self->depth.depth;
+  dispatch.constants[2] = tiles->log_tx;
+  dispatch.constants[3] = vectors;
+  dispatch.constants[4] = added_when;
+  dispatch.constants[5] = last ? epilogue->activation : PD_ACTIVATION_NONE;
+  dispatch.constants[6] = TILE % count == 0 ? self->panel / UNIT : 1;
+  memcpy (dispatch.push, &push, sizeof push);
+  pd_graph_dispatch (self->graph, &dispatch);
+}
+
+/* All chunks of a part before the next part: its sums stay in the cache. */
+static void
+emit_tiles (const Emitter *self, const Tiles *tiles)
+{
+  const PdDeviceInfo *info = pd_device_info (pd_graph_backend (self->graph)->device);
+  gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
+  gsize row_bytes = (TILE >> tiles->log_tx) * tiles->y_row * sizeof (float);
+  guint panels = pd_matrix_columns (self->product->b) / self->panel;
+  guint max_rows = (guint) CLAMP (range / MAX (row_bytes, 1), 2, DIGITS + 1) - 1;
+
+  for (guint panel = 0; panel < panels; panel += DIGITS)
+    for (guint row = 0; row < tiles->rows; row += max_rows)
+      for (guint x = 0; x < tiles->columns; x += DIGITS)
+        {
+          guint groups[3] = { MIN (tiles->columns - x, DIGITS), MIN (tiles->rows - row, max_rows),
+                              MIN (panels - panel, DIGITS) };
+
+          for (guint first = 0; first < self->depth.chunks; first += self->depth.group)
+            emit_dispatch (self, tiles, groups, x, row, panel, first,
+                           MIN (self->depth.group, self->depth.chunks - first));
+        }
+}
+
+/* The first tap of output pixel (@x, @row) of @tiles->image, and the pixel itself. */
+static void
+move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
+{
+  const PdProduct *product = self->product;
+  const PdTensor *a = product->a, *y = self->y;
+  guint inset = product->b->taps == TAPS ? a->border - product->pad : a->border;
+
+  tiles->a = tiles->image * pd_tensor_image_pitch (a) +
+             (row * product->stride + inset) * pd_tensor_row_pitch (a) +
+             (gsize) (x * product->stride + inset) * a->ld;
+  tiles->y = tiles->image * pd_tensor_image_pitch (y) + pd_tensor_interior (y) +
+             row * pd_tensor_row_pitch (y) + (gsize) x * y->ld;
+}
+
+/* Pixels in memory order, as if in rows of TILE · DIGITS. */
+static void
+emit_flat (const Emitter *self, guint image, guint images)
+{
+  const PdTensor *a = self->product->a, *y = self->y;
+  gsize pixels = (gsize) images * y->h * y->w, count = divide_up (pixels, TILE);
+  Tiles tiles = { .log_tx = 4,
+                  .a_pixel = a->ld,
+                  .a_row = (gsize) TILE * DIGITS * a->ld,
+                  .y_pixel = y->ld,
+                  .y_row = (gsize) TILE * DIGITS * y->ld,
+                  .columns = DIGITS,
+                  .rows = (guint) (count / DIGITS),
+                  .image = image };
+
+  move_to (self, &tiles, 0, 0);
+  tiles.y_end = tiles.y + pixels * y->ld;
+  emit_tiles (self, &tiles);
+  tiles.a += tiles.rows * tiles.a_row;
+  tiles.y += tiles.rows * tiles.y_row;
+  tiles.columns = count % DIGITS;
+  tiles.rows = 1;
+  emit_tiles (self, &tiles);
+}
+
+/* Tiles from pixel (@x, @row) on. */
+static void
+emit_rectangle (
+    const Emitter *self, const Tiles *image, guint x, guint row, guint columns, guint rows)
+{
+  Tiles tiles = *image;
+
+  tiles.columns = columns;
+  tiles.rows = rows;
+  move_to (self, &tiles, x, row);
+  emit_tiles (self, &tiles);
+}
+
+/* An image in rectangular tiles; what is left on the right and below is covered by tiles that
+ * overlap the others: they compute the same again. */
+static void
+emit_image (const Emitter *self, Tiles tiles)
+{
+  guint w = self->y->w, h = self->y->h, tx = 1u << tiles.log_tx, ty = TILE / tx;
+
+  emit_rectangle (self, &tiles, 0, 0, w / tx, h / ty);
+  if (w % tx != 0)
+    emit_rectangle (self, &tiles, w - tx, 0, 1, h / ty);
+  if (h % ty != 0)
+    emit_rectangle (self, &tiles, 0, h - ty, w / tx, 1);
+  if (w % tx != 0 && h % ty != 0)
+    emit_rectangle (self, &tiles, w - tx, h - ty, 1, 1);
+}
+
+/* An image smaller than any tile: the tile's rows are all the same row. */
+static void
+emit_small_image (Emitter *self, Tiles tiles)
+{
+  PdTensor *y = self->y;
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->collect); i++)
+    self->collect[i] = pd_graph_tensor (self->graph, y->n, y->h, y->w, y->c, y->border);
+  tiles.log_tx = g_bit_storage (y->w) - 1;
+  tiles.a_row = tiles.y_row = 0;
+  for (guint row = 0; row < y->h; row++)
+    {
+      guint tx = 1u << tiles.log_tx;
+
+      emit_rectangle (self, &tiles, 0, row, y->w / tx, 1);
+      if (y->w % tx != 0)
+        emit_rectangle (self, &tiles, y->w - tx, row, 1, 1);
+    }
+}
+
+/* The tile that covers w × h pixels with least waste; -1 if none fits. */
+static int
+choose_shape (guint w, guint h)
+{
+  gsize best = G_MAXSIZE;
+  int shape = -1;
+
+  for (int i = 4; i >= 0; i--)
+    {
+      guint tx = 1u << i, ty = TILE / tx;
+      gsize count = divide_up (w, tx) * divide_up (h, ty);
+
+      if (w >= tx && h >= ty && count < best)
+        {
+          best = count;
+          shape = i;
+        }
+    }
+  return shape;
+}
+
+static const char *
+shader_name (const PdBackend *backend, const PdMatrix *b)
+{
+  if (b->type == PD_TYPE_F16)
+    return backend->panel == 16 ? "product-uniform-16-f16" : "product-uniform-8-f16";
+  return backend->panel == 16 ? "product-uniform-16" : "product-uniform-8";
+}
+
+PdTensor *
+pd_product_uniform (PdGraph *graph, const PdProduct *given)
+{
+  const PdBackend *backend = pd_graph_backend (graph);
+  PdProduct product = *given;
+  PdEpilogue *epilogue = &product.epilogue;
+  PdTensor *a = product.a, *residual = epilogue->residual, *late = NULL, *y;
+  Emitter self = { .graph = graph,
+                   .product = &product,
+                   .depth = choose_depth (&product),
+                   .shader = shader_name (backend, product.b),
+                   .panel = backend->panel };
+  int shape;
+
+  y = self.y =
+      pd_graph_tensor (graph, a->n, product.h, product.w, product.b->out, epilogue->border);
+  /* Only one dispatch can both activate and add. */
+  if (residual != NULL && epilogue->activation != PD_ACTIVATION_NONE &&
+      self.depth.group < self.depth.chunks)
+    {
+      late = residual;
+      residual = NULL;
+    }
+  /* What is added is addressed as y is. */
+  if (residual != NULL && (residual->border != y->border || residual->ld != y->ld))
+    residual = pd_convert (graph, residual, y->type, y->border > 0);
+  epilogue->residual = residual;
+
+  if (product.b->taps == 1 && product.stride == 1 && a->border == 0 && y->border == 0)
+    {
+      guint images = epilogue->image_bias == NULL ? a->n : 1;
+
+      for (guint image = 0; image < a->n; image += images)
+        emit_flat (&self, image, images);
+    }
+  else
+    {
+      shape = choose_shape (y->w, y->h);
+      for (guint image = 0; image < a->n; image++)
+        {
+          Tiles tiles = { .log_tx = (guint) MAX (shape, 0),
+                          .a_pixel = (gsize) product.stride * a->ld,
+                          .a_row = product.stride * pd_tensor_row_pitch (a),
+                          .y_pixel = y->ld,
+                          .y_row = pd_tensor_row_pitch (y),
+                          .y_end = pd_tensor_bytes (y) / sizeof (float),
+                          .image = image };
+
+          if (shape >= 0)
+            emit_image (&self, tiles);
+          else
+            emit_small_image (&self, tiles);
+        }
+    }
+
+  if (late != NULL)
+    {
+      y = pd_add (graph, y, 1, late, 1);
+      if (epilogue->border && y->border == 0)
+        y = pd_convert (graph, y, y->type, TRUE);
+    }
+  return epilogue->border ? pd_zero_border (graph, y) : y;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/diffusion/guidance.h"
+#include "engine/error.h"
+#include "engine/tiles/canvas.h"
+
+struct _PdCanvas
+{
+  PdCanvasOptions options;
+  PdGrid grid;
+  guint channels;
+  gsize tile_elements; /* of one tile's latent */
+  guint *starts_y, *starts_x;
+  float *profile_y, *profile_x;
+  float *mass;
+
+  PdUNetPass *pass; /* batch · branches images: every tile's branch 0, then every tile's branch 1 */
+  float *context;
+  float *input, *output;
+  float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
+  guint unet_forwards;
+};
+
+static gsize
+canvas_elements (const PdCanvas *self)
+{
+  return (gsize) self->channels * self->options.height * self->options.width;
+}
+
+/* Every image of a batch gets its branch's context. */
+static float *
+repeat_context (const PdCanvasOptions *options, guint width)
+{
+  gsize size = (gsize) options->tokens * width;
+  float *context = g_new (float, options->branches * options->batch * size);
+
+  for (guint branch = 0; branch < options->branches; branch++)
+    for (guint image = 0; image < options->batch; image++)
+      memcpy (context + (branch * options->batch + image) * size, options->context + branch * size,
+              size * sizeof *context);
+  return context;
+}
+
+PdCanvas *
+pd_canvas_new (const PdCanvasOptions *options, GError **error)
+{
+  const PdUNetConfig *config = pd_unet_config (options->unet);
+  g_autoptr (PdCanvas) self = g_new0 (PdCanvas, 1);
+  PdGrid *grid = &self->grid;
+  guint images;
+
+  self->options = *options;
+  self->channels = config->in_channels;
+  if (!pd_grid_init (grid, options->height, options->width, options->tile, options->overlap,
+                     options->wrap_y, options->wrap_x, error))
+    return NULL;
+  self->options.batch = MIN (options->batch, pd_grid_n_tiles (grid));
+  images = self->options.batch * options->branches;
+
+  self->tile_elements = (gsize) self->channels * grid->y.tile * grid->x.tile;
+  self->starts_y = g_new (guint, grid->y.count);
+  self->starts_x = g_new (guint, grid->x.count);
+  self->profile_y = g_new (float, grid->y.tile);
+  self->profile_x = g_new (float, grid->x.tile);
+  self->mass = g_new (float, (gsize) options->height * options->width);
+  /* A lone tile is the canvas: weighting and dividing would only round. */
+  pd_weight_profile (pd_grid_n_tiles (grid) == 1 ? PD_WEIGHT_UNIFORM : options->weight,
+                     grid->y.tile, grid->y.overlap, self->profile_y);
+  pd_weight_profile (pd_grid_n_tiles (grid) == 1 ? PD_WEIGHT_UNIFORM : options->weight,
+                     grid->x.tile, grid->x.overlap, self->profile_x);
+  self->context = repeat_context (&self->options, config->cross_attention_dim);
+  self->input = g_new0 (float, images * self->tile_elements);
+  self->output = g_new (float, images * self->tile_elements);
+  if (options->branches == 2 && options->guidance_rescale > 0)
+    self->conditional = g_new (float, canvas_elements (self));
+  self->pass = pd_unet_pass_new (options->unet, images, grid->y.tile, grid->x.tile, options->tokens,
+                                 NULL, FALSE, error);
+  return self->pass != NULL ? g_steal_pointer (&self) : NULL;
+}
+
+void
+pd_canvas_free (PdCanvas *self)
+{
+  if (self == NULL)
+    return;
+  pd_unet_pass_free (self->pass);
+  g_free (self->starts_y);
+  g_free (self->starts_x);
+  g_free (self->profile_y);
+  g_free (self->profile_x);
+  g_free (self->mass);
+  g_free (self->context);
+  g_free (self->input);
+  g_free (self->output);
+  g_free (self->conditional);
+  g_free (self);
+}
+
+guint
+pd_canvas_n_tiles (const PdCanvas *self)
+{
+  return pd_grid_n_tiles (&self->grid);
+}
+
+guint
+pd_canvas_unet_forwards (const PdCanvas *self)
+{
+  return self->unet_forwards;
+}
+
+PdGraph *
+pd_canvas_graph (PdCanvas *self)
+{
+  return pd_unet_pass_graph (self->pass);
+}
+
+static void
+tile_start (const PdCanvas *self, guint tile, guint *y, guint *x)
+{
+  *y = self->starts_y[tile / self->grid.x.count];
+  *x = self->starts_x[tile % self->grid.x.count];
+}
+
+/* Reads tiles first … first + count - 1 into the batch, for every branch. */
+static void
+gather (
+    PdCanvas *self, const PdSolver *solver, guint i, const float *latent, guint first, guint count)
+{
+  gsize n = self->tile_elements;
+
+  for (guint image = 0; image < count; image++)
+    {
+      guint y, x;
+
+      tile_start (self, first + image, &y, &x);
+      pd_tile_read (&self->grid, self->channels, latent, y, x, self->input + image * n);
+    }
+  for (gsize e = 0; e < count * n; e++)
+    self->input[e] = (float) (self->input[e] * pd_solver_input_scale (solver, i));
+  if (self->options.branches == 2)
+    memcpy (self->input + self->options.batch * n, self->input, count * n * sizeof (float));
+}
+
+static gboolean
+check_finite (const PdCanvas *self, const float *values, guint tile, GError **error)
+{
+  for (gsize e = 0; e < self->tile_elements; e++)
+    if (!isfinite (values[e]))
+      {
+        guint y, x;
+
+        tile_start (self, tile, &y, &x);
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                     _ ("The UNet gave a value that is not a number in the tile at %u, %u (latent "
+                        "pixels); try --precision f32"),
+                     x, y);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+/* Adds the predictions of tiles first … first + count - 1 to the canvas. */
+static gboolean
+scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
+{
+  const PdCanvasOptions *options = &self->options;
+  gsize n = self->tile_elements;
+
+  for (guint image = 0; image < count; image++)
+    {
+      float *guided = self->output + image * n;
+      const float *conditional = self->output + (options->batch + image) * n;
+      guint y, x;
+
+      if (options->branches == 2)
+        pd_guidance_combine (n, guided, conditional, options->guidance, guided);
+      if (!check_finite (self, guided, first + image, error))
+        return FALSE;
+      tile_start (self, first + image, &y, &x);
+      pd_tile_add (&self->grid, self->channels, guided, self->profile_y, self->profile_x, y, x, sum,
+                   self->mass);
+      if (self->conditional != NULL)
+        pd_tile_add (&self->grid, self->channels, conditional, self->profile_y, self->profile_x, y,
+                     x, self->conditional, NULL);
+    }
+  return TRUE;
+}
+
+gboolean
+pd_canvas_predict (PdCanvas *self,
+                   PdSolver *solver,
+                   guint i,
+                   const float *latent,
+                   float *prediction,
+                   PdCanvasTileFunc progress,
+                   gpointer user_data,
+                   GCancellable *cancellable,
+                   GError **error)
+{
+  const PdCanvasOptions *options = &self->options;
+  gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
+  guint n_tiles = pd_grid_n_tiles (&self->grid);
+
+  pd_grid_starts (&self->grid, options->jitter, options->seed, i, self->starts_y, self->starts_x);
+  memset (self->mass, 0, pixels * sizeof *self->mass);
+  memset (prediction, 0, elements * sizeof *prediction);
+  if (self->conditional != NULL)
+    memset (self->conditional, 0, elements * sizeof *self->conditional);
+
+  for (guint first = 0; first < n_tiles; first += options->batch)
+    {
+      /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
+      guint count = MIN (options->batch, n_tiles - first);
+
+      gather (self, solver, i, latent, first, count);
+      if (!pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), self->context,
+                             self->output, cancellable, error) ||
+          !scatter (self, first, count, prediction, error))
+        return FALSE;
+      self->unet_forwards += count * options->branches;
+      if (progress != NULL)
+        progress (first + count, user_data);
+    }
+  pd_fusion_divide (self->channels, pixels, prediction, self->mass);
+  if (self->conditional != NULL)
+    {
+      pd_fusion_divide (self->channels, pixels, self->conditional, self->mass);
+      pd_guidance_rescale (elements, self->conditional, options->guidance_rescale, prediction);
+    }
+  return TRUE;
+}
