@@ -165,8 +165,8 @@ open_shards (const char *folder, const char *index_path, PdPart part, GError **e
   JsonObjectIter iter;
   const char *tensor;
   JsonNode *node;
-  json_object_iter_init (&iter, json_node_get_object (map));
-  while (json_object_iter_next (&iter, &tensor, &node))
+  json_object_iter_init_ordered (&iter, json_node_get_object (map));
+  while (json_object_iter_next_ordered (&iter, &tensor, &node))
     {
       const char *shard = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
       if (shard == NULL || !is_plain_name (shard))

@@ -97,11 +97,13 @@ check_lexically (char *data, gsize length, const char **reason)
 {
   const char *end = data + length;
   char *at = data;
-  guint depth = 0;
+  guint depth = 0, n_roots = 0;
   while (at < end)
     {
       char c = *at;
       const char *next = at + 1;
+      gboolean is_value = c == '\0' || strchr (" \t\r\n:,]}", c) == NULL;
+      gboolean is_surplus = is_value && depth == 0 && n_roots++ > 0;
       if (c == '{' || c == '[')
         {
           if (++depth > MAX_DEPTH)
@@ -119,7 +121,7 @@ check_lexically (char *data, gsize length, const char **reason)
         next = skip_string (at, end);
       else if (c == '\0' || strchr (" \t\r\n:,", c) == NULL)
         next = skip_scalar (at, end);
-      if (next == NULL)
+      if (next == NULL || is_surplus)
         {
           *reason = _ ("a syntax error");
           return at;

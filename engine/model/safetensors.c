@@ -251,8 +251,8 @@ read_header (PdSafetensors *self, GError **error)
   JsonObjectIter iter;
   const char *name;
   JsonNode *node;
-  json_object_iter_init (&iter, json_node_get_object (root));
-  while (json_object_iter_next (&iter, &name, &node))
+  json_object_iter_init_ordered (&iter, json_node_get_object (root));
+  while (json_object_iter_next_ordered (&iter, &name, &node))
     if (!g_str_equal (name, "__metadata__") &&
         !add_tensor (self, name, node, bytes + 8 + header_size, file_size - 8 - header_size, error))
       return FALSE;

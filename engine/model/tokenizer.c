@@ -95,8 +95,8 @@ load_vocabulary (const char *folder, GError **error)
   JsonObjectIter iter;
   const char *token;
   JsonNode *node;
-  json_object_iter_init (&iter, json_node_get_object (root));
-  while (json_object_iter_next (&iter, &token, &node))
+  json_object_iter_init_ordered (&iter, json_node_get_object (root));
+  while (json_object_iter_next_ordered (&iter, &token, &node))
     {
       gint64 id = JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_INT64
                       ? json_node_get_int (node)

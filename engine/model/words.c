@@ -34,6 +34,17 @@ kind_of (gunichar c)
     }
 }
 
+/* g_unichar_tolower knows only letters. */
+static gunichar
+to_lower (gunichar c)
+{
+  if (c >= 0x2160 && c <= 0x216f) /* Roman numerals */
+    return c + 0x10;
+  if (c >= 0x24b6 && c <= 0x24cf) /* circled letters */
+    return c + 26;
+  return g_unichar_tolower (c);
+}
+
 char *
 pd_words_normalise (const char *text)
 {
@@ -43,7 +54,7 @@ pd_words_normalise (const char *text)
   for (const char *at = composed; *at != '\0'; at = g_utf8_next_char (at))
     {
       gunichar c = g_utf8_get_char (at);
-      g_string_append_unichar (lower, g_unichar_tolower (c));
+      g_string_append_unichar (lower, to_lower (c));
       if (c == capital_i_with_dot) /* the only lower case of two characters */
         g_string_append_unichar (lower, dot_above);
     }
