@@ -116,6 +116,29 @@ def average(checkpoint, name):
     return {k: s["ema"].contiguous() for (n, k), s in state.items() if n == name}
 
 
+class Threads:
+    """Two threads while the machine is ours, one while others compute: barriers on a busy machine cost more than a core."""
+
+    def __init__(self, most):
+        self.most, self.last = most, self.times()
+        torch.set_num_threads(1)
+
+    @staticmethod
+    def times():
+        fields = [int(v) for v in open("/proc/stat").readline().split()[1:]]
+        busy = (sum(fields[:3]) + sum(fields[5:8])) / os.sysconf("SC_CLK_TCK")
+        return time.time(), busy - time.process_time()
+
+    def adapt(self):
+        now = self.times()
+        if now[0] - self.last[0] > 3:
+            others = (now[1] - self.last[1]) / (now[0] - self.last[0])
+            self.last = now
+            n = max(1, min(self.most, round(os.cpu_count() - others - 0.2)))
+            if n != torch.get_num_threads():
+                torch.set_num_threads(n)
+
+
 class Budget:
     """Learning rate over a given time of running: warm-up, constant, falling to a share `floor` in the last part.
 

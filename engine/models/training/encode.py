@@ -27,9 +27,11 @@ def main(crops, checkpoint, out, *names):
     vae, stats = load_vae(checkpoint), os.path.join(out, "stats.pt")
     for name in names:
         items = torch.load(os.path.join(crops, name))
-        for e in items:
+        for k in range(0, len(items), 8):
             with torch.no_grad():
-                e["latent"] = vae.encode(to_batch([e.pop("crop")]))[0][0].float()
+                z = vae.encode(to_batch([e.pop("crop") for e in items[k:k + 8]]))[0].float()
+            for e, latent in zip(items[k:], z):
+                e["latent"] = latent
         if not os.path.exists(stats):
             every = torch.cat([e["latent"].flatten(1) for e in items], 1)
             torch.save({"mean": every.mean(1), "std": every.std(1)}, stats)

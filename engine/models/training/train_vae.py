@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from common import Budget, Images, Mixed, to_batch
+from common import Budget, Images, Mixed, Threads, to_batch
 from nets import AutoencoderKL
 from styles import STYLES
 
@@ -137,7 +137,7 @@ def main():
     ap.add_argument("--decoder-only", action="store_true", help="keep the latent space fixed")
     ap.add_argument("--texture", type=float, default=0.0, help="weight of the local gradient energy")
     args = ap.parse_args()
-    torch.set_num_threads(args.threads)
+    threads = Threads(args.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng()
 
@@ -156,6 +156,7 @@ def main():
     filters = list(STYLES.values())
     budget, mean, n = Budget(args.minutes, args.lr), 0.0, 0
     while budget.used() < 1:
+        threads.adapt()
         crops = []
         for i in rng.choice(train, args.batch):
             c = images.crop(i, args.crop, rng, rng.choice([1.0, 1.5, 2.0, 3.0]))
