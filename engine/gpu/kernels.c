@@ -20,7 +20,7 @@ struct _PdKernelCache
   double seconds;
   VkPipelineCache pipelines;
   char *path;
-  char *checksum; /* of what the file holds, NULL without a file */
+  char *checksum; /* of the data after loading the file, NULL if nothing was loaded */
   /* By number of bindings. */
   VkDescriptorSetLayout set_layouts[PD_MAX_BINDINGS + 1];
   VkPipelineLayout layouts[PD_MAX_BINDINGS + 1];
@@ -59,6 +59,22 @@ header_fits (const char *data, gsize size, VkPhysicalDevice physical)
          memcmp (header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE) == 0;
 }
 
+/* The cache's data behind room for the line with the returned checksum; NULL on failure. */
+static char *
+get_data (PdKernelCache *cache, GByteArray *file)
+{
+  gsize size = 0;
+
+  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size, NULL) != VK_SUCCESS)
+    return NULL;
+  g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
+  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size,
+                              file->data + CHECKSUM_LINE) != VK_SUCCESS)
+    return NULL;
+  g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, file->data + CHECKSUM_LINE, size);
+}
+
 /* A file that is missing, damaged or another driver's counts as none. */
 static gboolean
 load (PdKernelCache *cache, GError **error)
@@ -79,11 +95,20 @@ load (PdKernelCache *cache, GError **error)
         {
           info.initialDataSize = data_size;
           info.pInitialData = data;
-          cache->checksum = g_steal_pointer (&sum);
         }
     }
-  return pd_vk_check (vkCreatePipelineCache (cache->device->vk, &info, NULL, &cache->pipelines),
-                      "vkCreatePipelineCache", error);
+  if (!pd_vk_check (vkCreatePipelineCache (cache->device->vk, &info, NULL, &cache->pipelines),
+                    "vkCreatePipelineCache", error))
+    return FALSE;
+  /* Not the sum in the file: a driver need not give back what it was given (SwiftShader wraps it in
+   * another header each time). */
+  if (info.initialDataSize > 0)
+    {
+      g_autoptr (GByteArray) now = g_byte_array_new ();
+
+      cache->checksum = get_data (cache, now);
+    }
+  return TRUE;
 }
 
 /* A cache that cannot be saved costs time at the next start, nothing else. */
@@ -94,23 +119,16 @@ save (PdKernelCache *cache)
   g_autoptr (GError) error = NULL;
   g_autofree char *sum = NULL;
   g_autofree char *folder = g_path_get_dirname (cache->path);
-  gsize size = 0;
 
-  if (cache->pipelines == VK_NULL_HANDLE || g_hash_table_size (cache->kernels) == 0 ||
-      vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size, NULL) != VK_SUCCESS)
+  if (cache->pipelines == VK_NULL_HANDLE || g_hash_table_size (cache->kernels) == 0)
     return;
-  g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
-  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size,
-                              file->data + CHECKSUM_LINE) != VK_SUCCESS)
-    return;
-  sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, file->data + CHECKSUM_LINE, size);
-  if (g_strcmp0 (sum, cache->checksum) == 0)
+  sum = get_data (cache, file);
+  if (sum == NULL || g_strcmp0 (sum, cache->checksum) == 0)
     return;
   memcpy (file->data, sum, CHECKSUM_LINE - 1);
   file->data[CHECKSUM_LINE - 1] = '\n';
   if (g_mkdir_with_parents (folder, 0700) != 0 ||
-      !g_file_set_contents (cache->path, (const char *) file->data, (gssize) (CHECKSUM_LINE + size),
-                            &error))
+      !g_file_set_contents (cache->path, (const char *) file->data, (gssize) file->len, &error))
     g_info ("pipeline cache not saved: %s", error != NULL ? error->message : folder);
 }
 
