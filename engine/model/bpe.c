@@ -69,9 +69,9 @@ look_up_bytes (PdBpe *self, GHashTable *vocabulary, const char *name, GError **e
       format_symbol (i % 256, i >= 256, symbol);
       if (!g_hash_table_lookup_extended (vocabulary, symbol, NULL, &id))
         {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("%s: the vocabulary lacks \"%s\", the symbol of byte %u"), name, symbol,
-                       i % 256);
+          pd_error_set_bad_model (error,
+                                  _ ("%s: the vocabulary lacks \"%s\", the symbol of byte %u"),
+                                  name, symbol, i % 256);
           return FALSE;
         }
       (i < 256 ? self->bytes : self->last_bytes)[i % 256] = GPOINTER_TO_INT (id);
@@ -129,9 +129,9 @@ read_merges (
       char *right = split_merge (left);
       if (right == NULL)
         {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("%s: line %u of the merges is \"%.60s\", expected two tokens"), name,
-                       line, left);
+          pd_error_set_bad_model (error,
+                                  _ ("%s: line %u of the merges is \"%.60s\", expected two tokens"),
+                                  name, line, left);
           return FALSE;
         }
       g_autofree char *merged = g_strconcat (left, right, NULL);
@@ -140,9 +140,9 @@ read_merges (
       for (guint i = 0; i < 3; i++)
         if (!g_hash_table_lookup_extended (vocabulary, tokens[i], NULL, &ids[i]))
           {
-            g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                         _ ("%s: line %u of the merges: \"%.60s\" is not in the vocabulary"), name,
-                         line, tokens[i]);
+            pd_error_set_bad_model (
+                error, _ ("%s: line %u of the merges: \"%.60s\" is not in the vocabulary"), name,
+                line, tokens[i]);
             return FALSE;
           }
       Merge merge = { .pair = (guint64) GPOINTER_TO_UINT (ids[0]) << 32 | GPOINTER_TO_UINT (ids[1]),

@@ -137,8 +137,8 @@ pd_catalog_find (const PdCatalog *self, const char *name_or_path, GError **error
       entry = self->entries->pdata[i];
       g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", entry->name);
     }
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("there is no model named \"%s\" and no such folder or file; there are: %s"),
-               name_or_path, names->len > 0 ? names->str : _ ("none"));
+  pd_error_set_bad_model (
+      error, _ ("there is no model named \"%s\" and no such folder or file; there are: %s"),
+      name_or_path, names->len > 0 ? names->str : _ ("none"));
   return NULL;
 }

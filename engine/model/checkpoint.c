@@ -110,9 +110,9 @@ add_file (PdCheckpoint *self, PdSafetensors *file, const PdLdmConfig *ldm, GErro
       const PdTensorInfo *other = g_hash_table_lookup (self->tensors, name);
       if (other != NULL)
         {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("%s: tensor \"%s\" is there twice, as \"%s\" and \"%s\""), self->path,
-                       name, other->name, info->name);
+          pd_error_set_bad_model (
+              error, _ ("%s: tensor \"%.200s\" is there twice, as \"%.200s\" and \"%.200s\""),
+              self->path, name, other->name, info->name);
           return FALSE;
         }
       g_hash_table_insert (self->tensors, name, (gpointer) info);
@@ -155,8 +155,8 @@ open_shards (const char *folder, const char *index_path, PdPart part, GError **e
   JsonNode *map = json_object_get_member (json_node_get_object (root), "weight_map");
   if (map == NULL || !JSON_NODE_HOLDS_OBJECT (map))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: \"weight_map\" is missing or not an object"), index_path);
+      pd_error_set_bad_model (error, _ ("%s: \"weight_map\" is missing or not an object"),
+                              index_path);
       return NULL;
     }
 
@@ -171,10 +171,11 @@ open_shards (const char *folder, const char *index_path, PdPart part, GError **e
       const char *shard = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
       if (shard == NULL || !is_plain_name (shard))
         {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("%s: tensor \"%.200s\" is not mapped to the name of a .safetensors file "
-                          "beside it"),
-                       index_path, tensor);
+          pd_error_set_bad_model (
+              error,
+              _ ("%s: tensor \"%.200s\" is not mapped to the name of a .safetensors file "
+                 "beside it"),
+              index_path, tensor);
           return NULL;
         }
       PdSafetensors *file = g_hash_table_lookup (opened, shard);
@@ -189,8 +190,8 @@ open_shards (const char *folder, const char *index_path, PdPart part, GError **e
         }
       if (pd_safetensors_find (file, tensor) == NULL)
         {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("%s: tensor \"%.200s\" is not in %s"), index_path, tensor, shard);
+          pd_error_set_bad_model (error, _ ("%s: tensor \"%.200s\" is not in %.200s"), index_path,
+                                  tensor, shard);
           return NULL;
         }
     }
@@ -221,12 +222,11 @@ pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error)
       g_strconcat (part == PD_PART_TEXT_ENCODER ? "pytorch_model" : stem, ".bin", NULL);
   g_autofree char *pickle_path = g_build_filename (folder, pickle, NULL);
   if (g_file_test (pickle_path, G_FILE_TEST_EXISTS))
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                 _ ("%s: only the older format %s is there; convert it to %s.safetensors"), folder,
-                 pickle, stem);
+    pd_error_set_bad_model (
+        error, _ ("%s: only the older format %s is there; convert it to %s.safetensors"), folder,
+        pickle, stem);
   else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: no weights, expected %s.safetensors"),
-                 folder, stem);
+    pd_error_set_bad_model (error, _ ("%s: no weights, expected %s.safetensors"), folder, stem);
   return NULL;
 }
 
@@ -293,24 +293,22 @@ pd_checkpoint_get (
   g_autofree char *expected = pd_tensor_format_shape (n_dims, dims);
   if (info == NULL)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: tensor \"%s\" is missing, expected with shape %s"), self->path, name,
-                   expected);
+      pd_error_set_bad_model (error, _ ("%s: tensor \"%s\" is missing, expected with shape %s"),
+                              self->path, name, expected);
       return NULL;
     }
   if (!is_float (info->dtype))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: tensor \"%s\" has dtype %s, expected one of F16 BF16 F32 F64"),
-                   self->path, info->name, pd_dtype_name (info->dtype));
+      pd_error_set_bad_model (
+          error, _ ("%s: tensor \"%s\" has dtype %s, expected one of F16 BF16 F32 F64"), self->path,
+          info->name, pd_dtype_name (info->dtype));
       return NULL;
     }
   const PdTensorInfo *view = info->n_dims != n_dims ? other_view (self, info) : info;
   if (view != NULL && shape_matches (view, n_dims, dims))
     return view;
   g_autofree char *found = pd_tensor_format_shape (info->n_dims, info->dims);
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("%s: tensor \"%s\" has shape %s, expected %s"), self->path, info->name, found,
-               expected);
+  pd_error_set_bad_model (error, _ ("%s: tensor \"%s\" has shape %s, expected %s"), self->path,
+                          info->name, found, expected);
   return NULL;
 }

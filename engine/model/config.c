@@ -85,10 +85,11 @@ pd_text_config_read (PdTextConfig *self, JsonObject *object, const char *name, G
     self->projection_dim =
         pd_json_reader_int (&reader, "projection_dim", 512, 1, PD_CONFIG_MAX_CHANNELS);
   else if (architecture != NULL && !g_str_equal (architecture, "CLIPTextModel"))
-    pd_json_reader_fail (&reader,
-                         _ ("the text encoder's class %s is not supported, expected CLIPTextModel "
-                            "or CLIPTextModelWithProjection"),
-                         architecture);
+    pd_json_reader_fail (
+        &reader,
+        _ ("the text encoder's class %.60s is not supported, expected CLIPTextModel "
+           "or CLIPTextModelWithProjection"),
+        architecture);
   if (self->hidden_size % self->n_heads != 0)
     pd_json_reader_fail (&reader,
                          _ ("\"num_attention_heads\" is %d, which does not divide the hidden_size "

@@ -15,7 +15,7 @@ pd_json_reader_fail (PdJsonReader *self, const char *format, ...)
   va_start (args, format);
   g_autofree char *message = g_strdup_vprintf (format, args);
   va_end (args);
-  self->error = g_error_new (PD_ERROR, PD_ERROR_BAD_MODEL, "%s: %s", self->name, message);
+  pd_error_set_bad_model (&self->error, "%s: %s", self->name, message);
 }
 
 gboolean

@@ -153,9 +153,9 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   const char *invalid = NULL, *reason = NULL;
   if (!g_utf8_validate_len (data, length, &invalid))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: not valid UTF-8 at byte %" G_GSIZE_FORMAT " of the JSON"), name,
-                   (gsize) (invalid - data));
+      pd_error_set_bad_model (error,
+                              _ ("%s: not valid UTF-8 at byte %" G_GSIZE_FORMAT " of the JSON"),
+                              name, (gsize) (invalid - data));
       return NULL;
     }
   g_autofree char *copy = g_malloc (length + 1);
@@ -164,9 +164,8 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   const char *offence = check_lexically (copy, length, &reason);
   if (offence != NULL)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: not valid JSON: %s at byte %" G_GSIZE_FORMAT), name, reason,
-                   (gsize) (offence - copy));
+      pd_error_set_bad_model (error, _ ("%s: not valid JSON: %s at byte %" G_GSIZE_FORMAT), name,
+                              reason, (gsize) (offence - copy));
       return NULL;
     }
 
@@ -179,14 +178,13 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   g_autofree char *duplicate = members.duplicate;
   if (!parsed || json_parser_get_root (parser) == NULL)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: not valid JSON: %s"), name,
-                   failure != NULL ? failure->message : _ ("it is empty"));
+      pd_error_set_bad_model (error, _ ("%s: not valid JSON: %s"), name,
+                              failure != NULL ? failure->message : _ ("it is empty"));
       return NULL;
     }
   if (duplicate != NULL)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: the key \"%s\" appears twice"),
-                   name, duplicate);
+      pd_error_set_bad_model (error, _ ("%s: the key \"%.200s\" appears twice"), name, duplicate);
       return NULL;
     }
   return json_parser_steal_root (parser);
@@ -199,15 +197,15 @@ pd_json_load_object (const char *path, gsize max_bytes, GError **error)
   g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &failure);
   if (file == NULL)
     {
-      g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, failure->message);
+      pd_error_set_bad_model (error, "%s", failure->message);
       return NULL;
     }
   gsize length = g_mapped_file_get_length (file);
   if (length > max_bytes)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: %" G_GSIZE_FORMAT " bytes, expected at most %" G_GSIZE_FORMAT), path,
-                   length, max_bytes);
+      pd_error_set_bad_model (
+          error, _ ("%s: %" G_GSIZE_FORMAT " bytes, expected at most %" G_GSIZE_FORMAT), path,
+          length, max_bytes);
       return NULL;
     }
   const char *data = g_mapped_file_get_contents (file);
@@ -216,8 +214,8 @@ pd_json_load_object (const char *path, gsize max_bytes, GError **error)
     return NULL;
   if (!JSON_NODE_HOLDS_OBJECT (root))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: %s found, a JSON object expected"),
-                   path, json_node_type_name (root));
+      pd_error_set_bad_model (error, _ ("%s: %s found, a JSON object expected"), path,
+                              json_node_type_name (root));
       return NULL;
     }
   return g_steal_pointer (&root);

@@ -48,15 +48,15 @@ finder_size (Finder *self, guint dim, gint64 max, const char *format, ...)
   const PdTensorInfo *info = pd_safetensors_find (self->file, full);
   if (info == NULL)
     {
-      self->error = g_error_new (PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: tensor \"%s\" is missing"),
-                                 pd_safetensors_get_path (self->file), full);
+      pd_error_set_bad_model (&self->error, _ ("%s: tensor \"%s\" is missing"),
+                              pd_safetensors_get_path (self->file), full);
       return 1;
     }
   if (dim < info->n_dims && info->dims[dim] >= 1 && info->dims[dim] <= max)
     return (int) info->dims[dim];
   g_autofree char *shape = pd_tensor_format_shape (info->n_dims, info->dims);
-  self->error = g_error_new (
-      PD_ERROR, PD_ERROR_BAD_MODEL,
+  pd_error_set_bad_model (
+      &self->error,
       _ ("%s: tensor \"%s\" is %s, expected from 1 to %" G_GINT64_FORMAT " in dimension %u"),
       pd_safetensors_get_path (self->file), full, shape, max, dim);
   return 1;
@@ -73,8 +73,7 @@ finder_fail (Finder *self, const char *format, ...)
   va_start (args, format);
   g_autofree char *message = g_strdup_vprintf (format, args);
   va_end (args);
-  self->error = g_error_new (PD_ERROR, PD_ERROR_BAD_MODEL, "%s: %s",
-                             pd_safetensors_get_path (self->file), message);
+  pd_error_set_bad_model (&self->error, "%s: %s", pd_safetensors_get_path (self->file), message);
 }
 
 static gboolean
@@ -247,9 +246,9 @@ pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **erro
   };
   if (has_prefix (file, "cond_stage_model.model.") || has_prefix (file, "conditioner.embedders."))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: this is an SD 2.x or SDXL model; single files of SD 1.x are supported"),
-                   pd_safetensors_get_path (file));
+      pd_error_set_bad_model (
+          error, _ ("%s: this is an SD 2.x or SDXL model; single files of SD 1.x are supported"),
+          pd_safetensors_get_path (file));
       return FALSE;
     }
   return (!self->has_unet || infer_unet (&self->unet, file, error)) &&

@@ -108,10 +108,11 @@ open_single_part (PdModelFiles *self, const char *config, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
     if (g_strcmp0 (class_name, classes[i].class_name) == 0)
       return open_part (self, classes[i].part, self->path, error);
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("%s: the class %s is not supported, expected a UNet2DConditionModel, "
-                  "AutoencoderKL, AutoencoderTiny or CLIPTextModel"),
-               config, class_name != NULL ? class_name : "null");
+  pd_error_set_bad_model (
+      error,
+      _ ("%s: the class %.60s is not supported, expected a UNet2DConditionModel, "
+         "AutoencoderKL, AutoencoderTiny or CLIPTextModel"),
+      config, class_name != NULL ? class_name : "null");
   return FALSE;
 }
 
@@ -137,10 +138,11 @@ open_folder (PdModelFiles *self, GError **error)
     }
   if (!found)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: not a model: expected a folder of the diffusers layout, with "
-                      "model_index.json and unet/, vae/, text_encoder/, or a .safetensors file"),
-                   self->path);
+      pd_error_set_bad_model (
+          error,
+          _ ("%s: not a model: expected a folder of the diffusers layout, with "
+             "model_index.json and unet/, vae/, text_encoder/, or a .safetensors file"),
+          self->path);
       return FALSE;
     }
   return pd_model_files_load_common (self, self->path, error);
@@ -168,13 +170,11 @@ pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error)
       (part == PD_PART_TEXT_ENCODER && self->text_encoder != NULL))
     return TRUE;
   if (self->layout == PD_LAYOUT_DIFFUSERS)
-    g_set_error (
-        error, PD_ERROR, PD_ERROR_BAD_MODEL,
-        _ ("%s: the model has no %s; expected the folder %s/ with config.json and weights"),
+    pd_error_set_bad_model (
+        error, _ ("%s: the model has no %s; expected the folder %s/ with config.json and weights"),
         self->path, pd_part_name (part), pd_part_name (part));
   else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: the file has no %s"), self->path,
-                 pd_part_name (part));
+    pd_error_set_bad_model (error, _ ("%s: the file has no %s"), self->path, pd_part_name (part));
   return FALSE;
 }
 
@@ -185,10 +185,11 @@ pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
   int vocab_size = self->text_encoder != NULL ? self->text_config.vocab_size : clip_size;
   if (self->tokenizer_folder == NULL && vocab_size != clip_size)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: the text encoder knows %d tokens, CLIP's vocabulary has %d; put its "
-                      "vocab.json and merges.txt in the folder tokenizer/ of the model"),
-                   self->path, vocab_size, clip_size);
+      pd_error_set_bad_model (
+          error,
+          _ ("%s: the text encoder knows %d tokens, CLIP's vocabulary has %d; put its "
+             "vocab.json and merges.txt in the folder tokenizer/ of the model"),
+          self->path, vocab_size, clip_size);
       return NULL;
     }
   g_autoptr (PdTokenizer) tokenizer =
@@ -197,9 +198,9 @@ pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
   if (tokenizer != NULL && self->text_encoder != NULL &&
       pd_tokenizer_get_size (tokenizer) > vocab_size)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: the largest token id is %d, the text encoder knows ids below %d"),
-                   self->tokenizer_folder, pd_tokenizer_get_size (tokenizer) - 1, vocab_size);
+      pd_error_set_bad_model (
+          error, _ ("%s: the largest token id is %d, the text encoder knows ids below %d"),
+          self->tokenizer_folder, pd_tokenizer_get_size (tokenizer) - 1, vocab_size);
       return NULL;
     }
   return g_steal_pointer (&tokenizer);

@@ -79,10 +79,9 @@ fail (PdSafetensors *self, const char *tensor, GError **error, const char *forma
   g_autofree char *detail = g_strdup_vprintf (format, args);
   va_end (args);
   if (tensor == NULL)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, "%s: %s", self->path, detail);
+    pd_error_set_bad_model (error, "%s: %s", self->path, detail);
   else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL, _ ("%s: tensor \"%.200s\": %s"), self->path,
-                 tensor, detail);
+    pd_error_set_bad_model (error, _ ("%s: tensor \"%.200s\": %s"), self->path, tensor, detail);
   return FALSE;
 }
 
@@ -279,7 +278,7 @@ pd_safetensors_open (const char *path, GError **error)
   self->mapping = g_mapped_file_new (path, FALSE, &failure);
   if (self->mapping == NULL)
     {
-      g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, failure->message);
+      pd_error_set_bad_model (error, "%s", failure->message);
       return NULL;
     }
   self->names = g_string_chunk_new (4096);

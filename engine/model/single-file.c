@@ -25,9 +25,8 @@ sizes_agree (const Size *sizes, guint n_sizes, const char *config, const char *p
         g_autofree char *key = sizes[i].block < 0
                                    ? g_strdup (sizes[i].key)
                                    : g_strdup_printf ("%s[%d]", sizes[i].key, sizes[i].block);
-        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                     _ ("%s: \"%s\" is %d, but the tensors of %s have %d"), config, key,
-                     sizes[i].configured, path, sizes[i].inferred);
+        pd_error_set_bad_model (error, _ ("%s: \"%s\" is %d, but the tensors of %s have %d"),
+                                config, key, sizes[i].configured, path, sizes[i].inferred);
         return FALSE;
       }
   return TRUE;
@@ -126,8 +125,8 @@ fail_published (const char *path,
                 const char *part,
                 GError **error)
 {
-  g_set_error (
-      error, PD_ERROR, PD_ERROR_BAD_MODEL,
+  pd_error_set_bad_model (
+      error,
       _ ("%s: %s cannot be read from the tensors, and SD 1.x's value of %d does not divide "
          "%d channels; put %s/config.json in the folder named like the file without "
          ".safetensors"),
@@ -220,13 +219,13 @@ pd_single_file_open (PdModelFiles *self, const char *config_folder, GError **err
     return FALSE;
   if (!config.has_unet && !config.has_vae && !config.has_text_encoder)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: not an SD 1.x checkpoint: expected tensors named "
-                      "\"model.diffusion_model.…\", found \"%.200s\""),
-                   self->path,
-                   pd_safetensors_get_n_tensors (file) > 0
-                       ? pd_safetensors_get_tensor (file, 0)->name
-                       : _ ("none"));
+      pd_error_set_bad_model (error,
+                              _ ("%s: not an SD 1.x checkpoint: expected tensors named "
+                                 "\"model.diffusion_model.…\", found \"%.200s\""),
+                              self->path,
+                              pd_safetensors_get_n_tensors (file) > 0
+                                  ? pd_safetensors_get_tensor (file, 0)->name
+                                  : _ ("none"));
       return FALSE;
     }
   if (!complete_configs (&config, folder, self->path, error) ||

@@ -54,8 +54,8 @@ look_up_special (
       *id = GPOINTER_TO_INT (value);
       return TRUE;
     }
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("%s: the special token \"%.60s\" is not in the vocabulary"), name, token);
+  pd_error_set_bad_model (error, _ ("%s: the special token \"%.60s\" is not in the vocabulary"),
+                          name, token);
   return FALSE;
 }
 
@@ -103,8 +103,8 @@ load_vocabulary (const char *folder, GError **error)
                       : -1;
       if (id < 0 || id > MAX_ID)
         {
-          g_set_error (
-              error, PD_ERROR, PD_ERROR_BAD_MODEL,
+          pd_error_set_bad_model (
+              error,
               _ ("%s: the id of \"%.60s\" is not a whole number from 0 to %" G_GINT64_FORMAT), path,
               token, MAX_ID);
           return NULL;
@@ -122,15 +122,15 @@ load_merges (const char *folder, GError **error)
   g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &failure);
   if (file == NULL)
     {
-      g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, failure->message);
+      pd_error_set_bad_model (error, "%s", failure->message);
       return NULL;
     }
   gsize length = g_mapped_file_get_length (file);
   const char *data = length > 0 ? g_mapped_file_get_contents (file) : "";
   if (length > MAX_FILE || !g_utf8_validate_len (data, length, NULL))
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: expected at most %" G_GSIZE_FORMAT " bytes of UTF-8"), path, MAX_FILE);
+      pd_error_set_bad_model (error, _ ("%s: expected at most %" G_GSIZE_FORMAT " bytes of UTF-8"),
+                              path, MAX_FILE);
       return NULL;
     }
   return g_strndup (data, length);
