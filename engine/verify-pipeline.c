@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/diffusion/guidance.h"
+#include "engine/diffusion/schedule-json.h"
+#include "engine/error.h"
+#include "engine/model/model.h"
+#include "engine/verify-parts.h"
+
+/* What the runs' names stand for: the files hold noise and results, their description the rest. */
+typedef struct
+{
+  const char *name;
+  PdSolverType solver;
+  PdTimestepSpacing spacing;
+  gboolean karras;
+  guint prompt; /* of data/prompts.json */
+  const char *negative;
+  guint steps;
+  double strength;
+} RunKind;
+
+static const double guidance = 5.0;
+static const guint steps_offset = 1;
+
+static const RunKind pipeline_runs[] = {
+  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "lowres, bad anatomy, worst quality", 5,
+    1.0 },
+  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 3, "", 5, 1.0 },
+  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 8, 1.0 },
+};
+
+static const RunKind img2img_runs[] = {
+  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6 },
+  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6 },
+  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 10, 0.6 },
+};
+
+typedef struct
+{
+  PdVerifyFile *file;
+  const RunKind *kind;
+  PdModel *model;
+  PdSolver *solver;
+  guint h, w;    /* of the latent */
+  gsize n;       /* elements of the latent */
+  guint n_draws; /* used so far */
+} Run;
+
+static float *
+next_noise (Run *self, GError **error)
+{
+  g_autofree char *suffix = g_strdup_printf ("noise.%u", self->n_draws++);
+  const PdTensorInfo *info;
+  g_autofree float *noise =
+      pd_verify_file_values_in (self->file, self->kind->name, suffix, &info, error);
+
+  if (noise != NULL && pd_tensor_info_count (info) != self->n)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%s does not have the size of one latent"), info->name);
+      return NULL;
+    }
+  return g_steal_pointer (&noise);
+}
+
+static PdSolver *
+make_solver (const Run *self, GError **error)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+  const PdModelFiles *files = self->model->files;
+
+  if (files->scheduler == NULL)
+    pd_schedule_config_init (&config);
+  else if (!pd_schedule_json_load_for (json_node_get_object (files->scheduler), self->kind->solver,
+                                       &config, error))
+    return NULL;
+  config.timestep_spacing = self->kind->spacing;
+  config.steps_offset = steps_offset;
+  config.use_karras_sigmas = self->kind->karras;
+  return pd_solver_new (self->kind->solver, &config, self->kind->steps, self->kind->strength,
+                        self->n, error);
+}
+
+/* The file's list of timesteps is what the table above must give. */
+static gboolean
+check_timesteps (const Run *self, GError **error)
+{
+  static const double tolerance = 0.01;
+  const PdTensorInfo *info;
+  g_autofree float *timesteps =
+      pd_verify_file_values_in (self->file, self->kind->name, "timesteps", &info, error);
+  guint n = pd_solver_n_timesteps (self->solver);
+  gboolean same;
+
+  if (timesteps == NULL)
+    return FALSE;
+  same = pd_tensor_info_count (info) == n;
+  for (guint i = 0; same && i < n; i++)
+    same = fabs (timesteps[i] - pd_solver_timestep (self->solver, i)) < tolerance;
+  if (!same)
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not what %u steps of %s give"),
+                 info->name, self->kind->steps, pd_solver_type_to_string (self->kind->solver));
+  return same;
+}
+
+static gboolean
+start_latent (Run *self, const float *image, float *latent, GError **error)
+{
+  g_autofree float *noise = next_noise (self, error), *clean = NULL, *added = NULL;
+
+  if (noise == NULL)
+    return FALSE;
+  if (image == NULL)
+    {
+      for (gsize i = 0; i < self->n; i++)
+        latent[i] = (float) (noise[i] * pd_solver_init_sigma (self->solver));
+      return TRUE;
+    }
+  clean = g_new (float, self->n);
+  if (!pd_model_encode (self->model, self->h, self->w, image, noise, clean, NULL, error))
+    return FALSE;
+  added = next_noise (self, error);
+  if (added == NULL)
+    return FALSE;
+  pd_solver_add_noise (self->solver, 0, clean, added, latent);
+  return TRUE;
+}
+
+static gboolean
+denoise (Run *self, const float *context, guint tokens, float *latent, GError **error)
+{
+  guint n_steps = pd_solver_n_timesteps (self->solver);
+  const char *name = self->kind->name;
+  gsize n = self->n;
+  g_autofree float *input = g_new (float, 2 * n), *output = g_new (float, 2 * n);
+  g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
+  g_autoptr (PdUNetPass) pass =
+      pd_unet_pass_new (self->model->unet, 2, self->h, self->w, tokens, NULL, FALSE, error);
+
+  if (pass == NULL)
+    return FALSE;
+  for (guint s = 0; s < n_steps; s++)
+    {
+      g_autofree float *noise = NULL;
+
+      pd_solver_scale_input (self->solver, s, latent, input);
+      memcpy (input + n, input, n * sizeof *input);
+      if (!pd_unet_pass_run (pass, input, pd_solver_timestep (self->solver, s), context, output,
+                             NULL, error))
+        return FALSE;
+      if (s == 0)
+        {
+          pd_verify_file_check_in (self->file, name, "unet_input0", input, 2 * n);
+          pd_verify_file_check_in (self->file, name, "unet_output0", output, 2 * n);
+        }
+      pd_guidance_combine (n, output, output + n, guidance, output);
+      if (pd_solver_noise_draws (self->solver, s) > 0)
+        {
+          noise = next_noise (self, error);
+          if (noise == NULL)
+            return FALSE;
+        }
+      if (!pd_solver_step (self->solver, s, output, noise, latent, error))
+        return FALSE;
+      memcpy (latents + s * n, latent, n * sizeof *latent);
+    }
+  pd_verify_file_check_in (self->file, name, "latents", latents, n_steps * n);
+  return TRUE;
+}
+
+static gboolean
+decode (Run *self, const float *latent, GError **error)
+{
+  guint scale = pd_model_scale (self->model);
+  gsize pixels = (gsize) self->h * scale * self->w * scale;
+  g_autofree float *picture = g_new (float, pixels * 3), *nchw = NULL;
+
+  if (!pd_model_decode (self->model, self->h, self->w, latent, picture, NULL, error))
+    return FALSE;
+  for (gsize i = 0; i < pixels * 3; i++)
+    picture[i] = CLAMP (picture[i] / 2 + 0.5f, 0.0f, 1.0f);
+  nchw = pd_verify_to_nchw (picture, 1, pixels, 3);
+  pd_verify_file_check_in (self->file, self->kind->name, "image", nchw, pixels * 3);
+  return TRUE;
+}
+
+/* @image: NULL, or [h · scale][w · scale][3] in -1 … 1. */
+static gboolean
+verify_run (Run *self, JsonArray *prompts, const float *image, GError **error)
+{
+  const char *texts[2] = { self->kind->negative,
+                           pd_verify_prompt (prompts, self->kind->prompt, error) };
+  g_autoptr (PdSolver) solver = NULL;
+  g_autofree float *context = NULL, *latent = g_new (float, self->n);
+  guint tokens;
+
+  if (texts[1] == NULL)
+    return FALSE;
+  self->solver = solver = make_solver (self, error);
+  return solver != NULL && check_timesteps (self, error) &&
+         pd_model_encode_text (self->model, texts, 2, &context, &tokens, NULL, error) &&
+         start_latent (self, image, latent, error) &&
+         denoise (self, context, tokens, latent, error) && decode (self, latent, error);
+}
+
+/* The picture init_image of n × 3 × h × w in 0 … 1, as the autoencoder takes it. */
+static float *
+read_image (PdVerifyFile *file, const Run *run, guint scale, GError **error)
+{
+  const PdTensorInfo *info;
+  g_autofree float *values = pd_verify_file_values (file, "init_image", &info, error);
+
+  if (values == NULL)
+    return NULL;
+  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != 3 ||
+      info->dims[2] != (gint64) run->h * scale || info->dims[3] != (gint64) run->w * scale)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("init_image does not have the size of the runs"));
+      return NULL;
+    }
+  for (gsize i = 0; i < pd_tensor_info_count (info); i++)
+    values[i] = 2 * values[i] - 1;
+  return pd_verify_to_nhwc (values, 1, 3, (gsize) info->dims[2] * info->dims[3]);
+}
+
+/* Why the engine does not run the model; NULL if it should. */
+static char *
+find_obstacle (const char *folder, GError **error)
+{
+  g_autofree char *index = g_build_filename (folder, "model_index.json", NULL);
+  PdPipelineConfig pipeline;
+
+  if (!pd_pipeline_config_load (&pipeline, index, error))
+    return NULL;
+  if (pipeline.text_encoder_2 != NULL)
+    return g_strdup (_ ("models with two text encoders (SDXL)"));
+  return g_strdup ("");
+}
+
+static gboolean
+verify_runs (PdVerifyFile *file,
+             const char *model_name,
+             const RunKind *kinds,
+             guint n_kinds,
+             gboolean from_image,
+             GError **error)
+{
+  g_autofree char *path = pd_verify_path (file->verify, "models", model_name, NULL);
+  g_autofree char *obstacle = find_obstacle (path, error);
+  g_autoptr (JsonArray) prompts = NULL;
+  g_autoptr (PdModel) model = NULL;
+
+  if (obstacle == NULL)
+    return FALSE;
+  if (obstacle[0] != '\0')
+    {
+      pd_verify_file_not_covered (file, "%s", obstacle);
+      return TRUE;
+    }
+  prompts = pd_verify_load_prompts (file->verify, error);
+  model = prompts ? pd_model_load (file->verify->backend, path, error) : NULL;
+  if (model == NULL)
+    return FALSE;
+  for (guint i = 0; i < n_kinds; i++)
+    {
+      const PdTensorInfo *noise = pd_verify_file_find_in (file, kinds[i].name, "noise.0");
+      g_autofree float *image = NULL;
+      Run run = { .file = file, .kind = &kinds[i], .model = model };
+
+      if (noise == NULL)
+        continue;
+      if (noise->n_dims != 4 || noise->dims[1] != pd_model_latent_channels (model))
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("%s is not a latent of this model"), noise->name);
+          return FALSE;
+        }
+      run.h = (guint) noise->dims[2];
+      run.w = (guint) noise->dims[3];
+      run.n = pd_tensor_info_count (noise);
+      if (from_image)
+        {
+          image = read_image (file, &run, pd_model_scale (model), error);
+          if (image == NULL)
+            return FALSE;
+        }
+      if (!verify_run (&run, prompts, image, error))
+        {
+          g_prefix_error (error, "%s: ", kinds[i].name);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+gboolean
+pd_verify_pipeline (PdVerifyFile *file, const char *model, GError **error)
+{
+  return verify_runs (file, model, pipeline_runs, G_N_ELEMENTS (pipeline_runs), FALSE, error);
+}
+
+gboolean
+pd_verify_img2img (PdVerifyFile *file, const char *model, GError **error)
+{
+  return verify_runs (file, model, img2img_runs, G_N_ELEMENTS (img2img_runs), TRUE, error);
+}
