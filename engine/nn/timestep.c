@@ -14,7 +14,10 @@ pd_timestep_embedding (
     out[channels - 1] = 0;
   for (guint i = 0; i < half; i++)
     {
-      double angle = timestep * exp (-log (10000.0) * i / (half - freq_shift));
+      /* Rounded to f32 where the code that models are trained with rounds: near 1000 it moves an
+       * angle by up to 3e-5. */
+      float exponent = (float) -log (10000.0) * (float) i / (float) (half - freq_shift);
+      float angle = (float) timestep * (float) exp (exponent);
 
       out[sine + i] = (float) sin (angle);
       out[cosine + i] = (float) cos (angle);
