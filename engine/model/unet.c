@@ -9,6 +9,7 @@
 enum
 {
   MAX_LAYERS = 16, /* of one block */
+  MIN_NORM_VALUES = 16,
 };
 
 typedef struct
@@ -35,6 +36,7 @@ struct _PdUNet
 
 struct _PdUNetPass
 {
+  PdBackend backend;
   PdGraph *graph;
   PdTensor *sample, *timestep, *context, *prediction;
   guint time_channels;
@@ -315,6 +317,31 @@ build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
   return pd_apply_conv (builder->graph, builder->probes, x, &self->conv_out, PD_CONV_SAME, NULL);
 }
 
+/* A group norm over a few values divides by differences that may be no larger than the rounding of
+ * f16. So a pass whose smallest level has fewer than MIN_NORM_VALUES in a group keeps its
+ * activations in f32; it is small. */
+static PdBackend
+choose_backend (const PdUNet *self, guint h, guint w)
+{
+  const PdUNetConfig *config = &self->config;
+  PdBackend backend = *self->backend;
+
+  for (int level = 0; level < config->n_blocks; level++)
+    {
+      guint channels = config->block_out_channels[level] / config->norm_num_groups;
+
+      if ((gsize) h * w * channels < MIN_NORM_VALUES)
+        {
+          backend.activations = PD_TYPE_F32;
+          if (backend.kernels == PD_KERNELS_COOPERATIVE)
+            backend.kernels = PD_KERNELS_GENERAL;
+        }
+      h = (h + 1) / 2;
+      w = (w + 1) / 2;
+    }
+  return backend;
+}
+
 PdUNetPass *
 pd_unet_pass_new (PdUNet *unet,
                   guint n,
@@ -331,7 +358,8 @@ pd_unet_pass_new (PdUNet *unet,
                         .groups = config->norm_num_groups,
                         .eps = (float) config->norm_eps };
 
-  self->graph = builder.graph = pd_graph_new (unet->backend);
+  self->backend = choose_backend (unet, h, w);
+  self->graph = builder.graph = pd_graph_new (&self->backend);
   self->time_channels = config->block_out_channels[0];
   self->flip_sin_to_cos = config->flip_sin_to_cos;
   self->freq_shift = config->freq_shift;
