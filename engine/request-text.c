@@ -122,94 +122,101 @@ parse_double (const char *text, const GParamSpecDouble *range, double *value)
          *value <= range->maximum;
 }
 
-/* value: initialised with the type of the parameter. */
-static gboolean
-parse (GParamSpec *param, const char *text, GValue *value, GError **error)
+char *
+pd_request_allowed (GParamSpec *param)
 {
-  g_autofree char *expected = NULL;
-  union
-  {
-    gboolean b;
-    int e;
-    gint64 i;
-    guint64 u;
-    double d;
-  } v;
-
-  if (!g_utf8_validate (text, -1, NULL))
-    return fail (param->name, text, _ ("valid UTF-8"), error);
-  if (G_IS_PARAM_SPEC_STRING (param))
-    {
-      g_value_set_string (value, text);
-      return TRUE;
-    }
   if (G_IS_PARAM_SPEC_ENUM (param))
     {
-      if (parse_enum (param->value_type, text, &v.e))
-        {
-          g_value_set_enum (value, v.e);
-          return TRUE;
-        }
       g_autofree char *words = choices (param->value_type);
-      expected = g_strdup_printf (_ ("one of %s"), words);
+
+      return g_strdup_printf (_ ("one of %s"), words);
     }
-  else if (G_IS_PARAM_SPEC_BOOLEAN (param))
-    {
-      if (parse_boolean (text, &v.b))
-        {
-          g_value_set_boolean (value, v.b);
-          return TRUE;
-        }
-      expected = g_strdup (_ ("yes or no"));
-    }
-  else if (G_IS_PARAM_SPEC_UINT (param))
+  if (G_IS_PARAM_SPEC_BOOLEAN (param))
+    return g_strdup (_ ("yes or no"));
+  if (G_IS_PARAM_SPEC_UINT (param))
     {
       const GParamSpecUInt *range = G_PARAM_SPEC_UINT (param);
 
-      if (g_ascii_string_to_unsigned (text, 10, range->minimum, range->maximum, &v.u, NULL))
-        {
-          g_value_set_uint (value, (guint) v.u);
-          return TRUE;
-        }
-      expected =
-          g_strdup_printf (_ ("a whole number from %u to %u"), range->minimum, range->maximum);
+      return g_strdup_printf (_ ("a whole number from %u to %u"), range->minimum, range->maximum);
     }
-  else if (G_IS_PARAM_SPEC_INT64 (param))
+  if (G_IS_PARAM_SPEC_INT64 (param))
     {
       const GParamSpecInt64 *range = G_PARAM_SPEC_INT64 (param);
 
-      if (g_ascii_string_to_signed (text, 10, range->minimum, range->maximum, &v.i, NULL))
-        {
-          g_value_set_int64 (value, v.i);
-          return TRUE;
-        }
-      expected =
-          g_strdup_printf (_ ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT),
-                           range->minimum, range->maximum);
+      return g_strdup_printf (_ ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT),
+                              range->minimum, range->maximum);
     }
-  else if (G_IS_PARAM_SPEC_UINT64 (param))
-    {
-      if (parse_bytes (text, G_PARAM_SPEC_UINT64 (param)->maximum, &v.u))
-        {
-          g_value_set_uint64 (value, v.u);
-          return TRUE;
-        }
-      expected = g_strdup (_ ("a number of bytes such as 512M or 2G"));
-    }
-  else
+  if (G_IS_PARAM_SPEC_UINT64 (param))
+    return g_strdup (_ ("a number of bytes such as 512M or 2G"));
+  if (G_IS_PARAM_SPEC_DOUBLE (param))
     {
       const GParamSpecDouble *range = G_PARAM_SPEC_DOUBLE (param);
       g_autofree char *low = number_to_text (range->minimum);
       g_autofree char *high = number_to_text (range->maximum);
 
-      if (parse_double (text, range, &v.d))
-        {
-          g_value_set_double (value, v.d);
-          return TRUE;
-        }
-      expected = g_strdup_printf (_ ("a number from %s to %s"), low, high);
+      return g_strdup_printf (_ ("a number from %s to %s"), low, high);
     }
-  return fail (param->name, text, expected, error);
+  return NULL;
+}
+
+/* value: initialised. FALSE if the text is not allowed. */
+static gboolean
+parse_value (GParamSpec *param, const char *text, GValue *value)
+{
+  gboolean good = TRUE;
+  gboolean truth = FALSE;
+  int choice = 0;
+  gint64 whole = 0;
+  guint64 natural = 0;
+  double number = 0.0;
+
+  switch (G_TYPE_FUNDAMENTAL (param->value_type))
+    {
+    case G_TYPE_STRING:
+      g_value_set_string (value, text);
+      break;
+    case G_TYPE_ENUM:
+      good = parse_enum (param->value_type, text, &choice);
+      g_value_set_enum (value, choice);
+      break;
+    case G_TYPE_BOOLEAN:
+      good = parse_boolean (text, &truth);
+      g_value_set_boolean (value, truth);
+      break;
+    case G_TYPE_UINT:
+      good = g_ascii_string_to_unsigned (text, 10, G_PARAM_SPEC_UINT (param)->minimum,
+                                         G_PARAM_SPEC_UINT (param)->maximum, &natural, NULL);
+      g_value_set_uint (value, (guint) natural);
+      break;
+    case G_TYPE_INT64:
+      good = g_ascii_string_to_signed (text, 10, G_PARAM_SPEC_INT64 (param)->minimum,
+                                       G_PARAM_SPEC_INT64 (param)->maximum, &whole, NULL);
+      g_value_set_int64 (value, whole);
+      break;
+    case G_TYPE_UINT64:
+      good = parse_bytes (text, G_PARAM_SPEC_UINT64 (param)->maximum, &natural);
+      g_value_set_uint64 (value, natural);
+      break;
+    default:
+      good = parse_double (text, G_PARAM_SPEC_DOUBLE (param), &number);
+      g_value_set_double (value, number);
+    }
+  return good;
+}
+
+/* value: not initialised. */
+static gboolean
+parse (GParamSpec *param, const char *text, GValue *value, GError **error)
+{
+  g_autofree char *allowed = NULL;
+
+  g_value_init (value, param->value_type);
+  if (!g_utf8_validate (text, -1, NULL))
+    return fail (param->name, text, _ ("valid UTF-8"), error);
+  if (parse_value (param, text, value))
+    return TRUE;
+  allowed = pd_request_allowed (param);
+  return fail (param->name, text, allowed, error);
 }
 
 static GParamSpec *
@@ -237,11 +244,12 @@ set_size (PdRequest *request, const char *text, GError **error)
 
   if (g_strv_length (parts) != 2)
     return fail ("size", text, _ ("WIDTHxHEIGHT in pixels such as 768x512"), error);
-  g_value_init (&width, G_TYPE_UINT);
-  g_value_init (&height, G_TYPE_UINT);
   if (!parse (pd_request_param ("width"), parts[0], &width, error) ||
       !parse (pd_request_param ("height"), parts[1], &height, error))
-    return FALSE;
+    {
+      g_prefix_error (error, "size: ");
+      return FALSE;
+    }
   g_object_set_property (G_OBJECT (request), "width", &width);
   g_object_set_property (G_OBJECT (request), "height", &height);
   return TRUE;
@@ -258,7 +266,6 @@ pd_request_set_text (PdRequest *request, const char *name, const char *text, GEr
   param = require_param (name, error);
   if (!param)
     return FALSE;
-  g_value_init (&value, param->value_type);
   if (!parse (param, text, &value, error))
     return FALSE;
   g_object_set_property (G_OBJECT (request), param->name, &value);
@@ -299,10 +306,16 @@ pd_request_get_text (PdRequest *request, const char *name)
 }
 
 char *
-pd_request_to_json (PdRequest *request)
+pd_request_to_json (PdRequest *request, guint except)
 {
   g_autoptr (JsonNode) node = json_gobject_serialize (G_OBJECT (request));
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
 
+  params = g_object_class_list_properties (G_OBJECT_GET_CLASS (request), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    if (params[i]->flags & except)
+      json_object_remove_member (json_node_get_object (node), params[i]->name);
   return json_to_string (node, FALSE);
 }
 
@@ -339,7 +352,6 @@ set_member (PdRequest *request, const char *name, JsonNode *node, guint except, 
   text = member_to_text (param, node);
   if (!text)
     return fail (name, json_node_type_name (node), _ ("a single value"), error);
-  g_value_init (&value, param->value_type);
   if (!parse (param, text, &value, error))
     return FALSE;
   if (!(param->flags & except))

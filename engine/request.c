@@ -224,7 +224,7 @@ install_how (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_STRENGTH, G_STRUCT_OFFSET (PdRequest, strength),
            g_param_spec_double ("strength", _ ("Strength"),
                                 _ ("How far to depart from the input: 0 keeps it, 1 ignores it"),
-                                0.0, 1.0, 0.6, flags | PD_REQUEST_PARAM_RESTYLE));
+                                0.0, 1.0, 0.6, flags));
 }
 
 static void
@@ -248,7 +248,7 @@ install_where (PdRequestClass *class, GParamFlags flags)
                                 0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
   install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
            g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
-                                flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_RESTYLE));
+                                flags | PD_REQUEST_PARAM_FILE));
   install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
            g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
                                 flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));

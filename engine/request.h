@@ -101,8 +101,6 @@ enum
   PD_REQUEST_PARAM_BYTES = 1 << (G_PARAM_USER_SHIFT + 1),
   /* Says where a run happens, not what it makes: a repetition takes its own. */
   PD_REQUEST_PARAM_LOCAL = 1 << (G_PARAM_USER_SHIFT + 2),
-  /* Concerns only a run that starts from an input picture. */
-  PD_REQUEST_PARAM_RESTYLE = 1 << (G_PARAM_USER_SHIFT + 3),
 };
 
 PdRequest *pd_request_new (void);
@@ -112,6 +110,10 @@ void pd_request_assign (PdRequest *request, PdRequest *from);
 
 /* The GParamSpec of a parameter, or NULL if there is none of that name. */
 GParamSpec *pd_request_param (const char *name);
+
+/* Returns: (transfer full) what a parameter may be, "a whole number from 1 to 1000"; NULL for text.
+ */
+char *pd_request_allowed (GParamSpec *param);
 
 /* The nick of the value an enumeration has, e.g. (PD_TYPE_REQUEST_SOLVER, 5) -> "dpm++2m": the word
  * used on the command line and in JSON, and the name of the solver in engine/diffusion. */
@@ -126,8 +128,9 @@ pd_request_set_text (PdRequest *request, const char *name, const char *text, GEr
 /* Returns: (transfer full) the value as pd_request_set_text() reads it. */
 char *pd_request_get_text (PdRequest *request, const char *name);
 
-/* Returns: (transfer full) a JSON object with every parameter. */
-char *pd_request_to_json (PdRequest *request);
+/* except: flags of parameters to leave out.
+ * Returns: (transfer full) a JSON object with every other parameter. */
+char *pd_request_to_json (PdRequest *request, guint except);
 
 /* Sets the parameters that are members of a JSON object; null gives the default; others stay.
  * except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.

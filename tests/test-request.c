@@ -111,9 +111,9 @@ test_text (void)
     {
       g_autoptr (PdRequest) request = pd_request_new ();
       g_autoptr (GError) error = NULL;
-      g_autofree char *before = pd_request_to_json (request);
+      g_autofree char *before = pd_request_to_json (request, 0);
       gboolean good = pd_request_set_text (request, cases[i].name, cases[i].text, &error);
-      g_autofree char *after = pd_request_to_json (request);
+      g_autofree char *after = pd_request_to_json (request, 0);
 
       g_test_message ("%s = %s: %s", cases[i].name, cases[i].text, error ? error->message : "good");
       g_assert_true (good == (cases[i].message == NULL));
@@ -159,10 +159,10 @@ test_json_round_trip (void)
   g_object_set (request, "prompt", "\"quotes\" \\ and\nlines, 苔", "seed", G_MAXINT64, "guidance",
                 1.0 / 3.0, "solver", PD_REQUEST_SOLVER_UNIPC, "karras", TRUE, "memory",
                 (guint64) 1 << 40, "depth", PD_REQUEST_DEPTH_16, NULL);
-  json = pd_request_to_json (request);
+  json = pd_request_to_json (request, 0);
   g_assert_true (pd_request_set_json (again, json, 0, &error));
   g_assert_no_error (error);
-  json_again = pd_request_to_json (again);
+  json_again = pd_request_to_json (again, 0);
   g_assert_cmpstr (json_again, ==, json);
   g_assert_cmpstr (again->prompt, ==, request->prompt);
   g_assert_cmpint (again->seed, ==, G_MAXINT64);
@@ -174,7 +174,7 @@ static void
 test_json_names_every_parameter (void)
 {
   g_autoptr (PdRequest) request = pd_request_new ();
-  g_autofree char *json = pd_request_to_json (request);
+  g_autofree char *json = pd_request_to_json (request, 0);
   g_autoptr (JsonNode) node = json_from_string (json, NULL);
   g_autofree GParamSpec **params = NULL;
   guint n_params;
@@ -190,6 +190,7 @@ test_json_local (void)
 {
   g_autoptr (PdRequest) request = pd_request_new ();
   g_autoptr (GError) error = NULL;
+  g_autofree char *stored = NULL;
   const char *json = "{\"device\": \"3\", \"memory\": 1024, \"output\": \"a.png\", \"steps\": 12}";
 
   g_assert_true (pd_request_set_json (request, json, PD_REQUEST_PARAM_LOCAL, &error));
@@ -201,6 +202,10 @@ test_json_local (void)
   g_assert_true (pd_request_set_json (request, json, 0, NULL));
   g_assert_cmpstr (request->device, ==, "3");
   g_assert_cmpuint (request->memory, ==, 1024);
+  stored = pd_request_to_json (request, PD_REQUEST_PARAM_LOCAL);
+  g_assert_null (strstr (stored, "a.png"));
+  g_assert_null (strstr (stored, "memory"));
+  g_assert_nonnull (strstr (stored, "\"steps\":12"));
 }
 
 static void
@@ -267,10 +272,10 @@ test_copy (void)
   g_autofree char *after = NULL;
 
   g_object_set (request, "prompt", "moss", "steps", 7, "solver", PD_REQUEST_SOLVER_LCM, NULL);
-  before = pd_request_to_json (request);
+  before = pd_request_to_json (request, 0);
   copy = pd_request_copy (request);
   g_clear_object (&request);
-  after = pd_request_to_json (copy);
+  after = pd_request_to_json (copy, 0);
   g_assert_cmpstr (after, ==, before);
 }
 

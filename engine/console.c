@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/console.h"
+
+#include <glib/gi18n-lib.h>
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct _PdConsole
+{
+  FILE *json;        /* NULL: speak to people */
+  gboolean terminal; /* standard error is one */
+  gboolean bar;      /* is on the screen */
+};
+
+PdConsole *
+pd_console_new (gboolean json)
+{
+  PdConsole *console = g_new0 (PdConsole, 1);
+
+  if (json)
+    {
+      fflush (stdout);
+      console->json = fdopen (dup (STDOUT_FILENO), "w");
+      dup2 (STDERR_FILENO, STDOUT_FILENO);
+    }
+  console->terminal = !json && isatty (STDERR_FILENO);
+  return console;
+}
+
+void
+pd_console_free (PdConsole *console)
+{
+  if (!console)
+    return;
+  if (console->json)
+    fclose (console->json);
+  g_free (console);
+}
+
+/* Takes the builder's object over. */
+static void
+print_json (PdConsole *console, JsonBuilder *builder)
+{
+  g_autoptr (JsonNode) root = NULL;
+  g_autofree char *line = NULL;
+
+  json_builder_end_object (builder);
+  root = json_builder_get_root (builder);
+  line = json_to_string (root, FALSE);
+  fprintf (console->json, "%s\n", line);
+  fflush (console->json);
+}
+
+static void
+add_string (JsonBuilder *builder, const char *name, const char *value)
+{
+  json_builder_set_member_name (builder, name);
+  json_builder_add_string_value (builder, value);
+}
+
+static void
+add_int (JsonBuilder *builder, const char *name, gint64 value)
+{
+  json_builder_set_member_name (builder, name);
+  json_builder_add_int_value (builder, value);
+}
+
+static void
+add_double (JsonBuilder *builder, const char *name, double value)
+{
+  json_builder_set_member_name (builder, name);
+  json_builder_add_double_value (builder, value);
+}
+
+static JsonBuilder *
+begin_event (const char *event)
+{
+  JsonBuilder *builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  add_string (builder, "event", event);
+  return builder;
+}
+
+static const char *
+stage_text (const char *stage)
+{
+  static const struct
+  {
+    const char *stage;
+    const char *text;
+  } texts[] = {
+    { "load", N_ ("Loading the model") },   { "text", N_ ("Reading the prompt") },
+    { "encode", N_ ("Reading the input") }, { "denoise", N_ ("Denoising") },
+    { "decode", N_ ("Painting") },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    if (g_str_equal (stage, texts[i].stage))
+      return _ (texts[i].text);
+  return stage;
+}
+
+/* "8 s", "3:05 min", "1:02 h" */
+static char *
+duration_text (double seconds)
+{
+  guint64 whole = (guint64) (seconds + 0.5);
+
+  if (whole < 60)
+    return g_strdup_printf (_ ("%u s"), (guint) whole);
+  if (whole < 3600)
+    return g_strdup_printf (_ ("%u:%02u min"), (guint) (whole / 60), (guint) (whole % 60));
+  return g_strdup_printf (_ ("%u:%02u h"), (guint) (whole / 3600), (guint) (whole / 60 % 60));
+}
+
+char *
+pd_console_bar (const PdProgress *progress, guint columns)
+{
+  static const guint bar_width = 24;
+  const guint filled = (guint) (CLAMP (progress->fraction, 0.0, 1.0) * bar_width);
+  g_autoptr (GString) line = g_string_new ("[");
+  glong length;
+
+  for (guint i = 0; i < bar_width; i++)
+    g_string_append_c (line, i < filled ? '#' : '.');
+  g_string_append_printf (line, "] %3.0f %%  %s", progress->fraction * 100.0,
+                          stage_text (progress->stage));
+  if (progress->n_steps > 0)
+    g_string_append_printf (line, " %u/%u", progress->step, progress->n_steps);
+  if (progress->eta_seconds >= 0.0)
+    {
+      g_autofree char *left = duration_text (progress->eta_seconds);
+
+      g_string_append_printf (line, _ (", %s left"), left);
+    }
+  length = g_utf8_strlen (line->str, -1);
+  return columns > 0 && length >= (glong) columns ? g_utf8_substring (line->str, 0, columns - 1)
+                                                  : g_strdup (line->str);
+}
+
+static void
+draw_bar (PdConsole *console, const PdProgress *progress)
+{
+  static const guint default_columns = 80;
+  struct winsize size = { 0 };
+  g_autofree char *line = NULL;
+
+  if (ioctl (STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    size.ws_col = default_columns;
+  line = pd_console_bar (progress, size.ws_col);
+  fprintf (stderr, "\r%s\033[K", line);
+  fflush (stderr);
+  console->bar = TRUE;
+}
+
+static void
+clear_bar (PdConsole *console)
+{
+  if (!console->bar)
+    return;
+  fputs ("\r\033[K", stderr);
+  fflush (stderr);
+  console->bar = FALSE;
+}
+
+void
+pd_console_progress (PdConsole *console, const PdProgress *progress)
+{
+  g_autoptr (JsonBuilder) builder = NULL;
+
+  if (console->terminal)
+    draw_bar (console, progress);
+  if (!console->json)
+    return;
+  builder = begin_event ("progress");
+  add_string (builder, "stage", progress->stage);
+  add_int (builder, "step", progress->step);
+  add_int (builder, "steps", progress->n_steps);
+  add_double (builder, "fraction", progress->fraction);
+  json_builder_set_member_name (builder, "eta_seconds");
+  if (progress->eta_seconds >= 0.0)
+    json_builder_add_double_value (builder, progress->eta_seconds);
+  else
+    json_builder_add_null_value (builder);
+  print_json (console, builder);
+}
+
+/* On standard error, whoever reads. */
+static void
+say (PdConsole *console, const char *event, const char *text)
+{
+  clear_bar (console);
+  fprintf (stderr, "parallel-diffusion: %s\n", text);
+  if (console->json)
+    {
+      g_autoptr (JsonBuilder) builder = begin_event (event);
+
+      add_string (builder, "message", text);
+      print_json (console, builder);
+    }
+}
+
+void
+pd_console_note (PdConsole *console, const char *text)
+{
+  say (console, "note", text);
+}
+
+int
+pd_console_error (PdConsole *console, const GError *error)
+{
+  say (console, "error", error->message);
+  return 1;
+}
+
+static void
+print_report_json (PdConsole *console,
+                   const PdRequest *request,
+                   const PdReport *report,
+                   double seconds)
+{
+  g_autoptr (JsonBuilder) builder = begin_event ("report");
+
+  add_string (builder, "output", request->output);
+  add_int (builder, "seed", report->seed);
+  add_int (builder, "width", report->width);
+  add_int (builder, "height", report->height);
+  add_int (builder, "full_width", report->full_width);
+  add_int (builder, "full_height", report->full_height);
+  add_string (builder, "device", report->device);
+  add_string (builder, "kernels", report->kernels);
+  add_string (builder, "precision", report->precision);
+  add_string (builder, "solver", report->solver);
+  json_builder_set_member_name (builder, "seconds");
+  json_builder_begin_object (builder);
+  add_double (builder, "load", report->load_seconds);
+  add_double (builder, "text", report->text_seconds);
+  add_double (builder, "encode", report->encode_seconds);
+  add_double (builder, "denoise", report->denoise_seconds);
+  add_double (builder, "decode", report->decode_seconds);
+  add_double (builder, "first_step", report->first_step_seconds);
+  add_double (builder, "pipelines", report->pipeline_seconds);
+  add_double (builder, "total", seconds);
+  json_builder_end_object (builder);
+  add_int (builder, "unet_forwards", report->unet_forwards);
+  add_int (builder, "pipelines", report->n_pipelines);
+  add_int (builder, "peak_device_bytes", (gint64) report->peak_device_bytes);
+  add_int (builder, "peak_host_bytes", (gint64) report->peak_host_bytes);
+  add_int (builder, "weight_bytes", (gint64) report->weight_bytes);
+  add_int (builder, "arena_bytes", (gint64) report->arena_bytes);
+  add_int (builder, "tensor_bytes", (gint64) report->tensor_bytes);
+  print_json (console, builder);
+}
+
+void
+pd_console_report (PdConsole *console,
+                   const PdRequest *request,
+                   const PdReport *report,
+                   double seconds)
+{
+  g_autofree char *took = duration_text (seconds);
+  g_autofree char *device_memory =
+      g_format_size_full (report->peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+  clear_bar (console);
+  if (console->json)
+    print_report_json (console, request, report, seconds);
+  else
+    printf (_ ("%s: %u × %u pixels, seed %" G_GINT64_FORMAT
+               ", %s on %s (%u UNet forwards, %s of device memory)\n"),
+            request->output, report->width, report->height, report->seed, took, report->device,
+            report->unet_forwards, device_memory);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/listing.h"
+#include "engine/run.h"
+#include "engine/verify.h"
+
+#include <glib/gi18n-lib.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Exit status of a command line that cannot be understood. */
+static const int usage = 2;
+
+typedef struct
+{
+  const char *name;
+  const char *summary;
+  /* argv[0] is the verb. Returns the exit status. */
+  int (*run) (int argc, char **argv, const char *data_folder);
+} Verb;
+
+static int
+run_verify (int argc, char **argv, const char *data_folder)
+{
+  return pd_verify_main (argc, argv);
+}
+
+static const Verb verbs[] = {
+  { "generate", N_ ("Make a picture from a text"), pd_run_generate },
+  { "restyle", N_ ("Make a new version of a picture, guided by a text"), pd_run_restyle },
+  { "models", N_ ("List the models that --model knows by name"), pd_listing_models },
+  { "devices", N_ ("List the Vulkan devices that --device can name"), pd_listing_devices },
+  { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
+};
+
+static void
+print_help (FILE *stream)
+{
+  fputs (
+      _ ("Usage:\n  parallel-diffusion VERB [OPTION…]\n\nMakes pictures from text with diffusion "
+         "models, on any device that has Vulkan.\n\nVerbs:\n"),
+      stream);
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    fprintf (stream, "  %-10s %s\n", verbs[i].name, _ (verbs[i].summary));
+  fputs (_ ("\n  --help     Show this, or after a verb its options\n"
+            "  --version  Show the version\n\n"
+            "For a first picture:\n"
+            "  parallel-diffusion generate --prompt \"mossy stone wall\" --output wall.png\n"),
+         stream);
+}
+
+/* The folder that holds models/: that of an installation this program was moved with, the build
+ * tree's, or the one it was configured for. PARALLEL_DIFFUSION_DATA overrides all.
+ * Returns: (transfer full). */
+static char *
+find_data_folder (void)
+{
+  const char *override = g_getenv ("PARALLEL_DIFFUSION_DATA");
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
+  g_autofree char *moved = g_build_filename (beside, "..", "share", "parallel-diffusion", NULL);
+  const char *const folders[] = { moved, beside };
+
+  if (override)
+    return g_strdup (override);
+  for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
+    {
+      g_autofree char *models = g_build_filename (folders[i], "models", NULL);
+
+      if (g_file_test (models, G_FILE_TEST_IS_DIR))
+        return g_canonicalize_filename (folders[i], NULL);
+    }
+  return g_strdup (PD_DATA_FOLDER);
+}
+
+static int
+run_verb (const Verb *verb, int argc, char **argv)
+{
+  g_autofree char *data_folder = find_data_folder ();
+  g_autofree char *name = g_strconcat ("parallel-diffusion ", verb->name, NULL);
+
+  g_set_prgname (name);
+  return verb->run (argc, argv, data_folder);
+}
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, PD_LOCALE_FOLDER);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+
+  if (argc < 2)
+    {
+      print_help (stderr);
+      return usage;
+    }
+  if (g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h"))
+    {
+      print_help (stdout);
+      return 0;
+    }
+  if (g_str_equal (argv[1], "--version"))
+    {
+      puts ("parallel-diffusion " PD_VERSION);
+      return 0;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (argv[1], verbs[i].name))
+      return run_verb (&verbs[i], argc - 1, argv + 1);
+
+  fprintf (stderr, _ ("parallel-diffusion: there is no verb “%s”\n\n"), argv[1]);
+  print_help (stderr);
+  return usage;
+}

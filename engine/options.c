@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/options.h"
+#include "engine/error.h"
+#include "engine/png-file.h"
+
+#include <glib/gi18n-lib.h>
+#include <stdio.h>
+#include <string.h>
+
+const char pd_options_keyword[] = "parallel-diffusion";
+
+/* A value as it stood on the command line. */
+typedef struct
+{
+  const char *name; /* of the parameter, or "size" */
+  char *text;
+} Given;
+
+struct _PdOptions
+{
+  const char *verb;
+  GOptionContext *context;
+  GPtrArray *strings; /* what the entries point to */
+  GArray *given;      /* of Given, in the order of the command line */
+  char *from;
+  gboolean json;
+};
+
+static void
+clear_given (gpointer data)
+{
+  g_free (((Given *) data)->text);
+}
+
+/* For every option that is a parameter. Values are checked when they are applied, so that one of
+ * --from can be overridden, and read as bytes, so that UTF-8 means itself in every locale. */
+static gboolean
+on_option (const char *option, const char *text, gpointer user_data, GError **error)
+{
+  PdOptions *self = user_data;
+  const char *name = g_intern_string (option + strlen ("--"));
+  Given given = { .name = name, .text = g_strdup (text) };
+
+  if (!text)
+    {
+      given.text = g_strdup (g_str_has_prefix (name, "no-") ? "no" : "yes");
+      if (g_str_has_prefix (name, "no-"))
+        given.name = name + strlen ("no-");
+    }
+  g_array_append_val (self->given, given);
+  return TRUE;
+}
+
+static const char *
+keep (PdOptions *self, char *string)
+{
+  g_ptr_array_add (self->strings, string);
+  return string;
+}
+
+/* "Number of denoising steps (1 to 1000; 30)" */
+static char *
+describe (GParamSpec *param)
+{
+  g_autoptr (PdRequest) defaults = pd_request_new ();
+  g_autofree char *value = pd_request_get_text (defaults, param->name);
+  g_autofree char *allowed = pd_request_allowed (param);
+
+  if (G_IS_PARAM_SPEC_BOOLEAN (param) || !(allowed || *value))
+    return g_strdup (g_param_spec_get_blurb (param));
+  if (!allowed)
+    return g_strdup_printf (_ ("%s (default %s)"), g_param_spec_get_blurb (param), value);
+  return g_strdup_printf (_ ("%s (%s; default %s)"), g_param_spec_get_blurb (param), allowed,
+                          value);
+}
+
+static const char *
+placeholder (GParamSpec *param)
+{
+  if (param->flags & PD_REQUEST_PARAM_FILE)
+    return _ ("FILE");
+  if (param->flags & PD_REQUEST_PARAM_BYTES)
+    return _ ("SIZE");
+  if (G_IS_PARAM_SPEC_ENUM (param))
+    return _ ("NAME");
+  return G_IS_PARAM_SPEC_STRING (param) ? _ ("TEXT") : _ ("N");
+}
+
+static void
+add_param (PdOptions *self, GArray *entries, GParamSpec *param)
+{
+  GOptionEntry entry = {
+    .long_name = param->name,
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = keep (self, describe (param)),
+    .arg_description = placeholder (param),
+  };
+
+  if (G_IS_PARAM_SPEC_BOOLEAN (param))
+    {
+      GOptionEntry negation = entry;
+
+      negation.long_name = keep (self, g_strconcat ("no-", param->name, NULL));
+      negation.flags = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
+      g_array_append_val (entries, negation);
+      entry.flags = G_OPTION_FLAG_NO_ARG;
+      entry.arg_description = NULL;
+    }
+  g_array_append_val (entries, entry);
+}
+
+static void
+add_size (GArray *entries)
+{
+  const GOptionEntry size = {
+    .long_name = "size",
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = _ ("Width and height of the picture in pixels (default 512x512)"),
+    .arg_description = _ ("WIDTHxHEIGHT"),
+  };
+
+  g_array_append_val (entries, size);
+}
+
+static void
+add_common (PdOptions *self, GArray *entries, const char *const *params)
+{
+  const GOptionEntry json = {
+    .long_name = "json",
+    .arg = G_OPTION_ARG_NONE,
+    .arg_data = &self->json,
+    .description = _ ("Print JSON, one object a line"),
+  };
+  const GOptionEntry from = {
+    .long_name = "from",
+    .arg = G_OPTION_ARG_FILENAME,
+    .arg_data = &self->from,
+    .description = _ ("Repeat the run that made this picture; other options override its own"),
+    .arg_description = _ ("FILE"),
+  };
+
+  if (g_strv_contains (params, "output"))
+    g_array_append_val (entries, from);
+  g_array_append_val (entries, json);
+}
+
+PdOptions *
+pd_options_new (const char *verb, const char *summary, const char *const *params)
+{
+  PdOptions *self = g_new0 (PdOptions, 1);
+  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  GOptionGroup *group;
+
+  self->verb = verb;
+  self->strings = g_ptr_array_new_with_free_func (g_free);
+  self->given = g_array_new (FALSE, FALSE, sizeof (Given));
+  g_array_set_clear_func (self->given, clear_given);
+  for (guint i = 0; params[i]; i++)
+    if (g_str_equal (params[i], "size"))
+      add_size (entries);
+    else
+      add_param (self, entries, pd_request_param (params[i]));
+  add_common (self, entries, params);
+  group = g_option_group_new (verb, NULL, NULL, self, NULL);
+  g_option_group_add_entries (group, (const GOptionEntry *) entries->data);
+  self->context = g_option_context_new (NULL);
+  g_option_context_set_main_group (self->context, group);
+  g_option_context_set_summary (self->context, summary);
+  return self;
+}
+
+void
+pd_options_free (PdOptions *options)
+{
+  if (!options)
+    return;
+  g_option_context_free (options->context);
+  g_array_unref (options->given);
+  g_ptr_array_unref (options->strings);
+  g_free (options->from);
+  g_free (options);
+}
+
+gboolean
+pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
+{
+  if (!g_option_context_parse (options->context, &argc, &argv, error))
+    return FALSE;
+  if (argc > 1)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                   _ ("“%s” is neither an option nor the value of one"), argv[1]);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+int
+pd_options_usage_error (PdOptions *options, const char *message)
+{
+  fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"),
+           options->verb, message, options->verb);
+  return 2;
+}
+
+/* A picture made in another mode is repeated by that verb. */
+static gboolean
+apply_from (PdOptions *self, PdRequest *request, GError **error)
+{
+  const PdRequestMode mode = request->mode;
+  g_autofree char *json = pd_png_read_text (self->from, pd_options_keyword, error);
+
+  if (!json)
+    return FALSE;
+  if (!pd_request_set_json (request, json, PD_REQUEST_PARAM_LOCAL, error))
+    {
+      g_prefix_error (error, "%s: ", self->from);
+      return FALSE;
+    }
+  if (request->mode != mode)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%s: made by “%s”; repeat it with that verb"), self->from,
+                   pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
+{
+  if (options->from && !apply_from (options, request, error))
+    return FALSE;
+  for (guint i = 0; i < options->given->len; i++)
+    {
+      const Given *given = &g_array_index (options->given, Given, i);
+
+      if (!pd_request_set_text (request, given->name, given->text, error))
+        {
+          g_prefix_error (error, "--");
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+gboolean
+pd_options_given (PdOptions *options, const char *name)
+{
+  if (g_str_equal (name, "from"))
+    return options->from != NULL;
+  for (guint i = 0; i < options->given->len; i++)
+    if (g_str_equal (g_array_index (options->given, Given, i).name, name))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+pd_options_json (PdOptions *options)
+{
+  return options->json;
+}

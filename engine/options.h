@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request.h"
+
+/* The command line of one verb: options made from the parameters of PdRequest, beside --size,
+ * --json and --from. */
+typedef struct _PdOptions PdOptions;
+
+/* verb, summary: for --help. params: names of the parameters that are options, NULL-terminated;
+ * "size" is one for width and height, and output brings --from. All are kept, not copied. */
+PdOptions *pd_options_new (const char *verb, const char *summary, const char *const *params);
+void pd_options_free (PdOptions *options);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdOptions, pd_options_free)
+
+/* Reads the arguments; argv[0] is the verb. --help prints and ends the process.
+ * Errors: G_OPTION_ERROR for what is no option of this verb and for stray arguments. */
+gboolean pd_options_parse (PdOptions *options, int argc, char **argv, GError **error);
+
+/* Prints what was wrong with the arguments. Returns: 2, the exit status for it. */
+int pd_options_usage_error (PdOptions *options, const char *message);
+
+/* Sets the parameters of request: first those stored in the picture --from names, except where it
+ * was made (PD_REQUEST_PARAM_LOCAL), then those given as options.
+ * Errors: PD_ERROR_BAD_REQUEST. */
+gboolean pd_options_apply (PdOptions *options, PdRequest *request, GError **error);
+
+/* Whether the option of that name, without its dashes, was given. */
+gboolean pd_options_given (PdOptions *options, const char *name);
+
+/* Whether --json was given. */
+gboolean pd_options_json (PdOptions *options);
+
+/* The keyword under which a PNG holds the JSON of its request. */
+extern const char pd_options_keyword[];

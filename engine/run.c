@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run.h"
+#include "engine/console.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/options.h"
+#include "engine/png-file.h"
+
+#include <gegl.h>
+#include <glib-unix.h>
+#include <glib/gi18n-lib.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* One run of the engine on a thread of its own, while the main thread listens to signals. */
+typedef struct
+{
+  PdRequest *request;
+  const char *data_folder;
+  PdPicture *input; /* NULL for generate */
+  PdConsole *console;
+  GCancellable *cancellable;
+  GMainLoop *loop;
+
+  /* Results. */
+  PdEngine *engine; /* owns the strings of report */
+  float *pixels;
+  PdReport report;
+  GError *error;
+} Job;
+
+static void
+job_clear (Job *job)
+{
+  g_clear_pointer (&job->input, pd_picture_free);
+  g_clear_pointer (&job->pixels, g_free);
+  g_clear_pointer (&job->engine, pd_engine_free);
+  g_clear_pointer (&job->loop, g_main_loop_unref);
+  g_clear_object (&job->cancellable);
+  g_clear_error (&job->error);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Job, job_clear)
+
+static void
+on_progress (const PdProgress *progress, gpointer user_data)
+{
+  pd_console_progress (user_data, progress);
+}
+
+static gboolean
+quit (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+work (gpointer user_data)
+{
+  Job *job = user_data;
+  const PdProgress loading = { .stage = "load", .eta_seconds = -1.0 };
+
+  pd_console_progress (job->console, &loading);
+  job->engine = pd_engine_new (job->request, job->data_folder, &job->error);
+  if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
+    job->pixels =
+        pd_engine_run (job->engine, job->request, job->input ? job->input->pixels : NULL,
+                       on_progress, job->console, job->cancellable, &job->report, &job->error);
+  g_idle_add (quit, job->loop);
+  return NULL;
+}
+
+/* The first signal asks the engine to stop, the second does not wait for it. No file is open for
+ * writing meanwhile. */
+static gboolean
+on_signal (gpointer user_data)
+{
+  GCancellable *cancellable = user_data;
+
+  if (g_cancellable_is_cancelled (cancellable))
+    _exit (1);
+  g_cancellable_cancel (cancellable);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+job_run (Job *job)
+{
+  g_autoptr (GThread) thread = NULL;
+  guint on_interrupt;
+  guint on_terminate;
+
+  job->loop = g_main_loop_new (NULL, FALSE);
+  job->cancellable = g_cancellable_new ();
+  on_interrupt = g_unix_signal_add (SIGINT, on_signal, job->cancellable);
+  on_terminate = g_unix_signal_add (SIGTERM, on_signal, job->cancellable);
+  thread = g_thread_new ("engine", work, job);
+  g_main_loop_run (job->loop);
+  g_thread_join (g_steal_pointer (&thread));
+  g_source_remove (on_interrupt);
+  g_source_remove (on_terminate);
+}
+
+/* What other tools for such pictures show and search, in the form they know. */
+static char *
+describe (PdRequest *request, const PdReport *report)
+{
+  g_autoptr (GString) text = g_string_new (request->prompt);
+  g_autofree char *guidance = pd_request_get_text (request, "guidance");
+  g_autofree char *strength = pd_request_get_text (request, "strength");
+
+  if (*request->negative)
+    g_string_append_printf (text, "\nNegative prompt: %s", request->negative);
+  g_string_append_printf (text,
+                          "\nSteps: %u, Sampler: %s, CFG scale: %s, Seed: %" G_GINT64_FORMAT
+                          ", Size: %ux%u, Model: %s",
+                          request->steps, report->solver, guidance, report->seed, request->width,
+                          request->height, request->model);
+  if (request->mode == PD_REQUEST_MODE_RESTYLE)
+    g_string_append_printf (text, ", Denoising strength: %s", strength);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static gboolean
+save (Job *job, GError **error)
+{
+  g_autoptr (PdPicture) picture =
+      pd_picture_new (job->report.width, job->report.height, g_steal_pointer (&job->pixels));
+  g_autofree char *description = describe (job->request, &job->report);
+  g_autofree char *json = NULL;
+
+  g_object_set (job->request, "seed", job->report.seed, NULL);
+  json = pd_request_to_json (job->request, PD_REQUEST_PARAM_LOCAL);
+  {
+    const char *const texts[] = {
+      "Software",
+      "Parallel Diffusion " PD_VERSION,
+      "Description",
+      job->request->prompt,
+      "parameters",
+      description,
+      pd_options_keyword,
+      json,
+      NULL,
+    };
+
+    return pd_png_save (picture, job->request->output, job->request->depth, texts, error);
+  }
+}
+
+static void
+note_cropping (Job *job)
+{
+  const PdReport *report = &job->report;
+  g_autofree char *note = NULL;
+
+  if (report->full_width == report->width && report->full_height == report->height)
+    return;
+  note = g_strdup_printf (_ ("the model works in larger blocks of pixels: made %u × %u, cropped to "
+                             "%u × %u"),
+                          report->full_width, report->full_height, report->width, report->height);
+  pd_console_note (job->console, note);
+}
+
+/* Everything that can be known to fail is found out here, before the long work. */
+static gboolean
+prepare (Job *job, PdOptions *options, GError **error)
+{
+  PdRequest *request = job->request;
+  g_autoptr (PdPicture) input = NULL;
+
+  if (!pd_png_check_output (request->output, error))
+    return FALSE;
+  if (request->mode != PD_REQUEST_MODE_RESTYLE)
+    return TRUE;
+  input = pd_picture_load (request->input, error);
+  if (!input)
+    return FALSE;
+  if (!pd_options_given (options, "size") && !pd_options_given (options, "from"))
+    g_object_set (request, "width", input->width, "height", input->height, NULL);
+  if (input->width == request->width && input->height == request->height)
+    job->input = g_steal_pointer (&input);
+  else
+    job->input = pd_picture_scale (input, request->width, request->height);
+  return TRUE;
+}
+
+static int
+make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
+{
+  const gint64 start = g_get_monotonic_time ();
+  g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
+  g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
+
+  if (!pd_options_apply (options, request, &job.error))
+    return pd_console_error (console, job.error);
+  if (!*request->output)
+    return pd_options_usage_error (options, _ ("--output FILE.png is missing"));
+  if (request->mode == PD_REQUEST_MODE_RESTYLE && !*request->input)
+    return pd_options_usage_error (options, _ ("--input FILE is missing"));
+
+  gegl_init (NULL, NULL);
+  g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
+  if (prepare (&job, options, &job.error))
+    {
+      job_run (&job);
+      if (job.pixels)
+        {
+          note_cropping (&job);
+          if (save (&job, &job.error))
+            pd_console_report (console, request, &job.report,
+                               (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+        }
+    }
+  gegl_exit ();
+  return job.error ? pd_console_error (console, job.error) : 0;
+}
+
+static int
+run (PdRequestMode mode,
+     const char *summary,
+     const char *const *params,
+     int argc,
+     char **argv,
+     const char *data_folder)
+{
+  g_autoptr (PdOptions) options = pd_options_new (argv[0], summary, params);
+  g_autoptr (PdRequest) request = g_object_new (PD_TYPE_REQUEST, "mode", mode, NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!pd_options_parse (options, argc, argv, &error))
+    return pd_options_usage_error (options, error->message);
+  return make_picture (request, options, data_folder);
+}
+
+int
+pd_run_generate (int argc, char **argv, const char *data_folder)
+{
+  static const char *const params[] = { "prompt",  "negative", "output",   "size",
+                                        "seed",    "steps",    "guidance", "guidance-rescale",
+                                        "solver",  "karras",   "eta",      "depth",
+                                        "model",   "device",   "memory",   "precision",
+                                        "kernels", NULL };
+
+  return run (PD_REQUEST_MODE_GENERATE, _ ("Makes a picture from a text."), params, argc, argv,
+              data_folder);
+}
+
+int
+pd_run_restyle (int argc, char **argv, const char *data_folder)
+{
+  static const char *const params[] = {
+    "input", "prompt",   "negative",         "strength",  "output",  "size", "seed",
+    "steps", "guidance", "guidance-rescale", "solver",    "karras",  "eta",  "depth",
+    "model", "device",   "memory",           "precision", "kernels", NULL
+  };
+
+  return run (
+      PD_REQUEST_MODE_RESTYLE,
+      _ ("Makes a new version of a picture, guided by a text. Without --size it is as large "
+         "as the input."),
+      params, argc, argv, data_folder);
+}
