@@ -123,14 +123,13 @@ input_region (const PdProduct *product, PdRegion region)
   return region;
 }
 
+/* The general kernels store weights as they store activations. */
 static const char *
-shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
+shader_name (const PdMatrix *b, gboolean cooperative)
 {
   if (cooperative)
     return "gemm-cooperative";
-  if (a->type == PD_TYPE_F16)
-    return "gemm-f16"; /* no backend stores activations in less than the weights */
-  return b->type == PD_TYPE_F16 ? "gemm-f32-f16" : "gemm";
+  return b->type == PD_TYPE_F16 ? "gemm-f16" : "gemm";
 }
 
 static void
@@ -142,8 +141,7 @@ dispatch_region (
   const PdEpilogue *epilogue = &product->epilogue;
   const PdMatrix *b = product->b;
   guint pixels = region.images * region.rows * region.width;
-  gboolean cooperative = backend->kernels == PD_KERNELS_COOPERATIVE && pixels > narrow_tile.rows &&
-                         product->a->type == PD_TYPE_F16;
+  gboolean cooperative = backend->kernels == PD_KERNELS_COOPERATIVE && pixels > narrow_tile.rows;
   const Tile *tile = choose_tile (info, cooperative, pixels, columns.count);
   guint in = pd_align_channels (b->in);
   guint depth = cooperative && in % 32 == 0 ? 32 : DEPTH;
@@ -151,7 +149,7 @@ dispatch_region (
   PdRegion to = region;
   PdDispatch dispatch = {
     .label = product->label,
-    .shader = shader_name (product->a, b, cooperative),
+    .shader = shader_name (b, cooperative),
     .constants = { tile_threads (tile, cooperative, info), tile->rows, tile->columns, depth,
                    tile->sum_rows, tile->sum_columns, b->panel },
     .n_constants = 7,

@@ -30,26 +30,30 @@ values (uvec2 quad)
   return vec4 (unpackHalf2x16 (quad.x), unpackHalf2x16 (quad.y));
 }
 
-// The nearest value that a half holds, ties to even; infinity from 65520 on. packHalf2x16 alone may
-// round either way, and drivers do.
+// The nearest half, ties to even; infinity from 65520 on. packHalf2x16 may round either way, and
+// drivers do; some make NaN of infinity. As pd_half_from_float() of engine/nn/half.h.
 uvec4
-rounded_bits (vec4 value)
+half_bits (vec4 value)
 {
   uvec4 bits = floatBitsToUint (value);
   uvec4 magnitude = bits & 0x7fffffffu;
-  uvec4 rounded = (magnitude + 0xfffu + ((magnitude >> 13) & 1u)) & 0xffffe000u;
+  uvec4 normal = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+  // Adding 0.5 leaves the rounded magnitude in the low bits.
+  uvec4 subnormal = floatBitsToUint (abs (value) + 0.5) - 0x3f000000u;
+  uvec4 special = mix (uvec4 (0x7c00u), uvec4 (0x7e00u),
+                       greaterThan (magnitude, uvec4 (0x7f800000u)));
 
-  rounded = mix (rounded, max (magnitude, uvec4 (0x7f800000u)),
-                 greaterThanEqual (magnitude, uvec4 (0x477ff000u)));
-  return rounded | (bits & 0x80000000u);
+  normal = mix (normal, subnormal, lessThan (magnitude, uvec4 (0x38800000u)));
+  normal = mix (normal, special, greaterThanEqual (magnitude, uvec4 (0x477ff000u)));
+  return normal | ((bits >> 16) & 0x8000u);
 }
 
 uvec2
 halves (vec4 value)
 {
-  vec4 rounded = uintBitsToFloat (rounded_bits (value));
+  uvec4 bits = half_bits (value);
 
-  return uvec2 (packHalf2x16 (rounded.xy), packHalf2x16 (rounded.zw));
+  return uvec2 (bits.x | (bits.y << 16), bits.z | (bits.w << 16));
 }
 
 void
