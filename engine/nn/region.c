@@ -144,7 +144,7 @@ bind_input (
   if (walk->scaled)
     {
       first = first * input->h / y->h;
-      last = last * input->h / y->h;
+      last = ((last + 1) * input->h + y->h - 1) / y->h - 1;
       row = column = 0;
     }
   region.row = (guint) first + input->border;

@@ -54,7 +54,8 @@ typedef struct
   PdTensor *inputs[2]; /* of the result's size */
   guint n_inputs;
   PdTensor *result;
-  gboolean scaled;    /* inputs of another size; row 0 of their Place is row 0 of the image */
+  gboolean scaled;    /* inputs of another size, of which a row of the result takes the rows that it
+                         covers; row 0 of their Place is row 0 of the image */
   gboolean per_image; /* the shader tells images apart */
   const PdStorage *extra[2];
   guint n_extra;
