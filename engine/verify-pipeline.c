@@ -138,8 +138,8 @@ denoise (Run *self, const float *context, guint tokens, float *latent, GError **
   gsize n = self->n;
   g_autofree float *input = g_new (float, 2 * n), *output = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
-  g_autoptr (PdUNetPass) pass =
-      pd_unet_pass_new (self->model->unet, 2, self->h, self->w, tokens, NULL, FALSE, error);
+  g_autoptr (PdUNetPass) pass = pd_unet_pass_new (
+      self->model->unet, &(PdUNetPassOptions){ 2, self->h, self->w, tokens }, error);
 
   if (pass == NULL)
     return FALSE;

@@ -86,9 +86,13 @@ verify_case (PdVerifyFile *file, PdUNet *unet, guint number, PdProbes *probes, G
                    _ ("%s: the sample or the context does not fit the UNet"), stem);
       return FALSE;
     }
-  pass =
-      pd_unet_pass_new (unet, (guint) info->dims[0], (guint) info->dims[2], (guint) info->dims[3],
-                        (guint) context_info->dims[1], probes, FALSE, error);
+  pass = pd_unet_pass_new (unet,
+                           &(PdUNetPassOptions){ .n = (guint) info->dims[0],
+                                                 .h = (guint) info->dims[2],
+                                                 .w = (guint) info->dims[3],
+                                                 .tokens = (guint) context_info->dims[1],
+                                                 .probes = probes },
+                           error);
   if (pass == NULL)
     return FALSE;
   count = (gsize) info->dims[0] * config->out_channels * info->dims[2] * info->dims[3];
@@ -127,7 +131,8 @@ verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
             !pd_verify_file_expects (file, name))
           continue;
         if (pass == NULL)
-          pass = pd_unet_pass_new (unet, 1, 1, 1, 1, &probes, FALSE, error);
+          pass =
+              pd_unet_pass_new (unet, &(PdUNetPassOptions){ 1, 1, 1, 1, .probes = &probes }, error);
         if (pass == NULL ||
             !pd_unet_pass_run (pass, sample, g_ascii_strtod (name + length + 1, NULL), context,
                                prediction, NULL, error))

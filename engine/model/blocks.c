@@ -91,7 +91,10 @@ pd_build_attention (const PdBuilder *builder,
   PdTensor *q = pd_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
   PdTensor *k = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
   PdTensor *v = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
-  PdTensor *mixed = pd_attention (builder->graph, q, k, v, layer->heads, NULL, FALSE);
+  PdTensor *mixed =
+      builder->sharing != NULL && x == y
+          ? pd_shared_attention (builder->sharing, builder->graph, q, k, v, layer->heads)
+          : pd_attention (builder->graph, q, k, v, layer->heads, NULL, FALSE);
   /* The module's own output is what to_out gives: probe it under the module's name. */
   PdLayer to_out = layer->to_out;
 

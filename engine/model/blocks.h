@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/model/layers.h"
+#include "engine/model/sharing.h"
 
 /* The blocks that UNets and autoencoders share, with diffusers' names. Plain data: layers belong to
  * the reader's weights. */
@@ -28,8 +29,9 @@ typedef struct
   PdProbes *probes; /* may be NULL */
   guint groups;
   float eps;
-  PdTensor *temb;    /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */
-  PdTensor *context; /* n × 1 × tokens × width; NULL in autoencoders */
+  PdTensor *temb;     /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */
+  PdTensor *context;  /* n × 1 × tokens × width; NULL in autoencoders */
+  PdSharing *sharing; /* may be NULL */
 } PdBuilder;
 
 PdTensor *pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet);

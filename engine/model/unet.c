@@ -43,6 +43,8 @@ struct _PdUNetPass
   gboolean flip_sin_to_cos;
   double freq_shift;
   float *timestep_values; /* n × time_channels */
+  PdSharing *sharing;     /* NULL: every image for itself */
+  double bank_strength;
 };
 
 static void
@@ -343,34 +345,34 @@ choose_backend (const PdUNet *self, guint h, guint w)
 }
 
 PdUNetPass *
-pd_unet_pass_new (PdUNet *unet,
-                  guint n,
-                  guint h,
-                  guint w,
-                  guint tokens,
-                  PdProbes *probes,
-                  gboolean timestamps,
-                  GError **error)
+pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error)
 {
   const PdUNetConfig *config = &unet->config;
   g_autoptr (PdUNetPass) self = g_new0 (PdUNetPass, 1);
-  PdBuilder builder = { .probes = probes,
+  PdBuilder builder = { .probes = options->probes,
                         .groups = config->norm_num_groups,
                         .eps = (float) config->norm_eps };
+  guint n = options->n;
 
-  self->backend = choose_backend (unet, h, w);
+  self->backend = choose_backend (unet, options->h, options->w);
   self->graph = builder.graph = pd_graph_new (&self->backend);
+  self->bank_strength = 1;
+  if (options->share != PD_SHARE_NONE)
+    builder.sharing = self->sharing =
+        pd_sharing_new (options->share, options->bank, options->branches);
   self->time_channels = config->block_out_channels[0];
   self->flip_sin_to_cos = config->flip_sin_to_cos;
   self->freq_shift = config->freq_shift;
   self->timestep_values = g_new (float, (gsize) n * self->time_channels);
-  self->sample = pd_graph_input (self->graph, n, h, w, config->in_channels, 1);
+  self->sample = pd_graph_input (self->graph, n, options->h, options->w, config->in_channels, 1);
   self->timestep = pd_graph_input (self->graph, n, 1, 1, self->time_channels, 0);
-  self->context = pd_graph_input (self->graph, n, 1, tokens, config->cross_attention_dim, 0);
-  builder.temb = build_time_embedding (unet, self->graph, probes, self->timestep);
+  self->context =
+      pd_graph_input (self->graph, n, 1, options->tokens, config->cross_attention_dim, 0);
+  builder.temb = build_time_embedding (unet, self->graph, options->probes, self->timestep);
   builder.context = self->context;
   self->prediction = pd_graph_output (self->graph, build_unet (unet, &builder, self->sample));
-  return pd_graph_compile (self->graph, timestamps, error) ? g_steal_pointer (&self) : NULL;
+  return pd_graph_compile (self->graph, options->timestamps, error) ? g_steal_pointer (&self)
+                                                                    : NULL;
 }
 
 void
@@ -379,8 +381,15 @@ pd_unet_pass_free (PdUNetPass *self)
   if (self == NULL)
     return;
   pd_graph_free (self->graph);
+  pd_sharing_free (self->sharing);
   g_free (self->timestep_values);
   g_free (self);
+}
+
+void
+pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength)
+{
+  self->bank_strength = strength;
 }
 
 PdGraph *
@@ -404,6 +413,8 @@ pd_unet_pass_run (PdUNetPass *self,
   return pd_tensor_write_nchw (self->sample, sample, error) &&
          pd_tensor_write (self->timestep, self->timestep_values, error) &&
          pd_tensor_write (self->context, context, error) &&
+         (self->sharing == NULL ||
+          pd_sharing_write_biases (self->sharing, self->bank_strength, error)) &&
          pd_graph_run (self->graph, cancellable, error) &&
          pd_tensor_read_nchw (self->prediction, prediction, error);
 }

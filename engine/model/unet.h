@@ -3,6 +3,7 @@
 
 #include "engine/model/config.h"
 #include "engine/model/layers.h"
+#include "engine/model/sharing.h"
 
 /* diffusers' UNet2DConditionModel: its weights on the device. */
 typedef struct _PdUNet PdUNet;
@@ -22,19 +23,28 @@ gsize pd_unet_weight_bytes (const PdUNet *self);
 /* The UNet for one shape, recorded. */
 typedef struct _PdUNetPass PdUNetPass;
 
-/* n latents of h × w, any h and w ≥ 1, with `tokens` text tokens each. @probes may be NULL. */
-PdUNetPass *pd_unet_pass_new (PdUNet *unet,
-                              guint n,
-                              guint h,
-                              guint w,
-                              guint tokens,
-                              PdProbes *probes,
-                              gboolean timestamps,
-                              GError **error);
+typedef struct
+{
+  guint n, h, w;    /* n latents of h × w pixels, any h and w ≥ 1 */
+  guint tokens;     /* of each latent's text */
+  PdProbes *probes; /* may be NULL */
+  gboolean timestamps;
+
+  /* Attention between images of the canvas (engine/model/sharing.h). */
+  PdShare share;
+  PdBank *bank;   /* to be written or read; borrowed */
+  guint branches; /* of guidance: the batch is branches · tiles images, branch by branch */
+} PdUNetPassOptions;
+
+PdUNetPass *pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error);
 void pd_unet_pass_free (PdUNetPass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdUNetPass, pd_unet_pass_free)
 
 PdGraph *pd_unet_pass_graph (PdUNetPass *self);
+
+/* How much the bank's tokens count in a pass that reads it: 1 as one more tile, 0 not at all. The
+ * same for all further runs; 1 in a new pass. */
+void pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength);
 
 /* @sample: [n][in_channels][h][w]; @timestep: 0 … num_train_timesteps, need not be whole; @context:
  * [n][tokens][cross_attention_dim]; @prediction: [n][out_channels][h][w]. */

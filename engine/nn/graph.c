@@ -119,6 +119,59 @@ pd_tensor_channels (PdGraph *self, PdTensor *tensor, guint first, guint count)
   return view;
 }
 
+PdTensor *
+pd_tensor_image (PdGraph *self, PdTensor *tensor, guint image)
+{
+  PdTensor *view = add_tensor (self, tensor);
+
+  g_return_val_if_fail (image < tensor->n, view);
+  view->n = 1;
+  view->offset += image * pd_tensor_image_pitch (tensor) * pd_type_size (tensor->type);
+  return view;
+}
+
+PdTensor *
+pd_tensor_tokens (PdGraph *self, PdTensor *tensor, guint image, guint first, guint h, guint w)
+{
+  PdTensor *view = pd_tensor_image (self, tensor, image);
+
+  g_return_val_if_fail (tensor->border == 0 && first + h * w <= tensor->h * tensor->w, view);
+  view->h = h;
+  view->w = w;
+  view->offset += (gsize) first * tensor->ld * pd_type_size (tensor->type);
+  return view;
+}
+
+PdTensor *
+pd_tensor_join (PdGraph *self, PdTensor *tensor, guint first, guint count)
+{
+  PdTensor *view = pd_tensor_image (self, tensor, first);
+
+  g_return_val_if_fail (tensor->border == 0 && first + count <= tensor->n, view);
+  view->h = count * tensor->h;
+  return view;
+}
+
+PdStorage *
+pd_graph_external (PdGraph *self, PdBuffer *buffer, gsize offset, gsize size)
+{
+  PdStorage *storage = pd_graph_scratch (self, size);
+
+  storage->buffer = buffer;
+  storage->offset = offset;
+  return storage;
+}
+
+PdTensor *
+pd_graph_place (PdGraph *self, PdStorage *storage, PdType type, guint n, guint h, guint w, guint c)
+{
+  PdTensor tensor = {
+    .type = type, .n = n, .h = h, .w = w, .c = c, .ld = pd_align_channels (c), .storage = storage
+  };
+
+  return add_tensor (self, &tensor);
+}
+
 /* An input is touched by the host before the first dispatch. */
 static PdTensor *
 mark_input (PdTensor *tensor)

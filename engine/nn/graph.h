@@ -36,6 +36,23 @@ PdStorage *pd_graph_scratch (PdGraph *self, gsize size);
 /* Channels first … first + count - 1 of @tensor; @first is a multiple of PD_CHANNEL_ALIGN. */
 PdTensor *pd_tensor_channels (PdGraph *self, PdTensor *tensor, guint first, guint count);
 
+/* One image of @tensor. */
+PdTensor *pd_tensor_image (PdGraph *self, PdTensor *tensor, guint image);
+
+/* Pixels first … first + h · w - 1 of one image of a tensor without border, as an h × w image. */
+PdTensor *
+pd_tensor_tokens (PdGraph *self, PdTensor *tensor, guint image, guint first, guint h, guint w);
+
+/* Images first … first + count - 1 of a tensor without border as one, below each other. */
+PdTensor *pd_tensor_join (PdGraph *self, PdTensor *tensor, guint first, guint count);
+
+/* @size bytes at @offset of a buffer that outlives the graph: what a run writes there stays. */
+PdStorage *pd_graph_external (PdGraph *self, PdBuffer *buffer, gsize offset, gsize size);
+
+/* A tensor without border in @storage. */
+PdTensor *
+pd_graph_place (PdGraph *self, PdStorage *storage, PdType type, guint n, guint h, guint w, guint c);
+
 /* A tensor the host writes before every run: its memory is reused once it has been read. */
 PdTensor *pd_graph_input (PdGraph *self, guint n, guint h, guint w, guint c, guint border);
 PdTensor *pd_graph_input_f32 (PdGraph *self, guint n, guint h, guint w, guint c);

@@ -90,3 +90,13 @@ PdTensor *pd_convert (PdGraph *graph, PdTensor *x, PdType type, gboolean border)
 
 /* Writes zeros to the border of @x, in place. Returns @x. */
 PdTensor *pd_zero_border (PdGraph *graph, PdTensor *x);
+
+/* Writes @source to @target, of the same size and type; borders may differ. */
+void pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target);
+
+/* Mean over boxes, to h × w ≤ the size of @x. */
+PdTensor *pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w);
+
+/* The pixels of @a, then those of @b, as one row of tokens. @b may have fewer images, of which each
+ * then serves a->n / b->n neighbouring ones of @a. */
+PdTensor *pd_concat_tokens (PdGraph *graph, PdTensor *a, PdTensor *b);

@@ -76,8 +76,11 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->output = g_new (float, images * self->tile_elements);
   if (options->branches == 2 && options->guidance_rescale > 0)
     self->conditional = g_new (float, canvas_elements (self));
-  self->pass = pd_unet_pass_new (options->unet, images, grid->y.tile, grid->x.tile, options->tokens,
-                                 NULL, FALSE, error);
+  self->pass = pd_unet_pass_new (
+      options->unet,
+      &(PdUNetPassOptions){
+          .n = images, .h = grid->y.tile, .w = grid->x.tile, .tokens = options->tokens },
+      error);
   return self->pass != NULL ? g_steal_pointer (&self) : NULL;
 }
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/ops.h"
+#include "engine/nn/region.h"
+
+/* Ops on which pixels a tensor has, whatever is in them. */
+
+void
+pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target)
+{
+  static const float scales[2] = { 1, 0 };
+
+  g_return_if_fail (source->n == target->n && source->h == target->h && source->w == target->w);
+  g_return_if_fail (source->type == target->type && source->ld == target->ld);
+  pd_walk (graph,
+           &(PdWalk){ .label = "copy",
+                      .shader = source->type == PD_TYPE_F16 ? "elementwise-f16" : "elementwise",
+                      .constants = { PD_ACTIVATION_NONE, 1, target->border },
+                      .n_constants = 3,
+                      .inputs = { source, source },
+                      .n_inputs = 2,
+                      .result = target,
+                      .arguments = scales,
+                      .arguments_size = sizeof scales });
+}
+
+PdTensor *
+pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w)
+{
+  guint32 size[2] = { x->h, x->w };
+  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, h, w, x->c, 0);
+
+  pd_walk (graph, &(PdWalk){ .label = "pool",
+                             .shader = x->type == PD_TYPE_F16 ? "pool-f16" : "pool",
+                             .inputs = { x },
+                             .n_inputs = 1,
+                             .result = y,
+                             .scaled = TRUE,
+                             .arguments = size,
+                             .arguments_size = sizeof size });
+  return y;
+}
+
+PdTensor *
+pd_concat_tokens (PdGraph *graph, PdTensor *a, PdTensor *b)
+{
+  guint own = a->h * a->w, more = b->h * b->w;
+  PdTensor *y = pd_graph_tensor_typed (graph, a->type, a->n, 1, own + more, a->c, 0);
+
+  g_return_val_if_fail (a->n % b->n == 0, y);
+  for (guint image = 0; image < a->n; image++)
+    {
+      pd_copy (graph, pd_tensor_image (graph, a, image),
+               pd_tensor_tokens (graph, y, image, 0, a->h, a->w));
+      pd_copy (graph, pd_tensor_image (graph, b, image / (a->n / b->n)),
+               pd_tensor_tokens (graph, y, image, own, b->h, b->w));
+    }
+  return y;
+}
