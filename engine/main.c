@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/bench.h"
 #include "engine/listing.h"
 #include "engine/run.h"
 #include "engine/verify.h"
@@ -31,6 +32,8 @@ static const Verb verbs[] = {
   { "models", N_ ("List the models that --model knows by name"), pd_listing_models },
   { "devices", N_ ("List the Vulkan devices that --device can name"), pd_listing_devices },
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
+  { "bench", N_ ("Measure kernels and a model against what the device does at best"),
+    pd_bench_main },
 };
 
 static void
