@@ -2,8 +2,10 @@
 #include "tests/op-table.h"
 
 static const char *const op_names[] = {
-  "linear",     "conv",  "conv-half", "conv-half-right", "attention", "group-norm", "layer-norm",
-  "activation", "geglu", "add",       "concat",          "upsample",  "convert",    "zero-border",
+  "linear",     "conv",          "conv-half",  "conv-half-right", "attention",
+  "group-norm", "layer-norm",    "activation", "geglu",           "add",
+  "concat",     "upsample",      "convert",    "zero-border",     "copy",
+  "pool",       "concat-tokens",
 };
 
 static const char *const flag_names[] = {
@@ -109,6 +111,15 @@ const OpRow op_rows[] = {
   { ZERO_BORDER, 1, 1, 1, 1, .flags = IN_PLACE_BORDER },
   { ZERO_BORDER, 3, 17, 23, 20, .flags = IN_PLACE_BORDER },
   { ZERO_BORDER, 1, 40, 40, 64, .flags = IN_PLACE_BORDER },
+  { COPY, 2, 17, 23, 33, .flags = IN_BORDER },
+  { COPY, 1, 40, 40, 64, .flags = BORDER },
+  { POOL, 1, 1, 1, 5, 0, 1, 1 },
+  { POOL, 1, 7, 7, 20, 0, 3, 2 },
+  { POOL, 2, 17, 23, 33, 0, 5, 23, IN_BORDER },
+  { POOL, 1, 64, 64, 64, 0, 16, 16 },
+  { CONCAT_TOKENS, 1, 17, 23, 33, 1, 1, 77 },
+  { CONCAT_TOKENS, 4, 7, 7, 20, 2, 3, 5 },
+  { CONCAT_TOKENS, 2, 32, 32, 64, 2, 16, 16 },
 };
 
 const guint op_n_rows = G_N_ELEMENTS (op_rows);

@@ -21,6 +21,9 @@ typedef enum
   UPSAMPLE,
   CONVERT,
   ZERO_BORDER,
+  COPY,
+  POOL,
+  CONCAT_TOKENS,
 } Op;
 
 enum
@@ -44,8 +47,8 @@ typedef struct
 {
   Op op;
   guint n, h, w, c;
-  guint other;            /* channels out or of b, groups, heads */
-  guint other_h, other_w; /* keys; size to upsample to */
+  guint other;            /* channels out or of b, groups, heads, images of b */
+  guint other_h, other_w; /* keys; size to scale to; of b */
   guint flags;
   PdActivation activation;
 } OpRow;

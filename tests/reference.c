@@ -303,6 +303,43 @@ ref_upsample (const RefTensor *x, guint h, guint w)
 }
 
 static double
+pool_value (guint n, guint y, guint x, guint c, gconstpointer data)
+{
+  const SmallData *d = data;
+  double sum = 0;
+  guint count = 0;
+
+  for (guint i = y * d->a->h / d->h; i * d->h < (y + 1) * d->a->h; i++)
+    for (guint j = x * d->a->w / d->w; j * d->w < (x + 1) * d->a->w; j++, count++)
+      sum += ref_at (d->a, n, (int) i, (int) j, c);
+  return sum / count;
+}
+
+RefTensor *
+ref_pool (const RefTensor *x, guint h, guint w)
+{
+  return ref_fill (x->n, h, w, x->c, pool_value, &(SmallData){ .a = x, .h = h, .w = w });
+}
+
+static double
+concat_tokens_value (guint n, guint y, guint x, guint c, gconstpointer data)
+{
+  const SmallData *d = data;
+  guint own = d->a->h * d->a->w, more = x - own;
+
+  if (x < own)
+    return ref_at (d->a, n, (int) (x / d->a->w), (int) (x % d->a->w), c);
+  return ref_at (d->b, n * d->b->n / d->a->n, (int) (more / d->b->w), (int) (more % d->b->w), c);
+}
+
+RefTensor *
+ref_concat_tokens (const RefTensor *a, const RefTensor *b)
+{
+  return ref_fill (a->n, 1, a->h * a->w + b->h * b->w, a->c, concat_tokens_value,
+                   &(SmallData){ .a = a, .b = b });
+}
+
+static double
 channels_value (guint n, guint y, guint x, guint c, gconstpointer data)
 {
   const SmallData *d = data;

@@ -59,5 +59,9 @@ RefTensor *ref_geglu (const RefTensor *x);
 RefTensor *ref_add (const RefTensor *a, double scale_a, const RefTensor *b, double scale_b);
 RefTensor *ref_concat (const RefTensor *a, const RefTensor *b);
 RefTensor *ref_upsample (const RefTensor *x, guint h, guint w);
+/* Mean over rows floor (y · in / out) … ceil ((y + 1) · in / out) - 1, columns likewise. */
+RefTensor *ref_pool (const RefTensor *x, guint h, guint w);
+/* Image i of @a, then image i · b->n / a->n of @b, as 1 × tokens. */
+RefTensor *ref_concat_tokens (const RefTensor *a, const RefTensor *b);
 /* Channels first … first + count - 1; with all of them, a copy. */
 RefTensor *ref_channels (const RefTensor *x, guint first, guint count);

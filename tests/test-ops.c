@@ -243,6 +243,19 @@ run_small (Run *run, RefTensor **expected)
         type = a->type == PD_TYPE_F16 ? PD_TYPE_F32 : PD_TYPE_F16;
       *expected = ref_channels (a_values, 0, row->c);
       return pd_convert (run->graph, a, type, border);
+    case COPY:
+      *expected = ref_channels (a_values, 0, row->c);
+      b = pd_graph_tensor (run->graph, row->n, row->h, row->w, row->c, border);
+      pd_copy (run->graph, a, b);
+      b->border_zero = border;
+      return b;
+    case POOL:
+      *expected = ref_pool (a_values, row->other_h, row->other_w);
+      return pd_pool (run->graph, a, row->other_h, row->other_w);
+    case CONCAT_TOKENS:
+      b = new_input (run, row->other, row->other_h, row->other_w, row->c, 0, &b_values);
+      *expected = ref_concat_tokens (a_values, b_values);
+      return pd_concat_tokens (run->graph, a, b);
     default:
       *expected = ref_channels (a_values, 0, row->c);
       return pd_zero_border (run->graph, a);
