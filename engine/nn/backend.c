@@ -52,13 +52,23 @@ uniform_obstacle (const PdDeviceInfo *info)
   return NULL;
 }
 
+/* shaders/gemm.comp multiplies blocks of 16 × 16 × 16. */
+static gboolean
+can_cooperate (PdDevice *device)
+{
+  const guint *size = pd_device_info (device)->cooperative_matrix_size;
+
+  return size[0] == 16 && size[1] == 16 && size[2] == 16 &&
+         pd_device_has_shader (device, "gemm-cooperative");
+}
+
 gboolean
 pd_backend_init (
     PdBackend *self, PdDevice *device, PdKernels kernels, PdType precision, GError **error)
 {
   const PdDeviceInfo *info = pd_device_info (device);
   const char *obstacle = uniform_obstacle (info);
-  gboolean cooperative = pd_device_has_shader (device, "gemm-cooperative");
+  gboolean cooperative = can_cooperate (device);
 
   if (kernels == PD_KERNELS_AUTO)
     {
@@ -79,13 +89,14 @@ pd_backend_init (
     }
   if (kernels == PD_KERNELS_COOPERATIVE && !cooperative)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
-                   info->cooperative_matrix
-                       ? _ ("This build has no cooperative kernels (its GLSL compiler lacks "
-                            "GL_KHR_cooperative_matrix) for %s; use --kernels general")
-                       : _ ("The cooperative kernels need VK_KHR_cooperative_matrix, which %s does "
-                            "not offer; use --kernels general"),
-                   info->name);
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_NO_DEVICE,
+          info->cooperative_matrix && info->cooperative_matrix_size[0] == 16
+              ? _ ("This build has no cooperative kernels (its GLSL compiler lacks "
+                   "GL_KHR_cooperative_matrix) for %s; use --kernels general")
+              : _ ("The cooperative kernels need VK_KHR_cooperative_matrix with matrices of "
+                   "16 × 16, which %s does not offer; use --kernels general"),
+          info->name);
       return FALSE;
     }
   if (kernels == PD_KERNELS_COOPERATIVE && precision != PD_TYPE_F16)
