@@ -6,8 +6,8 @@
 // DEPTH divides the channels, so that a tile of A lies in one tap. The next tiles are on their way
 // from memory while these are multiplied.
 //
-// F16: storage of all but the bias. COOPERATIVE (with F16): 16 × 16 × 16 products of halves by the
-// subgroup, sums in 32 bits.
+// F16, B_F16: storage of a, residual, y / of b. COOPERATIVE (with both): 16 × 16 × 16 products of
+// halves by the subgroup, sums in 32 bits.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -22,10 +22,13 @@
 
 #ifdef F16
 #define QUAD uvec2
+#else
+#define QUAD vec4
+#endif
+#ifdef B_F16
 #define B_QUAD uvec4 // two k of four columns, k and k + 1 in one word
 const uint B_DEPTH = 2;
 #else
-#define QUAD vec4
 #define B_QUAD vec4
 const uint B_DEPTH = 1;
 #endif
@@ -260,7 +263,7 @@ store ()
 
       if (B_QUADS % THREADS == 0 || index < B_QUADS)
         {
-#ifdef F16
+#ifdef B_F16
           uint to = index / (COLUMNS / 4) * (COLUMNS / 2) + index % (COLUMNS / 4);
           vec4 low = values (b_next[i].xy), high = values (b_next[i].zw);
 

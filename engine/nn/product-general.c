@@ -123,13 +123,15 @@ input_region (const PdProduct *product, PdRegion region)
   return region;
 }
 
-/* The general kernels store weights as they store activations. */
+/* Activations may be stored in more than the weights, never in less. */
 static const char *
-shader_name (const PdMatrix *b, gboolean cooperative)
+shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
 {
   if (cooperative)
     return "gemm-cooperative";
-  return b->type == PD_TYPE_F16 ? "gemm-f16" : "gemm";
+  if (a->type == PD_TYPE_F16)
+    return "gemm-f16";
+  return b->type == PD_TYPE_F16 ? "gemm-f32-f16" : "gemm";
 }
 
 static void
@@ -149,7 +151,7 @@ dispatch_region (
   PdRegion to = region;
   PdDispatch dispatch = {
     .label = product->label,
-    .shader = shader_name (b, cooperative),
+    .shader = shader_name (product->a, b, cooperative),
     .constants = { tile_threads (tile, cooperative, info), tile->rows, tile->columns, depth,
                    tile->sum_rows, tile->sum_columns, b->panel },
     .n_constants = 7,
