@@ -53,8 +53,11 @@ pd_fixture_write (const char *folder, const char *name, const void *data, gssize
   char *path = g_build_filename (folder, name, NULL);
   g_autofree char *parent = g_path_get_dirname (path);
   g_assert_cmpint (g_mkdir_with_parents (parent, 0700), ==, 0);
-  g_file_set_contents (path, data, length, &error);
+  /* Neither renamed nor emptied first, which many file systems answer with a slow flush. */
+  gsize size = length < 0 ? strlen (data) : (gsize) length;
+  g_file_set_contents_full (path, data, size, G_FILE_SET_CONTENTS_NONE, 0600, &error);
   g_assert_no_error (error);
+  g_assert_cmpint (truncate (path, size), ==, 0);
   return path;
 }
 
