@@ -2,6 +2,7 @@
 // Layouts for attention-uniform.comp, of one image. An invocation takes 8 channels (a part) of a head of a
 // token, or the bias of a key.
 //   queries: [head][tile][channel][lane], scaled by log₂ e / √channels; lanes past the last are zero
+//   panels:  [panel of LANES channels][key][channel]: of one head, the values as a matrix of a product
 //   blocks:  [head][block]{ keys [key][channel]; values [key][channel]; bias [key] }
 //   state:   [head][tile][part]{ maximum; sum of weights; 8 sums of values }[lane]
 // Heads are padded to whole parts, keys to whole blocks: with zeros and a bias of -1e30.
@@ -21,13 +22,14 @@ const uint KEYS_OR_VALUES = 1;
 const uint BIAS = 2; // from a row of floats
 const uint NO_BIAS = 3;
 const uint RESULT = 4; // from the state to [token][head][channel]
+const uint PANELS = 5;
 
 layout (push_constant) uniform Push
 {
   uint tokens;
   uint width;             // of a row of tokens
   uint start, row, pixel; // of the tensor, vec4
-  uint tiles;             // or blocks, of a head
+  uint tiles;             // or blocks, of a head; PANELS: keys of a panel
   uint offset;            // floats to keys or values in a block
   float scale;
 } push;
@@ -63,8 +65,9 @@ main ()
 
       if (KIND == BIAS)
         bias = from_floats[push.start * 4 + (valid ? token : 0)];
-      to_floats[(head * push.tiles + token / BLOCK) * BLOCK_FLOATS + 2 * BLOCK * DEPTH + token % BLOCK] =
-          valid ? max (bias * push.scale, -1e30) : -1e30;
+      if (token < push.tiles * BLOCK)
+        to_floats[(head * push.tiles + token / BLOCK) * BLOCK_FLOATS + 2 * BLOCK * DEPTH + token % BLOCK] =
+            valid ? max (bias * push.scale, -1e30) : -1e30;
       return;
     }
   if (KIND == RESULT)
@@ -101,13 +104,21 @@ main ()
       x[i] = part * 8 + i < HEAD ? from_floats[at + min (i, HEAD - 1 - part * 8)] : 0.0;
   [[unroll]] for (uint i = 0; i < 8; i++) x[i] = valid ? x[i] * push.scale : 0.0;
 
-  if (KIND == QUERIES)
+  if (KIND == PANELS)
+    {
+      uint channel = part * 8;
+      uint key = (channel / LANES * push.tiles + token) * LANES + channel % LANES;
+
+      if (token < push.tiles)
+        [[unroll]] for (uint i = 0; i < 8; i++) to_floats[key + i] = x[i];
+    }
+  else if (KIND == QUERIES)
     {
       uint tile = ((head * push.tiles + token / LANES) * DEPTH + part * 8) * LANES + token % LANES;
 
       [[unroll]] for (uint i = 0; i < 8; i++) to_floats[tile + i * LANES] = x[i];
     }
-  else
+  else if (token < push.tiles * BLOCK)
     {
       uint key = (head * push.tiles + token / BLOCK) * BLOCK_FLOATS + push.offset + token % BLOCK * DEPTH + part * 8;
 

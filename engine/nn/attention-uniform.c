@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
-#include "engine/nn/product.h"
+#include "engine/nn/product-uniform.h"
 #include "engine/nn/region.h"
 
 enum
@@ -259,7 +259,8 @@ pd_attention_uniform (PdGraph *graph, const PdAttention *attention)
                    .parts = divide_up (head, PART) };
 
   if (self.parts > MAX_PARTS)
-    return pd_attention_general (graph, attention);
+    return head % PD_CHANNEL_ALIGN == 0 ? pd_attention_by_products (graph, attention)
+                                        : pd_attention_general (graph, attention);
 
   y = pd_graph_tensor (graph, q->n, q->h, q->w, q->c, 0);
   self.keys = MIN (divide_up (BLOCK_KEYS, self.parts), MAX_PART_KEYS);

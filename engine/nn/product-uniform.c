@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "engine/nn/product.h"
+#include "engine/nn/product-uniform.h"
 
 enum
 {
@@ -54,10 +54,11 @@ typedef struct
 {
   PdGraph *graph;
   const PdProduct *product;
+  const PdStorage *panels;
   PdTensor *y;
   Depth depth;
   const char *shader;
-  guint panel;
+  guint panel; /* columns */
   /* In place of y as what sums are collected in, where tiles overlap themselves. */
   PdTensor *collect[2];
 } Emitter;
@@ -199,7 +200,7 @@ emit_dispatch (const Emitter *self,
            start_of (product->a) + tiles->a + (gsize) row * ty * tiles->a_row +
                (gsize) x * tx * tiles->a_pixel + chunk_offset (self, first),
            G_STRUCT_OFFSET (ProductPush, a));
-  read_at (&dispatch, &b->storage, b_start / sizeof (float), G_STRUCT_OFFSET (ProductPush, b));
+  read_at (&dispatch, self->panels, b_start / sizeof (float), G_STRUCT_OFFSET (ProductPush, b));
   if (first == 0)
     {
       vectors = read_vectors (self, &dispatch, tiles, column);
@@ -379,21 +380,29 @@ shader_name (const PdBackend *backend, const PdMatrix *b)
 }
 
 PdTensor *
-pd_product_uniform (PdGraph *graph, const PdProduct *given)
+pd_product_uniform (PdGraph *graph, const PdProduct *product)
+{
+  return pd_product_uniform_into (graph, product, (PdStorage *) &product->b->storage, NULL);
+}
+
+PdTensor *
+pd_product_uniform_into (PdGraph *graph, const PdProduct *given, PdStorage *panels, PdTensor *y)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   PdProduct product = *given;
   PdEpilogue *epilogue = &product.epilogue;
-  PdTensor *a = product.a, *residual = epilogue->residual, *late = NULL, *y;
+  PdTensor *a = product.a, *residual = epilogue->residual, *late = NULL;
   Emitter self = { .graph = graph,
                    .product = &product,
+                   .panels = panels,
                    .depth = choose_depth (&product),
                    .shader = shader_name (backend, product.b),
                    .panel = backend->panel };
   int shape;
 
-  y = self.y =
-      pd_graph_tensor (graph, a->n, product.h, product.w, product.b->out, epilogue->border);
+  if (y == NULL)
+    y = pd_graph_tensor (graph, a->n, product.h, product.w, product.b->out, epilogue->border);
+  self.y = y;
   /* Only one dispatch can both activate and add. */
   if (residual != NULL && epilogue->activation != PD_ACTIVATION_NONE &&
       self.depth.group < self.depth.chunks)
