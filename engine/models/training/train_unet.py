@@ -21,12 +21,12 @@ from tokenizer import Tokenizer
 
 TEXT = {
     "_name_or_path": "", "architectures": ["CLIPTextModel"], "model_type": "clip_text_model", "hidden_act": "quick_gelu",
-    "hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3,
-    "max_position_embeddings": 77, "layer_norm_eps": 1e-5, "projection_dim": 128, "torch_dtype": "float16",
+    "hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 4, "num_hidden_layers": 2,
+    "max_position_embeddings": 77, "layer_norm_eps": 1e-5, "projection_dim": 64, "torch_dtype": "float16",
 }
 UNET = {
     "_class_name": "UNet2DConditionModel", "_diffusers_version": "0.21.0", "act_fn": "silu", "attention_head_dim": 4,
-    "block_out_channels": [64, 128, 192], "center_input_sample": False, "cross_attention_dim": 128,
+    "block_out_channels": [64, 64, 128], "center_input_sample": False, "cross_attention_dim": 64,
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
     "flip_sin_to_cos": True, "freq_shift": 0, "in_channels": 12, "layers_per_block": 1, "mid_block_scale_factor": 1,
     "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-5, "norm_num_groups": 32, "out_channels": 12,
