@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include "engine/error.h"
 #include "engine/nn/half.h"
 #include "tests/op-table.h"
 #include "tests/reference.h"
@@ -355,6 +356,18 @@ check (const Run *run, const PdTensor *result, const RefTensor *expected)
 }
 
 static void
+end_run (Run *run)
+{
+  for (guint i = 0; i < run->inputs->len; i++)
+    ref_tensor_free (g_array_index (run->inputs, Input, i).values);
+  g_array_unref (run->inputs);
+  g_ptr_array_unref (run->kept);
+  g_rand_free (run->random);
+  pd_graph_free (run->graph);
+  pd_weights_free (run->weights);
+}
+
+static void
 run_case (gconstpointer data)
 {
   const Case *c = data;
@@ -389,6 +402,14 @@ run_case (gconstpointer data)
   g_assert_cmpuint (result->w, ==, expected->w);
   g_assert_cmpuint (result->c, ==, expected->c);
   pd_graph_compile (run.graph, FALSE, &error);
+  if (c->row->op == ATTENTION && c->variant->kernels == PD_KERNELS_UNIFORM &&
+      g_error_matches (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) &&
+      g_getenv ("PD_MAX_STORAGE_RANGE") != NULL)
+    {
+      g_test_skip (error->message); /* it binds all queries of an image at once */
+      end_run (&run);
+      return;
+    }
   g_assert_no_error (error);
   fill_with_nan (result);
   for (guint i = 0; i < run.inputs->len; i++)
@@ -405,13 +426,7 @@ run_case (gconstpointer data)
   check (&run, result, expected);
   g_assert_cmpuint (pd_device_validation_messages (device), ==, messages);
 
-  for (guint i = 0; i < run.inputs->len; i++)
-    ref_tensor_free (g_array_index (run.inputs, Input, i).values);
-  g_array_unref (run.inputs);
-  g_ptr_array_unref (run.kept);
-  g_rand_free (run.random);
-  pd_graph_free (run.graph);
-  pd_weights_free (run.weights);
+  end_run (&run);
 }
 
 /* Halves are rounded to nearest; what lies beyond the largest one becomes infinity. */
@@ -420,7 +435,7 @@ test_halves (void)
 {
   static const float values[16] = { 65504, 65519,      65520,    -65520,    1e6f, -1e30f,
                                     2049,  2051,       INFINITY, -INFINITY, NAN,  0,
-                                    -0.0f, 1.0009766f, 6.2e-5f,  -1 };
+                                    -0.0f, 1.0009766f, 2e-7f,    -1 };
   g_autoptr (GError) error = NULL;
   guint16 halves[16];
   PdBackend backend;
