@@ -19,7 +19,7 @@ enum
 };
 
 /* Floating-point operations of a dispatch: see product-general.c. */
-static const double WORK_CPU = 0.5e9;
+static const double WORK_CPU = 0.25e9;
 static const double WORK_GPU = 20e9;
 
 /* Invocations of a workgroup and queries of an invocation, from what reads keys and values least

@@ -12,9 +12,9 @@ enum
   STRIP_GPU = 4,
 };
 
-/* Floating-point operations that take as long as moving a byte: on lavapipe a byte takes 0.6 ns
- * (measured: norms, GEGLU, concat) and products make 40 GFLOP/s; GPUs move bytes two or three times
- * as fast by this measure, which only makes their submissions shorter. */
+/* Floating-point operations that take as long as moving a byte: small ops take about 0.6 CPU-ns per
+ * byte on lavapipe (norms, GEGLU, concat; busy machine), and 40 GFLOP/s is what its uniform
+ * products are meant to make. Not measured on a GPU. */
 static const double WORK_PER_BYTE = 25;
 
 static void
