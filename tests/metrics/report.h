@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "tests/metrics/metrics.h"
+
+/* All that was measured of one picture. */
+typedef struct
+{
+  PdLayout *layout;
+  PdBorders borders; /* M1 */
+  gboolean seamless; /* middle_x and middle_y are known: M1 after a roll by half */
+  PdPhases middle_x, middle_y;
+  gboolean has_reference;  /* offsets are known */
+  PdOffsets offsets;       /* M2 */
+  PdRepetition repetition; /* M3 */
+  PdDetail detail;         /* M4 */
+  PdCoherence coherence;   /* M5 */
+} PdReport;
+
+/* @reference (M2) and @base (M5) may be NULL. With @shift_half also M1 across the outer border of
+ * the picture. @layout must outlive the report. */
+PdReport pd_report_measure (const PdPicture *picture,
+                            PdLayout *layout,
+                            const PdPicture *reference,
+                            const PdPicture *base,
+                            gboolean shift_half);
+
+/* Whether everything is within the bounds of metrics.h; what could not be measured is. */
+gboolean pd_report_passes (const PdReport *self);
+
+/* Returns: (transfer full) lines of "metric  name  value  bounds  verdict". */
+char *pd_report_to_table (const PdReport *self);
+
+/* Returns: (transfer full) one object: "M1" to "M5", each name → number or null; "outside": the
+ * names beyond their bounds; "pass". */
+char *pd_report_to_json (const PdReport *self);
