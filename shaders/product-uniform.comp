@@ -30,6 +30,7 @@ layout (constant_id = 3) const uint VECTORS = 0;  // that are added: 0, 1, 2
 layout (constant_id = 4) const uint ADDED = 0;    // 1: before the activation, 2: after it
 layout (constant_id = 5) const uint ACTIVATION = 0;
 layout (constant_id = 6) const uint EIGHTS = 1;   // units of 8 floats that are added up and stored at once
+layout (constant_id = 7) const uint ROWS_FIRST = 0; // workgroup x counts rows of tiles, z columns
 
 layout (push_constant) uniform Push
 {
@@ -53,10 +54,15 @@ shared float sums[CHUNKS * TILE * W + SHARED_START];
 // basic blocks would be looked up for all lanes. zero is 0, which only we know.
 #define DIGIT(x, copy) (push.table[(x) + (copy) * zero] & 15u)
 
+// Workgroups run in the order x, y, z: few tiles, for which all columns follow while they are cached.
+#define TILE_X(copy) DIGIT (ROWS_FIRST != 0 ? gl_WorkGroupID.z : gl_WorkGroupID.x, copy)
+#define TILE_Y(copy) DIGIT (ROWS_FIRST != 0 ? gl_WorkGroupID.x : gl_WorkGroupID.z, copy)
+#define PANEL(copy) DIGIT (gl_WorkGroupID.y, copy)
+
 // Units from the first tile's first column to those of the unit (row, part) of this workgroup's tile.
 #define PLACE(copy, row, part) \
-  (DIGIT (gl_WorkGroupID.x, copy) * (TX * y_pixel) + DIGIT (gl_WorkGroupID.y, copy) * (TY * y_row) + \
-   DIGIT (gl_WorkGroupID.z, copy) * (W / 8) + ((row) & (TX - 1)) * y_pixel + ((row) >> LOG_TX) * y_row + (part))
+  (TILE_X (copy) * (TX * y_pixel) + TILE_Y (copy) * (TY * y_row) + \
+   PANEL (copy) * (W / 8) + ((row) & (TX - 1)) * y_pixel + ((row) >> LOG_TX) * y_row + (part))
 
 float
 load_unit (uint64_t at)
@@ -72,12 +78,12 @@ main ()
   uint y_pixel = push.y_pixel, zero = y_pixel >> 31;
   float sum[TILE];
 
-  a += DIGIT (gl_WorkGroupID.x, 0) * (TX * a_pixel) + DIGIT (gl_WorkGroupID.y, 0) * (TY * a_row) +
+  a += TILE_X (0) * (TX * a_pixel) + TILE_Y (0) * (TY * a_row) +
        ((push.table[gl_LocalInvocationID.z] & 0xfffffff0u) << 2);
 #ifdef F16
-  b += DIGIT (gl_WorkGroupID.z, 0) * b_panel + DIGIT (gl_LocalInvocationID.z, 1) * (DEPTH * W * 2);
+  b += PANEL (0) * b_panel + DIGIT (gl_LocalInvocationID.z, 1) * (DEPTH * W * 2);
 #else
-  b += DIGIT (gl_WorkGroupID.z, 0) * b_panel + DIGIT (gl_LocalInvocationID.z, 1) * (DEPTH * W * 4);
+  b += PANEL (0) * b_panel + DIGIT (gl_LocalInvocationID.z, 1) * (DEPTH * W * 4);
 #endif
   uint chunk = DIGIT (gl_LocalInvocationID.z, 2) * (TILE * W);
 
@@ -128,9 +134,9 @@ main ()
           s += t;
         }
       if (VECTORS > 0)
-        s += load_unit (vector + uint64_t (DIGIT (gl_WorkGroupID.z, copy) * (W * 4) + part * 32));
+        s += load_unit (vector + uint64_t (PANEL (copy) * (W * 4) + part * 32));
       if (VECTORS > 1)
-        s += load_unit (vector_2 + uint64_t (DIGIT (gl_WorkGroupID.z, copy) * (W * 4) + part * 32));
+        s += load_unit (vector_2 + uint64_t (PANEL (copy) * (W * 4) + part * 32));
       if (ADDED == 1)
         s += load_unit (added + uint64_t (PLACE (copy, row, part)) * 32);
       s = activate (ACTIVATION, vec4 (s)).x;

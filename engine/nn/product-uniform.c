@@ -168,6 +168,7 @@ emit_dispatch (const Emitter *self,
   const PdMatrix *b = product->b;
   PdTensor *y = self->y, *added = NULL;
   guint tx = 1u << tiles->log_tx, ty = TILE / tx, column = panel * self->panel;
+  gboolean rows_first = tiles->log_tx < 4 && tiles->columns < tiles->rows;
   gboolean last = first + count == self->depth.chunks;
   gsize offset = (gsize) row * ty * tiles->y_row + (gsize) x * tx * tiles->y_pixel + column;
   gsize b_panel = (gsize) pd_matrix_depth (b) * self->panel * pd_type_size (b->type);
@@ -178,9 +179,8 @@ emit_dispatch (const Emitter *self,
   gsize y_first, y_end;
   PdDispatch dispatch = { .label = product->label,
                           .shader = self->shader,
-                          .n_constants = 7,
+                          .n_constants = 8,
                           .push_size = sizeof (ProductPush),
-                          .groups = { groups[0], groups[1], groups[2] },
                           .work = 2.0 * TILE * self->panel * groups[0] * groups[1] * groups[2] *
                                   count * self->depth.depth };
   ProductPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
@@ -234,6 +234,10 @@ emit_dispatch (const Emitter *self,
   dispatch.constants[4] = added_when;
   dispatch.constants[5] = last ? epilogue->activation : PD_ACTIVATION_NONE;
   dispatch.constants[6] = TILE % count == 0 ? self->panel / UNIT : 1;
+  dispatch.constants[7] = rows_first;
+  dispatch.groups[0] = rows_first ? groups[1] : groups[0];
+  dispatch.groups[1] = groups[2];
+  dispatch.groups[2] = rows_first ? groups[0] : groups[1];
   memcpy (dispatch.push, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);
 }
