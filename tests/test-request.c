@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/diffusion/solver.h"
 #include "engine/error.h"
 #include "engine/request.h"
 
@@ -279,6 +280,26 @@ test_copy (void)
   g_assert_cmpstr (after, ==, before);
 }
 
+/* The engine finds its solvers by the words of the request. */
+static void
+test_solvers (void)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST_SOLVER);
+
+  for (guint i = 0; i < G_ENUM_CLASS (class)->n_values; i++)
+    {
+      const GEnumValue *value = &G_ENUM_CLASS (class)->values[i];
+      g_autoptr (GError) error = NULL;
+      PdSolverType type;
+
+      if (value->value == PD_REQUEST_SOLVER_AUTO)
+        continue;
+      g_assert_true (pd_solver_type_from_string (value->value_nick, &type, &error));
+      g_assert_no_error (error);
+      g_assert_cmpstr (pd_solver_type_to_string (type), ==, value->value_nick);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -295,5 +316,6 @@ main (int argc, char **argv)
   g_test_add_func ("/request/bad-json", test_bad_json);
   g_test_add_func ("/request/deep-json", test_deep_json);
   g_test_add_func ("/request/copy", test_copy);
+  g_test_add_func ("/request/solvers", test_solvers);
   return g_test_run ();
 }

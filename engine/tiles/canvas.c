@@ -6,6 +6,7 @@
 #include "engine/diffusion/guidance.h"
 #include "engine/error.h"
 #include "engine/tiles/canvas.h"
+#include "engine/tiles/thumbnail.h"
 
 struct _PdCanvas
 {
@@ -22,6 +23,8 @@ struct _PdCanvas
   float *input, *output;
   float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
   guint unet_forwards;
+
+  PdThumbnail *thumbnail; /* NULL unless the tiles read the bank */
 };
 
 static gsize
@@ -44,6 +47,14 @@ repeat_context (const PdCanvasOptions *options, guint width)
   return context;
 }
 
+static PdShare
+share_of (PdSync sync)
+{
+  return sync == PD_SYNC_ATTENTION ? PD_SHARE_BANK_READ
+         : sync == PD_SYNC_EXACT   ? PD_SHARE_ALL
+                                   : PD_SHARE_NONE;
+}
+
 PdCanvas *
 pd_canvas_new (const PdCanvasOptions *options, GError **error)
 {
@@ -57,7 +68,11 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (!pd_grid_init (grid, options->height, options->width, options->tile, options->overlap,
                      options->wrap_y, options->wrap_x, error))
     return NULL;
-  self->options.batch = MIN (options->batch, pd_grid_n_tiles (grid));
+  if (pd_grid_n_tiles (grid) == 1)
+    self->options.sync = PD_SYNC_FUSION;
+  self->options.batch = self->options.sync == PD_SYNC_EXACT
+                            ? pd_grid_n_tiles (grid)
+                            : MIN (options->batch, pd_grid_n_tiles (grid));
   images = self->options.batch * options->branches;
 
   self->tile_elements = (gsize) self->channels * grid->y.tile * grid->x.tile;
@@ -76,11 +91,15 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->output = g_new (float, images * self->tile_elements);
   if (options->branches == 2 && options->guidance_rescale > 0)
     self->conditional = g_new (float, canvas_elements (self));
-  self->pass = pd_unet_pass_new (
-      options->unet,
-      &(PdUNetPassOptions){
-          .n = images, .h = grid->y.tile, .w = grid->x.tile, .tokens = options->tokens },
-      error);
+  self->pass = pd_unet_pass_new (options->unet,
+                                 &(PdUNetPassOptions){ .n = images,
+                                                       .h = grid->y.tile,
+                                                       .w = grid->x.tile,
+                                                       .tokens = options->tokens,
+                                                       .share = share_of (self->options.sync),
+                                                       .bank = pd_thumbnail_bank (self->thumbnail),
+                                                       .branches = options->branches },
+                                 error);
   return self->pass != NULL ? g_steal_pointer (&self) : NULL;
 }
 
@@ -90,6 +109,7 @@ pd_canvas_free (PdCanvas *self)
   if (self == NULL)
     return;
   pd_unet_pass_free (self->pass);
+  pd_thumbnail_free (self->thumbnail);
   g_free (self->starts_y);
   g_free (self->starts_x);
   g_free (self->profile_y);
@@ -118,6 +138,21 @@ PdGraph *
 pd_canvas_graph (PdCanvas *self)
 {
   return pd_unet_pass_graph (self->pass);
+}
+
+gsize
+pd_canvas_bank_bytes (const PdCanvas *self)
+{
+  PdBank *bank = pd_thumbnail_bank (self->thumbnail);
+
+  return bank != NULL ? pd_bank_bytes (bank) : 0;
+}
+
+void
+pd_canvas_set_clean (PdCanvas *self, const float *clean)
+{
+  if (self->thumbnail != NULL)
+    pd_thumbnail_set_clean (self->thumbnail, clean, 1, NULL, 0);
 }
 
 static void
@@ -192,6 +227,20 @@ scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
   return TRUE;
 }
 
+/* Writes the bank for step @i, or switches it off where the run no longer reads it. */
+static gboolean
+refresh_bank (PdCanvas *self, PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
+{
+  guint n_steps = pd_solver_n_timesteps (solver);
+  gboolean read = n_steps - i > self->options.bank_until * n_steps;
+
+  pd_unet_pass_set_bank_strength (self->pass, read ? self->options.bank_strength : 0);
+  if (!read)
+    return TRUE;
+  self->unet_forwards += self->options.branches;
+  return pd_thumbnail_run (self->thumbnail, solver, i, cancellable, error);
+}
+
 gboolean
 pd_canvas_predict (PdCanvas *self,
                    PdSolver *solver,
@@ -213,6 +262,8 @@ pd_canvas_predict (PdCanvas *self,
   if (self->conditional != NULL)
     memset (self->conditional, 0, elements * sizeof *self->conditional);
 
+  if (self->thumbnail != NULL && !refresh_bank (self, solver, i, cancellable, error))
+    return FALSE;
   for (guint first = 0; first < n_tiles; first += options->batch)
     {
       /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
@@ -232,6 +283,13 @@ pd_canvas_predict (PdCanvas *self,
     {
       pd_fusion_divide (self->channels, pixels, self->conditional, self->mass);
       pd_guidance_rescale (elements, self->conditional, options->guidance_rescale, prediction);
+    }
+  if (self->thumbnail != NULL)
+    {
+      double from_latent, from_output;
+
+      pd_solver_x0_factors (solver, i, &from_latent, &from_output);
+      pd_thumbnail_set_clean (self->thumbnail, latent, from_latent, prediction, from_output);
     }
   return TRUE;
 }

@@ -11,6 +11,15 @@
  *
  * The result does not depend on `batch`: predictions are fused in the order of the tiles. */
 
+/* What tiles know of each other while they are denoised. */
+typedef enum
+{
+  PD_SYNC_NONE,      /* nothing: each is a picture of its own, blended when all are done */
+  PD_SYNC_FUSION,    /* their fused latents */
+  PD_SYNC_ATTENTION, /* and keys and values of the canvas's thumbnail, in every self-attention */
+  PD_SYNC_EXACT,     /* and the keys and values of all tiles: they are denoised as one batch */
+} PdSync;
+
 typedef struct
 {
   PdUNet *unet;
@@ -21,6 +30,12 @@ typedef struct
   PdWeight weight;
   gboolean jitter;
   guint64 seed;
+
+  PdSync sync;       /* a canvas of one tile needs none */
+  guint bank_tokens; /* most tokens of the thumbnail that a layer keeps */
+  guint bank_level;  /* finest UNet level whose layers read it: 0 the latent's size, 1 half, … */
+  double bank_strength; /* 1: the thumbnail counts like one more tile */
+  double bank_until;    /* read while more than this share of the timesteps is left, 0 … 1 */
 
   guint branches;       /* 1, or 2 for guidance: context then holds the unconditional one first */
   const float *context; /* [branches][tokens][width] */
@@ -40,6 +55,13 @@ guint pd_canvas_n_tiles (const PdCanvas *self);
 /* UNet images predicted so far: tiles · branches. */
 guint pd_canvas_unet_forwards (const PdCanvas *self);
 PdGraph *pd_canvas_graph (PdCanvas *self);
+
+/* Bytes of the bank; 0 without. */
+gsize pd_canvas_bank_bytes (const PdCanvas *self);
+
+/* What is known of the clean canvas before the first step ([channels][height][width]): the
+ * thumbnail is made from it. Without it the first thumbnail is noise. */
+void pd_canvas_set_clean (PdCanvas *self, const float *clean);
 
 typedef void (*PdCanvasTileFunc) (guint tiles_done, gpointer user_data);
 

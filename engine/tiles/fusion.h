@@ -14,8 +14,8 @@ typedef enum
 } PdWeight;
 
 /* Weights along one side of @tile pixels; a tile's weight is the product of its two sides'. All are
- * positive (a Gaussian's corner is 1e-11 of its middle: sums must be f32), so that a pixel that only
- * a corner covers keeps what the corner says. @overlap: the ramp's width. */
+ * positive (a Gaussian's corner is 1e-11 of its middle: sums must be f32), so that a pixel that
+ * only a corner covers keeps what the corner says. @overlap: the ramp's width. */
 void pd_weight_profile (PdWeight kind, guint tile, guint overlap, float *weights);
 
 /* Reads the tile at @start_y, @start_x of @canvas ([channels][canvas_h][canvas_w]) into @tile

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/diffusion/noise.h"
+#include "engine/tiles/denoise.h"
+
+/* Where one run of the solver takes its noise from: a region of the canvas. */
+typedef struct
+{
+  guint y, x, h, w;
+} Region;
+
+/* What pd_canvas_predict's progress means to the whole run. */
+typedef struct
+{
+  const PdDenoise *denoise;
+  PdDenoiseProgress progress;
+} Progress;
+
+static void
+report_tiles (guint tiles_done, gpointer user_data)
+{
+  Progress *self = user_data;
+
+  self->progress.tiles = tiles_done;
+  if (self->denoise->progress != NULL)
+    self->denoise->progress (&self->progress, self->denoise->user_data);
+}
+
+/* All steps of one canvas, which is @region of the run's. */
+static gboolean
+run_steps (const PdDenoise *self,
+           PdCanvas *canvas,
+           Region region,
+           float *latent,
+           Progress *progress,
+           GError **error)
+{
+  guint channels = pd_unet_config (self->canvas.unet)->in_channels;
+  gsize n = (gsize) channels * region.h * region.w;
+  g_autofree float *prediction = g_new (float, n), *noise = g_new (float, n);
+  g_autoptr (PdSolver) solver = self->make_solver (n, self->user_data, error);
+  guint draw = self->first_draw;
+
+  if (solver == NULL)
+    return FALSE;
+  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
+    {
+      if (!pd_canvas_predict (canvas, solver, i, latent, prediction, report_tiles, progress,
+                              self->cancellable, error))
+        return FALSE;
+      if (pd_solver_noise_draws (solver, i) > 0)
+        pd_noise_region (self->canvas.seed, draw++, channels, self->canvas.height,
+                         self->canvas.width, region.y, region.x, region.h, region.w, noise);
+      if (!pd_solver_step (solver, i, prediction, noise, latent, error))
+        return FALSE;
+      progress->progress.step++;
+      report_tiles (0, progress);
+    }
+  return TRUE;
+}
+
+static guint
+count_steps (const PdDenoise *self, GError **error)
+{
+  g_autoptr (PdSolver) solver = self->make_solver (1, self->user_data, error);
+
+  return solver != NULL ? pd_solver_n_timesteps (solver) : G_MAXUINT;
+}
+
+/* Every tile for itself, then blended: what other tools do, for comparison. */
+static gboolean
+denoise_apart (const PdDenoise *self,
+               float *latent,
+               Progress *progress,
+               PdDenoiseReport *report,
+               GError **error)
+{
+  const PdCanvasOptions *options = &self->canvas;
+  guint channels = pd_unet_config (options->unet)->in_channels;
+  gsize pixels = (gsize) options->height * options->width;
+  g_autofree float *sum = g_new0 (float, channels *pixels), *mass = g_new0 (float, pixels);
+  g_autofree float *profile_y = NULL, *profile_x = NULL, *tile = NULL;
+  g_autofree guint *ys = NULL, *xs = NULL;
+  g_autoptr (PdCanvas) canvas = NULL;
+  PdCanvasOptions alone = *options;
+  PdGrid grid;
+
+  if (!pd_grid_init (&grid, options->height, options->width, options->tile, options->overlap, FALSE,
+                     FALSE, error))
+    return FALSE;
+  report->n_tiles = pd_grid_n_tiles (&grid);
+  progress->progress.n_steps *= report->n_tiles;
+  progress->progress.n_tiles = 1;
+  alone.height = grid.y.tile;
+  alone.width = grid.x.tile;
+  alone.tile = MAX (grid.y.tile, grid.x.tile);
+  alone.overlap = 0;
+  alone.batch = 1;
+  canvas = pd_canvas_new (&alone, error);
+  if (canvas == NULL)
+    return FALSE;
+  pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
+
+  ys = g_new (guint, grid.y.count);
+  xs = g_new (guint, grid.x.count);
+  profile_y = g_new (float, grid.y.tile);
+  profile_x = g_new (float, grid.x.tile);
+  tile = g_new (float, (gsize) channels *grid.y.tile *grid.x.tile);
+  pd_weight_profile (options->weight, grid.y.tile, grid.y.overlap, profile_y);
+  pd_weight_profile (options->weight, grid.x.tile, grid.x.overlap, profile_x);
+  pd_grid_starts (&grid, FALSE, options->seed, 0, ys, xs);
+  for (guint i = 0; i < report->n_tiles; i++)
+    {
+      guint y = ys[i / grid.x.count], x = xs[i % grid.x.count];
+
+      pd_tile_read (&grid, channels, latent, y, x, tile);
+      if (!run_steps (self, canvas, (Region){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
+                      error))
+        return FALSE;
+      pd_tile_add (&grid, channels, tile, profile_y, profile_x, y, x, sum, mass);
+    }
+  pd_fusion_divide (channels, pixels, sum, mass);
+  memcpy (latent, sum, channels * pixels * sizeof *latent);
+  report->unet_forwards = pd_canvas_unet_forwards (canvas);
+  return TRUE;
+}
+
+gboolean
+pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error)
+{
+  Progress progress = { .denoise = self };
+  g_autoptr (PdCanvas) canvas = NULL;
+
+  *report = (PdDenoiseReport){ 0 };
+  progress.progress.n_steps = count_steps (self, error);
+  if (progress.progress.n_steps == G_MAXUINT)
+    return FALSE;
+  if (progress.progress.n_steps == 0)
+    return TRUE;
+  if (self->canvas.sync == PD_SYNC_NONE)
+    return denoise_apart (self, latent, &progress, report, error);
+
+  canvas = pd_canvas_new (&self->canvas, error);
+  if (canvas == NULL)
+    return FALSE;
+  if (self->clean != NULL)
+    pd_canvas_set_clean (canvas, self->clean);
+  pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
+  report->bank_bytes = pd_canvas_bank_bytes (canvas);
+  report->n_tiles = progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
+  report_tiles (0, &progress);
+  if (!run_steps (self, canvas, (Region){ 0, 0, self->canvas.height, self->canvas.width }, latent,
+                  &progress, error))
+    return FALSE;
+  report->unet_forwards = pd_canvas_unet_forwards (canvas);
+  return TRUE;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/tiles/canvas.h"
+
+/* A whole run of the solver over a canvas. */
+
+/* A solver for latents of @n_elements; called once, or for every tile with PD_SYNC_NONE. */
+typedef PdSolver *(*PdMakeSolverFunc) (gsize n_elements, gpointer user_data, GError **error);
+
+typedef struct
+{
+  guint step, n_steps;  /* done, of */
+  guint tiles, n_tiles; /* of the step */
+} PdDenoiseProgress;
+
+typedef void (*PdDenoiseProgressFunc) (const PdDenoiseProgress *progress, gpointer user_data);
+
+typedef struct
+{
+  PdCanvasOptions canvas;
+  const float *clean; /* what is known of the result, [channels][height][width]; may be NULL */
+  guint first_draw;   /* number of the first noise array that the solver's steps use */
+  PdMakeSolverFunc make_solver;
+  PdDenoiseProgressFunc progress; /* may be NULL */
+  gpointer user_data;             /* of both */
+  GCancellable *cancellable;
+} PdDenoise;
+
+typedef struct
+{
+  guint unet_forwards, n_tiles;
+  PdGraphStats graph; /* of the tiles' UNet pass */
+  gsize bank_bytes;
+} PdDenoiseReport;
+
+/* @latent: [channels][height][width], noised to the level of the solver's first step; becomes the
+ * clean latent. */
+gboolean pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error);

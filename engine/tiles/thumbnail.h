@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/diffusion/solver.h"
+#include "engine/tiles/canvas.h"
+
+/* The whole canvas as one more tile: its self-attention layers' keys and values, pooled, are what
+ * every tile sees of the rest. */
+typedef struct _PdThumbnail PdThumbnail;
+
+/* Of at most tile_h × tile_w latent pixels, in the canvas's proportions. Records its UNet pass and
+ * makes the bank. */
+PdThumbnail *
+pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GError **error);
+void pd_thumbnail_free (PdThumbnail *self);
+
+/* NULL for NULL. */
+PdBank *pd_thumbnail_bank (PdThumbnail *self);
+
+/* The clean canvas is now a · scale_a + b · scale_b, each [channels][height][width]; @b may be
+ * NULL. */
+void pd_thumbnail_set_clean (
+    PdThumbnail *self, const float *a, double scale_a, const float *b, double scale_b);
+
+/* Writes the bank for step @i: the small clean canvas, noised to the step's level (a small copy of
+ * the noisy canvas would have too little noise), goes through the UNet. */
+gboolean pd_thumbnail_run (
+    PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error);
