@@ -10,7 +10,7 @@
 #include "engine/gpu/kernels.h"
 #include "engine/model/catalog.h"
 #include "engine/model/model.h"
-#include "engine/tiles/canvas.h"
+#include "engine/tiles/denoise.h"
 
 struct _PdEngine
 {
@@ -34,9 +34,15 @@ typedef struct
   guint channels, h, w; /* of the latent */
   gsize n_elements;
   guint64 seed;
-  guint n_draws; /* noise arrays drawn so far */
-  PdSolver *solver;
+  guint n_draws;    /* noise arrays drawn so far */
+  PdSolver *solver; /* for its schedule: the one that denoises is made for the canvas */
+  gint64 denoise_start;
 } Run;
+
+enum
+{
+  DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
+};
 
 static double
 seconds_since (gint64 time)
@@ -97,7 +103,7 @@ pd_engine_free (PdEngine *self)
 
 /* The model's own solver, or the requested one on the model's training schedule. */
 static PdSolver *
-make_solver (const Run *run, GError **error)
+make_solver (const Run *run, gsize n_elements, GError **error)
 {
   JsonNode *node = run->engine->model->files->scheduler;
   JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
@@ -122,7 +128,7 @@ make_solver (const Run *run, GError **error)
   if (request->karras)
     config.use_karras_sigmas = TRUE;
   config.eta = request->eta;
-  return pd_solver_new (type, &config, request->steps, strength, run->n_elements, error);
+  return pd_solver_new (type, &config, request->steps, strength, n_elements, error);
 }
 
 static void
@@ -132,18 +138,20 @@ draw_noise (Run *run, float *out)
 }
 
 static void
-report_progress (const Run *run, const char *stage, guint step, guint n_steps, gint64 stage_start)
+report_progress (const Run *run, const char *stage, double step, guint n_steps, gint64 stage_start)
 {
   /* Shares of the run's time: measured with the embedded model at its native size; the decoder's
    * share falls with the number of steps, which this leaves out. */
   static const double denoise_from = 0.02, denoise_to = 0.95;
-  PdProgress progress = { .stage = stage, .step = step, .n_steps = n_steps, .eta_seconds = -1 };
+  PdProgress progress = {
+    .stage = stage, .step = (guint) step, .n_steps = n_steps, .eta_seconds = -1
+  };
 
   if (run->progress == NULL)
     return;
   if (n_steps > 0)
     {
-      double done = (double) step / n_steps;
+      double done = step / n_steps;
 
       progress.fraction = denoise_from + (denoise_to - denoise_from) * done;
       if (step > 0)
@@ -155,53 +163,83 @@ report_progress (const Run *run, const char *stage, guint step, guint n_steps, g
   run->progress (&progress, run->user_data);
 }
 
+/* A step counts with the share of its tiles. */
+static void
+report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
+{
+  Run *run = user_data;
+  double step = progress->step;
+
+  if (progress->step == 1 && run->report->first_step_seconds == 0)
+    run->report->first_step_seconds = seconds_since (run->engine->start_time);
+  if (progress->n_tiles > 0)
+    step += (double) progress->tiles / progress->n_tiles;
+  report_progress (run, "denoise", MIN (step, progress->n_steps), progress->n_steps,
+                   run->denoise_start);
+}
+
+static PdSolver *
+solver_for (gsize n_elements, gpointer user_data, GError **error)
+{
+  return make_solver (user_data, n_elements, error);
+}
+
+static PdCanvasOptions
+canvas_options (const Run *run, const float *context, guint branches, guint tokens)
+{
+  const PdRequest *request = run->request;
+  guint scale = pd_model_scale (run->engine->model);
+  guint native = (guint) pd_unet_config (run->engine->model->unet)->sample_size;
+  guint tile = request->tile > 0 ? MAX (1, request->tile / scale)
+               : native > 0      ? native
+                                 : DEFAULT_TILE;
+
+  return (PdCanvasOptions){
+    .unet = run->engine->model->unet,
+    .height = run->h,
+    .width = run->w,
+    .tile = tile,
+    .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
+    .wrap_y = request->seamless & PD_REQUEST_SEAMLESS_Y,
+    .wrap_x = request->seamless & PD_REQUEST_SEAMLESS_X,
+    .batch = MAX (request->batch, 1),
+    .weight = request->blend == PD_REQUEST_BLEND_GAUSSIAN ? PD_WEIGHT_GAUSSIAN : PD_WEIGHT_RAMP,
+    .jitter = request->jitter,
+    .seed = run->seed,
+    .sync = (PdSync) request->sync,
+    .bank_tokens = request->bank_tokens,
+    .bank_level = request->bank_level,
+    .bank_strength = request->bank_strength,
+    .bank_until = request->bank_until,
+    .branches = branches,
+    .context = context,
+    .tokens = tokens,
+    .guidance = request->guidance,
+    .guidance_rescale = request->guidance_rescale,
+  };
+}
+
 static gboolean
 denoise (
     Run *run, const float *context, guint branches, guint tokens, float *latent, GError **error)
 {
-  const PdRequest *request = run->request;
-  guint n_steps = pd_solver_n_timesteps (run->solver);
-  g_autofree float *prediction = g_new (float, run->n_elements);
-  g_autofree float *noise = g_new (float, run->n_elements);
-  g_autoptr (PdCanvas) canvas = NULL;
-  PdGraphStats stats;
-  gint64 start = g_get_monotonic_time ();
+  PdDenoise options = { .canvas = canvas_options (run, context, branches, tokens),
+                        .first_draw = run->n_draws,
+                        .make_solver = solver_for,
+                        .progress = report_denoise,
+                        .user_data = run,
+                        .cancellable = run->cancellable };
+  PdDenoiseReport report;
 
-  if (n_steps == 0)
-    return TRUE;
-  report_progress (run, "denoise", 0, n_steps, start);
-  canvas = pd_canvas_new (&(PdCanvasOptions){ .unet = run->engine->model->unet,
-                                              .height = run->h,
-                                              .width = run->w,
-                                              .tile = MAX (run->h, run->w),
-                                              .batch = 1,
-                                              .branches = branches,
-                                              .context = context,
-                                              .tokens = tokens,
-                                              .guidance = request->guidance,
-                                              .guidance_rescale = request->guidance_rescale },
-                          error);
-  if (canvas == NULL)
+  run->denoise_start = g_get_monotonic_time ();
+  if (!pd_denoise (&options, latent, &report, error))
     return FALSE;
-  pd_graph_stats (pd_canvas_graph (canvas), &stats);
-  run->report->arena_bytes = stats.arena_bytes;
-  run->report->tensor_bytes = stats.tensor_bytes;
-
-  for (guint i = 0; i < n_steps; i++)
-    {
-      if (!pd_canvas_predict (canvas, run->solver, i, latent, prediction, NULL, NULL,
-                              run->cancellable, error))
-        return FALSE;
-      if (pd_solver_noise_draws (run->solver, i) > 0)
-        draw_noise (run, noise);
-      if (!pd_solver_step (run->solver, i, prediction, noise, latent, error))
-        return FALSE;
-      if (i == 0)
-        run->report->first_step_seconds = seconds_since (run->engine->start_time);
-      report_progress (run, "denoise", i + 1, n_steps, start);
-    }
-  run->report->unet_forwards = pd_canvas_unet_forwards (canvas);
-  run->report->denoise_seconds = seconds_since (start);
+  run->report->arena_bytes = report.graph.arena_bytes;
+  run->report->tensor_bytes = report.graph.tensor_bytes;
+  run->report->bank_bytes = report.bank_bytes;
+  run->report->n_tiles = report.n_tiles;
+  run->report->unet_forwards = report.unet_forwards;
+  run->report->denoise_seconds = seconds_since (run->denoise_start);
   return TRUE;
 }
 
@@ -347,7 +385,7 @@ pd_engine_run (PdEngine *self,
   run.n_elements = (gsize) run.channels * run.h * run.w;
   if (!check_unet (self->model, error))
     return NULL;
-  solver = run.solver = make_solver (&run, error);
+  solver = run.solver = make_solver (&run, run.n_elements, error);
   if (solver == NULL)
     return NULL;
   report->solver = pd_solver_type_to_string (pd_solver_type (solver));

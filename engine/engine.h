@@ -39,11 +39,11 @@ typedef struct
   double load_seconds;           /* device and weights */
   double text_seconds, encode_seconds, denoise_seconds, decode_seconds;
   double first_step_seconds; /* from pd_engine_new to the end of the first denoising step */
-  guint unet_forwards;
+  guint unet_forwards, n_tiles;
   guint n_pipelines;
   double pipeline_seconds; /* summed over threads */
   guint64 peak_device_bytes, peak_host_bytes;
-  guint64 weight_bytes;
+  guint64 weight_bytes, bank_bytes;
   guint64 arena_bytes, tensor_bytes; /* the UNet's activations: placed, and without reuse */
   const char *device, *kernels, *precision, *solver; /* the engine's */
 } PdReport;

@@ -20,6 +20,17 @@ enum
   PROP_KARRAS,
   PROP_ETA,
   PROP_STRENGTH,
+  PROP_TILE,
+  PROP_OVERLAP,
+  PROP_BATCH,
+  PROP_SYNC,
+  PROP_BLEND,
+  PROP_JITTER,
+  PROP_SEAMLESS,
+  PROP_BANK_TOKENS,
+  PROP_BANK_LEVEL,
+  PROP_BANK_STRENGTH,
+  PROP_BANK_UNTIL,
   PROP_PRECISION,
   PROP_KERNELS,
   PROP_DEVICE,
@@ -48,6 +59,25 @@ G_DEFINE_ENUM_TYPE (PdRequestSolver,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_LCM, "lcm"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DDPM, "ddpm"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_PNDM, "pndm"))
+
+G_DEFINE_ENUM_TYPE (PdRequestSync,
+                    pd_request_sync,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_NONE, "none"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_FUSION, "fusion"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_ATTENTION, "attention"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_EXACT, "exact"))
+
+G_DEFINE_ENUM_TYPE (PdRequestBlend,
+                    pd_request_blend,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_BLEND_RAMP, "ramp"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_BLEND_GAUSSIAN, "gaussian"))
+
+G_DEFINE_ENUM_TYPE (PdRequestSeamless,
+                    pd_request_seamless,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_NONE, "none"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_X, "x"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_Y, "y"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_XY, "xy"))
 
 G_DEFINE_ENUM_TYPE (PdRequestPrecision,
                     pd_request_precision,
@@ -228,6 +258,62 @@ install_how (PdRequestClass *class, GParamFlags flags)
 }
 
 static void
+install_tiles (PdRequestClass *class, GParamFlags flags)
+{
+  install (class, PROP_TILE, G_STRUCT_OFFSET (PdRequest, tile),
+           g_param_spec_uint ("tile", _ ("Tile"),
+                              _ ("Side of the tiles in pixels; 0 is the size the model was trained "
+                                 "at"),
+                              0, 65536, 0, flags));
+  install (
+      class, PROP_OVERLAP, G_STRUCT_OFFSET (PdRequest, overlap),
+      g_param_spec_int64 ("overlap", _ ("Overlap"),
+                          _ ("Pixels that neighbouring tiles share at least; -1 is a quarter of "
+                             "the tile"),
+                          -1, 65535, -1, flags));
+  install (class, PROP_BATCH, G_STRUCT_OFFSET (PdRequest, batch),
+           g_param_spec_uint ("batch", _ ("Batch"),
+                              _ ("Tiles denoised at once; 0 is what the memory allows. The picture "
+                                 "does not depend on it"),
+                              0, 64, 0, flags | PD_REQUEST_PARAM_LOCAL));
+  install (
+      class, PROP_SYNC, G_STRUCT_OFFSET (PdRequest, sync),
+      g_param_spec_enum ("sync", _ ("Sync"),
+                         _ ("What tiles know of each other: nothing, their fused pictures, the "
+                            "whole canvas through attention, or all of each other"),
+                         PD_TYPE_REQUEST_SYNC, PD_REQUEST_SYNC_ATTENTION, flags));
+  install (class, PROP_BLEND, G_STRUCT_OFFSET (PdRequest, blend),
+           g_param_spec_enum ("blend", _ ("Blend"), _ ("How overlapping tiles are weighted"),
+                              PD_TYPE_REQUEST_BLEND, PD_REQUEST_BLEND_RAMP, flags));
+  install (class, PROP_JITTER, G_STRUCT_OFFSET (PdRequest, jitter),
+           g_param_spec_boolean ("jitter", _ ("Jitter"),
+                                 _ ("Move the tiles a little from step to step"), TRUE, flags));
+  install (class, PROP_SEAMLESS, G_STRUCT_OFFSET (PdRequest, seamless),
+           g_param_spec_enum ("seamless", _ ("Seamless"),
+                              _ ("Directions in which the picture can be repeated without a seam"),
+                              PD_TYPE_REQUEST_SEAMLESS, PD_REQUEST_SEAMLESS_NONE, flags));
+  install (class, PROP_BANK_TOKENS, G_STRUCT_OFFSET (PdRequest, bank_tokens),
+           g_param_spec_uint ("bank-tokens", _ ("Bank tokens"),
+                              _ ("Tokens of the canvas's thumbnail that each attention layer of a "
+                                 "tile sees"),
+                              1, 4096, 256, flags));
+  install (class, PROP_BANK_LEVEL, G_STRUCT_OFFSET (PdRequest, bank_level),
+           g_param_spec_uint ("bank-level", _ ("Bank level"),
+                              _ ("Finest level of the UNet whose layers see the thumbnail; 0 is "
+                                 "all of them"),
+                              0, 7, 0, flags));
+  install (class, PROP_BANK_STRENGTH, G_STRUCT_OFFSET (PdRequest, bank_strength),
+           g_param_spec_double ("bank-strength", _ ("Bank strength"),
+                                _ ("How much the thumbnail counts beside the tile itself: 1 is as "
+                                   "much as one more tile"),
+                                0.0, 100.0, 1.0, flags));
+  install (class, PROP_BANK_UNTIL, G_STRUCT_OFFSET (PdRequest, bank_until),
+           g_param_spec_double ("bank-until", _ ("Bank until"),
+                                _ ("Share of the steps at the end that do without the thumbnail"),
+                                0.0, 1.0, 0.0, flags));
+}
+
+static void
 install_where (PdRequestClass *class, GParamFlags flags)
 {
   install (class, PROP_PRECISION, G_STRUCT_OFFSET (PdRequest, precision),
@@ -268,6 +354,7 @@ pd_request_class_init (PdRequestClass *class)
   object_class->finalize = pd_request_finalize;
   install_what (class, flags);
   install_how (class, flags);
+  install_tiles (class, flags);
   install_where (class, flags);
 }
 

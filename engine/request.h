@@ -35,6 +35,28 @@ typedef enum
 
 typedef enum
 {
+  PD_REQUEST_SYNC_NONE,
+  PD_REQUEST_SYNC_FUSION,
+  PD_REQUEST_SYNC_ATTENTION,
+  PD_REQUEST_SYNC_EXACT,
+} PdRequestSync;
+
+typedef enum
+{
+  PD_REQUEST_BLEND_RAMP,
+  PD_REQUEST_BLEND_GAUSSIAN,
+} PdRequestBlend;
+
+typedef enum
+{
+  PD_REQUEST_SEAMLESS_NONE = 0,
+  PD_REQUEST_SEAMLESS_X = 1,
+  PD_REQUEST_SEAMLESS_Y = 2,
+  PD_REQUEST_SEAMLESS_XY = PD_REQUEST_SEAMLESS_X | PD_REQUEST_SEAMLESS_Y,
+} PdRequestSeamless;
+
+typedef enum
+{
   PD_REQUEST_PRECISION_AUTO, /* f16 where the device stores it, else f32 */
   PD_REQUEST_PRECISION_F32,
   PD_REQUEST_PRECISION_F16,
@@ -56,11 +78,17 @@ typedef enum
 
 #define PD_TYPE_REQUEST_MODE (pd_request_mode_get_type ())
 #define PD_TYPE_REQUEST_SOLVER (pd_request_solver_get_type ())
+#define PD_TYPE_REQUEST_SYNC (pd_request_sync_get_type ())
+#define PD_TYPE_REQUEST_BLEND (pd_request_blend_get_type ())
+#define PD_TYPE_REQUEST_SEAMLESS (pd_request_seamless_get_type ())
 #define PD_TYPE_REQUEST_PRECISION (pd_request_precision_get_type ())
 #define PD_TYPE_REQUEST_KERNELS (pd_request_kernels_get_type ())
 #define PD_TYPE_REQUEST_DEPTH (pd_request_depth_get_type ())
 GType pd_request_mode_get_type (void);
 GType pd_request_solver_get_type (void);
+GType pd_request_sync_get_type (void);
+GType pd_request_blend_get_type (void);
+GType pd_request_seamless_get_type (void);
 GType pd_request_precision_get_type (void);
 GType pd_request_kernels_get_type (void);
 GType pd_request_depth_get_type (void);
@@ -83,6 +111,17 @@ struct _PdRequest
   gboolean karras;
   double eta;
   double strength; /* of restyle: 0 keeps the input, 1 ignores it */
+  guint tile;      /* pixels; 0: the size the model was trained at */
+  gint64 overlap;  /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
+  guint batch;     /* tiles per UNet call; 0: what the memory allows */
+  PdRequestSync sync;
+  PdRequestBlend blend;
+  gboolean jitter;
+  PdRequestSeamless seamless;
+  guint bank_tokens; /* of the canvas's thumbnail, per self-attention layer */
+  guint bank_level;
+  double bank_strength;
+  double bank_until;
   PdRequestPrecision precision;
   PdRequestKernels kernels;
   char *device;   /* number, UUID or part of a name; "": the best one */

@@ -220,12 +220,13 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 static int
 run (PdRequestMode mode,
      const char *summary,
-     const char *const *params,
+     const char *params,
      int argc,
      char **argv,
      const char *data_folder)
 {
-  g_autoptr (PdOptions) options = pd_options_new (argv[0], summary, params);
+  g_auto (GStrv) names = g_strsplit (params, " ", -1);
+  g_autoptr (PdOptions) options = pd_options_new (argv[0], summary, (const char *const *) names);
   g_autoptr (PdRequest) request = g_object_new (PD_TYPE_REQUEST, "mode", mode, NULL);
   g_autoptr (GError) error = NULL;
 
@@ -234,31 +235,27 @@ run (PdRequestMode mode,
   return make_picture (request, options, data_folder);
 }
 
+/* The options of the verbs in the order in which --help lists them. */
+#define SAMPLING_PARAMS                                                                            \
+  " output size seed steps guidance guidance-rescale solver karras eta depth"                      \
+  " tile overlap sync seamless blend jitter bank-tokens bank-level bank-strength bank-until"       \
+  " model device memory batch precision kernels"
+static const char generate_params[] = "prompt negative" SAMPLING_PARAMS;
+static const char restyle_params[] = "input prompt negative strength" SAMPLING_PARAMS;
+
 int
 pd_run_generate (int argc, char **argv, const char *data_folder)
 {
-  static const char *const params[] = { "prompt",  "negative", "output",   "size",
-                                        "seed",    "steps",    "guidance", "guidance-rescale",
-                                        "solver",  "karras",   "eta",      "depth",
-                                        "model",   "device",   "memory",   "precision",
-                                        "kernels", NULL };
-
-  return run (PD_REQUEST_MODE_GENERATE, _ ("Makes a picture from a text."), params, argc, argv,
-              data_folder);
+  return run (PD_REQUEST_MODE_GENERATE, _ ("Makes a picture from a text."), generate_params, argc,
+              argv, data_folder);
 }
 
 int
 pd_run_restyle (int argc, char **argv, const char *data_folder)
 {
-  static const char *const params[] = {
-    "input", "prompt",   "negative",         "strength",  "output",  "size", "seed",
-    "steps", "guidance", "guidance-rescale", "solver",    "karras",  "eta",  "depth",
-    "model", "device",   "memory",           "precision", "kernels", NULL
-  };
-
   return run (
       PD_REQUEST_MODE_RESTYLE,
       _ ("Makes a new version of a picture, guided by a text. Without --size it is as large "
          "as the input."),
-      params, argc, argv, data_folder);
+      restyle_params, argc, argv, data_folder);
 }

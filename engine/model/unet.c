@@ -214,6 +214,12 @@ pd_unet_config (const PdUNet *self)
   return &self->config;
 }
 
+const PdBackend *
+pd_unet_backend (const PdUNet *self)
+{
+  return self->backend;
+}
+
 gsize
 pd_unet_weight_bytes (const PdUNet *self)
 {

@@ -18,6 +18,7 @@ void pd_unet_free (PdUNet *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdUNet, pd_unet_free)
 
 const PdUNetConfig *pd_unet_config (const PdUNet *self);
+const PdBackend *pd_unet_backend (const PdUNet *self);
 gsize pd_unet_weight_bytes (const PdUNet *self);
 
 /* The UNet for one shape, recorded. */

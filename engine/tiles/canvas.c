@@ -91,6 +91,12 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->output = g_new (float, images * self->tile_elements);
   if (options->branches == 2 && options->guidance_rescale > 0)
     self->conditional = g_new (float, canvas_elements (self));
+  if (self->options.sync == PD_SYNC_ATTENTION)
+    {
+      self->thumbnail = pd_thumbnail_new (&self->options, grid->y.tile, grid->x.tile, error);
+      if (self->thumbnail == NULL)
+        return NULL;
+    }
   self->pass = pd_unet_pass_new (options->unet,
                                  &(PdUNetPassOptions){ .n = images,
                                                        .h = grid->y.tile,
