@@ -246,6 +246,10 @@ print_report_json (PdConsole *console,
   add_double (builder, "total", seconds);
   json_builder_end_object (builder);
   add_int (builder, "unet_forwards", report->unet_forwards);
+  add_int (builder, "tiles", report->n_tiles);
+  add_int (builder, "tile", report->tile);
+  add_int (builder, "batch", report->batch);
+  add_int (builder, "bank_bytes", (gint64) report->bank_bytes);
   add_int (builder, "pipelines", report->n_pipelines);
   add_int (builder, "peak_device_bytes", (gint64) report->peak_device_bytes);
   add_int (builder, "peak_host_bytes", (gint64) report->peak_host_bytes);
@@ -270,7 +274,8 @@ pd_console_report (PdConsole *console,
     print_report_json (console, request, report, seconds);
   else
     printf (_ ("%s: %u × %u pixels, seed %" G_GINT64_FORMAT
-               ", %s on %s (%u UNet forwards, %s of device memory)\n"),
+               ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "
+               "memory)\n"),
             request->output, report->width, report->height, report->seed, took, report->device,
-            report->unet_forwards, device_memory);
+            report->n_tiles, report->tile, report->batch, report->unet_forwards, device_memory);
 }

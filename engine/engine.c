@@ -41,6 +41,7 @@ typedef struct
 
 enum
 {
+  GPU_BATCH = 8,     /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
   DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
 };
 
@@ -202,9 +203,11 @@ canvas_options (const Run *run, const float *context, guint branches, guint toke
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
     .wrap_y = request->seamless & PD_REQUEST_SEAMLESS_Y,
     .wrap_x = request->seamless & PD_REQUEST_SEAMLESS_X,
-    .batch = MAX (request->batch, 1),
+    .batch = request->batch > 0                             ? request->batch
+             : pd_device_info (run->engine->device)->is_cpu ? 1
+                                                            : GPU_BATCH,
     .weight = request->blend == PD_REQUEST_BLEND_GAUSSIAN ? PD_WEIGHT_GAUSSIAN : PD_WEIGHT_RAMP,
-    .jitter = request->jitter,
+    .jitter = !request->fixed_grid,
     .seed = run->seed,
     .sync = (PdSync) request->sync,
     .bank_tokens = request->bank_tokens,
@@ -238,6 +241,8 @@ denoise (
   run->report->tensor_bytes = report.graph.tensor_bytes;
   run->report->bank_bytes = report.bank_bytes;
   run->report->n_tiles = report.n_tiles;
+  run->report->tile = report.tile * pd_model_scale (run->engine->model);
+  run->report->batch = report.batch;
   run->report->unet_forwards = report.unet_forwards;
   run->report->denoise_seconds = seconds_since (run->denoise_start);
   return TRUE;

@@ -40,6 +40,7 @@ typedef struct
   double text_seconds, encode_seconds, denoise_seconds, decode_seconds;
   double first_step_seconds; /* from pd_engine_new to the end of the first denoising step */
   guint unet_forwards, n_tiles;
+  guint tile, batch; /* side of the tiles in pixels, tiles per UNet call, as the memory allowed */
   guint n_pipelines;
   double pipeline_seconds; /* summed over threads */
   guint64 peak_device_bytes, peak_host_bytes;

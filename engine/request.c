@@ -25,7 +25,7 @@ enum
   PROP_BATCH,
   PROP_SYNC,
   PROP_BLEND,
-  PROP_JITTER,
+  PROP_FIXED_GRID,
   PROP_SEAMLESS,
   PROP_BANK_TOKENS,
   PROP_BANK_LEVEL,
@@ -285,9 +285,11 @@ install_tiles (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_BLEND, G_STRUCT_OFFSET (PdRequest, blend),
            g_param_spec_enum ("blend", _ ("Blend"), _ ("How overlapping tiles are weighted"),
                               PD_TYPE_REQUEST_BLEND, PD_REQUEST_BLEND_RAMP, flags));
-  install (class, PROP_JITTER, G_STRUCT_OFFSET (PdRequest, jitter),
-           g_param_spec_boolean ("jitter", _ ("Jitter"),
-                                 _ ("Move the tiles a little from step to step"), TRUE, flags));
+  install (class, PROP_FIXED_GRID, G_STRUCT_OFFSET (PdRequest, fixed_grid),
+           g_param_spec_boolean ("fixed-grid", _ ("Fixed grid"),
+                                 _ ("Keep the tiles where they are instead of moving them a little "
+                                    "from step to step"),
+                                 FALSE, flags));
   install (class, PROP_SEAMLESS, G_STRUCT_OFFSET (PdRequest, seamless),
            g_param_spec_enum ("seamless", _ ("Seamless"),
                               _ ("Directions in which the picture can be repeated without a seam"),

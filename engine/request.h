@@ -116,7 +116,7 @@ struct _PdRequest
   guint batch;     /* tiles per UNet call; 0: what the memory allows */
   PdRequestSync sync;
   PdRequestBlend blend;
-  gboolean jitter;
+  gboolean fixed_grid; /* tiles do not move from step to step */
   PdRequestSeamless seamless;
   guint bank_tokens; /* of the canvas's thumbnail, per self-attention layer */
   guint bank_level;

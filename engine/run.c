@@ -238,7 +238,7 @@ run (PdRequestMode mode,
 /* The options of the verbs in the order in which --help lists them. */
 #define SAMPLING_PARAMS                                                                            \
   " output size seed steps guidance guidance-rescale solver karras eta depth"                      \
-  " tile overlap sync seamless blend jitter bank-tokens bank-level bank-strength bank-until"       \
+  " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
   " model device memory batch precision kernels"
 static const char generate_params[] = "prompt negative" SAMPLING_PARAMS;
 static const char restyle_params[] = "input prompt negative strength" SAMPLING_PARAMS;

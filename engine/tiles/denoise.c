@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/diffusion/noise.h"
+#include "engine/error.h"
 #include "engine/tiles/denoise.h"
 
 /* Where one run of the solver takes its noise from: a region of the canvas. */
@@ -66,6 +67,50 @@ count_steps (const PdDenoise *self, GError **error)
   return solver != NULL ? pd_solver_n_timesteps (solver) : G_MAXUINT;
 }
 
+enum
+{
+  LEAST_TILE = 16, /* latent pixels: below, a UNet sees too little to draw anything */
+};
+
+/* The canvas of @options, with a smaller batch, then smaller tiles, until it fits the memory. */
+static PdCanvas *
+fitting_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GError **error)
+{
+  PdCanvasOptions tried = *options;
+
+  if (tried.overlap < tried.tile)
+    {
+      tried.tile = MIN (tried.tile, MAX (options->height, options->width));
+      tried.overlap = MIN (tried.overlap, tried.tile - 1);
+    }
+
+  for (;;)
+    {
+      g_autoptr (GError) failure = NULL;
+      PdCanvas *canvas = pd_canvas_new (&tried, &failure);
+
+      if (canvas != NULL)
+        {
+          report->tile = tried.tile;
+          report->batch = MIN (tried.batch, pd_canvas_n_tiles (canvas));
+          return canvas;
+        }
+      if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
+          (tried.batch == 1 && tried.tile / 2 < LEAST_TILE))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return NULL;
+        }
+      if (tried.batch > 1)
+        tried.batch /= 2;
+      else
+        {
+          tried.tile /= 2;
+          tried.overlap /= 2;
+        }
+    }
+}
+
 /* Every tile for itself, then blended: what other tools do, for comparison. */
 static gboolean
 denoise_apart (const PdDenoise *self,
@@ -95,7 +140,7 @@ denoise_apart (const PdDenoise *self,
   alone.tile = MAX (grid.y.tile, grid.x.tile);
   alone.overlap = 0;
   alone.batch = 1;
-  canvas = pd_canvas_new (&alone, error);
+  canvas = fitting_canvas (&alone, report, error);
   if (canvas == NULL)
     return FALSE;
   pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
@@ -139,7 +184,7 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
   if (self->canvas.sync == PD_SYNC_NONE)
     return denoise_apart (self, latent, &progress, report, error);
 
-  canvas = pd_canvas_new (&self->canvas, error);
+  canvas = fitting_canvas (&self->canvas, report, error);
   if (canvas == NULL)
     return FALSE;
   if (self->clean != NULL)

@@ -30,10 +30,14 @@ typedef struct
 typedef struct
 {
   guint unet_forwards, n_tiles;
+  guint tile, batch;  /* chosen: at most those asked for */
   PdGraphStats graph; /* of the tiles' UNet pass */
   gsize bank_bytes;
 } PdDenoiseReport;
 
-/* @latent: [channels][height][width], noised to the level of the solver's first step; becomes the
+/* The batch and then the tile asked for are halved for as long as the device's memory does not hold
+ * them.
+ *
+ * @latent: [channels][height][width], noised to the level of the solver's first step; becomes the
  * clean latent. */
 gboolean pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error);

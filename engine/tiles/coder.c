@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
+#include "engine/tiles/coder.h"
+
+enum
+{
+  COLORS = 3,
+  BLOCK = 3, /* side of a sample, latent pixels */
+};
+
+/* Latent pixels; KL_HALO_NOTE */
+static const guint kl_halo = 8;
+
+static void
+coder_clear (PdCoder *self)
+{
+  g_clear_pointer (&self->pass, pd_vae_pass_free);
+  g_clear_pointer (&self->tiny, pd_tiny_vae_pass_free);
+  g_clear_pointer (&self->globals, pd_globals_free);
+  pd_windows_clear (&self->windows);
+  g_free (self->latents);
+  g_free (self->log_variance);
+  g_free (self->pixels);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdCoder, coder_clear)
+
+guint
+pd_coder_halo (const PdModel *model, gboolean decode)
+{
+  return model->vae != NULL ? kl_halo
+                            : pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
+}
+
+/* Makes room for @n windows. */
+static void
+resize (PdCoder *self, guint n)
+{
+  self->latents = g_renew (float, self->latents, n *self->latent_elements);
+  self->log_variance = g_renew (float, self->log_variance, n *self->latent_elements);
+  self->pixels = g_renew (float, self->pixels, n *self->pixel_elements);
+}
+
+static gboolean
+run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error)
+{
+  const float *result = self->decode ? self->pixels : self->latents;
+  gsize elements = count * (self->decode ? self->pixel_elements : self->latent_elements);
+  gboolean ok;
+
+  if (self->tiny != NULL)
+    ok = self->decode
+             ? pd_tiny_vae_decode (self->tiny, self->latents, self->pixels, cancellable, error)
+             : pd_tiny_vae_encode (self->tiny, self->pixels, self->latents, cancellable, error);
+  else
+    ok = self->decode ? pd_vae_decode (self->pass, self->latents, self->pixels, cancellable, error)
+                      : pd_vae_encode (self->pass, self->pixels, self->latents, self->log_variance,
+                                       cancellable, error);
+  if (!ok)
+    return FALSE;
+  for (gsize i = 0; i < elements; i++)
+    if (!isfinite (result[i]))
+      {
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                     _ ("The autoencoder gave a value that is not a number; try --precision f32"));
+        return FALSE;
+      }
+  return TRUE;
+}
+
+/* Where sample @i of the @count along an axis, of @size pixels, is taken from. */
+static guint
+sample_start (const PdGridAxis *axis, guint i, guint count, guint size)
+{
+  return count > 1 ? (guint) ((guint64) i * (axis->canvas - size) / (count - 1)) : 0;
+}
+
+static gboolean
+fill_samples (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **error)
+{
+  const PdGridAxis *axis_y = &self->windows.grid.y, *axis_x = &self->windows.grid.x;
+  guint side_y = MIN (BLOCK, axis_y->canvas), side_x = MIN (BLOCK, axis_x->canvas);
+  guint count_y = (self->h + side_y - 1) / side_y, count_x = (self->w + side_x - 1) / side_x;
+
+  for (guint i = 0; i < count_y; i++)
+    for (guint j = 0; j < count_x; j++)
+      {
+        PdCoderPart part = { .h = MIN (side_y, self->h - i * side_y),
+                             .w = MIN (side_x, self->w - j * side_x),
+                             .to_y = i * side_y,
+                             .to_x = j * side_x,
+                             .y = sample_start (axis_y, i, count_y, side_y),
+                             .x = sample_start (axis_x, j, count_x, side_x) };
+
+        if (!fill (self, 0, &part, user_data, error))
+          return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
+{
+  const PdModel *model = self->options.model;
+
+  resize (self, n);
+  if (model->tiny_vae != NULL)
+    self->tiny = self->decode
+                     ? pd_tiny_vae_decoder_new (model->tiny_vae, n, self->h, self->w, error)
+                     : pd_tiny_vae_encoder_new (model->tiny_vae, n, self->h, self->w, error);
+  else
+    self->pass = pd_vae_pass_new (model->vae,
+                                  &(PdVaePassOptions){ .decode = self->decode,
+                                                       .n = n,
+                                                       .h = self->h,
+                                                       .w = self->w,
+                                                       .globals = self->globals,
+                                                       .globals_mode = mode },
+                                  error);
+  return self->tiny != NULL || self->pass != NULL;
+}
+
+static gboolean
+gather (
+    PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  self->globals = pd_vae_globals_new (self->options.model->vae, self->decode,
+                                      (gsize) self->h * self->w, error);
+  if (self->globals == NULL || !make_pass (self, 1, PD_GLOBALS_GATHER, error) ||
+      !fill_samples (self, fill, user_data, error) || !run_batch (self, 1, cancellable, error))
+    return FALSE;
+  g_clear_pointer (&self->pass, pd_vae_pass_free);
+  return TRUE;
+}
+
+gboolean
+pd_coder_run (const PdCoderOptions *options,
+              gboolean decode,
+              PdCoderFillFunc fill,
+              PdCoderTakeFunc take,
+              gpointer user_data,
+              PdCoderProgressFunc progress,
+              gpointer progress_data,
+              GCancellable *cancellable,
+              GError **error)
+{
+  g_auto (PdCoder) self = { .options = *options,
+                            .decode = decode,
+                            .channels = pd_model_latent_channels (options->model),
+                            .scale = pd_model_scale (options->model) };
+  const PdGrid *grid = &self.windows.grid;
+  guint n_tiles, batch;
+  gboolean whole;
+
+  if (!pd_windows_init (&self.windows, options->height, options->width, options->tile,
+                        pd_coder_halo (options->model, decode), options->wrap_y, options->wrap_x,
+                        error))
+    return FALSE;
+  self.h = grid->y.tile;
+  self.w = grid->x.tile;
+  self.latent_elements = (gsize) self.channels * self.h * self.w;
+  self.pixel_elements = (gsize) COLORS * self.h * self.w * self.scale * self.scale;
+  n_tiles = pd_windows_count (&self.windows);
+  batch = CLAMP (options->batch, 1, n_tiles);
+  whole = n_tiles == 1 && !grid->y.wrap && !grid->x.wrap;
+  if (!whole && options->model->vae != NULL &&
+      !gather (&self, fill, user_data, cancellable, error))
+    return FALSE;
+  if (!make_pass (&self, batch, PD_GLOBALS_USE, error))
+    return FALSE;
+  for (guint first = 0; first < n_tiles; first += batch)
+    {
+      /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
+      guint count = MIN (batch, n_tiles - first);
+
+      for (guint image = 0; image < count; image++)
+        {
+          PdCoderPart part = { .h = self.h, .w = self.w };
+          PdCore y, x;
+
+          pd_windows_core (&self.windows, first + image, &y, &x);
+          part.y = y.start;
+          part.x = x.start;
+          if (!fill (&self, image, &part, user_data, error))
+            return FALSE;
+        }
+      if (!run_batch (&self, count, cancellable, error))
+        return FALSE;
+      for (guint image = 0; image < count; image++)
+        if (!take (&self, image, first + image, user_data, error))
+          return FALSE;
+      if (progress != NULL)
+        progress (first + count, n_tiles, progress_data);
+    }
+  return TRUE;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/model/model.h"
+#include "engine/tiles/windows.h"
+
+/* What tiled encoding and decoding have in common: an autoencoder of either kind that runs batches
+ * of windows.
+ *
+ * An AutoencoderTiny has no norms, so windows with its receptive field as halo give what the whole
+ * canvas would, to the bit. An AutoencoderKL takes the statistics of its group norms and the keys of
+ * its attention from samples of the canvas (PdGlobals): small blocks, spread
+ * evenly, put together to one window. A window that is the canvas uses its own. */
+
+typedef struct
+{
+  PdModel *model;       /* borrowed */
+  guint height, width;  /* of the canvas, latent pixels */
+  guint tile;           /* side of a window, latent pixels, halo included; more than 2 · halo */
+  guint batch;          /* windows per submission; the result does not depend on it */
+  gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
+} PdCoderOptions;
+
+/* Latent pixels that a window needs around its core, for decoding or encoding. */
+guint pd_coder_halo (const PdModel *model, gboolean decode);
+
+typedef struct
+{
+  PdCoderOptions options;
+  gboolean decode;
+  guint channels, scale;
+  PdWindows windows;
+  guint h, w;                            /* of a window, latent pixels */
+  gsize latent_elements, pixel_elements; /* of a window */
+  float *latents, *log_variance;         /* of a batch; [batch][channels][h][w] */
+  float *pixels;                         /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
+  PdGlobals *globals;                    /* may be NULL */
+  PdVaePass *pass;                       /* either … */
+  PdTinyVaePass *tiny;                   /* … or */
+} PdCoder;
+
+/* A rectangle of a window and the place of the canvas that it shows, latent pixels; it goes round
+ * where the canvas wraps. */
+typedef struct
+{
+  guint h, w;
+  guint to_y, to_x; /* in the window */
+  guint y, x;       /* on the canvas */
+} PdCoderPart;
+
+/* Puts @part of image @image into the batch. */
+typedef gboolean (*PdCoderFillFunc) (
+    PdCoder *self, guint image, const PdCoderPart *part, gpointer user_data, GError **error);
+/* Takes image @image, of window @window, from the batch. */
+typedef gboolean (*PdCoderTakeFunc) (
+    PdCoder *self, guint image, guint window, gpointer user_data, GError **error);
+
+typedef void (*PdCoderProgressFunc) (guint tiles_done, guint n_tiles, gpointer user_data);
+
+/* Runs every window of the canvas. @progress may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
+ * PD_ERROR_BAD_MODEL (values that are not numbers), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST,
+ * G_IO_ERROR_CANCELLED (also within a window), and those of @fill and @take. */
+gboolean pd_coder_run (const PdCoderOptions *options,
+                       gboolean decode,
+                       PdCoderFillFunc fill,
+                       PdCoderTakeFunc take,
+                       gpointer user_data,
+                       PdCoderProgressFunc progress,
+                       gpointer progress_data,
+                       GCancellable *cancellable,
+                       GError **error);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/tiles/encode.h"
+
+typedef struct
+{
+  PdPixelsReadFunc read;
+  gpointer user_data;
+  guint64 seed;
+  guint32 draw;
+  float *latents;
+  double scaling, shift; /* latent = (raw - shift) · scaling */
+  float *piece;          /* of a window's picture */
+} Encoding;
+
+static gboolean
+fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, GError **error)
+{
+  Encoding *self = user_data;
+  guint scale = coder->scale;
+  float *picture = coder->pixels + image * coder->pixel_elements;
+  g_autoptr (GArray) pieces =
+      pd_windows_pieces (&coder->windows, scale, part->y * scale, part->x * scale, part->h * scale,
+                         part->w * scale);
+
+  self->piece = g_renew (float, self->piece, coder->pixel_elements);
+  for (guint i = 0; i < pieces->len; i++)
+    {
+      const PdPiece *piece = &g_array_index (pieces, PdPiece, i);
+      const float *source = self->piece;
+
+      if (!self->read (piece->x, piece->y, piece->w, piece->h, self->piece, self->user_data, error))
+        return FALSE;
+      for (guint row = 0; row < piece->h; row++)
+        {
+          gsize to = (gsize) (part->to_y * scale + piece->from_y + row) * coder->w * scale +
+                     part->to_x * scale + piece->from_x;
+
+          for (gsize e = 3 * to; e < 3 * (to + piece->w); e++)
+            picture[e] = 2 * *source++ - 1;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **error)
+{
+  const Encoding *self = user_data;
+  const PdCoderOptions *options = &coder->options;
+  gsize canvas = (gsize) options->height * options->width;
+  gsize pixels = (gsize) coder->h * coder->w;
+  const float *mean = coder->latents + image * coder->latent_elements;
+  const float *log_variance = coder->log_variance + image * coder->latent_elements;
+  PdCore y, x;
+
+  pd_windows_core (&coder->windows, window, &y, &x);
+  for (guint c = 0; c < coder->channels; c++)
+    for (guint row = 0; row < y.length; row++)
+      {
+        gsize line = (gsize) ((y.start + y.first + row) % options->height) * options->width;
+        gsize from = c * pixels + (gsize) (y.first + row) * coder->w + x.first;
+
+        for (guint column = 0; column < x.length; column++, from++)
+          {
+            gsize to = c * canvas + line + (x.start + x.first + column) % options->width;
+            double value = mean[from];
+            float noise;
+
+            if (coder->tiny == NULL)
+              {
+                pd_noise_normal (self->seed, self->draw, to, 1, &noise);
+                value += exp (0.5 * log_variance[from]) * noise;
+              }
+            self->latents[to] = (float) ((value - self->shift) * self->scaling);
+          }
+      }
+  return TRUE;
+}
+
+gboolean
+pd_encode_canvas (const PdCoderOptions *options,
+                  PdPixelsReadFunc read,
+                  gpointer user_data,
+                  guint64 seed,
+                  guint32 draw,
+                  float *latents,
+                  PdCoderProgressFunc progress,
+                  gpointer progress_data,
+                  GCancellable *cancellable,
+                  GError **error)
+{
+  const PdVaeConfig *config = &options->model->files->vae_config;
+  gboolean raw = options->model->vae == NULL;
+  Encoding self = { .read = read,
+                    .user_data = user_data,
+                    .seed = seed,
+                    .draw = draw,
+                    .latents = latents,
+                    .scaling = raw ? 1 : config->scaling_factor,
+                    .shift = raw ? 0 : config->shift_factor };
+  gboolean ok = pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data,
+                              cancellable, error);
+
+  g_free (self.piece);
+  return ok;
+}

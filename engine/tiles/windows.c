@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/tiles/windows.h"
+
+gboolean
+pd_windows_init (PdWindows *self,
+                 guint canvas_h,
+                 guint canvas_w,
+                 guint tile,
+                 guint halo,
+                 gboolean wrap_y,
+                 gboolean wrap_x,
+                 GError **error)
+{
+  *self = (PdWindows){ 0 };
+  if (!pd_grid_init (&self->grid, canvas_h, canvas_w, tile, 2 * halo, wrap_y, wrap_x, error))
+    return FALSE;
+  self->starts_y = g_new (guint, self->grid.y.count);
+  self->starts_x = g_new (guint, self->grid.x.count);
+  pd_grid_starts (&self->grid, FALSE, 0, 0, self->starts_y, self->starts_x);
+  return TRUE;
+}
+
+void
+pd_windows_clear (PdWindows *self)
+{
+  g_clear_pointer (&self->starts_y, g_free);
+  g_clear_pointer (&self->starts_x, g_free);
+}
+
+guint
+pd_windows_count (const PdWindows *self)
+{
+  return pd_grid_n_tiles (&self->grid);
+}
+
+/* Of window @k, counted on over the edge: -1 is the last one, a canvas further left. */
+static gint64
+start_of (const PdGridAxis *axis, const guint *starts, gint64 k)
+{
+  gint64 round = k < 0 ? -1 : k / axis->count;
+
+  return starts[k - round * axis->count] + round * (gint64) axis->canvas;
+}
+
+/* Windows @k - 1 and @k meet in the middle of what they share. */
+static gint64
+core_begin (const PdGridAxis *axis, const guint *starts, guint k)
+{
+  if (!axis->wrap && k == 0)
+    return 0;
+  if (!axis->wrap && k == axis->count)
+    return axis->canvas;
+  /* Both halves are positive or, on a small torus, at least their sum. */
+  return (start_of (axis, starts, (gint64) k - 1) + axis->tile + start_of (axis, starts, k)) / 2;
+}
+
+static PdCore
+core_of (const PdGridAxis *axis, const guint *starts, guint k)
+{
+  gint64 begin = core_begin (axis, starts, k), end = core_begin (axis, starts, k + 1);
+
+  /* Rounding is the same at both ends of a torus only where the canvas is even. */
+  if (axis->wrap && k + 1 == axis->count)
+    end = core_begin (axis, starts, 0) + axis->canvas;
+  return (PdCore){ .start = starts[k],
+                   .first = (guint) (begin - starts[k]),
+                   .length = (guint) (end - begin) };
+}
+
+void
+pd_windows_core (const PdWindows *self, guint window, PdCore *y, PdCore *x)
+{
+  *y = core_of (&self->grid.y, self->starts_y, window / self->grid.x.count);
+  *x = core_of (&self->grid.x, self->starts_x, window % self->grid.x.count);
+}
+
+GArray *
+pd_windows_pieces (const PdWindows *self, guint scale, guint y, guint x, guint h, guint w)
+{
+  GArray *pieces = g_array_new (FALSE, FALSE, sizeof (PdPiece));
+  guint canvas_h = self->grid.y.canvas * scale, canvas_w = self->grid.x.canvas * scale;
+  PdPiece piece;
+
+  for (piece.from_y = 0; piece.from_y < h; piece.from_y += piece.h)
+    {
+      piece.y = (y + piece.from_y) % canvas_h;
+      piece.h = MIN (h - piece.from_y, canvas_h - piece.y);
+      for (piece.from_x = 0; piece.from_x < w; piece.from_x += piece.w)
+        {
+          piece.x = (x + piece.from_x) % canvas_w;
+          piece.w = MIN (w - piece.from_x, canvas_w - piece.x);
+          g_array_append_val (pieces, piece);
+        }
+    }
+  return pieces;
+}
