@@ -292,7 +292,7 @@ adamw (bf16 *param, const bf16 *grad, float *master, float *m, float *v, float *
       float g = up (grad[k]) * scale;
       m[k] = b1 * m[k] + (1 - b1) * g;
       v[k] = b2 * v[k] + (1 - b2) * g * g;
-      float w = master[k] * (1 - lr * decay) - lr * (m[k] * c1) / (sqrtf (v[k] * c2) + 1e-8f);
+      float w = master[k] * (1 - lr * decay) - lr * (m[k] * c1) / (sqrtf (v[k] * c2) + 1e-13f);
       master[k] = w;
       ema[k] += (1 - ema_decay) * (w - ema[k]);
       param[k] = down (w);

@@ -29,7 +29,7 @@ UNET = {
     "block_out_channels": [64, 64, 128], "center_input_sample": False, "cross_attention_dim": 64,
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
     "flip_sin_to_cos": True, "freq_shift": 0, "in_channels": 12, "layers_per_block": 1, "mid_block_scale_factor": 1,
-    "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-5, "norm_num_groups": 32, "out_channels": 12,
+    "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-5, "norm_num_groups": 8, "out_channels": 12,
     "sample_size": 32, "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
 }
 SCHEDULER = {
