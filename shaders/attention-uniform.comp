@@ -76,7 +76,7 @@ main ()
     {
       int last = causal + int (TILE (5) * W + LANE) - int (PART (5) * KEYS);
 
-      [[unroll]] for (uint i = 0; i < KEYS; i++) s[i] = int (i) > last ? NOTHING : s[i];
+      [[unroll]] for (uint i = 0; i < KEYS; i++) s[i] = mix (s[i], NOTHING, int (i) > last);
     }
   float maximum = s[0], total = 0;
   [[unroll]] for (uint i = 1; i < KEYS; i++) maximum = max (maximum, s[i]);
@@ -93,7 +93,8 @@ main ()
   uint64_t v = keys + (HEAD (6) * keys_head + PART (6) * 32);
   old += STATE_PLACE (7) * (W * 4);
 
-  float old_maximum = first ? NOTHING : load_w (old);
+  // mix, because the conditional operator on loads becomes a branch.
+  float old_maximum = mix (load_w (old), NOTHING, first);
   maximum = old_maximum;
   [[unroll]] for (uint p = 0; p < PARTS; p++)
     {
@@ -101,9 +102,9 @@ main ()
       maximum = max (maximum, t);
     }
   float factor = exp2 (old_maximum - maximum);
-  total = first ? 0.0 : load_w (old + W * 4) * factor;
+  total = mix (load_w (old + W * 4) * factor, 0.0, first);
   [[unroll]] for (uint i = 0; i < 8; i++)
-    sum[i] = first ? 0.0 : load_w (old + uint64_t ((2 + i) * W * 4)) * factor;
+    sum[i] = mix (load_w (old + uint64_t ((2 + i) * W * 4)) * factor, 0.0, first);
   [[unroll]] for (uint p = 0; p < PARTS; p++)
     {
       LOAD_SHARED (t, maxima, W + p * W)
@@ -111,11 +112,12 @@ main ()
       LOAD_SHARED (t, totals, W + p * W)
       total += factor * t;
       [[unroll]] for (uint i = 0; i < 8; i++) part[i] = 0;
-      [[unroll]] for (uint j = p * KEYS; j < (p + 1) * KEYS; j++)
+      // From 0: a loop whose start depends on an outer one is not unrolled.
+      [[unroll]] for (uint j = 0; j < KEYS; j++)
         {
-          LOAD_SHARED (t, weights, KEYS * W + j * W)
+          LOAD_SHARED (t, weights, KEYS * W + (p * KEYS + j) * W)
           [[unroll]] for (uint i = 0; i < 8; i++)
-            part[i] += t * Float (v + uint64_t ((BLOCK * DEPTH + j * DEPTH + i) * 4)).v;
+            part[i] += t * Float (v + uint64_t ((BLOCK * DEPTH + (p * KEYS + j) * DEPTH + i) * 4)).v;
         }
       [[unroll]] for (uint i = 0; i < 8; i++) sum[i] += factor * part[i];
     }
