@@ -15,6 +15,7 @@
 layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ACTIVATION = 0;
 layout (constant_id = 2) const uint BORDER = 0;
+layout (constant_id = 3) const uint JOINT = 0; // one table for all images
 
 layout (push_constant) uniform Push
 {
@@ -36,7 +37,8 @@ main ()
   if (strip.first >= strip.end)
     return;
 
-  uint entry = ((push.walk.image + strip.image) * push.walk.quads + strip.quad) * 3;
+  uint image = JOINT == 0 ? push.walk.image + strip.image : 0;
+  uint entry = (image * push.walk.quads + strip.quad) * 3;
   vec4 origin = table[entry], mean = table[entry + 1], scale = table[entry + 2];
   vec4 shift = bias[strip.quad];
 

@@ -38,6 +38,20 @@ pd_read_resnet (
 }
 
 PdTensor *
+pd_build_group_norm (const PdBuilder *builder,
+                     PdTensor *x,
+                     const PdNorm *norm,
+                     PdActivation activation,
+                     gboolean border)
+{
+  if (builder->globals != NULL)
+    return pd_globals_group_norm (builder->globals, builder->graph, x, norm->weight, norm->bias,
+                                  builder->groups, builder->eps, activation, border);
+  return pd_apply_group_norm (builder->graph, builder->probes, x, norm, builder->groups,
+                              builder->eps, activation, border);
+}
+
+PdTensor *
 pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet)
 {
   g_autofree char *dropout = g_strconcat (resnet->path, ".dropout", NULL);
@@ -47,11 +61,9 @@ pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet)
   if (builder->temb != NULL)
     first.image_bias = pd_apply_linear (builder->graph, builder->probes, builder->temb,
                                         &resnet->time_emb_proj, NULL);
-  h = pd_apply_group_norm (builder->graph, builder->probes, x, &resnet->norm1, builder->groups,
-                           builder->eps, PD_ACTIVATION_SILU, TRUE);
+  h = pd_build_group_norm (builder, x, &resnet->norm1, PD_ACTIVATION_SILU, TRUE);
   h = pd_apply_conv (builder->graph, builder->probes, h, &resnet->conv1, PD_CONV_SAME, &first);
-  h = pd_apply_group_norm (builder->graph, builder->probes, h, &resnet->norm2, builder->groups,
-                           builder->eps, PD_ACTIVATION_SILU, TRUE);
+  h = pd_build_group_norm (builder, h, &resnet->norm2, PD_ACTIVATION_SILU, TRUE);
   pd_probe (builder->probes, builder->graph, dropout, h);
   second.residual =
       resnet->conv_shortcut.weight != NULL
@@ -91,13 +103,16 @@ pd_build_attention (const PdBuilder *builder,
   PdTensor *q = pd_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
   PdTensor *k = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
   PdTensor *v = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
-  PdTensor *mixed =
-      builder->sharing != NULL && x == y
-          ? pd_shared_attention (builder->sharing, builder->graph, q, k, v, layer->heads)
-          : pd_attention (builder->graph, q, k, v, layer->heads, NULL, FALSE);
+  PdTensor *mixed;
   /* The module's own output is what to_out gives: probe it under the module's name. */
   PdLayer to_out = layer->to_out;
 
+  if (builder->sharing != NULL && x == y)
+    mixed = pd_shared_attention (builder->sharing, builder->graph, q, k, v, layer->heads);
+  else if (builder->globals != NULL && x == y)
+    mixed = pd_globals_attention (builder->globals, builder->graph, q, k, v, layer->heads);
+  else
+    mixed = pd_attention (builder->graph, q, k, v, layer->heads, NULL, FALSE);
   to_out.path = layer->path;
   return pd_apply_linear (builder->graph, builder->probes, mixed, &to_out,
                           &(PdEpilogue){ .residual = residual });

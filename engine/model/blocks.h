@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/model/globals.h"
 #include "engine/model/layers.h"
 #include "engine/model/sharing.h"
 
@@ -32,7 +33,14 @@ typedef struct
   PdTensor *temb;     /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */
   PdTensor *context;  /* n × 1 × tokens × width; NULL in autoencoders */
   PdSharing *sharing; /* may be NULL */
+  PdGlobals *globals; /* may be NULL */
 } PdBuilder;
+
+PdTensor *pd_build_group_norm (const PdBuilder *builder,
+                               PdTensor *x,
+                               const PdNorm *norm,
+                               PdActivation activation,
+                               gboolean border);
 
 PdTensor *pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet);
 

@@ -43,6 +43,32 @@ pd_tiny_vae_scale (const PdTinyVaeConfig *config)
   return scale;
 }
 
+/* From the output back to the input: a 3 × 3 convolution reads one pixel further. */
+guint
+pd_tiny_vae_halo (const PdTinyVaeConfig *config, gboolean decode)
+{
+  guint reach = 0, factor = config->upsampling_factor, scale = pd_tiny_vae_scale (config);
+
+  if (decode)
+    {
+      for (int i = config->n_decoder_stages - 1; i >= 0; i--)
+        {
+          reach += 1;
+          if (i + 1 < config->n_decoder_stages)
+            reach = (reach + factor - 1) / factor;
+          reach += 3 * config->decoder_blocks[i];
+        }
+      return reach + 1;
+    }
+  reach = 1;
+  for (int i = config->n_encoder_stages - 1; i >= 0; i--)
+    {
+      reach += 3 * config->encoder_blocks[i];
+      reach = i > 0 ? 2 * reach + 1 : reach + 1;
+    }
+  return (reach + scale - 1) / scale;
+}
+
 static void
 read_blocks (PdLayerReader *reader,
              PdTinyStage *stage,

@@ -19,6 +19,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTinyVae, pd_tiny_vae_free)
 /* Pixels per latent pixel, along each side. */
 guint pd_tiny_vae_scale (const PdTinyVaeConfig *config);
 
+/* Latent pixels around a latent pixel that its picture depends on, or, encoding, whose pictures it
+ * depends on. */
+guint pd_tiny_vae_halo (const PdTinyVaeConfig *config, gboolean decode);
+
 /* The encoder or decoder for one shape, recorded. */
 typedef struct _PdTinyVaePass PdTinyVaePass;
 

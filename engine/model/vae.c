@@ -53,6 +53,32 @@ pd_vae_scale (const PdVaeConfig *config)
   return 1u << (config->n_blocks - 1);
 }
 
+static gsize
+globals_of_resnets (const PdResnet *resnets, guint count)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < count; i++)
+    bytes += pd_globals_norm_bytes (resnets[i].norm1.weight->count) +
+             pd_globals_norm_bytes (resnets[i].norm2.weight->count);
+  return bytes;
+}
+
+PdGlobals *
+pd_vae_globals_new (PdVae *self, gboolean decode, gsize pixels, GError **error)
+{
+  const PdVaeHalf *half = decode ? &self->decoder : &self->encoder;
+  gsize bytes = globals_of_resnets (half->mid, G_N_ELEMENTS (half->mid)) +
+                pd_globals_norm_bytes (half->conv_norm_out.weight->count);
+
+  for (guint i = 0; i < (guint) self->config.n_blocks; i++)
+    bytes += globals_of_resnets (half->blocks[i].resnets, half->blocks[i].n_layers);
+  if (half->mid_norm.weight != NULL)
+    bytes += pd_globals_norm_bytes (half->mid_norm.weight->count) +
+             pd_globals_attention_bytes (pixels, half->mid_norm.weight->count);
+  return pd_globals_new (self->backend, bytes, error);
+}
+
 static void
 read_mid (PdLayerReader *reader, const PdVaeConfig *config, PdVaeHalf *half, guint channels)
 {
@@ -177,8 +203,7 @@ build_mid (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
   if (half->mid_norm.weight != NULL)
     {
       PdAttentionLayer attention = half->mid_attention;
-      PdTensor *h = pd_apply_group_norm (builder->graph, builder->probes, x, &half->mid_norm,
-                                         builder->groups, builder->eps, PD_ACTIVATION_NONE, FALSE);
+      PdTensor *h = pd_build_group_norm (builder, x, &half->mid_norm, PD_ACTIVATION_NONE, FALSE);
 
       /* This module's output contains its residual. */
       attention.path = attention.to_out.path;
@@ -193,8 +218,7 @@ build_mid (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 static PdTensor *
 build_end (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 {
-  x = pd_apply_group_norm (builder->graph, builder->probes, x, &half->conv_norm_out,
-                           builder->groups, builder->eps, PD_ACTIVATION_SILU, TRUE);
+  x = pd_build_group_norm (builder, x, &half->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
   return pd_apply_conv (builder->graph, builder->probes, x, &half->conv_out, PD_CONV_SAME, NULL);
 }
 
@@ -248,50 +272,58 @@ build_decoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
   return build_end (builder, x, half);
 }
 
-static PdVaePass *
-pass_new (PdVae *vae,
-          gboolean decode,
-          guint n,
-          guint h,
-          guint w,
-          PdProbes *probes,
-          gboolean timestamps,
-          GError **error)
+PdVaePass *
+pd_vae_pass_new (PdVae *vae, const PdVaePassOptions *options, GError **error)
 {
   const PdVaeConfig *config = &vae->config;
   g_autoptr (PdVaePass) self = g_new0 (PdVaePass, 1);
-  PdBuilder builder = { .probes = probes, .groups = config->norm_num_groups, .eps = norm_eps };
+  PdBuilder builder = { .probes = options->probes,
+                        .groups = config->norm_num_groups,
+                        .eps = norm_eps,
+                        .globals = options->globals };
   guint scale = pd_vae_scale (config);
   PdTensor *x;
 
   self->latent_channels = config->latent_channels;
   self->graph = builder.graph = pd_graph_new (vae->backend);
-  if (decode)
+  if (options->globals != NULL)
+    pd_globals_begin (options->globals, options->globals_mode);
+  if (options->decode)
     {
-      self->input = pd_graph_input (self->graph, n, h, w, config->latent_channels, 1);
+      self->input = pd_graph_input (self->graph, options->n, options->h, options->w,
+                                    config->latent_channels, 1);
       x = build_decoder (vae, &builder, self->input);
     }
   else
     {
-      self->input = pd_graph_input (self->graph, n, h * scale, w * scale, config->in_channels, 1);
+      self->input = pd_graph_input (self->graph, options->n, options->h * scale, options->w * scale,
+                                    config->in_channels, 1);
       x = build_encoder (vae, &builder, self->input);
     }
   self->output = pd_graph_output (self->graph, x);
-  return pd_graph_compile (self->graph, timestamps, error) ? g_steal_pointer (&self) : NULL;
+  return pd_graph_compile (self->graph, options->timestamps, error) ? g_steal_pointer (&self)
+                                                                    : NULL;
 }
 
 PdVaePass *
 pd_vae_decoder_new (
     PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error)
 {
-  return pass_new (vae, TRUE, n, h, w, probes, timestamps, error);
+  return pd_vae_pass_new (
+      vae,
+      &(PdVaePassOptions){
+          .decode = TRUE, .n = n, .h = h, .w = w, .probes = probes, .timestamps = timestamps },
+      error);
 }
 
 PdVaePass *
 pd_vae_encoder_new (
     PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error)
 {
-  return pass_new (vae, FALSE, n, h, w, probes, timestamps, error);
+  return pd_vae_pass_new (
+      vae,
+      &(PdVaePassOptions){ .n = n, .h = h, .w = w, .probes = probes, .timestamps = timestamps },
+      error);
 }
 
 void

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/model/config.h"
+#include "engine/model/globals.h"
 #include "engine/model/layers.h"
 
 /* diffusers' AutoencoderKL: its weights on the device. */
@@ -21,7 +22,23 @@ guint pd_vae_scale (const PdVaeConfig *config);
 /* The encoder or decoder for one shape, recorded. */
 typedef struct _PdVaePass PdVaePass;
 
-/* Of n latents of h × w (pictures of h · scale × w · scale). @probes may be NULL. */
+typedef struct
+{
+  gboolean decode;
+  guint n, h, w;      /* latents; pictures of h · scale × w · scale */
+  PdProbes *probes;   /* may be NULL; only without globals */
+  PdGlobals *globals; /* may be NULL: each image has its own statistics and attends to itself */
+  PdGlobalsMode globals_mode;
+  gboolean timestamps;
+} PdVaePassOptions;
+
+PdVaePass *pd_vae_pass_new (PdVae *vae, const PdVaePassOptions *options, GError **error);
+
+/* For an encoder or decoder that gathers from @pixels latent pixels, over all samples. */
+PdGlobals *pd_vae_globals_new (PdVae *self, gboolean decode, gsize pixels, GError **error);
+
+/* Without globals, of n latents of h × w (pictures of h · scale × w · scale). @probes may be NULL.
+ */
 PdVaePass *pd_vae_decoder_new (
     PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error);
 PdVaePass *pd_vae_encoder_new (

@@ -90,6 +90,74 @@ channel_moments (PdGraph *graph, PdTensor *x, guint *slices)
   return moments;
 }
 
+gsize
+pd_group_norm_table_bytes (guint c)
+{
+  return (gsize) pd_align_channels (c) / 4 * TABLE_FLOATS * sizeof (float);
+}
+
+void
+pd_group_norm_measure (PdGraph *graph,
+                       PdTensor *x,
+                       const PdVector *weight,
+                       guint groups,
+                       float eps,
+                       gboolean joint,
+                       PdStorage *table)
+{
+  guint quads = pd_align_channels (x->c) / 4, slices;
+  PdStorage *moments;
+  PdDispatch combine = { .label = "group norm",
+                         .shader = "group-norm-combine",
+                         .constants = { COMBINE_WORKGROUP },
+                         .n_constants = 1,
+                         .groups = { groups, joint ? 1 : x->n, 1 } };
+
+  if (groups == 0 || x->c % groups != 0)
+    {
+      pd_graph_fail (graph,
+                     g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
+                                  _ ("Group norm of %u channels in %u groups"), x->c, groups));
+      return;
+    }
+  moments = channel_moments (graph, x, &slices);
+  /* Image after image, so that the slices of all images are those of one. */
+  if (joint)
+    slices *= x->n;
+  pd_storage_bind (graph, &combine, moments, PD_ACCESS_READ);
+  pd_storage_bind (graph, &combine, &weight->storage, PD_ACCESS_READ);
+  pd_storage_bind (graph, &combine, table, PD_ACCESS_WRITE);
+  pd_push (&combine, (guint32[]){ quads, x->c / groups, slices }, 12);
+  pd_push (&combine, &eps, sizeof eps);
+  combine.work = pd_memory_work (moments->size);
+  pd_graph_dispatch (graph, &combine);
+}
+
+PdTensor *
+pd_group_norm_apply (PdGraph *graph,
+                     PdTensor *x,
+                     PdStorage *table,
+                     const PdVector *bias,
+                     PdActivation activation,
+                     gboolean joint,
+                     gboolean border)
+{
+  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, border);
+
+  pd_walk (graph, &(PdWalk){ .label = "group norm",
+                             .shader = x->type == PD_TYPE_F16 ? "group-norm-f16" : "group-norm",
+                             .constants = { activation, border, joint },
+                             .n_constants = 3,
+                             .inputs = { x },
+                             .n_inputs = 1,
+                             .result = y,
+                             .per_image = !joint,
+                             .extra = { table, &bias->storage },
+                             .n_extra = 2 });
+  y->border_zero = border;
+  return y;
+}
+
 PdTensor *
 pd_group_norm (PdGraph *graph,
                PdTensor *x,
@@ -100,44 +168,10 @@ pd_group_norm (PdGraph *graph,
                PdActivation activation,
                gboolean border)
 {
-  guint quads = pd_align_channels (x->c) / 4, slices;
-  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, border);
-  PdStorage *table = pd_graph_scratch (graph, (gsize) x->n * quads * TABLE_FLOATS * 4);
-  PdStorage *moments;
-  PdDispatch combine = { .label = "group norm",
-                         .shader = "group-norm-combine",
-                         .constants = { COMBINE_WORKGROUP },
-                         .n_constants = 1,
-                         .groups = { groups, x->n, 1 } };
+  PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
 
-  if (groups == 0 || x->c % groups != 0)
-    {
-      pd_graph_fail (graph,
-                     g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                  _ ("Group norm of %u channels in %u groups"), x->c, groups));
-      return y;
-    }
-  moments = channel_moments (graph, x, &slices);
-  pd_storage_bind (graph, &combine, moments, PD_ACCESS_READ);
-  pd_storage_bind (graph, &combine, &weight->storage, PD_ACCESS_READ);
-  pd_storage_bind (graph, &combine, table, PD_ACCESS_WRITE);
-  pd_push (&combine, (guint32[]){ quads, x->c / groups, slices }, 12);
-  pd_push (&combine, &eps, sizeof eps);
-  combine.work = pd_memory_work (moments->size);
-  pd_graph_dispatch (graph, &combine);
-
-  pd_walk (graph, &(PdWalk){ .label = "group norm",
-                             .shader = x->type == PD_TYPE_F16 ? "group-norm-f16" : "group-norm",
-                             .constants = { activation, border },
-                             .n_constants = 2,
-                             .inputs = { x },
-                             .n_inputs = 1,
-                             .result = y,
-                             .per_image = TRUE,
-                             .extra = { table, &bias->storage },
-                             .n_extra = 2 });
-  y->border_zero = border;
-  return y;
+  pd_group_norm_measure (graph, x, weight, groups, eps, FALSE, table);
+  return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
 }
 
 PdTensor *

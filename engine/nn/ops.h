@@ -67,6 +67,29 @@ PdTensor *pd_group_norm (PdGraph *graph,
                          PdActivation activation,
                          gboolean border);
 
+/* The two halves of pd_group_norm, for statistics that come from elsewhere. A table holds what
+ * normalises one image of c channels. */
+gsize pd_group_norm_table_bytes (guint c);
+
+/* Writes the table of every image of @x to @table; with @joint one table, of all its images
+ * together. */
+void pd_group_norm_measure (PdGraph *graph,
+                            PdTensor *x,
+                            const PdVector *weight,
+                            guint groups,
+                            float eps,
+                            gboolean joint,
+                            PdStorage *table);
+
+/* Normalises by a table per image, or with @joint by one for all. */
+PdTensor *pd_group_norm_apply (PdGraph *graph,
+                               PdTensor *x,
+                               PdStorage *table,
+                               const PdVector *bias,
+                               PdActivation activation,
+                               gboolean joint,
+                               gboolean border);
+
 /* Normalises the channels of each pixel. */
 PdTensor *pd_layer_norm (
     PdGraph *graph, PdTensor *x, const PdVector *weight, const PdVector *bias, float eps);

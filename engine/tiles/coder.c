@@ -32,17 +32,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdCoder, coder_clear)
 guint
 pd_coder_halo (const PdModel *model, gboolean decode)
 {
-  return model->vae != NULL ? kl_halo
-                            : pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
+  return model->vae != NULL ? kl_halo : pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
 }
 
 /* Makes room for @n windows. */
 static void
 resize (PdCoder *self, guint n)
 {
-  self->latents = g_renew (float, self->latents, n *self->latent_elements);
-  self->log_variance = g_renew (float, self->log_variance, n *self->latent_elements);
-  self->pixels = g_renew (float, self->pixels, n *self->pixel_elements);
+  self->latents = g_renew (float, self->latents, n * self->latent_elements);
+  self->log_variance = g_renew (float, self->log_variance, n * self->latent_elements);
+  self->pixels = g_renew (float, self->pixels, n * self->pixel_elements);
 }
 
 static gboolean
@@ -125,11 +124,14 @@ make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
 }
 
 static gboolean
-gather (
-    PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GCancellable *cancellable, GError **error)
+gather (PdCoder *self,
+        PdCoderFillFunc fill,
+        gpointer user_data,
+        GCancellable *cancellable,
+        GError **error)
 {
-  self->globals = pd_vae_globals_new (self->options.model->vae, self->decode,
-                                      (gsize) self->h * self->w, error);
+  self->globals =
+      pd_vae_globals_new (self->options.model->vae, self->decode, (gsize) self->h * self->w, error);
   if (self->globals == NULL || !make_pass (self, 1, PD_GLOBALS_GATHER, error) ||
       !fill_samples (self, fill, user_data, error) || !run_batch (self, 1, cancellable, error))
     return FALSE;
@@ -167,8 +169,7 @@ pd_coder_run (const PdCoderOptions *options,
   n_tiles = pd_windows_count (&self.windows);
   batch = CLAMP (options->batch, 1, n_tiles);
   whole = n_tiles == 1 && !grid->y.wrap && !grid->x.wrap;
-  if (!whole && options->model->vae != NULL &&
-      !gather (&self, fill, user_data, cancellable, error))
+  if (!whole && options->model->vae != NULL && !gather (&self, fill, user_data, cancellable, error))
     return FALSE;
   if (!make_pass (&self, batch, PD_GLOBALS_USE, error))
     return FALSE;

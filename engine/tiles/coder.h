@@ -8,16 +8,16 @@
  * of windows.
  *
  * An AutoencoderTiny has no norms, so windows with its receptive field as halo give what the whole
- * canvas would, to the bit. An AutoencoderKL takes the statistics of its group norms and the keys of
- * its attention from samples of the canvas (PdGlobals): small blocks, spread
- * evenly, put together to one window. A window that is the canvas uses its own. */
+ * canvas would, to the bit. An AutoencoderKL takes the statistics of its group norms and the keys
+ * of its attention from samples of the canvas (PdGlobals): small blocks, spread evenly, put
+ * together to one window. A window that is the canvas uses its own. */
 
 typedef struct
 {
-  PdModel *model;       /* borrowed */
-  guint height, width;  /* of the canvas, latent pixels */
-  guint tile;           /* side of a window, latent pixels, halo included; more than 2 · halo */
-  guint batch;          /* windows per submission; the result does not depend on it */
+  PdModel *model;          /* borrowed */
+  guint height, width;     /* of the canvas, latent pixels */
+  guint tile;              /* side of a window, latent pixels, halo included; more than 2 · halo */
+  guint batch;             /* windows per submission; the result does not depend on it */
   gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
 } PdCoderOptions;
 
@@ -33,10 +33,10 @@ typedef struct
   guint h, w;                            /* of a window, latent pixels */
   gsize latent_elements, pixel_elements; /* of a window */
   float *latents, *log_variance;         /* of a batch; [batch][channels][h][w] */
-  float *pixels;                         /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
-  PdGlobals *globals;                    /* may be NULL */
-  PdVaePass *pass;                       /* either … */
-  PdTinyVaePass *tiny;                   /* … or */
+  float *pixels;       /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
+  PdGlobals *globals;  /* may be NULL */
+  PdVaePass *pass;     /* either … */
+  PdTinyVaePass *tiny; /* … or */
 } PdCoder;
 
 /* A rectangle of a window and the place of the canvas that it shows, latent pixels; it goes round

@@ -79,8 +79,8 @@ pd_decode_canvas (const PdCoderOptions *options,
                     .user_data = user_data,
                     .scaling = raw ? 1 : config->scaling_factor,
                     .shift = raw ? 0 : config->shift_factor };
-  gboolean ok = pd_coder_run (options, TRUE, fill, take, &self, progress, progress_data,
-                              cancellable, error);
+  gboolean ok =
+      pd_coder_run (options, TRUE, fill, take, &self, progress, progress_data, cancellable, error);
 
   g_free (self.piece);
   return ok;

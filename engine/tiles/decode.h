@@ -3,8 +3,8 @@
 
 #include "engine/tiles/coder.h"
 
-/* Receives w × h pixels from x, y of the picture on: @rgb is [h][w][3], R'G'B' in 0 … 1. Every pixel
- * of the canvas comes once. */
+/* Receives w × h pixels from x, y of the picture on: @rgb is [h][w][3], R'G'B' in 0 … 1. Every
+ * pixel of the canvas comes once. */
 typedef gboolean (*PdPixelsWriteFunc) (
     guint x, guint y, guint w, guint h, const float *rgb, gpointer user_data, GError **error);
 

@@ -21,9 +21,8 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
   Encoding *self = user_data;
   guint scale = coder->scale;
   float *picture = coder->pixels + image * coder->pixel_elements;
-  g_autoptr (GArray) pieces =
-      pd_windows_pieces (&coder->windows, scale, part->y * scale, part->x * scale, part->h * scale,
-                         part->w * scale);
+  g_autoptr (GArray) pieces = pd_windows_pieces (&coder->windows, scale, part->y * scale,
+                                                 part->x * scale, part->h * scale, part->w * scale);
 
   self->piece = g_renew (float, self->piece, coder->pixel_elements);
   for (guint i = 0; i < pieces->len; i++)
@@ -101,8 +100,8 @@ pd_encode_canvas (const PdCoderOptions *options,
                     .latents = latents,
                     .scaling = raw ? 1 : config->scaling_factor,
                     .shift = raw ? 0 : config->shift_factor };
-  gboolean ok = pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data,
-                              cancellable, error);
+  gboolean ok =
+      pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data, cancellable, error);
 
   g_free (self.piece);
   return ok;

@@ -9,9 +9,9 @@ typedef gboolean (*PdPixelsReadFunc) (
     guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error);
 
 /* Encodes a picture of width · scale × height · scale window by window to @latents
- * ([channels][height][width], in the UNet's scale), sampled from the autoencoder's distribution with
- * draw @draw of the canvas's noise (noise.h); an AutoencoderTiny has no distribution. Errors: those
- * of pd_coder_run and of @read. */
+ * ([channels][height][width], in the UNet's scale), sampled from the autoencoder's distribution
+ * with draw @draw of the canvas's noise (noise.h); an AutoencoderTiny has no distribution. Errors:
+ * those of pd_coder_run and of @read. */
 gboolean pd_encode_canvas (const PdCoderOptions *options,
                            PdPixelsReadFunc read,
                            gpointer user_data,

@@ -4,8 +4,8 @@
 #include "engine/tiles/grid.h"
 
 /* Windows over a canvas that are computed whole, of which only the core counts: the cores partition
- * the canvas, and every pixel of a core is at least @halo pixels away from those edges of its window
- * that are not edges of the canvas. All windows have the same size. */
+ * the canvas, and every pixel of a core is at least @halo pixels away from those edges of its
+ * window that are not edges of the canvas. All windows have the same size. */
 typedef struct
 {
   PdGrid grid; /* its tiles are the windows */
@@ -15,9 +15,10 @@ typedef struct
 /* The part of a window that counts, along one axis. */
 typedef struct
 {
-  guint start;  /* of the window, on the canvas */
-  guint first;  /* of the core, in the window */
-  guint length; /* of the core: first + length ≤ tile; on an axis that wraps it may cross the edge */
+  guint start; /* of the window, on the canvas */
+  guint first; /* of the core, in the window */
+  guint
+      length; /* of the core: first + length ≤ tile; on an axis that wraps it may cross the edge */
 } PdCore;
 
 /* As pd_grid_init, with an overlap of 2 · halo. */
@@ -39,11 +40,10 @@ void pd_windows_core (const PdWindows *self, guint window, PdCore *y, PdCore *x)
  * cross it has that part. */
 typedef struct
 {
-  guint y, x, h, w;      /* on the canvas */
-  guint from_y, from_x;  /* in the larger one */
+  guint y, x, h, w;     /* on the canvas */
+  guint from_y, from_x; /* in the larger one */
 } PdPiece;
 
 /* The pieces of the h × w pixels from y, x on, going round where an axis wraps; sizes are those of
  * @self times @scale. Returns: (element-type PdPiece) new array. */
-GArray *
-pd_windows_pieces (const PdWindows *self, guint scale, guint y, guint x, guint h, guint w);
+GArray *pd_windows_pieces (const PdWindows *self, guint scale, guint y, guint x, guint h, guint w);
