@@ -55,6 +55,22 @@ ask_for_wide_vectors (void)
 #endif
 }
 
+/* Mesa's shader cache on disk (22.3) is not keyed by LP_NATIVE_VECTOR_WIDTH: the code of another
+ * width would be loaded and compute garbage. So each width gets a folder, unless the user has chosen
+ * one. Drivers of other vendors ignore the variable. */
+static void
+keep_shader_caches_apart (void)
+{
+  const char *width = g_getenv ("LP_NATIVE_VECTOR_WIDTH");
+  g_autofree char *name = NULL, *folder = NULL;
+
+  if (width == NULL)
+    return;
+  name = g_strconcat ("mesa-", width, NULL);
+  folder = g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
+  g_setenv ("MESA_SHADER_CACHE_DIR", folder, FALSE);
+}
+
 static VKAPI_ATTR VkBool32 VKAPI_CALL
 on_message (VkDebugUtilsMessageSeverityFlagBitsEXT severity,
             VkDebugUtilsMessageTypeFlagsEXT types,
@@ -139,6 +155,7 @@ pd_instance_new (gboolean validation, gboolean narrow, GError **error)
   instance->validation = validation || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
   if (!narrow)
     ask_for_wide_vectors ();
+  keep_shader_caches_apart ();
   vkEnumerateInstanceVersion (&version);
   if (version < VK_API_VERSION_1_2)
     {
