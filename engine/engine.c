@@ -10,7 +10,9 @@
 #include "engine/gpu/kernels.h"
 #include "engine/model/catalog.h"
 #include "engine/model/model.h"
+#include "engine/tiles/decode.h"
 #include "engine/tiles/denoise.h"
+#include "engine/tiles/encode.h"
 
 struct _PdEngine
 {
@@ -37,10 +39,13 @@ typedef struct
   guint n_draws;    /* noise arrays drawn so far */
   PdSolver *solver; /* for its schedule: the one that denoises is made for the canvas */
   gint64 denoise_start;
+  const char *coding; /* stage: "encode" or "decode" */
+  gint64 coding_start;
 } Run;
 
 enum
 {
+  CODER_TILE = 96,   /* latent pixels, halo included: 768 pixels of a Stable Diffusion picture */
   GPU_BATCH = 8,     /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
   DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
 };
@@ -248,45 +253,85 @@ denoise (
   return TRUE;
 }
 
-/* Copies a picture of @width × @height to one of the run's full size, its edges repeated, and from
- * 0 … 1 to -1 … 1. */
-static float *
-extend_picture (const Run *run, const float *input)
+static PdCoderOptions
+coder_options (const Run *run)
 {
-  guint width = run->request->width, height = run->request->height;
-  guint full_width = run->report->full_width, full_height = run->report->full_height;
-  float *picture = g_new (float, (gsize) full_width *full_height * 3);
+  return (PdCoderOptions){ .model = run->engine->model,
+                           .height = run->h,
+                           .width = run->w,
+                           .tile = CODER_TILE,
+                           .batch = 1,
+                           .wrap_y = run->request->seamless & PD_REQUEST_SEAMLESS_Y,
+                           .wrap_x = run->request->seamless & PD_REQUEST_SEAMLESS_X };
+}
 
-  for (guint y = 0; y < full_height; y++)
-    for (guint x = 0; x < full_width; x++)
-      for (guint c = 0; c < 3; c++)
-        picture[((gsize) y * full_width + x) * 3 + c] =
-            2 * input[((gsize) MIN (y, height - 1) * width + MIN (x, width - 1)) * 3 + c] - 1;
-  return picture;
+/* A picture of width × height pixels behind the coder's callbacks. */
+typedef struct
+{
+  guint width, height;
+  const float *input;
+  float *output;
+} Pixels;
+
+/* Beyond the picture its last row and column are repeated. */
+static gboolean
+read_pixels (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+{
+  const Pixels *self = user_data;
+
+  for (guint i = 0; i < h; i++)
+    for (guint j = 0; j < w; j++)
+      memcpy (rgb + ((gsize) i * w + j) * 3,
+              self->input + ((gsize) MIN (y + i, self->height - 1) * self->width +
+                             MIN (x + j, self->width - 1)) *
+                                3,
+              3 * sizeof *rgb);
+  return TRUE;
+}
+
+static gboolean
+write_pixels (
+    guint x, guint y, guint w, guint h, const float *rgb, gpointer user_data, GError **error)
+{
+  const Pixels *self = user_data;
+
+  for (guint i = 0; x < self->width && i < h && y + i < self->height; i++)
+    memcpy (self->output + ((gsize) (y + i) * self->width + x) * 3, rgb + (gsize) i * w * 3,
+            (gsize) MIN (w, self->width - x) * 3 * sizeof *rgb);
+  return TRUE;
+}
+
+static void
+report_coded (guint tiles_done, guint n_tiles, gpointer user_data)
+{
+  const Run *run = user_data;
+
+  report_progress (run, run->coding, 0, 0, run->coding_start);
 }
 
 /* The start latent: noise, or the input's latent noised to the level of the first step. */
 static gboolean
 start_latent (Run *run, const float *input, float *latent, GError **error)
 {
-  g_autofree float *noise = g_new (float, run->n_elements);
-  g_autofree float *picture = NULL, *clean = NULL;
-  gint64 start = g_get_monotonic_time ();
+  g_autofree float *noise = g_new (float, run->n_elements), *clean = NULL;
+  Pixels pixels = { run->request->width, run->request->height, .input = input };
+  PdCoderOptions options = coder_options (run);
 
-  draw_noise (run, noise);
   if (run->request->mode != PD_REQUEST_MODE_RESTYLE)
     {
+      draw_noise (run, noise);
       for (gsize i = 0; i < run->n_elements; i++)
         latent[i] = (float) (noise[i] * pd_solver_init_sigma (run->solver));
       return TRUE;
     }
-  report_progress (run, "encode", 0, 0, start);
-  picture = extend_picture (run, input);
+  run->coding = "encode";
+  run->coding_start = g_get_monotonic_time ();
+  report_coded (0, 1, run);
   clean = g_new (float, run->n_elements);
-  if (!pd_model_encode (run->engine->model, run->h, run->w, picture, noise, clean, run->cancellable,
-                        error))
+  if (!pd_encode_canvas (&options, read_pixels, &pixels, run->seed, run->n_draws++, clean,
+                         report_coded, run, run->cancellable, error))
     return FALSE;
-  run->report->encode_seconds = seconds_since (start);
+  run->report->encode_seconds = seconds_since (run->coding_start);
   if (pd_solver_n_timesteps (run->solver) == 0)
     {
       memcpy (latent, clean, run->n_elements * sizeof *latent);
@@ -300,21 +345,19 @@ start_latent (Run *run, const float *input, float *latent, GError **error)
 static float *
 decode (Run *run, const float *latent, GError **error)
 {
-  guint width = run->report->width, full_width = run->report->full_width;
-  g_autofree float *full = g_new (float, (gsize) full_width * run->report->full_height * 3);
-  float *picture;
-  gint64 start = g_get_monotonic_time ();
+  guint width = run->report->width, height = run->report->height;
+  g_autofree float *picture = g_new (float, (gsize) width *height * 3);
+  Pixels pixels = { width, height, .output = picture };
+  PdCoderOptions options = coder_options (run);
 
-  report_progress (run, "decode", 0, 0, start);
-  if (!pd_model_decode (run->engine->model, run->h, run->w, latent, full, run->cancellable, error))
+  run->coding = "decode";
+  run->coding_start = g_get_monotonic_time ();
+  report_coded (0, 1, run);
+  if (!pd_decode_canvas (&options, latent, write_pixels, &pixels, report_coded, run,
+                         run->cancellable, error))
     return NULL;
-  picture = g_new (float, (gsize) width * run->report->height * 3);
-  for (guint y = 0; y < run->report->height; y++)
-    for (gsize x = 0; x < (gsize) width * 3; x++)
-      picture[(gsize) y * width * 3 + x] =
-          CLAMP (full[(gsize) y * full_width * 3 + x] / 2 + 0.5f, 0.0f, 1.0f);
-  run->report->decode_seconds = seconds_since (start);
-  return picture;
+  run->report->decode_seconds = seconds_since (run->coding_start);
+  return g_steal_pointer (&picture);
 }
 
 static float *
