@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine/bench-measure.h"
 
@@ -34,9 +35,9 @@ clear_figure (gpointer data)
 }
 
 void
-pd_bench_init (PdBench *self, const PdBackend *backend, const char *glob)
+pd_bench_init (PdBench *self, const PdBackend *backend, const char *glob, guint n_runs)
 {
-  *self = (PdBench){ .backend = backend, .glob = glob };
+  *self = (PdBench){ .backend = backend, .glob = glob, .n_runs = n_runs };
   self->measurements = g_array_new (FALSE, FALSE, sizeof (PdMeasurement));
   g_array_set_clear_func (self->measurements, clear_measurement);
   self->shares = g_array_new (FALSE, FALSE, sizeof (PdOpShare));
@@ -124,6 +125,8 @@ pd_bench_measure (PdBench *self,
 {
   PdMeasurement result = { .name = g_strdup (name), .work = work };
 
+  if (isatty (STDERR_FILENO))
+    g_printerr ("%s …\n", name);
   if (!run_often (&result, min_runs, func, data, error))
     {
       g_free (result.name);

@@ -38,13 +38,14 @@ typedef struct
 {
   const PdBackend *backend;
   const char *glob; /* of names to run; NULL: all */
+  guint n_runs;     /* of what takes long; kernels are run more often */
   GArray *measurements, *shares, *figures;
   double peak_wall, peak_cpu; /* operations per second of registers-only multiply-adds: the best of
                                  several measurements, per wall and per CPU second */
   guint n_peaks;
 } PdBench;
 
-void pd_bench_init (PdBench *self, const PdBackend *backend, const char *glob);
+void pd_bench_init (PdBench *self, const PdBackend *backend, const char *glob, guint n_runs);
 void pd_bench_clear (PdBench *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdBench, pd_bench_clear)
 
@@ -52,7 +53,8 @@ gboolean pd_bench_wants (const PdBench *self, const char *name);
 
 typedef gboolean (*PdBenchFunc) (gpointer data, GError **error);
 
-/* Runs @func once, then at least @min_runs times and until half a second is over. */
+/* Runs @func once, then at least @min_runs times and until half a second is over. Says so on
+ * standard error if that is a terminal. */
 gboolean pd_bench_measure (PdBench *self,
                            const char *name,
                            double work,

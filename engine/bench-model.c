@@ -4,7 +4,6 @@
 
 enum
 {
-  MIN_RUNS = 3,
   /* Sides of a latent when neither the command line nor the model states a size. */
   DEFAULT_SIDE = 64,
 };
@@ -81,7 +80,7 @@ bench_text (Parts *self, GError **error)
     return TRUE;
   self->text = pd_text_pass_new (self->model->text_encoder, 1, PD_TOKENIZER_CHUNK, NULL, error);
   done = self->text != NULL && pd_bench_measure (self->bench, "text encoder", pd_work_total (&work),
-                                                 MIN_RUNS, run_text, self, error);
+                                                 self->bench->n_runs, run_text, self, error);
   g_clear_pointer (&self->text, pd_text_pass_free);
   return done;
 }
@@ -108,7 +107,8 @@ bench_unet (Parts *self, GError **error)
   if (!pd_bench_wants (self->bench, name))
     return TRUE;
   if (!make_unet (self, FALSE, error) ||
-      !pd_bench_measure (self->bench, name, pd_work_total (&work), MIN_RUNS, run_unet, self, error))
+      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_unet,
+                         self, error))
     return FALSE;
   add_memory (self->bench, "UNet", pd_unet_pass_graph (self->unet));
   if (!make_unet (self, TRUE, error) || !run_unet (self, error))
@@ -147,8 +147,8 @@ bench_decoder (Parts *self, GError **error)
     return TRUE;
   self->picture = g_new (float, (gsize) self->h *scale * self->w * scale * 3);
   if (!make_decoder (self, FALSE, error) ||
-      !pd_bench_measure (self->bench, name, pd_work_total (&work), MIN_RUNS, run_decoder, self,
-                         error))
+      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_decoder,
+                         self, error))
     return FALSE;
   if (self->decoder == NULL) /* an AutoencoderTiny is nearly all convolution */
     return TRUE;

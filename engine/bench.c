@@ -21,6 +21,7 @@ typedef struct
   char *model, *precision, *kernels, *device, *size, *only;
   gboolean json, no_model;
   guint width, height; /* 0: the model's */
+  int runs;
   PdKernels kind;
 } Options;
 
@@ -85,7 +86,7 @@ run (const Options *options, const char *data_folder, GError **error)
   device = pd_device_new (&device_options, error);
   if (device == NULL || !pd_backend_init (&backend, device, options->kind, precision, error))
     return FALSE;
-  pd_bench_init (&bench, &backend, options->only);
+  pd_bench_init (&bench, &backend, options->only, (guint) options->runs);
   if (!measure (&bench, options, path, error))
     return FALSE;
   if (options->json)
@@ -110,13 +111,15 @@ check_options (Options *self)
       (sscanf (self->size, "%ux%u%c", &self->width, &self->height, &end) != 2 || self->width == 0 ||
        self->height == 0 || self->width > MAX_SIDE || self->height > MAX_SIDE))
     return _ ("--size is WIDTHxHEIGHT in pixels, e.g. 512x512");
+  if (self->runs < 1 || self->runs > 100)
+    return _ ("--runs is a number from 1 to 100");
   return NULL;
 }
 
 int
 pd_bench_main (int argc, char **argv, const char *data_folder)
 {
-  g_auto (Options) options = { 0 };
+  g_auto (Options) options = { .runs = 3 };
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_STRING, &options.model,
       N_ ("Name or path of the model to measure (default: default)"), "MODEL" },
@@ -132,6 +135,8 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
       N_ ("Number, UUID or part of the name of a device"), "DEVICE" },
     { "only", 0, 0, G_OPTION_ARG_STRING, &options.only,
       N_ ("Only what matches, e.g. 'conv*' or 'UNet*'"), "GLOB" },
+    { "runs", 0, 0, G_OPTION_ARG_INT, &options.runs,
+      N_ ("How often to run a part of the model after the warm-up (default: 3)"), "N" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, N_ ("Print one JSON object"), NULL },
     { NULL },
   };
