@@ -114,7 +114,7 @@ def main():
     opt = Mixed({"text": text, "unet": unet}, decay=args.ema)
     if os.path.exists(args.checkpoint):
         opt.load(args.checkpoint)
-    budget, total, n, samples, saved = Budget(args.minutes, args.lr, args.final), 0.0, 0, 0, time.time()
+    budget, total, samples, saved = Budget(args.minutes, args.lr, args.final), np.zeros((3, 2)), 0, time.time()
     while budget.used() < 1:
         threads.adapt()
         large = rng.random() < args.large
@@ -134,12 +134,14 @@ def main():
         loss = ((v - target) ** 2).mean((1, 2, 3))
         (loss * weight).mean().backward()
         opt.step(budget.lr())
-        total, n, samples = total + float(loss.mean()), n + 1, samples + batch * (4 if large else 1)
+        samples += batch * (4 if large else 1)
+        for k, part in enumerate((loss[t < 250], loss[(t >= 250) & (t < 650)], loss[t >= 650])):
+            total[k] += [float(part.sum()), len(part)]
         if opt.steps % 50 == 0:
             seconds = budget.seconds
-            print(f"step {opt.steps} {seconds:.0f} s, {samples / seconds:.1f} small crops/s, {torch.get_num_threads()} threads, v-loss {total / n:.4f}",
-                  flush=True)
-            total, n = 0.0, 0
+            print(f"step {opt.steps} {seconds:.0f} s, {samples / seconds:.1f} small crops/s, {torch.get_num_threads()} threads, v-loss below "
+                  "step 250, to 650, above: %.3f %.3f %.3f" % tuple(total[:, 0] / total[:, 1]), flush=True)
+            total[:] = 0
             data.refresh()
         if time.time() - saved > 120:
             opt.save(args.checkpoint)
