@@ -53,6 +53,18 @@ pd_vae_scale (const PdVaeConfig *config)
   return 1u << (config->n_blocks - 1);
 }
 
+guint
+pd_vae_halo (const PdVaeConfig *config)
+{
+  guint convs = 2 * (config->layers_per_block + 1); /* of a block, without its upsampler */
+  guint reach = 1 + convs;
+
+  for (int i = 1; i < config->n_blocks; i++)
+    reach = (reach + 1 + 1) / 2 + convs;
+  reach += 2 * 2 + 1; /* middle block, conv_in */
+  return (4 * reach + 6) / 7;
+}
+
 static gsize
 globals_of_resnets (const PdResnet *resnets, guint count)
 {

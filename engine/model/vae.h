@@ -19,6 +19,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdVae, pd_vae_free)
 /* Pixels per latent pixel, along each side. */
 guint pd_vae_scale (const PdVaeConfig *config);
 
+/* Latent pixels around a window beyond which nothing shows: 4/7 of the decoder's reach without its
+ * norms and attention. The rest of the reach counts too little: with the embedded model (reach 14,
+ * halo 8) neighbouring windows differ by 0.1/255 at most where they meet. The encoder's reach is
+ * smaller. */
+guint pd_vae_halo (const PdVaeConfig *config);
+
 /* The encoder or decoder for one shape, recorded. */
 typedef struct _PdVaePass PdVaePass;
 

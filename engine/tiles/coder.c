@@ -12,9 +12,6 @@ enum
   BLOCK = 3, /* side of a sample, latent pixels */
 };
 
-/* Latent pixels; KL_HALO_NOTE */
-static const guint kl_halo = 8;
-
 static void
 coder_clear (PdCoder *self)
 {
@@ -32,7 +29,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdCoder, coder_clear)
 guint
 pd_coder_halo (const PdModel *model, gboolean decode)
 {
-  return model->vae != NULL ? kl_halo : pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
+  if (model->vae != NULL)
+    return pd_vae_halo (&model->files->vae_config);
+  return pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
 }
 
 /* Makes room for @n windows. */
