@@ -306,9 +306,9 @@ test_failures (void)
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 
-/* AutoencoderKL: windows are near the whole canvas, and the same in any batch. Measured on lavapipe:
- * decoded 22.9 dB and encoded 38.8 dB (of the latents' range) with the golden's random weights, 35.7
- * and 26.9 dB with the embedded model. */
+/* AutoencoderKL: windows are near the whole canvas, and the same in any batch. Measured on
+ * lavapipe: decoded 22.9 dB and encoded 38.8 dB (of the latents' range) with the golden's random
+ * weights, 35.7 and 26.9 dB with the embedded model. */
 static void
 check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded)
 {
