@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+#include <string.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/model/model-files.h"
+#include "engine/tiles/denoise.h"
+#include "tests/model-fixture.h"
+
+/* Denoising a canvas by tiles: against reference tensors (goldens/data/sd1_windows), and against
+ * itself where nothing may matter. */
+
+static PdDevice *device;
+static PdBackend backend;
+static PdModelFiles *files;
+static PdUNet *unet;
+static PdSafetensors *golden;
+
+static float *
+read_golden (const char *name)
+{
+  const PdTensorInfo *info = pd_safetensors_find (golden, name);
+  float *values;
+
+  g_assert_nonnull (info);
+  values = g_new (float, pd_tensor_info_count (info));
+  pd_tensor_info_to_f32 (info, values);
+  return values;
+}
+
+/* Contexts of both branches, the empty prompt's first. */
+static float *
+read_context (gsize *tokens)
+{
+  const PdTensorInfo *info = pd_safetensors_find (golden, "context");
+  gsize n = pd_tensor_info_count (info);
+  float *context = g_new (float, 2 * n);
+
+  pd_tensor_info_to_f32 (pd_safetensors_find (golden, "uncond"), context);
+  pd_tensor_info_to_f32 (info, context + n);
+  *tokens = (gsize) info->dims[1];
+  return context;
+}
+
+/* DDIM as the golden has it: 5 steps, leading spacing, offset 1, end alpha of the first timestep.
+ */
+static PdSolver *
+make_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+
+  pd_schedule_config_init (&config);
+  config.timestep_spacing = PD_SPACING_LEADING;
+  config.steps_offset = 1;
+  config.set_alpha_to_one = FALSE;
+  return pd_solver_new (PD_SOLVER_DDIM, &config, 5, 1.0, n_elements, error);
+}
+
+static PdCanvasOptions
+golden_options (const float *context, gsize tokens)
+{
+  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+
+  return (PdCanvasOptions){ .unet = unet,
+                            .height = (guint) start->dims[2],
+                            .width = (guint) start->dims[3],
+                            .tile = 16,
+                            .overlap = 8,
+                            .batch = 1,
+                            .sync = PD_SYNC_FUSION,
+                            .bank_tokens = 64,
+                            .bank_strength = 1,
+                            .branches = 2,
+                            .context = context,
+                            .tokens = (guint) tokens,
+                            .guidance = 5 };
+}
+
+static void
+assert_close (const float *values, const float *expected, gsize n, double tolerance)
+{
+  double worst = 0;
+
+  for (gsize i = 0; i < n; i++)
+    worst = MAX (worst, fabs ((double) values[i] - expected[i]));
+  g_test_message ("largest error %g, tolerance %g", worst, tolerance);
+  g_assert_cmpfloat (worst, <=, tolerance);
+}
+
+/* Windows of 16 with stride 8; tolerances are those of the goldens' index for f32. */
+static void
+check_windows (const char *kind, PdWeight weight, double noise_tolerance, double tolerance)
+{
+  g_autofree char *noise_name = g_strconcat (kind, ".noise0", NULL);
+  g_autofree char *latents_name = g_strconcat (kind, ".latents", NULL);
+  gsize tokens, n;
+  g_autofree float *context = read_context (&tokens), *latent = read_golden ("start");
+  g_autofree float *noise = read_golden (noise_name), *latents = read_golden (latents_name);
+  g_autofree float *prediction = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdSolver) solver = NULL;
+  g_autoptr (PdCanvas) canvas = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+
+  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  prediction = g_new (float, n);
+  options.weight = weight;
+  options.batch = 3;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (pd_canvas_n_tiles (canvas), ==, 8);
+  solver = make_solver (n, NULL, &error);
+  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
+    {
+      g_assert_true (
+          pd_canvas_predict (canvas, solver, i, latent, prediction, NULL, NULL, NULL, &error));
+      if (i == 0)
+        assert_close (prediction, noise, n, noise_tolerance);
+      g_assert_true (pd_solver_step (solver, i, prediction, NULL, latent, &error));
+      assert_close (latent, latents + i * n, n, tolerance);
+    }
+}
+
+static void
+test_uniform (void)
+{
+  check_windows ("uniform", PD_WEIGHT_UNIFORM, 2e-4, 5e-4);
+}
+
+static void
+test_gaussian (void)
+{
+  check_windows ("gaussian", PD_WEIGHT_GAUSSIAN, 2e-4, 6e-4);
+}
+
+static float *
+denoise (const PdCanvasOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  PdDenoise run = { .canvas = *options, .make_solver = make_solver };
+  PdDenoiseReport report;
+  float *latent = read_golden ("start");
+
+  g_assert_true (pd_denoise (&run, latent, &report, &error));
+  g_assert_no_error (error);
+  return latent;
+}
+
+/* The same bytes for every batch, with each way to synchronise and a moving grid. */
+static void
+test_batch (void)
+{
+  static const PdSync syncs[] = { PD_SYNC_FUSION, PD_SYNC_ATTENTION };
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize size =
+      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+
+  options.jitter = TRUE;
+  options.weight = PD_WEIGHT_RAMP;
+  for (guint s = 0; s < G_N_ELEMENTS (syncs); s++)
+    {
+      g_autofree float *one = NULL;
+
+      options.sync = syncs[s];
+      options.batch = 1;
+      one = denoise (&options);
+      for (guint batch = 2; batch <= 4; batch += 2)
+        {
+          g_autofree float *more = NULL;
+
+          options.batch = batch;
+          more = denoise (&options);
+          g_assert_cmpmem (one, size, more, size);
+        }
+    }
+}
+
+/* Each way to synchronise changes the picture, and none makes it anything but numbers. */
+static void
+test_sync (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  float *latents[4] = { NULL };
+
+  for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_EXACT; sync++)
+    {
+      options.sync = sync;
+      latents[sync] = denoise (&options);
+      for (gsize i = 0; i < n; i++)
+        g_assert_true (isfinite (latents[sync][i]));
+      for (PdSync other = PD_SYNC_NONE; other < sync; other++)
+        g_assert_cmpint (memcmp (latents[sync], latents[other], n * sizeof (float)), !=, 0);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (latents); i++)
+    g_free (latents[i]);
+}
+
+/* With strength 0 the bank's keys do not count: what is left is fusion. */
+static void
+test_strength (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *fused = NULL, *silent = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+
+  fused = denoise (&options);
+  options.sync = PD_SYNC_ATTENTION;
+  options.bank_strength = 0;
+  silent = denoise (&options);
+  assert_close (silent, fused, n, 1e-3);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree char *models = NULL, *data = NULL;
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  models = pd_fixture_shared ("goldens/models/sd1");
+  data = pd_fixture_shared ("goldens/data/sd1_windows.safetensors");
+  if (models == NULL || data == NULL)
+    return 77;
+  device = pd_device_new (NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
+  files = pd_model_files_open (models, NULL, &error);
+  g_assert_no_error (error);
+  unet = pd_unet_new (&backend, &files->unet_config, files->unet, &error);
+  g_assert_no_error (error);
+  golden = pd_safetensors_open (data, &error);
+  g_assert_no_error (error);
+
+  g_test_add_func ("/canvas/windows/uniform", test_uniform);
+  g_test_add_func ("/canvas/windows/gaussian", test_gaussian);
+  g_test_add_func ("/canvas/batch", test_batch);
+  g_test_add_func ("/canvas/sync", test_sync);
+  g_test_add_func ("/canvas/strength", test_strength);
+  status = g_test_run ();
+
+  pd_safetensors_unref (golden);
+  pd_unet_free (unet);
+  pd_model_files_free (files);
+  g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
+  pd_device_free (device);
+  return status;
+}
