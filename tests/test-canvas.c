@@ -227,7 +227,10 @@ main (int argc, char **argv)
   models = pd_fixture_shared ("goldens/models/sd1");
   data = pd_fixture_shared ("goldens/data/sd1_windows.safetensors");
   if (models == NULL || data == NULL)
-    return 77;
+    {
+      g_print ("1..0 # SKIP the reference tensors are not there\n");
+      return 0;
+    }
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
