@@ -56,8 +56,8 @@ ask_for_wide_vectors (void)
 }
 
 /* Mesa's shader cache on disk (22.3) is not keyed by LP_NATIVE_VECTOR_WIDTH: the code of another
- * width would be loaded and compute garbage. So each width gets a folder, unless the user has chosen
- * one. Drivers of other vendors ignore the variable. */
+ * width would be loaded and compute garbage. So each width gets a folder, unless the user has
+ * chosen one. Drivers of other vendors ignore the variable. */
 static void
 keep_shader_caches_apart (void)
 {
