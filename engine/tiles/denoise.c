@@ -3,12 +3,6 @@
 #include "engine/error.h"
 #include "engine/tiles/denoise.h"
 
-/* Where one run of the solver takes its noise from: a region of the canvas. */
-typedef struct
-{
-  guint y, x, h, w;
-} Region;
-
 /* What pd_canvas_predict's progress means to the whole run. */
 typedef struct
 {
@@ -26,17 +20,35 @@ report_tiles (guint tiles_done, gpointer user_data)
     self->denoise->progress (&self->progress, self->denoise->user_data);
 }
 
-/* All steps of one canvas, which is @region of the run's. */
+/* One step from the prediction of step @i, by way of the clean latent if that is adjusted. */
+static gboolean
+step (const PdDenoise *self,
+      PdSolver *solver,
+      guint i,
+      const PdArea *area,
+      float *prediction,
+      const float *noise,
+      float *latent,
+      GError **error)
+{
+  if (self->adjust_clean == NULL)
+    return pd_solver_step (solver, i, prediction, noise, latent, error);
+  pd_solver_to_x0 (solver, i, latent, prediction, prediction);
+  self->adjust_clean (solver, i, area, prediction, self->adjust_data);
+  return pd_solver_step_x0 (solver, i, prediction, noise, latent, error);
+}
+
+/* All steps of one canvas, which is @area of the run's. */
 static gboolean
 run_steps (const PdDenoise *self,
            PdCanvas *canvas,
-           Region region,
+           PdArea area,
            float *latent,
            Progress *progress,
            GError **error)
 {
   guint channels = pd_unet_config (self->canvas.unet)->in_channels;
-  gsize n = (gsize) channels * region.h * region.w;
+  gsize n = (gsize) channels * area.h * area.w;
   g_autofree float *prediction = g_new (float, n), *noise = g_new (float, n);
   g_autoptr (PdSolver) solver = self->make_solver (n, self->user_data, error);
   guint draw = self->first_draw;
@@ -45,13 +57,15 @@ run_steps (const PdDenoise *self,
     return FALSE;
   for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
     {
+      if (self->adjust_latent != NULL)
+        self->adjust_latent (solver, i, &area, latent, self->adjust_data);
       if (!pd_canvas_predict (canvas, solver, i, latent, prediction, report_tiles, progress,
                               self->cancellable, error))
         return FALSE;
       if (pd_solver_noise_draws (solver, i) > 0)
         pd_noise_region (self->canvas.seed, draw++, channels, self->canvas.height,
-                         self->canvas.width, region.y, region.x, region.h, region.w, noise);
-      if (!pd_solver_step (solver, i, prediction, noise, latent, error))
+                         self->canvas.width, area.y, area.x, area.h, area.w, noise);
+      if (!step (self, solver, i, &area, prediction, noise, latent, error))
         return FALSE;
       progress->progress.step++;
       report_tiles (0, progress);
@@ -158,7 +172,7 @@ denoise_apart (const PdDenoise *self,
       guint y = ys[i / grid.x.count], x = xs[i % grid.x.count];
 
       pd_tile_read (&grid, channels, latent, y, x, tile);
-      if (!run_steps (self, canvas, (Region){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
+      if (!run_steps (self, canvas, (PdArea){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
                       error))
         return FALSE;
       pd_tile_add (&grid, channels, tile, profile_y, profile_x, y, x, sum, mass);
@@ -193,7 +207,7 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
   report->bank_bytes = pd_canvas_bank_bytes (canvas);
   report->n_tiles = progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
   report_tiles (0, &progress);
-  if (!run_steps (self, canvas, (Region){ 0, 0, self->canvas.height, self->canvas.width }, latent,
+  if (!run_steps (self, canvas, (PdArea){ 0, 0, self->canvas.height, self->canvas.width }, latent,
                   &progress, error))
     return FALSE;
   report->unet_forwards = pd_canvas_unet_forwards (canvas);

@@ -16,11 +16,31 @@ typedef struct
 
 typedef void (*PdDenoiseProgressFunc) (const PdDenoiseProgress *progress, gpointer user_data);
 
+/* The part of the canvas that one run of the solver works on, latent pixels: all of it, or a tile
+ * with PD_SYNC_NONE. */
+typedef struct
+{
+  guint y, x, h, w;
+} PdArea;
+
+/* Changes @latent ([channels][area->h][area->w]), which is noised to the level of step @i, before
+ * the tiles see it. */
+typedef void (*PdAdjustLatentFunc) (
+    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data);
+
+/* Changes the clean latent predicted at step @i, before the solver uses it; the noise that the
+ * solver then finds in the latent changes with it. */
+typedef void (*PdAdjustCleanFunc) (
+    const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data);
+
 typedef struct
 {
   PdCanvasOptions canvas;
   const float *clean; /* what is known of the result, [channels][height][width]; may be NULL */
-  guint first_draw;   /* number of the first noise array that the solver's steps use */
+  PdAdjustLatentFunc adjust_latent; /* may be NULL */
+  PdAdjustCleanFunc adjust_clean;   /* may be NULL */
+  gpointer adjust_data;             /* of both */
+  guint first_draw; /* number of the first noise array that the solver's steps use */
   PdMakeSolverFunc make_solver;
   PdDenoiseProgressFunc progress; /* may be NULL */
   gpointer user_data;             /* of both */
