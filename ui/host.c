@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/host.h"
+
+enum
+{
+  SIGNAL_PROGRESS,
+  SIGNAL_PREVIEW,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_INTERFACE (PdHost, pd_host, G_TYPE_OBJECT)
+
+static void
+pd_host_default_init (PdHostInterface *iface)
+{
+  signals[SIGNAL_PROGRESS] =
+      g_signal_new ("progress", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                    g_cclosure_marshal_VOID__VARIANT, G_TYPE_NONE, 1, G_TYPE_VARIANT);
+  signals[SIGNAL_PREVIEW] =
+      g_signal_new ("preview", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                    g_cclosure_marshal_VOID__OBJECT, G_TYPE_NONE, 1, GDK_TYPE_PIXBUF);
+}
+
+gboolean
+pd_host_get_region (PdHost *host, PdRequest *request, guint *width, guint *height, GError **error)
+{
+  return PD_HOST_GET_IFACE (host)->get_region (host, request, width, height, error);
+}
+
+GdkPixbuf *
+pd_host_get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
+{
+  return PD_HOST_GET_IFACE (host)->get_original (host, request, max_side, error);
+}
+
+void
+pd_host_start_engine_async (PdHost *host,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer user_data)
+{
+  PD_HOST_GET_IFACE (host)->start_engine_async (host, cancellable, callback, user_data);
+}
+
+GVariant *
+pd_host_start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
+{
+  return PD_HOST_GET_IFACE (host)->start_engine_finish (host, result, error);
+}
+
+void
+pd_host_estimate_async (PdHost *host,
+                        PdRequest *request,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data)
+{
+  PD_HOST_GET_IFACE (host)->estimate_async (host, request, cancellable, callback, user_data);
+}
+
+GVariant *
+pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **error)
+{
+  return PD_HOST_GET_IFACE (host)->estimate_finish (host, result, error);
+}
+
+void
+pd_host_run_async (PdHost *host,
+                   PdRequest *request,
+                   GCancellable *cancellable,
+                   GAsyncReadyCallback callback,
+                   gpointer user_data)
+{
+  PD_HOST_GET_IFACE (host)->run_async (host, request, cancellable, callback, user_data);
+}
+
+GVariant *
+pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error)
+{
+  return PD_HOST_GET_IFACE (host)->run_finish (host, result, error);
+}
+
+void
+pd_host_progress (PdHost *host, GVariant *progress)
+{
+  g_signal_emit (host, signals[SIGNAL_PROGRESS], 0, progress);
+}
+
+void
+pd_host_preview (PdHost *host, GdkPixbuf *preview)
+{
+  g_signal_emit (host, signals[SIGNAL_PREVIEW], 0, preview);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request.h"
+
+#include <gdk-pixbuf/gdk-pixbuf.h>
+#include <gio/gio.h>
+
+/* Where the dialog runs and what it asks of that place: the image (plug-in/ in GIMP) and the
+ * engine. The dialog knows neither libgimp nor JSON-RPC.
+ *
+ * All functions are called on the main thread and must not block it for longer than a frame or two;
+ * only get_region and get_original answer at once. The dialog never has more than one estimate and
+ * one run under way. Dictionaries are GVariants of type a{sv} with the members of the engine's
+ * JSON-RPC messages; arrays are av, whole numbers x, other numbers d or x, as jsonrpc-glib reads
+ * them. Every GError's message is shown to a person: what was wrong and what would be right.
+ *
+ * Signals, only while a run is under way:
+ *   "progress" (GVariant *)   a{sv}: stage s, level x, levels x, step x, steps x, tiles x, n-tiles
+ * x, fraction d 0…1 of the whole run, eta d seconds (absent or < 0: unknown); what is absent is not
+ * shown "preview" (GdkPixbuf *)   a small picture of the whole region as it is now */
+#define PD_TYPE_HOST (pd_host_get_type ())
+G_DECLARE_INTERFACE (PdHost, pd_host, PD, HOST, GObject)
+
+struct _PdHostInterface
+{
+  GTypeInterface parent;
+
+  gboolean (*get_region) (
+      PdHost *host, PdRequest *request, guint *width, guint *height, GError **error);
+  GdkPixbuf *(*get_original) (PdHost *host, PdRequest *request, guint max_side, GError **error);
+
+  void (*start_engine_async) (PdHost *host,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data);
+  GVariant *(*start_engine_finish) (PdHost *host, GAsyncResult *result, GError **error);
+
+  void (*estimate_async) (PdHost *host,
+                          PdRequest *request,
+                          GCancellable *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer user_data);
+  GVariant *(*estimate_finish) (PdHost *host, GAsyncResult *result, GError **error);
+
+  void (*run_async) (PdHost *host,
+                     PdRequest *request,
+                     GCancellable *cancellable,
+                     GAsyncReadyCallback callback,
+                     gpointer user_data);
+  GVariant *(*run_finish) (PdHost *host, GAsyncResult *result, GError **error);
+};
+
+/* The size in pixels of what `request` would work on now: the selection or the layer, for upscale
+ * the whole image. It may differ between calls, as the image may be edited meanwhile.
+ * Errors: it cannot be worked on (indexed colours, the layer was deleted …). */
+gboolean
+pd_host_get_region (PdHost *host, PdRequest *request, guint *width, guint *height, GError **error);
+
+/* max_side: longest side of the answer in pixels; the aspect is the region's, nothing is enlarged.
+ * Returns: (transfer full) the region's pixels as they are, sRGB, or NULL */
+GdkPixbuf *pd_host_get_original (PdHost *host, PdRequest *request, guint max_side, GError **error);
+
+/* Starts the engine, or a new one when the last died.
+ * finish returns: (transfer full) the answer to `initialize`: version s, devices av of {index,
+ * name, uuid, kind, memory, usable, reason}, models av of {name, title, native, scale} … */
+void pd_host_start_engine_async (PdHost *host,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data);
+GVariant *pd_host_start_engine_finish (PdHost *host, GAsyncResult *result, GError **error);
+
+/* The request is not changed and must be copied by who needs it after the call.
+ * finish returns: (transfer full) the answer to `estimate`: tiles, forwards, levels, tile, seconds,
+ * device-bytes, host-bytes … */
+void pd_host_estimate_async (PdHost *host,
+                             PdRequest *request,
+                             GCancellable *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data);
+GVariant *pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **error);
+
+/* Takes a snapshot of region and request at once, runs the engine and adds the result to the image
+ * as one undo step. Starts a new engine when the last died. Cancelling ends in G_IO_ERROR_CANCELLED
+ * within a second, whether or not the engine answers, with the image unchanged.
+ * finish returns: (transfer full) the engine's report: seed x, seconds d … */
+void pd_host_run_async (PdHost *host,
+                        PdRequest *request,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data);
+GVariant *pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error);
+
+/* For who implements it: emit the signals. */
+void pd_host_progress (PdHost *host, GVariant *progress);
+void pd_host_preview (PdHost *host, GdkPixbuf *preview);
