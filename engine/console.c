@@ -177,8 +177,12 @@ pd_console_progress (PdConsole *console, const PdProgress *progress)
     return;
   builder = begin_event ("progress");
   add_string (builder, "stage", progress->stage);
+  add_int (builder, "level", progress->level);
+  add_int (builder, "levels", progress->n_levels);
   add_int (builder, "step", progress->step);
   add_int (builder, "steps", progress->n_steps);
+  add_int (builder, "tiles", progress->tiles);
+  add_int (builder, "n-tiles", progress->n_tiles);
   add_double (builder, "fraction", progress->fraction);
   json_builder_set_member_name (builder, "eta_seconds");
   if (progress->eta_seconds >= 0.0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include <gegl.h>
 #include <gio/gio.h>
 
 #include "engine/request.h"
@@ -8,10 +9,10 @@
 /* One device with one model on it: the engine's whole public surface beside PdRequest.
  *
  *   g_autoptr (PdEngine) engine = pd_engine_new (request, data_folder, &error);
- *   float *pixels = pd_engine_run (engine, request, NULL, progress, data, cancellable, &report,
- *                                  &error);
+ *   PdImages images = { .output = buffer };
+ *   gboolean ok = pd_engine_run (engine, request, &images, NULL, NULL, &report, &error);
  *
- * Not thread-safe; one run at a time. */
+ * gegl_init() must have been called. Not thread-safe; one run at a time. */
 typedef struct _PdEngine PdEngine;
 
 /* Opens request->device with request->memory, kernels and precision, and loads request->model.
@@ -21,15 +22,37 @@ PdEngine *pd_engine_new (PdRequest *request, const char *data_folder, GError **e
 void pd_engine_free (PdEngine *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdEngine, pd_engine_free)
 
+/* The pictures that go into a run and come out of it, from 0, 0 on; borrowed. They are read and
+ * written window by window and may be larger than memory. */
 typedef struct
 {
-  const char *stage;   /* "text", "encode", "denoise", "decode" */
-  guint step, n_steps; /* of the stage; 0 of 0 where it has no steps */
-  double fraction;     /* of the whole run, 0 … 1 */
-  double eta_seconds;  /* until the end of the run; negative: not known yet */
+  GeglBuffer *input;  /* restyle: request->width × height, any format; read as "R'G'B' float" */
+  GeglBuffer *output; /* request->width × height; gets "R'G'B' float" as it is decoded */
+} PdImages;
+
+typedef struct
+{
+  const char *stage;     /* "load", "text", "encode", "denoise", "decode" */
+  guint level, n_levels; /* the one worked on, counted from 1, of those of a progressive run */
+  guint step, n_steps;   /* done in the stage; 0 of 0 where it has no steps */
+  guint tiles, n_tiles;  /* done in the step or stage; 0 of 0 where it has none */
+  double fraction;       /* of the whole run, 0 … 1 */
+  double eta_seconds;    /* until the end of the run; negative: not known yet */
 } PdProgress;
 
 typedef void (*PdProgressFunc) (const PdProgress *progress, gpointer user_data);
+
+/* A small picture of the whole canvas as it is so far, at most 512 pixels a side: @rgb is
+ * [height][width][3]. */
+typedef void (*PdPreviewFunc) (guint width, guint height, const guint8 *rgb, gpointer user_data);
+
+/* Who is told about a run; called from the run's thread. */
+typedef struct
+{
+  PdProgressFunc progress; /* may be NULL */
+  PdPreviewFunc preview;   /* may be NULL */
+  gpointer user_data;      /* of both */
+} PdListener;
 
 typedef struct
 {
@@ -49,17 +72,16 @@ typedef struct
   const char *device, *kernels, *precision, *solver; /* the engine's */
 } PdReport;
 
-/* Makes one picture. @input (restyle only): request->width × request->height × 3 R'G'B' floats in
- * [0, 1], row by row. Sizes that are no multiple of the autoencoder's scale are worked at the next
+/* Makes one picture. Sizes that are no multiple of the autoencoder's scale are worked at the next
  * multiple (the input's last row and column repeated) and cropped.
  *
- * Returns: the picture, in the input's form, clamped to [0, 1]; g_free. NULL with
- * PD_ERROR_BAD_REQUEST, PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST, G_IO_ERROR_CANCELLED. */
-float *pd_engine_run (PdEngine *self,
-                      PdRequest *request,
-                      const float *input,
-                      PdProgressFunc progress,
-                      gpointer user_data,
-                      GCancellable *cancellable,
-                      PdReport *report,
-                      GError **error);
+ * @listener may be NULL. Returns: whether images->output holds the picture; what it holds after a
+ * failure is not defined. Errors: PD_ERROR_BAD_REQUEST, PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY,
+ * PD_ERROR_DEVICE_LOST, G_IO_ERROR_CANCELLED. */
+gboolean pd_engine_run (PdEngine *self,
+                        PdRequest *request,
+                        const PdImages *images,
+                        const PdListener *listener,
+                        GCancellable *cancellable,
+                        PdReport *report,
+                        GError **error);

@@ -9,24 +9,10 @@
 /* As large as a request may be. */
 static const int max_side = 65536;
 
-static const char pixel_format[] = "R'G'B' float";
-
-PdPicture *
-pd_picture_new (guint width, guint height, float *pixels)
+GeglBuffer *
+pd_picture_new (guint width, guint height, const char *format)
 {
-  PdPicture *picture = g_new (PdPicture, 1);
-
-  *picture = (PdPicture){ .width = width, .height = height, .pixels = pixels };
-  return picture;
-}
-
-void
-pd_picture_free (PdPicture *picture)
-{
-  if (!picture)
-    return;
-  g_free (picture->pixels);
-  g_free (picture);
+  return gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) width, (int) height), babl_format (format));
 }
 
 /* gdk-pixbuf rather than gegl:load: a damaged JPEG ends the process there (libjpeg's own handler),
@@ -80,63 +66,35 @@ pixbuf_format (GdkPixbuf *pixbuf)
   return babl_format_with_space (name, space);
 }
 
-static PdPicture *
-allocate (int width, int height)
-{
-  float *pixels = g_try_malloc_n ((gsize) width * height, 3 * sizeof *pixels);
-
-  return pixels ? pd_picture_new (width, height, pixels) : NULL;
-}
-
-PdPicture *
+GeglBuffer *
 pd_picture_load (const char *path, GError **error)
 {
   g_autoptr (GdkPixbuf) pixbuf = load_pixbuf (path, error);
-  g_autoptr (PdPicture) picture = NULL;
-  const Babl *to_floats;
+  GeglBuffer *picture;
+  GeglRectangle extent = { 0 };
 
   if (!pixbuf)
     return NULL;
-  picture = allocate (gdk_pixbuf_get_width (pixbuf), gdk_pixbuf_get_height (pixbuf));
-  if (!picture)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                   _ ("%s: not enough memory for %d × %d pixels"), path,
-                   gdk_pixbuf_get_width (pixbuf), gdk_pixbuf_get_height (pixbuf));
-      return NULL;
-    }
-  to_floats = babl_fish (pixbuf_format (pixbuf), babl_format (pixel_format));
-  for (guint y = 0; y < picture->height; y++)
-    {
-      float *row = picture->pixels + (gsize) y * picture->width * 3;
-
-      babl_process (to_floats,
-                    gdk_pixbuf_read_pixels (pixbuf) + (gsize) y * gdk_pixbuf_get_rowstride (pixbuf),
-                    row, picture->width);
-      /* Colours outside sRGB. */
-      for (gsize i = 0; i < (gsize) picture->width * 3; i++)
-        row[i] = CLAMP (row[i], 0.0f, 1.0f);
-    }
-  return g_steal_pointer (&picture);
+  extent.width = gdk_pixbuf_get_width (pixbuf);
+  extent.height = gdk_pixbuf_get_height (pixbuf);
+  picture = gegl_buffer_new (&extent, pixbuf_format (pixbuf));
+  gegl_buffer_set (picture, &extent, 0, NULL, gdk_pixbuf_read_pixels (pixbuf),
+                   gdk_pixbuf_get_rowstride (pixbuf));
+  return picture;
 }
 
-PdPicture *
-pd_picture_scale (const PdPicture *picture, guint width, guint height)
+GeglBuffer *
+pd_picture_scale (GeglBuffer *picture, guint width, guint height)
 {
-  const GeglRectangle extent = { 0, 0, (int) picture->width, (int) picture->height };
-  g_autoptr (GeglBuffer) buffer = gegl_buffer_linear_new_from_data (
-      picture->pixels, babl_format (pixel_format), &extent, 0, NULL, NULL);
   g_autoptr (GeglNode) graph = gegl_node_new ();
   GeglNode *source =
-      gegl_node_new_child (graph, "operation", "gegl:buffer-source", "buffer", buffer, NULL);
+      gegl_node_new_child (graph, "operation", "gegl:buffer-source", "buffer", picture, NULL);
   GeglNode *scale = gegl_node_new_child (graph, "operation", "gegl:scale-size", "x", (double) width,
                                          "y", (double) height, "sampler", GEGL_SAMPLER_LINEAR,
                                          "abyss-policy", GEGL_ABYSS_CLAMP, NULL);
-  PdPicture *scaled = pd_picture_new (width, height, g_new (float, (gsize) width *height * 3));
+  GeglBuffer *scaled = pd_picture_new (width, height, "R'G'B' float");
 
   gegl_node_link (source, scale);
-  gegl_node_blit (scale, 1.0, GEGL_RECTANGLE (0, 0, (int) width, (int) height),
-                  babl_format (pixel_format), scaled->pixels, GEGL_AUTO_ROWSTRIDE,
-                  GEGL_BLIT_DEFAULT);
+  gegl_node_blit_buffer (scale, scaled, gegl_buffer_get_extent (scaled), 0, GEGL_ABYSS_NONE);
   return scaled;
 }

@@ -17,6 +17,11 @@
 /* Of a text read from a file: far more than a prompt, far less than harm. */
 static const gsize max_text = 16 * 1024 * 1024;
 
+enum
+{
+  ROWS = 128, /* of pixels read at once: about a row of GEGL's tiles */
+};
+
 static gboolean
 fail (const char *path, const char *problem, GError **error)
 {
@@ -125,18 +130,20 @@ set_texts (png_structp png, png_infop info, const char *const *texts)
     }
 }
 
-/* problem: NULL before; after a failure (transfer full) what went wrong. No variable of this
+/* rows: space for ROWS of them. problem: NULL before; after a failure (transfer full) what went
+ * wrong. No variable of this
  * function is changed after setjmp(). */
 static void
 write_stream (FILE *file,
               GeglBuffer *buffer,
               guint depth,
               const char *const *texts,
-              guchar *row,
+              guchar *rows,
               char **problem)
 {
   const GeglRectangle *extent = gegl_buffer_get_extent (buffer);
   const Babl *format = babl_format (depth == 16 ? "R'G'B' u16" : "R'G'B' u8");
+  const gsize pitch = (gsize) extent->width * 3 * (depth / 8);
   png_structp png = png_create_write_struct (PNG_LIBPNG_VER_STRING, problem, on_error, on_warning);
   png_infop info = png ? png_create_info_struct (png) : NULL;
 
@@ -152,11 +159,14 @@ write_stream (FILE *file,
       png_write_info (png, info);
       if (depth == 16 && G_BYTE_ORDER == G_LITTLE_ENDIAN)
         png_set_swap (png);
-      for (int y = 0; y < extent->height; y++)
+      for (int y = 0; y < extent->height; y += ROWS)
         {
-          gegl_buffer_get (buffer, GEGL_RECTANGLE (0, y, extent->width, 1), 1.0, format, row,
+          int n_rows = MIN (ROWS, extent->height - y);
+
+          gegl_buffer_get (buffer, GEGL_RECTANGLE (0, y, extent->width, n_rows), 1.0, format, rows,
                            GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-          png_write_row (png, row);
+          for (int i = 0; i < n_rows; i++)
+            png_write_row (png, rows + i * pitch);
         }
       png_write_end (png, info);
     }
@@ -166,20 +176,18 @@ write_stream (FILE *file,
 /* Takes the descriptor over. */
 static gboolean
 write_file (int fd,
-            const PdPicture *picture,
+            GeglBuffer *picture,
             const char *path,
             guint depth,
             const char *const *texts,
             GError **error)
 {
-  const GeglRectangle extent = { 0, 0, (int) picture->width, (int) picture->height };
-  g_autoptr (GeglBuffer) buffer = gegl_buffer_linear_new_from_data (
-      picture->pixels, babl_format ("R'G'B' float"), &extent, 0, NULL, NULL);
-  g_autofree guchar *row = g_malloc ((gsize) picture->width * 3 * (depth / 8));
+  g_autofree guchar *rows =
+      g_malloc ((gsize) gegl_buffer_get_width (picture) * ROWS * 3 * (depth / 8));
   g_autofree char *problem = NULL;
   FILE *file = fdopen (fd, "wb");
 
-  write_stream (file, buffer, depth, texts, row, &problem);
+  write_stream (file, picture, depth, texts, rows, &problem);
   if (!problem && (fflush (file) != 0 || fsync (fd) != 0))
     problem = g_strdup (g_strerror (errno));
   fclose (file);
@@ -190,11 +198,8 @@ write_file (int fd,
 }
 
 gboolean
-pd_png_save (const PdPicture *picture,
-             const char *path,
-             guint depth,
-             const char *const *texts,
-             GError **error)
+pd_png_save (
+    GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error)
 {
   g_autofree char *resolved = resolve (path);
   g_autofree char *temporary = NULL;

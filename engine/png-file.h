@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/picture.h"
+#include <gegl.h>
 
 /* Whether pd_png_save() can put a file there: the name ends in .png, its folder exists and can be
  * written to, and what is there now is a writable file or nothing. Leaves everything as it was.
@@ -13,11 +13,8 @@ gboolean pd_png_check_output (const char *path, GError **error);
  * called.
  * texts: keyword, value, keyword, value, …, NULL, stored as iTXt (UTF-8) before the pixels.
  * Errors: PD_ERROR_BAD_REQUEST. */
-gboolean pd_png_save (const PdPicture *picture,
-                      const char *path,
-                      guint depth,
-                      const char *const *texts,
-                      GError **error);
+gboolean pd_png_save (
+    GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error);
 
 /* Returns: (transfer full) the text a PNG holds under a keyword.
  * Errors: PD_ERROR_BAD_REQUEST (unreadable, not a PNG, damaged, no such text). */

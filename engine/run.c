@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/options.h"
+#include "engine/picture.h"
 #include "engine/png-file.h"
 
 #include <gegl.h>
@@ -17,14 +18,14 @@ typedef struct
 {
   PdRequest *request;
   const char *data_folder;
-  PdPicture *input; /* NULL for generate */
+  PdImages images; /* owned */
   PdConsole *console;
   GCancellable *cancellable;
   GMainLoop *loop;
 
   /* Results. */
   PdEngine *engine; /* owns the strings of report */
-  float *pixels;
+  gboolean ok;
   PdReport report;
   GError *error;
 } Job;
@@ -32,8 +33,6 @@ typedef struct
 static void
 job_clear (Job *job)
 {
-  g_clear_pointer (&job->input, pd_picture_free);
-  g_clear_pointer (&job->pixels, g_free);
   g_clear_pointer (&job->engine, pd_engine_free);
   g_clear_pointer (&job->loop, g_main_loop_unref);
   g_clear_object (&job->cancellable);
@@ -59,14 +58,14 @@ static gpointer
 work (gpointer user_data)
 {
   Job *job = user_data;
-  const PdProgress loading = { .stage = "load", .eta_seconds = -1.0 };
+  const PdProgress loading = { .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1.0 };
+  const PdListener listener = { .progress = on_progress, .user_data = job->console };
 
   pd_console_progress (job->console, &loading);
   job->engine = pd_engine_new (job->request, job->data_folder, &job->error);
   if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
-    job->pixels =
-        pd_engine_run (job->engine, job->request, job->input ? job->input->pixels : NULL,
-                       on_progress, job->console, job->cancellable, &job->report, &job->error);
+    job->ok = pd_engine_run (job->engine, job->request, &job->images, &listener, job->cancellable,
+                             &job->report, &job->error);
   g_idle_add (quit, job->loop);
   return NULL;
 }
@@ -125,8 +124,6 @@ describe (PdRequest *request, const PdReport *report)
 static gboolean
 save (Job *job, GError **error)
 {
-  g_autoptr (PdPicture) picture =
-      pd_picture_new (job->report.width, job->report.height, g_steal_pointer (&job->pixels));
   g_autofree char *description = describe (job->request, &job->report);
   g_autofree char *json = NULL;
 
@@ -145,7 +142,8 @@ save (Job *job, GError **error)
       NULL,
     };
 
-    return pd_png_save (picture, job->request->output, job->request->depth, texts, error);
+    return pd_png_save (job->images.output, job->request->output, job->request->depth, texts,
+                        error);
   }
 }
 
@@ -163,26 +161,39 @@ note_cropping (Job *job)
   pd_console_note (job->console, note);
 }
 
+static gboolean
+load_input (Job *job, PdOptions *options, GError **error)
+{
+  PdRequest *request = job->request;
+  g_autoptr (GeglBuffer) input = pd_picture_load (request->input, error);
+  guint width, height;
+
+  if (!input)
+    return FALSE;
+  width = (guint) gegl_buffer_get_width (input);
+  height = (guint) gegl_buffer_get_height (input);
+  if (!pd_options_given (options, "size") && !pd_options_given (options, "from"))
+    g_object_set (request, "width", width, "height", height, NULL);
+  if (width == request->width && height == request->height)
+    job->images.input = g_steal_pointer (&input);
+  else
+    job->images.input = pd_picture_scale (input, request->width, request->height);
+  return TRUE;
+}
+
 /* Everything that can be known to fail is found out here, before the long work. */
 static gboolean
 prepare (Job *job, PdOptions *options, GError **error)
 {
   PdRequest *request = job->request;
-  g_autoptr (PdPicture) input = NULL;
 
   if (!pd_png_check_output (request->output, error))
     return FALSE;
-  if (request->mode != PD_REQUEST_MODE_RESTYLE)
-    return TRUE;
-  input = pd_picture_load (request->input, error);
-  if (!input)
+  if (request->mode == PD_REQUEST_MODE_RESTYLE && !load_input (job, options, error))
     return FALSE;
-  if (!pd_options_given (options, "size") && !pd_options_given (options, "from"))
-    g_object_set (request, "width", input->width, "height", input->height, NULL);
-  if (input->width == request->width && input->height == request->height)
-    job->input = g_steal_pointer (&input);
-  else
-    job->input = pd_picture_scale (input, request->width, request->height);
+  job->images.output =
+      pd_picture_new (request->width, request->height,
+                      request->depth == PD_REQUEST_DEPTH_16 ? "R'G'B' u16" : "R'G'B' u8");
   return TRUE;
 }
 
@@ -205,7 +216,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   if (prepare (&job, options, &job.error))
     {
       job_run (&job);
-      if (job.pixels)
+      if (job.ok)
         {
           note_cropping (&job);
           if (save (&job, &job.error))
@@ -213,6 +224,8 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
                                (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
         }
     }
+  g_clear_object (&job.images.input);
+  g_clear_object (&job.images.output);
   gegl_exit ();
   return job.error ? pd_console_error (console, job.error) : 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* PdPicture and its PNG files. */
+/* Pictures and their PNG files. */
 #include "engine/error.h"
 #include "engine/picture.h"
 #include "engine/png-file.h"
@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char pixel_format[] = "R'G'B' float";
 
 static char *folder;
 
@@ -47,17 +49,31 @@ empty_folder (void)
 }
 
 /* Every channel another value; the first pixels lie outside [0, 1]. */
-static PdPicture *
+static GeglBuffer *
 make_picture (guint width, guint height)
 {
   gsize n = (gsize) width * height * 3;
-  float *pixels = g_new (float, n);
+  g_autofree float *pixels = g_new (float, n);
+  GeglBuffer *picture = pd_picture_new (width, height, pixel_format);
 
   for (gsize i = 0; i < n; i++)
     pixels[i] = (float) (i * 7919 % 65536) / 65535.0f;
   pixels[0] = -0.5f;
   pixels[1] = 1.5f;
-  return pd_picture_new (width, height, pixels);
+  gegl_buffer_set (picture, NULL, 0, NULL, pixels, GEGL_AUTO_ROWSTRIDE);
+  return picture;
+}
+
+/* Returns: (transfer full) as "R'G'B' float". */
+static float *
+pixels_of (GeglBuffer *picture)
+{
+  float *pixels =
+      g_new (float, (gsize) gegl_buffer_get_width (picture) * gegl_buffer_get_height (picture) * 3);
+
+  gegl_buffer_get (picture, NULL, 1.0, babl_format (pixel_format), pixels, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return pixels;
 }
 
 /* The samples as the file holds them. */
@@ -93,9 +109,10 @@ read_samples (const char *path, guint *width, guint *height, int *depth)
 static void
 check_samples (int depth)
 {
-  g_autoptr (PdPicture) picture = make_picture (61, 37);
+  g_autoptr (GeglBuffer) picture = make_picture (61, 37);
   g_autofree char *path = in_folder ("samples.png");
   g_autofree guint16 *samples = NULL;
+  g_autofree float *pixels = NULL;
   g_autoptr (GError) error = NULL;
   guint width;
   guint height;
@@ -103,13 +120,14 @@ check_samples (int depth)
 
   g_assert_true (pd_png_save (picture, path, depth, NULL, &error));
   g_assert_no_error (error);
+  pixels = pixels_of (picture);
   samples = read_samples (path, &width, &height, &found_depth);
   g_assert_cmpuint (width, ==, 61);
   g_assert_cmpuint (height, ==, 37);
   g_assert_cmpint (found_depth, ==, depth);
   for (guint i = 0; i < width * height * 3; i++)
     {
-      float expected = CLAMP (picture->pixels[i], 0.0f, 1.0f) * (depth == 16 ? 65535 : 255);
+      float expected = CLAMP (pixels[i], 0.0f, 1.0f) * (depth == 16 ? 65535 : 255);
 
       g_assert_cmpfloat_with_epsilon (samples[i], expected, 0.502);
     }
@@ -131,7 +149,7 @@ test_samples_16 (void)
 static void
 test_same_bytes (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (64, 64);
+  g_autoptr (GeglBuffer) picture = make_picture (64, 64);
   g_autofree char *first = in_folder ("first.png");
   g_autofree char *second = in_folder ("second.png");
   g_autofree char *first_bytes = NULL;
@@ -150,7 +168,7 @@ test_same_bytes (void)
 static void
 test_texts (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (3, 2);
+  g_autoptr (GeglBuffer) picture = make_picture (3, 2);
   g_autofree char *path = in_folder ("texts.png");
   g_autofree char *long_text = g_strnfill (100000, 'x');
   const char *const texts[] = {
@@ -188,7 +206,7 @@ check_no_text (const char *name, const void *bytes, gsize length, const char *me
 static void
 test_no_texts (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (3, 2);
+  g_autoptr (GeglBuffer) picture = make_picture (3, 2);
   const char *const texts[] = { "parallel-diffusion", "{\"steps\": 30}", NULL };
   g_autofree char *path = in_folder ("plain.png");
   g_autofree char *bytes = NULL;
@@ -213,19 +231,21 @@ test_no_texts (void)
 static void
 test_load (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (19, 11);
-  g_autoptr (PdPicture) loaded = NULL;
+  g_autoptr (GeglBuffer) picture = make_picture (19, 11);
+  g_autoptr (GeglBuffer) loaded = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *path = in_folder ("load.png");
+  g_autofree float *pixels = NULL, *found = NULL;
 
   g_assert_true (pd_png_save (picture, path, 8, NULL, NULL));
   loaded = pd_picture_load (path, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (loaded->width, ==, 19);
-  g_assert_cmpuint (loaded->height, ==, 11);
+  g_assert_cmpuint (gegl_buffer_get_width (loaded), ==, 19);
+  g_assert_cmpuint (gegl_buffer_get_height (loaded), ==, 11);
+  pixels = pixels_of (picture);
+  found = pixels_of (loaded);
   for (guint i = 0; i < 19 * 11 * 3; i++)
-    g_assert_cmpfloat_with_epsilon (loaded->pixels[i], CLAMP (picture->pixels[i], 0.0f, 1.0f),
-                                    0.502 / 255);
+    g_assert_cmpfloat_with_epsilon (found[i], CLAMP (pixels[i], 0.0f, 1.0f), 0.502 / 255);
   empty_folder ();
 }
 
@@ -234,17 +254,19 @@ test_load_jpeg (void)
 {
   g_autoptr (GdkPixbuf) grey = gdk_pixbuf_new (GDK_COLORSPACE_RGB, FALSE, 8, 40, 24);
   g_autofree char *path = in_folder ("grey.jpg");
-  g_autoptr (PdPicture) loaded = NULL;
+  g_autofree float *found = NULL;
+  g_autoptr (GeglBuffer) loaded = NULL;
   g_autoptr (GError) error = NULL;
 
   gdk_pixbuf_fill (grey, 0x808080ff);
   g_assert_true (gdk_pixbuf_save (grey, path, "jpeg", NULL, NULL));
   loaded = pd_picture_load (path, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (loaded->width, ==, 40);
-  g_assert_cmpuint (loaded->height, ==, 24);
+  g_assert_cmpuint (gegl_buffer_get_width (loaded), ==, 40);
+  g_assert_cmpuint (gegl_buffer_get_height (loaded), ==, 24);
+  found = pixels_of (loaded);
   for (guint i = 0; i < 40 * 24 * 3; i++)
-    g_assert_cmpfloat_with_epsilon (loaded->pixels[i], 128.0 / 255, 2.0 / 255);
+    g_assert_cmpfloat_with_epsilon (found[i], 128.0 / 255, 2.0 / 255);
   empty_folder ();
 }
 
@@ -254,8 +276,9 @@ test_load_profile (void)
 {
   g_autoptr (GdkPixbuf) grey = gdk_pixbuf_new (GDK_COLORSPACE_RGB, FALSE, 8, 4, 4);
   g_autofree char *path = in_folder ("linear.jpg");
+  g_autofree float *found = NULL;
   g_autofree char *base64 = NULL;
-  g_autoptr (PdPicture) loaded = NULL;
+  g_autoptr (GeglBuffer) loaded = NULL;
   g_autoptr (GError) error = NULL;
   const Babl *linear = babl_space_with_trc (babl_space ("sRGB"), babl_trc ("linear"));
   int length;
@@ -266,7 +289,8 @@ test_load_profile (void)
   g_assert_true (gdk_pixbuf_save (grey, path, "jpeg", &error, "icc-profile", base64, NULL));
   loaded = pd_picture_load (path, &error);
   g_assert_no_error (error);
-  g_assert_cmpfloat_with_epsilon (loaded->pixels[0], 0.7366, 0.01);
+  found = pixels_of (loaded);
+  g_assert_cmpfloat_with_epsilon (found[0], 0.7366, 0.01);
   empty_folder ();
 }
 
@@ -320,28 +344,30 @@ test_load_bad (void)
 static void
 test_scale (void)
 {
-  g_autofree float *ramp = g_new (float, 64 * 32 * 3);
-  g_autoptr (PdPicture) picture = NULL;
-  g_autoptr (PdPicture) scaled = NULL;
+  g_autofree float *ramp = g_new (float, 64 * 32 * 3), *found = NULL;
+  g_autoptr (GeglBuffer) picture = NULL;
+  g_autoptr (GeglBuffer) scaled = NULL;
 
   for (int y = 0; y < 32; y++)
     for (int x = 0; x < 64; x++)
       for (int c = 0; c < 3; c++)
         ramp[(y * 64 + x) * 3 + c] = ((float) x + 0.5f) / 64.0f;
-  picture = pd_picture_new (64, 32, g_steal_pointer (&ramp));
+  picture = pd_picture_new (64, 32, pixel_format);
+  gegl_buffer_set (picture, NULL, 0, NULL, ramp, GEGL_AUTO_ROWSTRIDE);
   scaled = pd_picture_scale (picture, 96, 80);
-  g_assert_cmpuint (scaled->width, ==, 96);
-  g_assert_cmpuint (scaled->height, ==, 80);
+  g_assert_cmpuint (gegl_buffer_get_width (scaled), ==, 96);
+  g_assert_cmpuint (gegl_buffer_get_height (scaled), ==, 80);
+  found = pixels_of (scaled);
   for (int y = 0; y < 80; y++)
     for (int x = 0; x < 96; x++)
-      g_assert_cmpfloat_with_epsilon (scaled->pixels[(y * 96 + x) * 3 + 1],
-                                      ((float) x + 0.5f) / 96.0f, 0.012);
+      g_assert_cmpfloat_with_epsilon (found[(y * 96 + x) * 3 + 1], ((float) x + 0.5f) / 96.0f,
+                                      0.012);
 }
 
 static void
 check_bad_output (const char *path, const char *message)
 {
-  g_autoptr (PdPicture) picture = make_picture (3, 2);
+  g_autoptr (GeglBuffer) picture = make_picture (3, 2);
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) save_error = NULL;
 
@@ -395,7 +421,7 @@ test_write_protected (void)
 static void
 test_disk_full (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (200, 200);
+  g_autoptr (GeglBuffer) picture = make_picture (200, 200);
   g_autoptr (GError) error = NULL;
   g_autofree char *path = in_folder ("out.png");
   g_autofree char *old = NULL;
@@ -424,7 +450,7 @@ test_disk_full (void)
 static void
 test_replace (void)
 {
-  g_autoptr (PdPicture) picture = make_picture (3, 2);
+  g_autoptr (GeglBuffer) picture = make_picture (3, 2);
   g_autofree char *target = in_folder ("target.png");
   g_autofree char *link_name = in_folder ("link.png");
   mode_t umask_before = umask (022);

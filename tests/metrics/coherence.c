@@ -13,7 +13,7 @@ enum
 };
 
 static double
-peak_signal_to_noise (const PdPicture *a, const PdPicture *b)
+peak_signal_to_noise (const PdPixels *a, const PdPixels *b)
 {
   gsize n = (gsize) a->width * a->height * 3;
   double squares = 0.0;
@@ -59,7 +59,7 @@ window_similarity (const float *a, const float *b, gsize stride)
 }
 
 static double
-structural_similarity (const PdPicture *a, const PdPicture *b)
+structural_similarity (const PdPixels *a, const PdPixels *b)
 {
   g_autoptr (PdPlane) luma_a = pd_plane_luma (a);
   g_autoptr (PdPlane) luma_b = pd_plane_luma (b);
@@ -96,7 +96,7 @@ typedef struct
 
 /* Per cell and channel of a picture: [n_y × n_x × 3]. */
 static Moments *
-cell_moments (const PdPicture *picture, const guint *of_x, const guint *of_y, guint n_x, guint n_y)
+cell_moments (const PdPixels *picture, const guint *of_x, const guint *of_y, guint n_x, guint n_y)
 {
   Moments *moments = g_new0 (Moments, 3 * n_x * n_y);
 
@@ -144,8 +144,8 @@ largest_deviation (double *values, guint n)
 
 static void
 measure_drift (PdCoherence *self,
-               const PdPicture *reduced,
-               const PdPicture *base,
+               const PdPixels *reduced,
+               const PdPixels *base,
                const PdLayout *layout)
 {
   guint n_x, n_y;
@@ -256,9 +256,9 @@ measure_orientation (const PdPlane *luma, const PdLayout *layout)
 }
 
 PdCoherence
-pd_coherence_measure (const PdPicture *picture,
+pd_coherence_measure (const PdPixels *picture,
                       const PdPlane *luma,
-                      const PdPicture *base,
+                      const PdPixels *base,
                       const PdLayout *layout)
 {
   PdCoherence coherence = { NAN, NAN, NAN, NAN, NAN };
@@ -266,7 +266,7 @@ pd_coherence_measure (const PdPicture *picture,
   coherence.orientation = measure_orientation (luma, layout);
   if (base)
     {
-      g_autoptr (PdPicture) reduced = pd_picture_reduce (picture, base->width, base->height);
+      g_autoptr (PdPixels) reduced = pd_pixels_reduce (picture, base->width, base->height);
 
       coherence.psnr = peak_signal_to_noise (reduced, base);
       coherence.ssim = structural_similarity (reduced, base);

@@ -71,7 +71,7 @@ clear_options (Options *options)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, clear_options)
 
 static gboolean
-check_not_larger (const char *name, const PdPicture *small, const PdPicture *large, GError **error)
+check_not_larger (const char *name, const PdPixels *small, const PdPixels *large, GError **error)
 {
   if (small->width <= large->width && small->height <= large->height)
     return TRUE;
@@ -85,9 +85,9 @@ check_not_larger (const char *name, const PdPicture *small, const PdPicture *lar
 static gboolean
 measure (const Options *options, gboolean *passes, GError **error)
 {
-  g_autoptr (PdPicture) picture = pd_picture_load (options->pictures[0], error);
-  g_autoptr (PdPicture) reference = NULL;
-  g_autoptr (PdPicture) base = NULL;
+  g_autoptr (PdPixels) picture = pd_pixels_load (options->pictures[0], error);
+  g_autoptr (PdPixels) reference = NULL;
+  g_autoptr (PdPixels) base = NULL;
   g_autoptr (PdLayout) layout = NULL;
   g_autofree char *text = NULL;
   PdReport report;
@@ -105,13 +105,13 @@ measure (const Options *options, gboolean *passes, GError **error)
     return FALSE;
   if (options->reference)
     {
-      reference = pd_picture_load (options->reference, error);
+      reference = pd_pixels_load (options->reference, error);
       if (!reference || !check_not_larger (options->reference, reference, picture, error))
         return FALSE;
     }
   if (options->base)
     {
-      base = pd_picture_load (options->base, error);
+      base = pd_pixels_load (options->base, error);
       if (!base || !check_not_larger (options->base, base, picture, error))
         return FALSE;
     }

@@ -57,7 +57,7 @@ typedef struct
 } PdOffsets;
 
 PdOffsets
-pd_offsets_measure (const PdPicture *picture, const PdPicture *reference, const PdLayout *layout);
+pd_offsets_measure (const PdPixels *picture, const PdPixels *reference, const PdLayout *layout);
 
 /* M3, repetition.
  * lags: the highest correlation of I - mean 9×9 with itself, moved along one axis by the distance
@@ -123,7 +123,7 @@ typedef struct
   double orientation;
 } PdCoherence;
 
-PdCoherence pd_coherence_measure (const PdPicture *picture,
+PdCoherence pd_coherence_measure (const PdPixels *picture,
                                   const PdPlane *luma,
-                                  const PdPicture *base,
+                                  const PdPixels *base,
                                   const PdLayout *layout);

@@ -79,7 +79,7 @@ deviation (const Cells *self)
 }
 
 PdOffsets
-pd_offsets_measure (const PdPicture *picture, const PdPicture *reference, const PdLayout *layout)
+pd_offsets_measure (const PdPixels *picture, const PdPixels *reference, const PdLayout *layout)
 {
   Cells grid, shifted;
   g_autofree float *row = g_new (float, (gsize) picture->width * 3);
@@ -91,7 +91,7 @@ pd_offsets_measure (const PdPicture *picture, const PdPicture *reference, const 
     {
       const float *pixels = picture->pixels + (gsize) y * picture->width * 3;
 
-      pd_picture_enlarged_row (reference, picture->width, picture->height, y, row);
+      pd_pixels_enlarged_row (reference, picture->width, picture->height, y, row);
       for (guint i = 0; i < 3 * picture->width; i++)
         row[i] = pixels[i] - row[i];
       add_row (&grid, y, row, picture->width);

@@ -22,7 +22,7 @@ pd_plane_free (PdPlane *self)
 }
 
 PdPlane *
-pd_plane_luma (const PdPicture *picture)
+pd_plane_luma (const PdPixels *picture)
 {
   PdPlane *self = pd_plane_new (picture->width, picture->height);
 
@@ -145,10 +145,10 @@ pd_plane_reduce (const PdPlane *self, guint factor)
   return reduced;
 }
 
-PdPicture *
-pd_picture_reduce (const PdPicture *picture, guint width, guint height)
+PdPixels *
+pd_pixels_reduce (const PdPixels *picture, guint width, guint height)
 {
-  PdPicture *reduced = pd_picture_new (width, height, g_new (float, (gsize) width *height * 3));
+  PdPixels *reduced = pd_pixels_new (width, height, g_new (float, (gsize) width *height * 3));
 
   for (guint y = 0; y < height; y++)
     {
@@ -186,7 +186,7 @@ between (guint i, guint size, guint from, guint *first, guint *second)
 }
 
 void
-pd_picture_enlarged_row (const PdPicture *picture, guint width, guint height, guint y, float *row)
+pd_pixels_enlarged_row (const PdPixels *picture, guint width, guint height, guint y, float *row)
 {
   guint top, bottom;
   float low = between (y, height, picture->height, &top, &bottom);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/picture.h"
+#include "tests/metrics/pixels.h"
 #include "tests/metrics/layout.h"
 
 /* One number per pixel, row-major, in steps of an 8-bit picture (0 to 255). */
@@ -17,7 +17,7 @@ void pd_plane_free (PdPlane *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPlane, pd_plane_free)
 
 /* Rec. 709 weights on R'G'B'. */
-PdPlane *pd_plane_luma (const PdPicture *picture);
+PdPlane *pd_plane_luma (const PdPixels *picture);
 
 /* The plane rolled by half its size in x and y: its four corners meet in the middle. */
 PdPlane *pd_plane_shift_half (const PdPlane *self);
@@ -34,9 +34,9 @@ PdPlane *pd_plane_detail (const PdPlane *self, guint radius, gboolean wrap_x, gb
 PdPlane *pd_plane_reduce (const PdPlane *self, guint factor);
 
 /* A picture in another size: means over the pixels that each new one touches. */
-PdPicture *pd_picture_reduce (const PdPicture *picture, guint width, guint height);
+PdPixels *pd_pixels_reduce (const PdPixels *picture, guint width, guint height);
 
 /* A row of @picture enlarged to @width × @height, linearly between the centres of its pixels.
  * row: [width × 3]. */
 void
-pd_picture_enlarged_row (const PdPicture *picture, guint width, guint height, guint y, float *row);
+pd_pixels_enlarged_row (const PdPixels *picture, guint width, guint height, guint y, float *row);

@@ -19,10 +19,10 @@ typedef struct
 } Finding;
 
 PdReport
-pd_report_measure (const PdPicture *picture,
+pd_report_measure (const PdPixels *picture,
                    PdLayout *layout,
-                   const PdPicture *reference,
-                   const PdPicture *base,
+                   const PdPixels *reference,
+                   const PdPixels *base,
                    gboolean shift_half)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);

@@ -19,10 +19,10 @@ typedef struct
 
 /* @reference (M2) and @base (M5) may be NULL. With @shift_half also M1 across the outer border of
  * the picture. @layout must outlive the report. */
-PdReport pd_report_measure (const PdPicture *picture,
+PdReport pd_report_measure (const PdPixels *picture,
                             PdLayout *layout,
-                            const PdPicture *reference,
-                            const PdPicture *base,
+                            const PdPixels *reference,
+                            const PdPixels *base,
                             gboolean shift_half);
 
 /* Whether everything is within the bounds of metrics.h; what could not be measured is. */

@@ -15,7 +15,7 @@ draw_normal (GRand *random)
 /* Adds to every channel (almost the same) random numbers at points @spacing apart, smoothly joined.
  */
 static void
-add_value_noise (PdPicture *picture, guint spacing, double amplitude, GRand *random)
+add_value_noise (PdPixels *picture, guint spacing, double amplitude, GRand *random)
 {
   guint n = picture->width / spacing;
   g_autofree double *points = g_new (double, n *n * 3);
@@ -47,17 +47,17 @@ add_value_noise (PdPicture *picture, guint spacing, double amplitude, GRand *ran
 }
 
 static void
-set_pixel (PdPicture *picture, guint x, guint y, double value)
+set_pixel (PdPixels *picture, guint x, guint y, double value)
 {
   for (guint c = 0; c < 3; c++)
     picture->pixels[((gsize) y * picture->width + x) * 3 + c] = (float) (value + 0.02 * c);
 }
 
-PdPicture *
+PdPixels *
 pd_synthetic_picture (PdSyntheticKind kind, guint side, guint32 seed)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (seed);
-  PdPicture *picture = pd_picture_new (side, side, g_new (float, (gsize) side *side * 3));
+  PdPixels *picture = pd_pixels_new (side, side, g_new (float, (gsize) side *side * 3));
   double direction = g_rand_double (random) * 2.0 * G_PI;
   double centre_x = (0.3 + 0.4 * g_rand_double (random)) * side;
   double centre_y = (0.3 + 0.4 * g_rand_double (random)) * side;
@@ -84,7 +84,7 @@ pd_synthetic_picture (PdSyntheticKind kind, guint side, guint32 seed)
 }
 
 void
-pd_synthetic_round (PdPicture *picture)
+pd_synthetic_round (PdPixels *picture)
 {
   for (gsize i = 0; i < (gsize) picture->width * picture->height * 3; i++)
     picture->pixels[i] = roundf (255.0f * CLAMP (picture->pixels[i], 0.0f, 1.0f)) / 255.0f;
@@ -140,7 +140,7 @@ tile_shares (const PdLayoutAxis *axis, gboolean feathered)
 
 double
 pd_synthetic_add_offsets (
-    PdPicture *picture, const PdLayout *layout, gboolean feathered, double steps, guint32 seed)
+    PdPixels *picture, const PdLayout *layout, gboolean feathered, double steps, guint32 seed)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (seed);
   g_autofree double *shares_x = tile_shares (&layout->x, feathered);
@@ -174,9 +174,9 @@ pd_synthetic_add_offsets (
 }
 
 void
-pd_synthetic_mix_tile (PdPicture *picture,
+pd_synthetic_mix_tile (PdPixels *picture,
                        const PdLayout *layout,
-                       const PdPicture *repeated,
+                       const PdPixels *repeated,
                        double mix)
 {
   g_autofree double *shares_x = tile_shares (&layout->x, TRUE);
@@ -207,7 +207,7 @@ pd_synthetic_mix_tile (PdPicture *picture,
 }
 
 void
-pd_synthetic_blur_overlaps (PdPicture *picture, const PdLayout *layout, double loss)
+pd_synthetic_blur_overlaps (PdPixels *picture, const PdLayout *layout, double loss)
 {
   g_autoptr (PdPlane) plane = pd_plane_new (picture->width, picture->height);
 
@@ -237,7 +237,7 @@ pd_synthetic_blur_overlaps (PdPicture *picture, const PdLayout *layout, double l
 }
 
 void
-pd_synthetic_shuffle_tiles (PdPicture *picture, const PdLayout *layout, guint32 seed)
+pd_synthetic_shuffle_tiles (PdPixels *picture, const PdLayout *layout, guint32 seed)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (seed);
   g_autofree float *before =
@@ -269,7 +269,7 @@ pd_synthetic_shuffle_tiles (PdPicture *picture, const PdLayout *layout, guint32 
 
 void
 pd_synthetic_drift_tile (
-    PdPicture *picture, const PdLayout *layout, guint index, double contrast, double steps)
+    PdPixels *picture, const PdLayout *layout, guint index, double contrast, double steps)
 {
   g_autofree double *shares_x = tile_shares (&layout->x, TRUE);
   g_autofree double *shares_y = tile_shares (&layout->y, TRUE);

@@ -29,7 +29,7 @@ make_layout (guint overlap, gboolean wrap)
 }
 
 static PdBorders
-measure_borders (const PdPicture *picture, const PdLayout *layout)
+measure_borders (const PdPixels *picture, const PdLayout *layout)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
 
@@ -37,7 +37,7 @@ measure_borders (const PdPicture *picture, const PdLayout *layout)
 }
 
 static PdRepetition
-measure_repetition (const PdPicture *picture, const PdLayout *layout)
+measure_repetition (const PdPixels *picture, const PdLayout *layout)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
   g_autoptr (PdPlane) detail = pd_plane_detail (luma, 4, layout->x.wrap, layout->y.wrap);
@@ -46,7 +46,7 @@ measure_repetition (const PdPicture *picture, const PdLayout *layout)
 }
 
 static PdDetail
-measure_detail (const PdPicture *picture, const PdLayout *layout)
+measure_detail (const PdPixels *picture, const PdLayout *layout)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
   g_autoptr (PdPlane) detail = pd_plane_detail (luma, 4, layout->x.wrap, layout->y.wrap);
@@ -55,7 +55,7 @@ measure_detail (const PdPicture *picture, const PdLayout *layout)
 }
 
 static PdCoherence
-measure_coherence (const PdPicture *picture, const PdPicture *base, const PdLayout *layout)
+measure_coherence (const PdPixels *picture, const PdPixels *base, const PdLayout *layout)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
 
@@ -107,7 +107,7 @@ test_borders_clean (void)
     for (guint32 seed = 1; seed <= SEEDS; seed++)
       {
         g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
-        g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
         PdBorders borders;
 
         pd_synthetic_round (picture);
@@ -127,7 +127,7 @@ test_borders_sharp (void)
       for (guint wrap = 0; wrap < 2; wrap++)
         {
           g_autoptr (PdLayout) layout = make_layout (OVERLAP, wrap);
-          g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+          g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
           PdBorders borders;
 
           /* A slope is no torus. */
@@ -150,7 +150,7 @@ static void
 test_borders_feathered (void)
 {
   g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
   PdBorders borders;
 
   pd_synthetic_add_offsets (picture, layout, TRUE, 4.0, 51);
@@ -160,7 +160,7 @@ test_borders_feathered (void)
 }
 
 static void
-measure_seam (const PdPicture *picture, PdPhases *x, PdPhases *y)
+measure_seam (const PdPixels *picture, PdPhases *x, PdPhases *y)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
   g_autoptr (PdPlane) rolled = pd_plane_shift_half (luma);
@@ -174,8 +174,8 @@ test_borders_seamless (void)
 {
   for (guint32 seed = 1; seed <= SEEDS; seed++)
     {
-      g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
-      g_autoptr (PdPicture) sloped = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
+      g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
+      g_autoptr (PdPixels) sloped = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
       PdPhases x, y;
 
       pd_synthetic_round (picture);
@@ -199,8 +199,8 @@ measure_offsets (
     PdSyntheticKind kind, guint32 seed, gboolean feathered, double steps, double *drawn)
 {
   g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (kind, SIDE, seed);
-  g_autoptr (PdPicture) reference = pd_picture_reduce (picture, SIDE / 4, SIDE / 4);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (kind, SIDE, seed);
+  g_autoptr (PdPixels) reference = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
 
   *drawn = pd_synthetic_add_offsets (picture, layout, feathered, steps, seed + 50);
   pd_synthetic_round (picture);
@@ -239,9 +239,9 @@ test_offsets_unrelated (void)
 
   for (guint32 seed = 1; seed <= 8; seed++)
     {
-      g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
-      g_autoptr (PdPicture) other = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed + 100);
-      g_autoptr (PdPicture) reference = pd_picture_reduce (picture, SIDE / 4, SIDE / 4);
+      g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed);
+      g_autoptr (PdPixels) other = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed + 100);
+      g_autoptr (PdPixels) reference = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
       PdOffsets offsets;
 
       for (gsize i = 0; i < SIDE * SIDE * 3; i++)
@@ -257,8 +257,8 @@ static void
 test_offsets_colour (void)
 {
   g_autoptr (PdLayout) layout = make_layout (0, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_GRADIENT, SIDE, 1);
-  g_autoptr (PdPicture) reference = pd_synthetic_picture (PD_SYNTHETIC_GRADIENT, SIDE, 1);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_GRADIENT, SIDE, 1);
+  g_autoptr (PdPixels) reference = pd_synthetic_picture (PD_SYNTHETIC_GRADIENT, SIDE, 1);
   PdOffsets offsets;
 
   for (guint y = 0; y < SIDE; y++)
@@ -281,7 +281,7 @@ test_repetition_clean (void)
   for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
     for (guint32 seed = 1; seed <= SEEDS; seed++)
       {
-        g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
         PdRepetition repetition;
 
         pd_synthetic_round (picture);
@@ -300,8 +300,8 @@ test_repetition_mixed (void)
   for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
     for (guint32 seed = 1; seed <= SEEDS; seed++)
       {
-        g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
-        g_autoptr (PdPicture) other = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed + 100);
+        g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) other = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, seed + 100);
         PdRepetition repetition;
 
         pd_synthetic_mix_tile (picture, layout, other, 0.25);
@@ -320,8 +320,8 @@ static void
 test_repetition_copies (void)
 {
   g_autoptr (PdLayout) layout = make_layout (0, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
-  g_autoptr (PdPicture) pair = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 2);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
+  g_autoptr (PdPixels) pair = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 2);
   PdRepetition repetition;
 
   for (guint y = 0; y < TILE; y++)
@@ -350,8 +350,8 @@ test_detail (void)
   for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
     for (guint32 seed = 1; seed <= SEEDS; seed++)
       {
-        g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
-        g_autoptr (PdPicture) blurred = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) blurred = pd_synthetic_picture (kinds[k], SIDE, seed);
         PdDetail detail;
 
         pd_synthetic_round (picture);
@@ -377,8 +377,8 @@ static void
 test_coherence_values (void)
 {
   g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
-  g_autoptr (PdPicture) base = pd_picture_reduce (picture, SIDE / 4, SIDE / 4);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
+  g_autoptr (PdPixels) base = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
   PdCoherence coherence = measure_coherence (picture, base, layout);
 
   g_assert_cmpfloat (coherence.psnr, >, 80.0);
@@ -403,9 +403,9 @@ test_coherence_drift (void)
   for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
     for (guint32 seed = 1; seed <= SEEDS; seed++)
       {
-        g_autoptr (PdPicture) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
-        g_autoptr (PdPicture) base = pd_picture_reduce (picture, SIDE / 4, SIDE / 4);
-        g_autoptr (PdPicture) lighter = pd_picture_reduce (picture, SIDE, SIDE);
+        g_autoptr (PdPixels) picture = pd_synthetic_picture (kinds[k], SIDE, seed);
+        g_autoptr (PdPixels) base = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
+        g_autoptr (PdPixels) lighter = pd_pixels_reduce (picture, SIDE, SIDE);
         PdCoherence coherence;
 
         pd_synthetic_round (picture);
@@ -432,7 +432,7 @@ test_coherence_orientation (void)
 
   for (guint32 seed = 1; seed <= SEEDS; seed++)
     {
-      g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_RINGS, SIDE, seed);
+      g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_RINGS, SIDE, seed);
 
       assert_below (measure_coherence (picture, NULL, layout).orientation, 0.85);
       pd_synthetic_shuffle_tiles (picture, layout, seed);
@@ -446,8 +446,8 @@ static void
 test_report (void)
 {
   g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
-  g_autoptr (PdPicture) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
-  g_autoptr (PdPicture) base = pd_picture_reduce (picture, SIDE / 4, SIDE / 4);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
+  g_autoptr (PdPixels) base = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
   PdReport report = pd_report_measure (picture, layout, base, base, TRUE);
   g_autofree char *text = NULL;
   g_autoptr (JsonNode) root = NULL;
@@ -475,8 +475,8 @@ test_report_one_tile (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (PdLayout) layout = pd_layout_new (64, 40, 512, 128, 8, FALSE, FALSE, &error);
-  g_autoptr (PdPicture) large = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, 64, 1);
-  g_autoptr (PdPicture) picture = pd_picture_reduce (large, 64, 40);
+  g_autoptr (PdPixels) large = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, 64, 1);
+  g_autoptr (PdPixels) picture = pd_pixels_reduce (large, 64, 40);
   PdReport report = pd_report_measure (picture, layout, picture, picture, FALSE);
   g_autofree char *text = pd_report_to_json (&report);
   g_autofree char *table = pd_report_to_table (&report);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/diffusion/solver.h"
+#include "engine/engine.h"
+#include "engine/gpu/device.h"
+#include "engine/model/model.h"
+#include "engine/tiles/denoise.h"
+
+/* One call of pd_engine_run: what its stages share, and the stages that every mode is made of. */
+
+enum
+{
+  PD_SESSION_MAX_ADJUST = 4,
+};
+
+/* Hooks into the steps of a run of the solver; see PdDenoise. Either may be NULL. */
+typedef struct
+{
+  PdAdjustLatentFunc latent;
+  PdAdjustCleanFunc clean;
+  gpointer user_data;
+} PdAdjust;
+
+typedef struct
+{
+  PdDevice *device;
+  PdModel *model;
+  gint64 engine_start; /* µs, monotonic: when pd_engine_new was called */
+  PdRequest *request;
+  const PdListener *listener; /* may be NULL */
+  GCancellable *cancellable;
+  PdReport *report;
+  guint64 seed;
+  guint n_draws; /* noise arrays drawn so far */
+
+  /* The canvas that is worked on, latent pixels. */
+  guint channels, h, w;
+  gsize n_elements;
+  double strength;  /* of the run of the solver: 1 starts from noise */
+  PdSolver *solver; /* owned; for its schedule: the one that denoises is made for the canvas */
+
+  /* The prompts; owned. */
+  float *context; /* [branches][tokens][width] */
+  guint branches, tokens;
+
+  PdAdjust adjust[PD_SESSION_MAX_ADJUST]; /* in the order in which they are called */
+  guint n_adjust;
+
+  /* Progress. The share of the run's time that the canvas takes; 0 to 1 unless there are levels. */
+  guint level, n_levels;
+  double from, to;
+  gint64 canvas_start;
+  const char *stage;
+  gint64 stage_start;
+} PdSession;
+
+void pd_session_clear (PdSession *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdSession, pd_session_clear)
+
+/* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength, without hooks. */
+gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
+
+/* Adds hooks for the canvas; @adjust is copied. */
+void pd_session_add_adjust (PdSession *self, const PdAdjust *adjust);
+
+/* Fills @out ([channels][h][w]) with the canvas's next noise array. */
+void pd_session_draw_noise (PdSession *self, float *out);
+
+/* Stages. Latents are [channels][h][w] of the canvas, in the UNet's scale. */
+
+gboolean pd_session_encode_text (PdSession *self, GError **error);
+
+/* @input: R'G'B' pixels from 0, 0 on; beyond its extent the last row and column are repeated. */
+gboolean pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error);
+
+/* @latent: noised to the level of the solver's first step; becomes the clean one. */
+gboolean pd_session_denoise (PdSession *self, float *latent, GError **error);
+
+/* What lies beyond the extent of @output is dropped. */
+gboolean
+pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error);
