@@ -49,7 +49,7 @@ test_cover (void)
                 g_assert_cmpuint (ys[y] + grid.y.tile, <=, c->h);
               if (!c->wrap_x)
                 g_assert_cmpuint (xs[x] + grid.x.tile, <=, c->w);
-              pd_tile_add (&grid, 1, tile, profile_y, profile_x, ys[y], xs[x], sum, mass);
+              pd_tile_add (&grid, 1, tile, profile_y, profile_x, NULL, ys[y], xs[x], sum, mass);
             }
         for (guint p = 0; p < c->h * c->w; p++)
           g_assert_cmpfloat (mass[p], >, 0);
@@ -86,7 +86,7 @@ test_identity (void)
         for (guint x = 0; x < grid.x.count; x++)
           {
             pd_tile_read (&grid, 3, canvas, ys[y], xs[x], tile);
-            pd_tile_add (&grid, 3, tile, profile_y, profile_x, ys[y], xs[x], sum, mass);
+            pd_tile_add (&grid, 3, tile, profile_y, profile_x, NULL, ys[y], xs[x], sum, mass);
           }
       pd_fusion_divide (3, pixels, sum, mass);
       for (gsize p = 0; p < 3 * pixels; p++)

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "engine/model/bank.h"
+#include "engine/nn/half.h"
 
 enum
 {
@@ -140,4 +141,85 @@ pd_bank_values (const PdBank *self, PdGraph *graph, guint index)
   const PdBankLayer *layer = pd_bank_layer (self, index);
 
   return place (self, graph, layer, layer->values);
+}
+
+static gboolean
+is_half (const PdBank *self)
+{
+  return self->backend->activations == PD_TYPE_F16;
+}
+
+gsize
+pd_bank_n_values (const PdBank *self)
+{
+  return self->bytes / pd_type_size (self->backend->activations);
+}
+
+gboolean
+pd_bank_read (const PdBank *self, float *values, GError **error)
+{
+  g_autofree guint16 *halves = NULL;
+
+  if (self->bytes == 0)
+    return TRUE;
+  if (!is_half (self))
+    return pd_buffer_read (self->buffer, 0, values, self->bytes, error);
+  halves = g_malloc (self->bytes);
+  if (!pd_buffer_read (self->buffer, 0, halves, self->bytes, error))
+    return FALSE;
+  for (gsize i = 0; i < pd_bank_n_values (self); i++)
+    values[i] = pd_half_to_float (halves[i]);
+  return TRUE;
+}
+
+gboolean
+pd_bank_write (PdBank *self, const float *values, GError **error)
+{
+  g_autofree guint16 *halves = NULL;
+
+  if (self->bytes == 0)
+    return TRUE;
+  if (!is_half (self))
+    return pd_buffer_write (self->buffer, 0, values, self->bytes, error);
+  halves = g_malloc (self->bytes);
+  for (gsize i = 0; i < pd_bank_n_values (self); i++)
+    halves[i] = pd_half_from_float (values[i]);
+  return pd_buffer_write (self->buffer, 0, halves, self->bytes, error);
+}
+
+static void
+add_tensor (const PdBank *self,
+            const PdBankLayer *layer,
+            gsize offset,
+            const float *values,
+            const float *weights,
+            float *sum)
+{
+  gsize tokens = (gsize) layer->h * layer->w, pitch = pd_align_channels (layer->c);
+  gsize at = offset / pd_type_size (self->backend->activations);
+
+  for (guint branch = 0; branch < self->branches; branch++)
+    for (gsize token = 0; token < tokens; token++)
+      for (gsize c = 0; c < pitch; c++, at++)
+        sum[at] += weights[token] * values[at];
+}
+
+void
+pd_bank_add (const PdBank *self,
+             const float *values,
+             PdBankWeightsFunc weights,
+             gpointer user_data,
+             float *sum)
+{
+  for (guint i = 0; i < self->layers->len; i++)
+    {
+      const PdBankLayer *layer = pd_bank_layer (self, i);
+      g_autofree float *shares = g_new (float, (gsize) layer->h * layer->w);
+
+      if (!layer->used)
+        continue;
+      weights (layer->h, layer->w, shares, user_data);
+      add_tensor (self, layer, layer->keys, values, shares, sum);
+      add_tensor (self, layer, layer->values, values, shares, sum);
+    }
 }

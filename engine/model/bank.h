@@ -36,6 +36,21 @@ typedef struct
 
 const PdBankLayer *pd_bank_layer (const PdBank *self, guint index);
 
+/* All that the bank holds, pd_bank_n_values numbers whatever their type on the device. */
+gsize pd_bank_n_values (const PdBank *self);
+gboolean pd_bank_read (const PdBank *self, float *values, GError **error);
+gboolean pd_bank_write (PdBank *self, const float *values, GError **error);
+
+/* The weights of a layer's h × w tokens. */
+typedef void (*PdBankWeightsFunc) (guint h, guint w, float *weights, gpointer user_data);
+
+/* Adds the keys and values in @values, each times its token's weight, to @sum. */
+void pd_bank_add (const PdBank *self,
+                  const float *values,
+                  PdBankWeightsFunc weights,
+                  gpointer user_data,
+                  float *sum);
+
 /* The layer's keys and values as tensors of @graph: branches × h × w × c. */
 PdTensor *pd_bank_keys (const PdBank *self, PdGraph *graph, guint index);
 PdTensor *pd_bank_values (const PdBank *self, PdGraph *graph, guint index);

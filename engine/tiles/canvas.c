@@ -8,6 +8,12 @@
 #include "engine/tiles/canvas.h"
 #include "engine/tiles/thumbnail.h"
 
+/* A prediction to be made: of a tile, for the prompt of the canvas (0) or of a part of it. */
+typedef struct
+{
+  guint tile, prompt;
+} Item;
+
 struct _PdCanvas
 {
   PdCanvasOptions options;
@@ -17,9 +23,12 @@ struct _PdCanvas
   guint *starts_y, *starts_x;
   float *profile_y, *profile_x;
   float *mass;
+  GArray *items; /* of this step, in the order of the tiles */
+  float *shares; /* of each prompt in a tile, [prompts][tile_h][tile_w] */
 
   PdUNetPass *pass; /* batch · branches images: every tile's branch 0, then every tile's branch 1 */
   float *context;
+  gsize context_elements; /* of one image */
   float *input, *output;
   float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
   guint unet_forwards;
@@ -70,6 +79,13 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
     return NULL;
   if (pd_grid_n_tiles (grid) == 1)
     self->options.sync = PD_SYNC_FUSION;
+  if (self->options.sync == PD_SYNC_EXACT && options->prompts != NULL)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("Regions with prompts of their own are not possible with --sync exact; use "
+                      "--sync attention"));
+      return NULL;
+    }
   self->options.batch = self->options.sync == PD_SYNC_EXACT
                             ? pd_grid_n_tiles (grid)
                             : MIN (options->batch, pd_grid_n_tiles (grid));
@@ -86,7 +102,11 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
                      grid->y.tile, grid->y.overlap, self->profile_y);
   pd_weight_profile (pd_grid_n_tiles (grid) == 1 ? PD_WEIGHT_UNIFORM : options->weight,
                      grid->x.tile, grid->x.overlap, self->profile_x);
+  self->items = g_array_new (FALSE, FALSE, sizeof (Item));
+  self->context_elements = (gsize) options->tokens * config->cross_attention_dim;
   self->context = repeat_context (&self->options, config->cross_attention_dim);
+  if (options->prompts != NULL)
+    self->shares = g_new (float, (1 + options->prompts->n) * (gsize) grid->y.tile * grid->x.tile);
   self->input = g_new0 (float, images * self->tile_elements);
   self->output = g_new (float, images * self->tile_elements);
   if (options->branches == 2 && options->guidance_rescale > 0)
@@ -121,6 +141,8 @@ pd_canvas_free (PdCanvas *self)
   g_free (self->profile_y);
   g_free (self->profile_x);
   g_free (self->mass);
+  g_clear_pointer (&self->items, g_array_unref);
+  g_free (self->shares);
   g_free (self->context);
   g_free (self->input);
   g_free (self->output);
@@ -168,7 +190,125 @@ tile_start (const PdCanvas *self, guint tile, guint *y, guint *x)
   *x = self->starts_x[tile % self->grid.x.count];
 }
 
-/* Reads tiles first … first + count - 1 into the batch, for every branch. */
+typedef struct
+{
+  guint32 height, width, tile_h, tile_w; /* latent pixels */
+  guint64 n_clean;                       /* numbers of the small clean canvas that follow */
+} StateHeader;
+
+static StateHeader
+state_header (PdCanvas *self)
+{
+  StateHeader header = { .height = self->options.height,
+                         .width = self->options.width,
+                         .tile_h = self->grid.y.tile,
+                         .tile_w = self->grid.x.tile };
+  gsize n = 0;
+
+  if (self->thumbnail != NULL)
+    pd_thumbnail_clean (self->thumbnail, &n);
+  header.n_clean = n;
+  return header;
+}
+
+GBytes *
+pd_canvas_save_state (PdCanvas *self)
+{
+  const StateHeader header = state_header (self);
+  GByteArray *state = g_byte_array_new ();
+  gsize n;
+
+  g_byte_array_append (state, (const guint8 *) &header, sizeof header);
+  if (self->thumbnail != NULL)
+    g_byte_array_append (state, (const guint8 *) pd_thumbnail_clean (self->thumbnail, &n),
+                         (guint) (header.n_clean * sizeof (float)));
+  return g_byte_array_free_to_bytes (state);
+}
+
+gboolean
+pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error)
+{
+  const StateHeader expected = state_header (self);
+  gsize size, n;
+  const guint8 *data = g_bytes_get_data (state, &size);
+  StateHeader header;
+
+  if (size != sizeof expected + expected.n_clean * sizeof (float) ||
+      memcmp (data, &expected, sizeof expected) != 0)
+    {
+      header = (StateHeader){ 0 };
+      if (size >= sizeof header)
+        memcpy (&header, data, sizeof header);
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("The run was begun with tiles of %u×%u latent pixels, and this one has "
+                      "%u×%u; give it the same tile and as much memory, or start anew without "
+                      "--resume"),
+                   header.tile_w, header.tile_h, expected.tile_w, expected.tile_h);
+      return FALSE;
+    }
+  if (self->thumbnail != NULL)
+    memcpy (pd_thumbnail_clean (self->thumbnail, &n), data + sizeof expected,
+            expected.n_clean * sizeof (float));
+  return TRUE;
+}
+
+const float *
+pd_canvas_mass (const PdCanvas *self)
+{
+  return self->mass;
+}
+
+static void
+mix_prompts (PdCanvas *self, guint tile)
+{
+  guint y, x, h = self->grid.y.tile, w = self->grid.x.tile;
+
+  tile_start (self, tile, &y, &x);
+  pd_prompts_mix (self->options.prompts, y, x, h, w, h, w, self->shares);
+}
+
+/* A tile is predicted for every prompt that counts in it. */
+static void
+list_items (PdCanvas *self)
+{
+  const PdPrompts *prompts = self->options.prompts;
+  gsize n = (gsize) self->grid.y.tile * self->grid.x.tile;
+
+  g_array_set_size (self->items, 0);
+  for (guint tile = 0; tile < pd_grid_n_tiles (&self->grid); tile++)
+    {
+      if (prompts != NULL)
+        mix_prompts (self, tile);
+      for (guint prompt = 0; prompt <= (prompts != NULL ? prompts->n : 0); prompt++)
+        {
+          const Item item = { tile, prompt };
+
+          if (prompts == NULL || pd_prompts_count (self->shares + prompt * n, n))
+            g_array_append_val (self->items, item);
+        }
+    }
+}
+
+static const Item *
+item_at (const PdCanvas *self, guint i)
+{
+  return &g_array_index (self->items, Item, i);
+}
+
+/* Gives image @image of the batch its prompt; the branch without prompt has its own already. */
+static void
+set_prompt (PdCanvas *self, guint image, guint prompt)
+{
+  const PdCanvasOptions *options = &self->options;
+  guint branch = options->branches - 1;
+  gsize n = self->context_elements;
+  const float *context =
+      prompt > 0 ? options->prompts->contexts + (prompt - 1) * n : options->context + branch * n;
+
+  memcpy (self->context + (branch * options->batch + image) * n, context, n * sizeof *context);
+}
+
+/* Reads the tiles of items first … first + count - 1 into the batch, for every branch. */
 static void
 gather (
     PdCanvas *self, const PdSolver *solver, guint i, const float *latent, guint first, guint count)
@@ -179,7 +319,9 @@ gather (
     {
       guint y, x;
 
-      tile_start (self, first + image, &y, &x);
+      tile_start (self, item_at (self, first + image)->tile, &y, &x);
+      if (self->options.prompts != NULL)
+        set_prompt (self, image, item_at (self, first + image)->prompt);
       pd_tile_read (&self->grid, self->channels, latent, y, x, self->input + image * n);
     }
   for (gsize e = 0; e < count * n; e++)
@@ -206,7 +348,7 @@ check_finite (const PdCanvas *self, const float *values, guint tile, GError **er
   return TRUE;
 }
 
-/* Adds the predictions of tiles first … first + count - 1 to the canvas. */
+/* Adds the predictions of items first … first + count - 1 to the canvas. */
 static gboolean
 scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
 {
@@ -216,19 +358,25 @@ scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
   for (guint image = 0; image < count; image++)
     {
       float *guided = self->output + image * n;
-      const float *conditional = self->output + (options->batch + image) * n;
+      const float *conditional = self->output + (options->batch + image) * n, *shares = NULL;
+      const Item *item = item_at (self, first + image);
       guint y, x;
 
       if (options->branches == 2)
         pd_guidance_combine (n, guided, conditional, options->guidance, guided);
-      if (!check_finite (self, guided, first + image, error))
+      if (!check_finite (self, guided, item->tile, error))
         return FALSE;
-      tile_start (self, first + image, &y, &x);
-      pd_tile_add (&self->grid, self->channels, guided, self->profile_y, self->profile_x, y, x, sum,
-                   self->mass);
+      tile_start (self, item->tile, &y, &x);
+      if (options->prompts != NULL)
+        {
+          mix_prompts (self, item->tile);
+          shares = self->shares + item->prompt * (gsize) self->grid.y.tile * self->grid.x.tile;
+        }
+      pd_tile_add (&self->grid, self->channels, guided, self->profile_y, self->profile_x, shares, y,
+                   x, sum, self->mass);
       if (self->conditional != NULL)
-        pd_tile_add (&self->grid, self->channels, conditional, self->profile_y, self->profile_x, y,
-                     x, self->conditional, NULL);
+        pd_tile_add (&self->grid, self->channels, conditional, self->profile_y, self->profile_x,
+                     shares, y, x, self->conditional, NULL);
     }
   return TRUE;
 }
@@ -260,9 +408,9 @@ pd_canvas_predict (PdCanvas *self,
 {
   const PdCanvasOptions *options = &self->options;
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
-  guint n_tiles = pd_grid_n_tiles (&self->grid);
 
   pd_grid_starts (&self->grid, options->jitter, options->seed, i, self->starts_y, self->starts_x);
+  list_items (self);
   memset (self->mass, 0, pixels * sizeof *self->mass);
   memset (prediction, 0, elements * sizeof *prediction);
   if (self->conditional != NULL)
@@ -270,10 +418,10 @@ pd_canvas_predict (PdCanvas *self,
 
   if (self->thumbnail != NULL && !refresh_bank (self, solver, i, cancellable, error))
     return FALSE;
-  for (guint first = 0; first < n_tiles; first += options->batch)
+  for (guint first = 0; first < self->items->len; first += options->batch)
     {
       /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
-      guint count = MIN (options->batch, n_tiles - first);
+      guint end = MIN (first + options->batch, self->items->len), count = end - first;
 
       gather (self, solver, i, latent, first, count);
       if (!pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), self->context,
@@ -282,7 +430,8 @@ pd_canvas_predict (PdCanvas *self,
         return FALSE;
       self->unet_forwards += count * options->branches;
       if (progress != NULL)
-        progress (first + count, user_data);
+        progress (end < self->items->len ? item_at (self, end)->tile : pd_canvas_n_tiles (self),
+                  user_data);
     }
   pd_fusion_divide (self->channels, pixels, prediction, self->mass);
   if (self->conditional != NULL)

@@ -4,6 +4,7 @@
 #include "engine/diffusion/solver.h"
 #include "engine/model/unet.h"
 #include "engine/tiles/fusion.h"
+#include "engine/tiles/prompts.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
@@ -40,6 +41,7 @@ typedef struct
   guint branches;       /* 1, or 2 for guidance: context then holds the unconditional one first */
   const float *context; /* [branches][tokens][width] */
   guint tokens;
+  const PdPrompts *prompts; /* of parts of the canvas; NULL: none; not with PD_SYNC_EXACT */
   double guidance, guidance_rescale;
 } PdCanvasOptions;
 
@@ -52,7 +54,7 @@ void pd_canvas_free (PdCanvas *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)
 
 guint pd_canvas_n_tiles (const PdCanvas *self);
-/* UNet images predicted so far: tiles · branches. */
+/* UNet images predicted so far: tiles · branches, times the prompts that count in a tile. */
 guint pd_canvas_unet_forwards (const PdCanvas *self);
 PdGraph *pd_canvas_graph (PdCanvas *self);
 
@@ -63,10 +65,20 @@ gsize pd_canvas_bank_bytes (const PdCanvas *self);
  * thumbnail is made from it. Without it the first thumbnail is noise. */
 void pd_canvas_set_clean (PdCanvas *self, const float *clean);
 
+/* What the canvas knows beside the latent and the solver's state, between two steps or within one,
+ * in the machine's byte order; a canvas with the same options goes on from it as the one that saved
+ * it would. Errors: PD_ERROR_BAD_REQUEST (another grid, damaged); the canvas is then unchanged. */
+GBytes *pd_canvas_save_state (PdCanvas *self);
+gboolean pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error);
+
+/* How much the tiles done in this step weigh at each pixel, [height][width]; 0 where none is. */
+const float *pd_canvas_mass (const PdCanvas *self);
+
 typedef void (*PdCanvasTileFunc) (guint tiles_done, gpointer user_data);
 
 /* The guided, fused prediction for step @i of @solver: @latent and @prediction are
- * [channels][height][width]. @progress may be NULL. */
+ * [channels][height][width]. @progress may be NULL; when it is called, @prediction holds the sum of
+ * the tiles done, each times its weights. */
 gboolean pd_canvas_predict (PdCanvas *self,
                             PdSolver *solver,
                             guint i,

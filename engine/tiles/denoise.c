@@ -8,7 +8,60 @@ typedef struct
 {
   const PdDenoise *denoise;
   PdDenoiseProgress progress;
+  PdMosaic *mosaic; /* NULL: no previews */
+
+  /* The step that is being done. */
+  const PdCanvas *canvas;
+  const PdSolver *solver;
+  guint step;
+  const float *latent, *prediction;
 } Progress;
+
+static void
+show (const Progress *self)
+{
+  const PdDenoisePreview *preview = self->denoise->preview;
+  guint h, w;
+  const float *clean = pd_mosaic_clean (self->mosaic, &h, &w);
+
+  preview->show (h, w, clean, preview->user_data);
+}
+
+/* The tiles done so far of a step that is not complete. */
+static void
+preview_tiles (const Progress *self)
+{
+  const PdDenoisePreview *preview = self->denoise->preview;
+  double from_latent, from_prediction;
+
+  if (self->mosaic == NULL || self->canvas == NULL ||
+      !preview->wanted (self->step, FALSE, preview->user_data))
+    return;
+  pd_solver_x0_factors (self->solver, self->step, &from_latent, &from_prediction);
+  pd_mosaic_update (self->mosaic, self->latent, from_latent, self->prediction, from_prediction,
+                    pd_canvas_mass (self->canvas));
+  show (self);
+}
+
+/* The clean canvas is from_latent · latent + from_prediction · prediction / mass. */
+static void
+preview_step (const Progress *self,
+              guint step,
+              const float *latent,
+              double from_latent,
+              const float *prediction,
+              double from_prediction,
+              const float *mass)
+{
+  const PdDenoisePreview *preview = self->denoise->preview;
+
+  if (self->mosaic == NULL)
+    return;
+  pd_mosaic_update (self->mosaic, latent, from_latent, prediction, from_prediction, mass);
+  pd_mosaic_keep (self->mosaic);
+  if (preview->wanted (step, TRUE, preview->user_data))
+    show (self);
+}
 
 static void
 report_tiles (guint tiles_done, gpointer user_data)
@@ -16,6 +69,7 @@ report_tiles (guint tiles_done, gpointer user_data)
   Progress *self = user_data;
 
   self->progress.tiles = tiles_done;
+  preview_tiles (self);
   if (self->denoise->progress != NULL)
     self->denoise->progress (&self->progress, self->denoise->user_data);
 }
@@ -29,13 +83,49 @@ step (const PdDenoise *self,
       float *prediction,
       const float *noise,
       float *latent,
+      Progress *progress,
       GError **error)
 {
+  gboolean whole = area->h == self->canvas.height && area->w == self->canvas.width;
+  double from_latent = 0, from_prediction = 1;
+
+  if (self->adjust_clean != NULL)
+    {
+      pd_solver_to_x0 (solver, i, latent, prediction, prediction);
+      self->adjust_clean (solver, i, area, prediction, self->adjust_data);
+    }
+  else
+    pd_solver_x0_factors (solver, i, &from_latent, &from_prediction);
+  if (whole)
+    preview_step (progress, i, latent, from_latent, prediction, from_prediction, NULL);
   if (self->adjust_clean == NULL)
     return pd_solver_step (solver, i, prediction, noise, latent, error);
-  pd_solver_to_x0 (solver, i, latent, prediction, prediction);
-  self->adjust_clean (solver, i, area, prediction, self->adjust_data);
   return pd_solver_step_x0 (solver, i, prediction, noise, latent, error);
+}
+
+static gboolean
+restore (
+    const PdDenoise *self, PdCanvas *canvas, PdSolver *solver, Progress *progress, GError **error)
+{
+  if (self->solver_state == NULL)
+    return TRUE;
+  if (!pd_solver_load_state (solver, self->solver_state, error) ||
+      !pd_canvas_load_state (canvas, self->canvas_state, error))
+    return FALSE;
+  progress->progress.step = pd_solver_position (solver);
+  report_tiles (0, progress);
+  return TRUE;
+}
+
+static void
+checkpoint (const PdDenoise *self,
+            PdCanvas *canvas,
+            const PdSolver *solver,
+            const float *latent,
+            gboolean stopping)
+{
+  if (self->checkpoint != NULL && self->canvas.sync != PD_SYNC_NONE)
+    self->checkpoint (solver, canvas, latent, stopping, self->user_data);
 }
 
 /* All steps of one canvas, which is @area of the run's. */
@@ -50,23 +140,47 @@ run_steps (const PdDenoise *self,
   guint channels = pd_unet_config (self->canvas.unet)->in_channels;
   gsize n = (gsize) channels * area.h * area.w;
   g_autofree float *prediction = g_new (float, n), *noise = g_new (float, n);
+  /* The latent between two steps, where adjusting it twice would not be the same as once. */
+  g_autofree float *between =
+      self->checkpoint != NULL && self->adjust_latent != NULL && self->canvas.sync != PD_SYNC_NONE
+          ? g_new (float, n)
+          : NULL;
   g_autoptr (PdSolver) solver = self->make_solver (n, self->user_data, error);
-  guint draw = self->first_draw;
+  guint draw = self->first_draw, n_steps;
 
   if (solver == NULL)
     return FALSE;
-  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
+  if (self->canvas.sync != PD_SYNC_NONE && !restore (self, canvas, solver, progress, error))
+    return FALSE;
+  n_steps = pd_solver_n_timesteps (solver);
+  for (guint i = 0; i < pd_solver_position (solver); i++)
+    draw += pd_solver_noise_draws (solver, i);
+  for (guint i = pd_solver_position (solver); i < n_steps; i++)
     {
+      if (between != NULL)
+        memcpy (between, latent, n * sizeof *between);
       if (self->adjust_latent != NULL)
         self->adjust_latent (solver, i, &area, latent, self->adjust_data);
+      if (self->canvas.sync != PD_SYNC_NONE)
+        progress->canvas = canvas;
+      progress->solver = solver;
+      progress->step = i;
+      progress->latent = latent;
+      progress->prediction = prediction;
       if (!pd_canvas_predict (canvas, solver, i, latent, prediction, report_tiles, progress,
                               self->cancellable, error))
-        return FALSE;
+        {
+          if (g_cancellable_is_cancelled (self->cancellable))
+            checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
+          return FALSE;
+        }
+      progress->canvas = NULL;
       if (pd_solver_noise_draws (solver, i) > 0)
         pd_noise_region (self->canvas.seed, draw++, channels, self->canvas.height,
                          self->canvas.width, area.y, area.x, area.h, area.w, noise);
-      if (!step (self, solver, i, &area, prediction, noise, latent, error))
+      if (!step (self, solver, i, &area, prediction, noise, latent, progress, error))
         return FALSE;
+      checkpoint (self, canvas, solver, latent, i + 1 == n_steps);
       progress->progress.step++;
       report_tiles (0, progress);
     }
@@ -86,9 +200,8 @@ enum
   LEAST_TILE = 16, /* latent pixels: below, a UNet sees too little to draw anything */
 };
 
-/* The canvas of @options, with a smaller batch, then smaller tiles, until it fits the memory. */
-static PdCanvas *
-fitting_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GError **error)
+PdCanvas *
+pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GError **error)
 {
   PdCanvasOptions tried = *options;
 
@@ -154,7 +267,7 @@ denoise_apart (const PdDenoise *self,
   alone.tile = MAX (grid.y.tile, grid.x.tile);
   alone.overlap = 0;
   alone.batch = 1;
-  canvas = fitting_canvas (&alone, report, error);
+  canvas = pd_denoise_canvas (&alone, report, error);
   if (canvas == NULL)
     return FALSE;
   pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
@@ -175,7 +288,8 @@ denoise_apart (const PdDenoise *self,
       if (!run_steps (self, canvas, (PdArea){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
                       error))
         return FALSE;
-      pd_tile_add (&grid, channels, tile, profile_y, profile_x, y, x, sum, mass);
+      pd_tile_add (&grid, channels, tile, profile_y, profile_x, NULL, y, x, sum, mass);
+      preview_step (progress, progress->progress.step, NULL, 0, sum, 1, mass);
     }
   pd_fusion_divide (channels, pixels, sum, mass);
   memcpy (latent, sum, channels * pixels * sizeof *latent);
@@ -183,11 +297,36 @@ denoise_apart (const PdDenoise *self,
   return TRUE;
 }
 
+static gboolean
+denoise_together (const PdDenoise *self,
+                  float *latent,
+                  Progress *progress,
+                  PdDenoiseReport *report,
+                  GError **error)
+{
+  g_autoptr (PdCanvas) canvas = pd_denoise_canvas (&self->canvas, report, error);
+
+  if (canvas == NULL)
+    return FALSE;
+  if (self->clean != NULL)
+    pd_canvas_set_clean (canvas, self->clean);
+  pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
+  report->bank_bytes = pd_canvas_bank_bytes (canvas);
+  report->n_tiles = progress->progress.n_tiles = pd_canvas_n_tiles (canvas);
+  report_tiles (0, progress);
+  if (!run_steps (self, canvas, (PdArea){ 0, 0, self->canvas.height, self->canvas.width }, latent,
+                  progress, error))
+    return FALSE;
+  report->unet_forwards = pd_canvas_unet_forwards (canvas);
+  return TRUE;
+}
+
 gboolean
 pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error)
 {
+  guint channels = pd_unet_config (self->canvas.unet)->in_channels;
+  g_autoptr (PdMosaic) mosaic = NULL;
   Progress progress = { .denoise = self };
-  g_autoptr (PdCanvas) canvas = NULL;
 
   *report = (PdDenoiseReport){ 0 };
   progress.progress.n_steps = count_steps (self, error);
@@ -195,21 +334,17 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
     return FALSE;
   if (progress.progress.n_steps == 0)
     return TRUE;
+  if (self->preview != NULL)
+    {
+      mosaic = progress.mosaic =
+          pd_mosaic_new (channels, self->canvas.height, self->canvas.width, self->preview->side);
+      if (self->clean != NULL)
+        {
+          pd_mosaic_update (mosaic, NULL, 0, self->clean, 1, NULL);
+          pd_mosaic_keep (mosaic);
+        }
+    }
   if (self->canvas.sync == PD_SYNC_NONE)
     return denoise_apart (self, latent, &progress, report, error);
-
-  canvas = fitting_canvas (&self->canvas, report, error);
-  if (canvas == NULL)
-    return FALSE;
-  if (self->clean != NULL)
-    pd_canvas_set_clean (canvas, self->clean);
-  pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
-  report->bank_bytes = pd_canvas_bank_bytes (canvas);
-  report->n_tiles = progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
-  report_tiles (0, &progress);
-  if (!run_steps (self, canvas, (PdArea){ 0, 0, self->canvas.height, self->canvas.width }, latent,
-                  &progress, error))
-    return FALSE;
-  report->unet_forwards = pd_canvas_unet_forwards (canvas);
-  return TRUE;
+  return denoise_together (self, latent, &progress, report, error);
 }

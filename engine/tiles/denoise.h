@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/tiles/canvas.h"
+#include "engine/tiles/mosaic.h"
 
 /* A whole run of the solver over a canvas. */
 
@@ -33,6 +34,26 @@ typedef void (*PdAdjustLatentFunc) (
 typedef void (*PdAdjustCleanFunc) (
     const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data);
 
+/* Small pictures of the clean canvas while it is denoised. */
+typedef struct
+{
+  guint side; /* at most so many latent pixels a side */
+  /* Whether to show one now; @complete: at the end of @step, else some of its tiles are done. */
+  gboolean (*wanted) (guint step, gboolean complete, gpointer user_data);
+  /* @clean: [channels][h][w] */
+  void (*show) (guint h, guint w, const float *clean, gpointer user_data);
+  gpointer user_data; /* of both */
+} PdDenoisePreview;
+
+/* Where a run over a whole canvas stands between two steps; @latent is that of the solver's
+ * position. @stopping: the run was cancelled or the last step is done, so that this is the last
+ * call. Not called with PD_SYNC_NONE. */
+typedef void (*PdCheckpointFunc) (const PdSolver *solver,
+                                  PdCanvas *canvas,
+                                  const float *latent,
+                                  gboolean stopping,
+                                  gpointer user_data);
+
 typedef struct
 {
   PdCanvasOptions canvas;
@@ -41,9 +62,14 @@ typedef struct
   PdAdjustCleanFunc adjust_clean;   /* may be NULL */
   gpointer adjust_data;             /* of both */
   guint first_draw; /* number of the first noise array that the solver's steps use */
+  /* To go on where a checkpoint was: the states saved there (the latent is the caller's); NULL:
+   * from the first step. Ignored with PD_SYNC_NONE. */
+  GBytes *solver_state, *canvas_state;
+  PdCheckpointFunc checkpoint;     /* may be NULL */
+  const PdDenoisePreview *preview; /* may be NULL */
   PdMakeSolverFunc make_solver;
   PdDenoiseProgressFunc progress; /* may be NULL */
-  gpointer user_data;             /* of both */
+  gpointer user_data;             /* of the three */
   GCancellable *cancellable;
 } PdDenoise;
 
@@ -55,9 +81,14 @@ typedef struct
   gsize bank_bytes;
 } PdDenoiseReport;
 
+/* The canvas of @options. The batch and then the tile asked for are halved for as long as the
+ * device's memory does not hold them; @report gets those chosen. */
+PdCanvas *
+pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GError **error);
+
 /* The batch and then the tile asked for are halved for as long as the device's memory does not hold
  * them.
  *
- * @latent: [channels][height][width], noised to the level of the solver's first step; becomes the
- * clean latent. */
+ * @latent: [channels][height][width], noised to the level of the solver's first step, or of the one
+ * that solver_state is at; becomes the clean latent. */
 gboolean pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error);

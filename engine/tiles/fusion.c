@@ -60,6 +60,7 @@ pd_tile_add (const PdGrid *grid,
              const float *tile,
              const float *profile_y,
              const float *profile_x,
+             const float *shares,
              guint start_y,
              guint start_x,
              float *sum,
@@ -67,18 +68,19 @@ pd_tile_add (const PdGrid *grid,
 {
   const PdGridAxis *y = &grid->y, *x = &grid->x;
 
-  for (guint c = 0; c < channels; c++)
-    for (guint i = 0; i < y->tile; i++)
-      {
-        float *row = sum + ((gsize) c * y->canvas + wrapped (y, start_y, i)) * x->canvas;
-
-        for (guint j = 0; j < x->tile; j++)
-          row[wrapped (x, start_x, j)] += profile_y[i] * profile_x[j] * *tile++;
-      }
-  for (guint i = 0; mass != NULL && i < y->tile; i++)
+  for (guint i = 0; i < y->tile; i++)
     for (guint j = 0; j < x->tile; j++)
-      mass[(gsize) wrapped (y, start_y, i) * x->canvas + wrapped (x, start_x, j)] +=
-          profile_y[i] * profile_x[j];
+      {
+        float share = shares != NULL ? shares[(gsize) i * x->tile + j] : 1;
+        float weight = profile_y[i] * profile_x[j] * share;
+        gsize at = (gsize) wrapped (y, start_y, i) * x->canvas + wrapped (x, start_x, j);
+
+        for (guint c = 0; c < channels; c++)
+          sum[c * (gsize) y->canvas * x->canvas + at] +=
+              weight * tile[((gsize) c * y->tile + i) * x->tile + j];
+        if (mass != NULL)
+          mass[at] += weight;
+      }
 }
 
 void

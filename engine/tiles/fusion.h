@@ -28,12 +28,14 @@ void pd_tile_read (const PdGrid *grid,
                    float *tile);
 
 /* Adds weight · @tile to @sum ([channels][canvas_h][canvas_w]) and the weight to @mass
- * ([canvas_h][canvas_w]; NULL: not wanted). */
+ * ([canvas_h][canvas_w]; NULL: not wanted). @shares: of every pixel ([tile_h][tile_w]), times the
+ * profiles' weight; NULL: 1. */
 void pd_tile_add (const PdGrid *grid,
                   guint channels,
                   const float *tile,
                   const float *profile_y,
                   const float *profile_x,
+                  const float *shares,
                   guint start_y,
                   guint start_x,
                   float *sum,

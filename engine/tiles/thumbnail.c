@@ -13,9 +13,13 @@ struct _PdThumbnail
   guint h, w;
   guint branches;
   PdBank *bank;
-  PdUNetPass *pass;     /* branches images */
-  const float *context; /* the options' */
-  float *clean;         /* [channels][h][w]; zero until something is known */
+  PdUNetPass *pass;         /* branches images */
+  const float *context;     /* the options', [branches][tokens][width] */
+  gsize context_elements;   /* of a branch */
+  const PdPrompts *prompts; /* may be NULL; then the rest is not used */
+  float *part_context;      /* with a part's prompt in the last branch */
+  float *bank_values, *bank_sum;
+  float *clean; /* [channels][h][w]; zero until something is known */
   float *noise, *input, *output;
 };
 
@@ -34,6 +38,8 @@ pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GE
   self->w = CLAMP ((guint) lround (options->width * scale), 1, tile_w);
   self->branches = options->branches;
   self->context = options->context;
+  self->context_elements = (gsize) options->tokens * config->cross_attention_dim;
+  self->prompts = options->prompts;
   n = (gsize) self->channels * self->h * self->w;
   self->clean = g_new0 (float, n);
   self->noise = g_new (float, n);
@@ -43,6 +49,13 @@ pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GE
 
   self->bank = pd_bank_new (pd_unet_backend (options->unet), config, self->h, self->w,
                             self->branches, options->bank_tokens, options->bank_level, error);
+  if (self->bank != NULL && self->prompts != NULL)
+    {
+      self->part_context = g_memdup2 (self->context, self->branches * self->context_elements *
+                                                         sizeof *self->part_context);
+      self->bank_values = g_new (float, pd_bank_n_values (self->bank));
+      self->bank_sum = g_new (float, pd_bank_n_values (self->bank));
+    }
   if (self->bank != NULL)
     self->pass = pd_unet_pass_new (options->unet,
                                    &(PdUNetPassOptions){ .n = self->branches,
@@ -65,6 +78,9 @@ pd_thumbnail_free (PdThumbnail *self)
     return;
   pd_unet_pass_free (self->pass);
   pd_bank_free (self->bank);
+  g_free (self->part_context);
+  g_free (self->bank_values);
+  g_free (self->bank_sum);
   g_free (self->clean);
   g_free (self->noise);
   g_free (self->input);
@@ -113,6 +129,74 @@ pd_thumbnail_set_clean (
         }
 }
 
+float *
+pd_thumbnail_clean (PdThumbnail *self, gsize *n)
+{
+  *n = (gsize) self->channels * self->h * self->w;
+  return self->clean;
+}
+
+static gboolean
+run_pass (PdThumbnail *self,
+          const PdSolver *solver,
+          guint i,
+          const float *context,
+          GCancellable *cancellable,
+          GError **error)
+{
+  return pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), context,
+                           self->output, cancellable, error);
+}
+
+/* The shares of one prompt. */
+typedef struct
+{
+  const PdThumbnail *thumbnail;
+  guint prompt;
+} Share;
+
+static void
+bank_shares (guint h, guint w, float *weights, gpointer user_data)
+{
+  const Share *self = user_data;
+  const PdThumbnail *thumbnail = self->thumbnail;
+  gsize n = (gsize) h * w;
+  g_autofree float *shares = g_new (float, (1 + thumbnail->prompts->n) * n);
+
+  pd_prompts_mix (thumbnail->prompts, 0, 0, thumbnail->height, thumbnail->width, h, w, shares);
+  memcpy (weights, shares + self->prompt * n, n * sizeof *weights);
+}
+
+/* Every prompt that counts anywhere writes the bank; the host adds them up. */
+static gboolean
+run_prompts (
+    PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
+{
+  const PdPrompts *prompts = self->prompts;
+  gsize pixels = (gsize) self->h * self->w;
+  g_autofree float *shares = g_new (float, (1 + prompts->n) * pixels);
+  float *last_branch = self->part_context + (self->branches - 1) * self->context_elements;
+
+  memset (self->bank_sum, 0, pd_bank_n_values (self->bank) * sizeof *self->bank_sum);
+  pd_prompts_mix (prompts, 0, 0, self->height, self->width, self->h, self->w, shares);
+  for (guint prompt = 0; prompt <= prompts->n; prompt++)
+    {
+      const float *context = prompt > 0
+                                 ? prompts->contexts + (prompt - 1) * self->context_elements
+                                 : self->context + (self->branches - 1) * self->context_elements;
+      Share share = { self, prompt };
+
+      if (!pd_prompts_count (shares + prompt * pixels, pixels))
+        continue;
+      memcpy (last_branch, context, self->context_elements * sizeof *context);
+      if (!run_pass (self, solver, i, self->part_context, cancellable, error) ||
+          !pd_bank_read (self->bank, self->bank_values, error))
+        return FALSE;
+      pd_bank_add (self->bank, self->bank_values, bank_shares, &share, self->bank_sum);
+    }
+  return pd_bank_write (self->bank, self->bank_sum, error);
+}
+
 gboolean
 pd_thumbnail_run (
     PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
@@ -125,6 +209,7 @@ pd_thumbnail_run (
     self->input[e] = (float) (alpha * self->clean[e] + sigma * self->noise[e]);
   if (self->branches == 2)
     memcpy (self->input + n, self->input, n * sizeof *self->input);
-  return pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), self->context,
-                           self->output, cancellable, error);
+  if (self->prompts != NULL)
+    return run_prompts (self, solver, i, cancellable, error);
+  return run_pass (self, solver, i, self->context, cancellable, error);
 }

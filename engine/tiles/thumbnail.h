@@ -22,7 +22,11 @@ PdBank *pd_thumbnail_bank (PdThumbnail *self);
 void pd_thumbnail_set_clean (
     PdThumbnail *self, const float *a, double scale_a, const float *b, double scale_b);
 
+/* The small clean canvas, *n numbers; borrowed. Setting it to the same gives the same banks. */
+float *pd_thumbnail_clean (PdThumbnail *self, gsize *n);
+
 /* Writes the bank for step @i: the small clean canvas, noised to the step's level (a small copy of
- * the noisy canvas would have too little noise), goes through the UNet. */
+ * the noisy canvas would have too little noise), goes through the UNet. Where parts of the canvas
+ * have prompts of their own, it does so for each, and what it writes is mixed. */
 gboolean pd_thumbnail_run (
     PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error);
