@@ -31,10 +31,15 @@ enum
   PROP_BANK_LEVEL,
   PROP_BANK_STRENGTH,
   PROP_BANK_UNTIL,
+  PROP_PROGRESSIVE,
+  PROP_LEVEL_STRENGTH,
+  PROP_SCALE,
+  PROP_INVERSION,
   PROP_PRECISION,
   PROP_KERNELS,
   PROP_DEVICE,
   PROP_MEMORY,
+  PROP_SOURCE,
   PROP_INPUT,
   PROP_OUTPUT,
   PROP_DEPTH,
@@ -79,6 +84,18 @@ G_DEFINE_ENUM_TYPE (PdRequestSeamless,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_Y, "y"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_XY, "xy"))
 
+G_DEFINE_ENUM_TYPE (PdRequestScale,
+                    pd_request_scale,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SCALE_2, "2"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SCALE_4, "4"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SCALE_8, "8"))
+
+G_DEFINE_ENUM_TYPE (PdRequestProgressive,
+                    pd_request_progressive,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_OFF, "off"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_ON, "on"))
+
 G_DEFINE_ENUM_TYPE (PdRequestPrecision,
                     pd_request_precision,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_AUTO, "auto"),
@@ -91,6 +108,11 @@ G_DEFINE_ENUM_TYPE (PdRequestKernels,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_GENERAL, "general"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_UNIFORM, "uniform"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_COOPERATIVE, "cooperative"))
+
+G_DEFINE_ENUM_TYPE (PdRequestSource,
+                    pd_request_source,
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOURCE_VISIBLE, "visible"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOURCE_LAYER, "layer"))
 
 G_DEFINE_ENUM_TYPE (PdRequestDepth,
                     pd_request_depth,
@@ -316,6 +338,29 @@ install_tiles (PdRequestClass *class, GParamFlags flags)
 }
 
 static void
+install_levels (PdRequestClass *class, GParamFlags flags)
+{
+  install (class, PROP_PROGRESSIVE, G_STRUCT_OFFSET (PdRequest, progressive),
+           g_param_spec_enum ("progressive", _ ("Progressive"),
+                              _ ("Make a small picture first and enlarge it step by step, so that "
+                                 "it stays one composition; auto: above twice the model's size"),
+                              PD_TYPE_REQUEST_PROGRESSIVE, PD_REQUEST_PROGRESSIVE_AUTO, flags));
+  install (class, PROP_LEVEL_STRENGTH, G_STRUCT_OFFSET (PdRequest, level_strength),
+           g_param_spec_double ("level-strength", _ ("Level strength"),
+                                _ ("How much each enlargement may add: 0 only enlarges, 1 ignores "
+                                   "the smaller picture"),
+                                0.0, 1.0, 0.5, flags));
+  install (class, PROP_SCALE, G_STRUCT_OFFSET (PdRequest, scale),
+           g_param_spec_enum ("scale", _ ("Scale"), _ ("How many times as large to make a picture"),
+                              PD_TYPE_REQUEST_SCALE, PD_REQUEST_SCALE_2, flags));
+  install (class, PROP_INVERSION, G_STRUCT_OFFSET (PdRequest, inversion),
+           g_param_spec_double ("inversion", _ ("Inversion"),
+                                _ ("Share of the noise that is derived from the picture itself "
+                                   "instead of drawn at random"),
+                                0.0, 1.0, 0.0, flags));
+}
+
+static void
 install_where (PdRequestClass *class, GParamFlags flags)
 {
   install (class, PROP_PRECISION, G_STRUCT_OFFSET (PdRequest, precision),
@@ -334,6 +379,12 @@ install_where (PdRequestClass *class, GParamFlags flags)
            g_param_spec_uint64 ("memory", _ ("Memory"),
                                 _ ("Device memory to stay below; 0 is all there is"), 0, G_MAXINT64,
                                 0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
+  install (
+      class, PROP_SOURCE, G_STRUCT_OFFSET (PdRequest, source),
+      g_param_spec_enum ("source", _ ("Source"),
+                         _ ("Whose pixels to start from in an image of layers: what is visible "
+                            "or the active layer alone"),
+                         PD_TYPE_REQUEST_SOURCE, PD_REQUEST_SOURCE_VISIBLE, flags));
   install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
            g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
                                 flags | PD_REQUEST_PARAM_FILE));
@@ -357,6 +408,7 @@ pd_request_class_init (PdRequestClass *class)
   install_what (class, flags);
   install_how (class, flags);
   install_tiles (class, flags);
+  install_levels (class, flags);
   install_where (class, flags);
 }
 

@@ -57,6 +57,21 @@ typedef enum
 
 typedef enum
 {
+  PD_REQUEST_SCALE_2 = 2,
+  PD_REQUEST_SCALE_4 = 4,
+  PD_REQUEST_SCALE_8 = 8,
+} PdRequestScale;
+
+/* As PdProgressive. */
+typedef enum
+{
+  PD_REQUEST_PROGRESSIVE_AUTO,
+  PD_REQUEST_PROGRESSIVE_OFF,
+  PD_REQUEST_PROGRESSIVE_ON,
+} PdRequestProgressive;
+
+typedef enum
+{
   PD_REQUEST_PRECISION_AUTO, /* f16 where the device stores it, else f32 */
   PD_REQUEST_PRECISION_F32,
   PD_REQUEST_PRECISION_F16,
@@ -72,6 +87,12 @@ typedef enum
 
 typedef enum
 {
+  PD_REQUEST_SOURCE_VISIBLE, /* what the image shows */
+  PD_REQUEST_SOURCE_LAYER,   /* the active layer alone */
+} PdRequestSource;
+
+typedef enum
+{
   PD_REQUEST_DEPTH_8 = 8,
   PD_REQUEST_DEPTH_16 = 16,
 } PdRequestDepth;
@@ -81,16 +102,22 @@ typedef enum
 #define PD_TYPE_REQUEST_SYNC (pd_request_sync_get_type ())
 #define PD_TYPE_REQUEST_BLEND (pd_request_blend_get_type ())
 #define PD_TYPE_REQUEST_SEAMLESS (pd_request_seamless_get_type ())
+#define PD_TYPE_REQUEST_SCALE (pd_request_scale_get_type ())
+#define PD_TYPE_REQUEST_PROGRESSIVE (pd_request_progressive_get_type ())
 #define PD_TYPE_REQUEST_PRECISION (pd_request_precision_get_type ())
 #define PD_TYPE_REQUEST_KERNELS (pd_request_kernels_get_type ())
+#define PD_TYPE_REQUEST_SOURCE (pd_request_source_get_type ())
 #define PD_TYPE_REQUEST_DEPTH (pd_request_depth_get_type ())
 GType pd_request_mode_get_type (void);
 GType pd_request_solver_get_type (void);
 GType pd_request_sync_get_type (void);
 GType pd_request_blend_get_type (void);
 GType pd_request_seamless_get_type (void);
+GType pd_request_scale_get_type (void);
+GType pd_request_progressive_get_type (void);
 GType pd_request_precision_get_type (void);
 GType pd_request_kernels_get_type (void);
+GType pd_request_source_get_type (void);
 GType pd_request_depth_get_type (void);
 
 struct _PdRequest
@@ -122,10 +149,15 @@ struct _PdRequest
   guint bank_level;
   double bank_strength;
   double bank_until;
+  PdRequestProgressive progressive;
+  double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it */
+  PdRequestScale scale;  /* of upscale */
+  double inversion;      /* of upscale: share of the input's own noise in the noise of a level */
   PdRequestPrecision precision;
   PdRequestKernels kernels;
-  char *device;   /* number, UUID or part of a name; "": the best one */
-  guint64 memory; /* bytes of device memory; 0: what the device offers */
+  char *device;           /* number, UUID or part of a name; "": the best one */
+  guint64 memory;         /* bytes of device memory; 0: what the device offers */
+  PdRequestSource source; /* of the pixels, where the input is an image of layers */
   char *input;
   char *output;
   PdRequestDepth depth; /* bits per channel of the output */
