@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
+#include "engine/error.h"
 #include "engine/model/model-files.h"
 #include "engine/tiles/denoise.h"
 #include "tests/model-fixture.h"
@@ -56,6 +57,16 @@ make_solver (gsize n_elements, gpointer user_data, GError **error)
   return pd_solver_new (PD_SOLVER_DDIM, &config, 5, 1.0, n_elements, error);
 }
 
+/* With fresh noise in every step. */
+static PdSolver *
+make_noisy_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+
+  pd_schedule_config_init (&config);
+  return pd_solver_new (PD_SOLVER_EULER_A, &config, 3, 1.0, n_elements, error);
+}
+
 static PdCanvasOptions
 golden_options (const float *context, gsize tokens)
 {
@@ -87,16 +98,21 @@ assert_close (const float *values, const float *expected, gsize n, double tolera
   g_assert_cmpfloat (worst, <=, tolerance);
 }
 
-/* Windows of 16 with stride 8; tolerances are those of the goldens' index for f32. */
+/* Windows of 16 with stride 8; tolerances are those of the goldens' index for f32, 0 for what is
+ * not in the golden. */
 static void
-check_windows (const char *kind, PdWeight weight, double noise_tolerance, double tolerance)
+check_windows (const char *kind,
+               PdWeight weight,
+               const PdPrompts *prompts,
+               double noise_tolerance,
+               double tolerance)
 {
   g_autofree char *noise_name = g_strconcat (kind, ".noise0", NULL);
   g_autofree char *latents_name = g_strconcat (kind, ".latents", NULL);
   gsize tokens, n;
   g_autofree float *context = read_context (&tokens), *latent = read_golden ("start");
-  g_autofree float *noise = read_golden (noise_name), *latents = read_golden (latents_name);
-  g_autofree float *prediction = NULL;
+  g_autofree float *noise = noise_tolerance > 0 ? read_golden (noise_name) : NULL;
+  g_autofree float *latents = read_golden (latents_name), *prediction = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (PdSolver) solver = NULL;
   g_autoptr (PdCanvas) canvas = NULL;
@@ -106,6 +122,7 @@ check_windows (const char *kind, PdWeight weight, double noise_tolerance, double
   prediction = g_new (float, n);
   options.weight = weight;
   options.batch = 3;
+  options.prompts = prompts;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (pd_canvas_n_tiles (canvas), ==, 8);
@@ -114,7 +131,7 @@ check_windows (const char *kind, PdWeight weight, double noise_tolerance, double
     {
       g_assert_true (
           pd_canvas_predict (canvas, solver, i, latent, prediction, NULL, NULL, NULL, &error));
-      if (i == 0)
+      if (i == 0 && noise != NULL)
         assert_close (prediction, noise, n, noise_tolerance);
       g_assert_true (pd_solver_step (solver, i, prediction, NULL, latent, &error));
       assert_close (latent, latents + i * n, n, tolerance);
@@ -124,24 +141,50 @@ check_windows (const char *kind, PdWeight weight, double noise_tolerance, double
 static void
 test_uniform (void)
 {
-  check_windows ("uniform", PD_WEIGHT_UNIFORM, 2e-4, 5e-4);
+  check_windows ("uniform", PD_WEIGHT_UNIFORM, NULL, 2e-4, 5e-4);
 }
 
 static void
 test_gaussian (void)
 {
-  check_windows ("gaussian", PD_WEIGHT_GAUSSIAN, 2e-4, 6e-4);
+  check_windows ("gaussian", PD_WEIGHT_GAUSSIAN, NULL, 2e-4, 6e-4);
 }
 
+/* The golden gives every other window the second prompt. */
+static void
+odd_windows (guint part,
+             guint y,
+             guint x,
+             guint h,
+             guint w,
+             guint to_h,
+             guint to_w,
+             float *weights,
+             gpointer user_data)
+{
+  for (guint i = 0; i < to_h * to_w; i++)
+    weights[i] = (float) ((y / 8 * 4 + x / 8) % 2);
+}
+
+static void
+test_mixture (void)
+{
+  g_autofree float *context = read_golden ("context2");
+  const PdPrompts prompts = { .n = 1, .contexts = context, .weights = odd_windows };
+
+  check_windows ("mixture", PD_WEIGHT_GAUSSIAN, &prompts, 0, 6e-4);
+}
+
+/* @report may be NULL. */
 static float *
-denoise (const PdCanvasOptions *options)
+denoise (const PdCanvasOptions *options, PdDenoiseReport *report)
 {
   g_autoptr (GError) error = NULL;
   PdDenoise run = { .canvas = *options, .make_solver = make_solver };
-  PdDenoiseReport report;
+  PdDenoiseReport unused;
   float *latent = read_golden ("start");
 
-  g_assert_true (pd_denoise (&run, latent, &report, &error));
+  g_assert_true (pd_denoise (&run, latent, report != NULL ? report : &unused, &error));
   g_assert_no_error (error);
   return latent;
 }
@@ -165,15 +208,206 @@ test_batch (void)
 
       options.sync = syncs[s];
       options.batch = 1;
-      one = denoise (&options);
+      one = denoise (&options, NULL);
       for (guint batch = 2; batch <= 4; batch += 2)
         {
           g_autofree float *more = NULL;
 
           options.batch = batch;
-          more = denoise (&options);
+          more = denoise (&options, NULL);
           g_assert_cmpmem (one, size, more, size);
         }
+    }
+}
+
+/* The left third for part 0, with a soft rim. */
+static void
+left_third (guint part,
+            guint y,
+            guint x,
+            guint h,
+            guint w,
+            guint to_h,
+            guint to_w,
+            float *weights,
+            gpointer user_data)
+{
+  for (guint i = 0; i < to_h; i++)
+    for (guint j = 0; j < to_w; j++)
+      weights[i * to_w + j] = CLAMP ((14 - (float) (x + j * w / to_w)) / 4, 0, 1);
+}
+
+/* Two prompts in one canvas: another picture than either's, the same bytes for every batch, and no
+ * forwards but in the tiles that have both. */
+static void
+test_regions (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *part = read_golden ("context2");
+  g_autofree float *plain = NULL, *one = NULL;
+  const PdPrompts prompts = { .n = 1, .contexts = part, .weights = left_third };
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize size =
+      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+  PdDenoiseReport report;
+
+  options.sync = PD_SYNC_ATTENTION;
+  plain = denoise (&options, NULL);
+  options.prompts = &prompts;
+  one = denoise (&options, &report);
+  g_assert_cmpint (memcmp (plain, one, size), !=, 0);
+  /* 2 branches, 5 steps: 8 tiles, of which 2 × 2 have both prompts; and the thumbnail, which has
+   * both. */
+  g_assert_cmpuint (report.unet_forwards, ==, 2 * 5 * (8 + 4 + 2));
+  for (guint batch = 2; batch <= 4; batch += 2)
+    {
+      g_autofree float *more = NULL;
+
+      options.batch = batch;
+      more = denoise (&options, NULL);
+      g_assert_cmpmem (one, size, more, size);
+    }
+}
+
+/* A prompt of a part that is everywhere is the canvas's prompt. */
+static void
+everywhere (guint part,
+            guint y,
+            guint x,
+            guint h,
+            guint w,
+            guint to_h,
+            guint to_w,
+            float *weights,
+            gpointer user_data)
+{
+  for (guint i = 0; i < to_h * to_w; i++)
+    weights[i] = 1;
+}
+
+static void
+test_region_everywhere (void)
+{
+  gsize tokens, n;
+  g_autofree float *context = read_context (&tokens), *other = read_golden ("context2");
+  g_autofree float *with_region = NULL, *with_prompt = NULL;
+  const PdPrompts prompts = { .n = 1, .contexts = other, .weights = everywhere };
+  PdCanvasOptions options = golden_options (context, tokens);
+
+  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  options.sync = PD_SYNC_ATTENTION;
+  options.prompts = &prompts;
+  with_region = denoise (&options, NULL);
+  options.prompts = NULL;
+  memcpy (context + tokens * (gsize) pd_unet_config (unet)->cross_attention_dim, other,
+          tokens * (gsize) pd_unet_config (unet)->cross_attention_dim * sizeof *other);
+  with_prompt = denoise (&options, NULL);
+  g_assert_cmpmem (with_region, n * sizeof (float), with_prompt, n * sizeof (float));
+}
+
+/* Stopped at some moment, with what it left behind. */
+typedef struct
+{
+  guint stop_at; /* calls of the progress function */
+  GCancellable *cancellable;
+  GBytes *solver, *canvas, *latent;
+} Stop;
+
+static void
+stop_clear (Stop *self)
+{
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->solver, g_bytes_unref);
+  g_clear_pointer (&self->canvas, g_bytes_unref);
+  g_clear_pointer (&self->latent, g_bytes_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Stop, stop_clear)
+
+static void
+stop_later (const PdDenoiseProgress *progress, gpointer user_data)
+{
+  Stop *self = user_data;
+
+  if (self->stop_at-- == 0)
+    g_cancellable_cancel (self->cancellable);
+}
+
+static void
+keep_state (const PdSolver *solver,
+            PdCanvas *canvas,
+            const float *latent,
+            gboolean stopping,
+            gpointer user_data)
+{
+  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+  Stop *self = user_data;
+
+  if (!stopping)
+    return;
+  self->solver = pd_solver_save_state (solver);
+  self->canvas = pd_canvas_save_state (canvas);
+  self->latent = g_bytes_new (latent, pd_tensor_info_count (start) * sizeof (float));
+}
+
+/* A hook that is not the same done twice. */
+static void
+darken (const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data)
+{
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * area->h * area->w;
+
+  for (gsize e = 0; e < n; e++)
+    latent[e] *= 0.99f;
+}
+
+/* A run that was stopped within a step or between two goes on to the same bytes. */
+static void
+test_resume (void)
+{
+  static const guint stops[] = { 4, 9, 22 };
+  gsize tokens, size;
+  g_autofree float *context = read_context (&tokens), *expected = read_golden ("start");
+  g_autoptr (GError) error = NULL;
+  PdDenoise run = { .canvas = golden_options (context, tokens),
+                    .make_solver = make_noisy_solver,
+                    .adjust_latent = darken,
+                    .checkpoint = keep_state,
+                    .progress = stop_later };
+  PdDenoiseReport report;
+  g_auto (Stop) never = { .stop_at = G_MAXUINT };
+
+  size = pd_tensor_info_count (pd_safetensors_find (golden, "start")) * sizeof (float);
+  run.canvas.sync = PD_SYNC_ATTENTION;
+  run.canvas.jitter = TRUE;
+  run.user_data = &never;
+  g_assert_true (pd_denoise (&run, expected, &report, &error));
+  for (guint i = 0; i < G_N_ELEMENTS (stops); i++)
+    {
+      g_auto (Stop) stop = { .stop_at = stops[i], .cancellable = g_cancellable_new () };
+      g_autofree float *latent = read_golden ("start");
+      g_autoptr (GError) cancelled = NULL;
+
+      run.user_data = &stop;
+      run.cancellable = stop.cancellable;
+      run.solver_state = run.canvas_state = NULL;
+      g_assert_false (pd_denoise (&run, latent, &report, &cancelled));
+      g_assert_error (cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_assert_nonnull (stop.solver);
+      memcpy (latent, g_bytes_get_data (stop.latent, NULL), size);
+      run.user_data = &never;
+      run.cancellable = NULL;
+      run.solver_state = stop.solver;
+      run.canvas_state = stop.canvas;
+      g_assert_true (pd_denoise (&run, latent, &report, &error));
+      g_assert_no_error (error);
+      g_assert_cmpmem (latent, size, expected, size);
+
+      run.canvas.tile = 12;
+      g_assert_false (pd_denoise (&run, latent, &report, &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+      g_assert_nonnull (strstr (error->message, "16×16"));
+      g_clear_error (&error);
+      run.canvas.tile = 16;
     }
 }
 
@@ -190,7 +424,7 @@ test_sync (void)
   for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_EXACT; sync++)
     {
       options.sync = sync;
-      latents[sync] = denoise (&options);
+      latents[sync] = denoise (&options, NULL);
       for (gsize i = 0; i < n; i++)
         g_assert_true (isfinite (latents[sync][i]));
       for (PdSync other = PD_SYNC_NONE; other < sync; other++)
@@ -209,10 +443,10 @@ test_strength (void)
   PdCanvasOptions options = golden_options (context, tokens);
   gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
 
-  fused = denoise (&options);
+  fused = denoise (&options, NULL);
   options.sync = PD_SYNC_ATTENTION;
   options.bank_strength = 0;
-  silent = denoise (&options);
+  silent = denoise (&options, NULL);
   assert_close (silent, fused, n, 1e-3);
 }
 
@@ -243,6 +477,10 @@ main (int argc, char **argv)
 
   g_test_add_func ("/canvas/windows/uniform", test_uniform);
   g_test_add_func ("/canvas/windows/gaussian", test_gaussian);
+  g_test_add_func ("/canvas/windows/mixture", test_mixture);
+  g_test_add_func ("/canvas/regions", test_regions);
+  g_test_add_func ("/canvas/region-everywhere", test_region_everywhere);
+  g_test_add_func ("/canvas/resume", test_resume);
   g_test_add_func ("/canvas/batch", test_batch);
   g_test_add_func ("/canvas/sync", test_sync);
   g_test_add_func ("/canvas/strength", test_strength);

@@ -159,7 +159,8 @@ pd_canvas_n_tiles (const PdCanvas *self)
 guint
 pd_canvas_unet_forwards (const PdCanvas *self)
 {
-  return self->unet_forwards;
+  return self->unet_forwards +
+         (self->thumbnail != NULL ? pd_thumbnail_unet_forwards (self->thumbnail) : 0);
 }
 
 PdGraph *
@@ -391,7 +392,6 @@ refresh_bank (PdCanvas *self, PdSolver *solver, guint i, GCancellable *cancellab
   pd_unet_pass_set_bank_strength (self->pass, read ? self->options.bank_strength : 0);
   if (!read)
     return TRUE;
-  self->unet_forwards += self->options.branches;
   return pd_thumbnail_run (self->thumbnail, solver, i, cancellable, error);
 }
 

@@ -21,6 +21,7 @@ struct _PdThumbnail
   float *bank_values, *bank_sum;
   float *clean; /* [channels][h][w]; zero until something is known */
   float *noise, *input, *output;
+  guint unet_forwards;
 };
 
 PdThumbnail *
@@ -136,6 +137,12 @@ pd_thumbnail_clean (PdThumbnail *self, gsize *n)
   return self->clean;
 }
 
+guint
+pd_thumbnail_unet_forwards (const PdThumbnail *self)
+{
+  return self->unet_forwards;
+}
+
 static gboolean
 run_pass (PdThumbnail *self,
           const PdSolver *solver,
@@ -144,6 +151,7 @@ run_pass (PdThumbnail *self,
           GCancellable *cancellable,
           GError **error)
 {
+  self->unet_forwards += self->branches;
   return pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), context,
                            self->output, cancellable, error);
 }

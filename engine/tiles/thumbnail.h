@@ -22,6 +22,9 @@ PdBank *pd_thumbnail_bank (PdThumbnail *self);
 void pd_thumbnail_set_clean (
     PdThumbnail *self, const float *a, double scale_a, const float *b, double scale_b);
 
+/* UNet images so far. */
+guint pd_thumbnail_unet_forwards (const PdThumbnail *self);
+
 /* The small clean canvas, *n numbers; borrowed. Setting it to the same gives the same banks. */
 float *pd_thumbnail_clean (PdThumbnail *self, gsize *n);
 
