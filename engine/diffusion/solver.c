@@ -283,6 +283,30 @@ pd_solver_level (const PdSolver *solver, guint i, double *alpha, double *sigma)
   *sigma = sqrt (1.0 - level);
 }
 
+void
+pd_solver_end_level (const PdSolver *solver, double *alpha, double *sigma)
+{
+  const double level = pd_solver_alpha_after (solver, solver->n_total - 1);
+
+  *alpha = sqrt (level);
+  *sigma = sqrt (1.0 - level);
+}
+
+PdSplit
+pd_solver_split (const PdSolver *solver, double alpha, double sigma)
+{
+  switch (solver->config.prediction_type)
+    {
+    case PD_PREDICTION_V:
+      return (PdSplit){ alpha, -sigma, sigma, alpha };
+    case PD_PREDICTION_SAMPLE:
+      return (PdSplit){ 0.0, 1.0, 1.0 / sigma, -alpha / sigma };
+    case PD_PREDICTION_EPSILON:
+    default:
+      return (PdSplit){ 1.0 / alpha, -sigma / alpha, 0.0, 1.0 };
+    }
+}
+
 const double *
 pd_solver_sigmas (const PdSolver *solver, guint *n)
 {
@@ -332,24 +356,12 @@ pd_solver_x0_factors (const PdSolver *solver, guint i, double *from_latent, doub
 {
   const double scale = pd_solver_input_scale (solver, i);
   double alpha, sigma;
+  PdSplit split;
 
   pd_solver_level (solver, i, &alpha, &sigma);
-  switch (solver->config.prediction_type)
-    {
-    case PD_PREDICTION_V:
-      *from_latent = alpha * scale;
-      *from_output = -sigma;
-      break;
-    case PD_PREDICTION_SAMPLE:
-      *from_latent = 0.0;
-      *from_output = 1.0;
-      break;
-    case PD_PREDICTION_EPSILON:
-    default:
-      *from_latent = scale / alpha;
-      *from_output = -sigma / alpha;
-      break;
-    }
+  split = pd_solver_split (solver, alpha, sigma);
+  *from_latent = split.clean_input * scale;
+  *from_output = split.clean_output;
 }
 
 void

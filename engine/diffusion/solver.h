@@ -67,6 +67,18 @@ double pd_solver_timestep (const PdSolver *solver, guint i);
 /* The level of model call i: the model's input is alpha * clean + sigma * noise, with
  * alpha^2 + sigma^2 = 1. */
 void pd_solver_level (const PdSolver *solver, guint i, double *alpha, double *sigma);
+/* The level after the last step of a DDIM, DDPM or LCM solver. */
+void pd_solver_end_level (const PdSolver *solver, double *alpha, double *sigma);
+
+/* What a model input of level @alpha, @sigma consists of, given the model's output for it: factors
+ * of input and output in the clean latent and in the noise. */
+typedef struct
+{
+  double clean_input, clean_output;
+  double noise_input, noise_output;
+} PdSplit;
+
+PdSplit pd_solver_split (const PdSolver *solver, double alpha, double sigma);
 
 /* Noise / signal of every level of the whole schedule (also the part skipped by strength) and the
  * end; NULL and 0 for solvers that have only timesteps (DDIM, DDPM, LCM, PNDM). */
