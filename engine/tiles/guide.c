@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/tiles/guide.h"
+#include "engine/tiles/progressive.h"
+#include "engine/tiles/resample.h"
+
+/* latent = (1 - share) latent + share · (reference, noised to the level of step @i), in @area. */
+static void
+mix (const PdGuide *self,
+     const PdSolver *solver,
+     guint i,
+     const PdArea *area,
+     double share,
+     float *latent)
+{
+  g_autofree float *drawn = g_new (float, area->w);
+  double scale = pd_solver_input_scale (solver, i), alpha, sigma;
+
+  pd_solver_level (solver, i, &alpha, &sigma);
+  for (guint c = 0; c < self->channels; c++)
+    for (guint row = 0; row < area->h; row++)
+      for (guint done = 0; done < area->w;)
+        {
+          /* Up to the edge of the canvas, which an area on a torus may cross. */
+          guint y = (area->y + row) % self->height, x = (area->x + done) % self->width;
+          guint count = MIN (area->w - done, self->width - x);
+          gsize from = ((gsize) c * self->height + y) * self->width + x;
+          const float *noise = self->noise != NULL ? self->noise + from : drawn;
+          float *to = latent + ((gsize) c * area->h + row) * area->w + done;
+
+          if (self->noise == NULL)
+            pd_noise_normal (self->seed, self->draw, from, count, drawn);
+          for (guint e = 0; e < count; e++)
+            {
+              double noised = (alpha * self->reference[from + e] + sigma * noise[e]) / scale;
+
+              to[e] = (float) (share < 1 ? to[e] + share * (noised - to[e]) : noised);
+            }
+          done += count;
+        }
+}
+
+void
+pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent)
+{
+  PdArea all = { 0, 0, self->height, self->width };
+
+  if (pd_solver_n_timesteps (solver) > 0)
+    mix (self, solver, 0, &all, 1, latent);
+  else
+    memcpy (latent, self->reference,
+            (gsize) self->channels * self->height * self->width * sizeof *latent);
+}
+
+void
+pd_guide_adjust_latent (
+    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data)
+{
+  const PdGuide *self = user_data;
+  double fade = pd_level_fade (i, pd_solver_n_timesteps (solver));
+
+  /* A latent that has just been started is the reference already. */
+  if (i > 0 && self->residual > 0)
+    mix (self, solver, i, area, self->residual * fade * fade * fade, latent);
+}
+
+void
+pd_guide_adjust_clean (
+    const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data)
+{
+  const PdGuide *self = user_data;
+  double share = self->pull * pd_level_fade (i, pd_solver_n_timesteps (solver));
+  gboolean wrap_y = self->wrap_y && area->h == self->height;
+  gboolean wrap_x = self->wrap_x && area->w == self->width;
+  g_autofree float *plane = NULL;
+
+  if (share <= 0)
+    return;
+  plane = g_new (float, (gsize) area->h * area->w);
+  for (guint c = 0; c < self->channels; c++)
+    {
+      float *to = clean + (gsize) c * area->h * area->w;
+
+      for (guint row = 0; row < area->h; row++)
+        for (guint column = 0; column < area->w; column++)
+          {
+            guint y = (area->y + row) % self->height, x = (area->x + column) % self->width;
+            gsize e = (gsize) row * area->w + column;
+
+            plane[e] = self->reference[((gsize) c * self->height + y) * self->width + x] - to[e];
+          }
+      pd_low_pass (plane, area->h, area->w, self->radius, wrap_y, wrap_x);
+      for (gsize e = 0; e < (gsize) area->h * area->w; e++)
+        to[e] += (float) (share * plane[e]);
+    }
+}
