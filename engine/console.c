@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/console.h"
+#include "engine/report-json.h"
 
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
@@ -229,37 +230,7 @@ print_report_json (PdConsole *console,
   g_autoptr (JsonBuilder) builder = begin_event ("report");
 
   add_string (builder, "output", request->output);
-  add_int (builder, "seed", report->seed);
-  add_int (builder, "width", report->width);
-  add_int (builder, "height", report->height);
-  add_int (builder, "full_width", report->full_width);
-  add_int (builder, "full_height", report->full_height);
-  add_string (builder, "device", report->device);
-  add_string (builder, "kernels", report->kernels);
-  add_string (builder, "precision", report->precision);
-  add_string (builder, "solver", report->solver);
-  json_builder_set_member_name (builder, "seconds");
-  json_builder_begin_object (builder);
-  add_double (builder, "load", report->load_seconds);
-  add_double (builder, "text", report->text_seconds);
-  add_double (builder, "encode", report->encode_seconds);
-  add_double (builder, "denoise", report->denoise_seconds);
-  add_double (builder, "decode", report->decode_seconds);
-  add_double (builder, "first_step", report->first_step_seconds);
-  add_double (builder, "pipelines", report->pipeline_seconds);
-  add_double (builder, "total", seconds);
-  json_builder_end_object (builder);
-  add_int (builder, "unet_forwards", report->unet_forwards);
-  add_int (builder, "tiles", report->n_tiles);
-  add_int (builder, "tile", report->tile);
-  add_int (builder, "batch", report->batch);
-  add_int (builder, "bank_bytes", (gint64) report->bank_bytes);
-  add_int (builder, "pipelines", report->n_pipelines);
-  add_int (builder, "peak_device_bytes", (gint64) report->peak_device_bytes);
-  add_int (builder, "peak_host_bytes", (gint64) report->peak_host_bytes);
-  add_int (builder, "weight_bytes", (gint64) report->weight_bytes);
-  add_int (builder, "arena_bytes", (gint64) report->arena_bytes);
-  add_int (builder, "tensor_bytes", (gint64) report->tensor_bytes);
+  pd_report_add_json (report, seconds, builder);
   print_json (console, builder);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench.h"
 #include "engine/listing.h"
+#include "engine/rpc.h"
 #include "engine/run.h"
 #include "engine/verify.h"
 
@@ -34,6 +35,7 @@ static const Verb verbs[] = {
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
   { "bench", N_ ("Measure kernels and a model against what the device does at best"),
     pd_bench_main },
+  { "serve", N_ ("Serve a program such as GIMP"), pd_rpc_main },
 };
 
 static void

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/rpc-describe.h"
+#include "engine/gpu/device.h"
+#include "engine/model/catalog.h"
+#include "engine/model/model-files.h"
+#include "engine/model/tiny-vae.h"
+#include "engine/model/vae.h"
+#include "engine/report-json.h"
+
+static GVariant *
+describe_device (guint index, const PdDeviceInfo *info)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "index", "x", (gint64) index);
+  g_variant_dict_insert (&dict, "name", "s", info->name);
+  g_variant_dict_insert (&dict, "uuid", "s", info->uuid);
+  g_variant_dict_insert (&dict, "kind", "s", info->type_name);
+  g_variant_dict_insert (&dict, "memory", "x", (gint64) MIN (info->budget, G_MAXINT64));
+  return g_variant_dict_end (&dict);
+}
+
+static void
+add_devices (GVariantDict *dict)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) devices = pd_device_list (&error);
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
+  for (guint i = 0; devices != NULL && i < devices->len; i++)
+    g_variant_builder_add (&builder, "v", describe_device (i, devices->pdata[i]));
+  g_variant_dict_insert_value (dict, "devices", g_variant_builder_end (&builder));
+  if (error != NULL)
+    g_variant_dict_insert (dict, "reason", "s", error->message);
+}
+
+static guint
+scale_of (const PdModelFiles *files)
+{
+  if (files->vae != NULL)
+    return pd_vae_scale (&files->vae_config);
+  return files->tiny_vae != NULL ? pd_tiny_vae_scale (&files->tiny_vae_config) : 0;
+}
+
+/* What cannot be used is listed with the reason. */
+static GVariant *
+describe_model (const PdCatalogEntry *entry)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdModelFiles) files = pd_model_files_open (entry->path, NULL, &error);
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "name", "s", entry->name);
+  g_variant_dict_insert (&dict, "path", "s", entry->path);
+  if (files != NULL && pd_model_files_require (files, PD_PART_UNET, &error) &&
+      pd_model_files_require (files, PD_PART_VAE, &error) &&
+      pd_model_files_require (files, PD_PART_TEXT_ENCODER, &error))
+    {
+      const gint64 scale = scale_of (files);
+
+      g_variant_dict_insert (&dict, "native", "x", scale * MAX (0, files->unet_config.sample_size));
+      g_variant_dict_insert (&dict, "scale", "x", scale);
+    }
+  g_variant_dict_insert (&dict, "usable", "b", error == NULL);
+  if (error != NULL)
+    g_variant_dict_insert (&dict, "reason", "s", error->message);
+  return g_variant_dict_end (&dict);
+}
+
+GVariant *
+pd_rpc_describe_engine (const char *data_folder)
+{
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  const GPtrArray *models = pd_catalog_list (catalog);
+  GVariantBuilder builder;
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "version", "s", PD_VERSION);
+  g_variant_dict_insert (&dict, "protocol", "x", (gint64) PD_RPC_PROTOCOL);
+  g_variant_dict_insert (&dict, "data", "s", data_folder);
+  add_devices (&dict);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
+  for (guint i = 0; i < models->len; i++)
+    g_variant_builder_add (&builder, "v", describe_model (models->pdata[i]));
+  g_variant_dict_insert_value (&dict, "models", g_variant_builder_end (&builder));
+  return g_variant_dict_end (&dict);
+}
+
+GVariant *
+pd_rpc_describe_progress (const PdProgress *progress)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "stage", "s", progress->stage);
+  g_variant_dict_insert (&dict, "level", "x", (gint64) progress->level);
+  g_variant_dict_insert (&dict, "levels", "x", (gint64) progress->n_levels);
+  g_variant_dict_insert (&dict, "step", "x", (gint64) progress->step);
+  g_variant_dict_insert (&dict, "steps", "x", (gint64) progress->n_steps);
+  g_variant_dict_insert (&dict, "tiles", "x", (gint64) progress->tiles);
+  g_variant_dict_insert (&dict, "n-tiles", "x", (gint64) progress->n_tiles);
+  g_variant_dict_insert (&dict, "fraction", "d", progress->fraction);
+  g_variant_dict_insert (&dict, "eta", "d", progress->eta_seconds);
+  return g_variant_dict_end (&dict);
+}
+
+GVariant *
+pd_rpc_describe_report (const PdReport *report, double seconds)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) root = NULL;
+
+  json_builder_begin_object (builder);
+  pd_report_add_json (report, seconds, builder);
+  json_builder_end_object (builder);
+  root = json_builder_get_root (builder);
+  return json_gvariant_deserialize (root, NULL, NULL);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/engine.h"
+
+/* What the service says, as JSON objects (GVariants of type a{sv}, floating). */
+
+enum
+{
+  PD_RPC_PROTOCOL = 1, /* version of the methods and notifications */
+};
+
+/* The answer to initialize: version, protocol, devices, models, data. Where no device can be used,
+ * "reason" says why. Opens Vulkan and every model's files. */
+GVariant *pd_rpc_describe_engine (const char *data_folder);
+
+GVariant *pd_rpc_describe_progress (const PdProgress *progress);
+
+GVariant *pd_rpc_describe_report (const PdReport *report, double seconds);

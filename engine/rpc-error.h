@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+/* Failures as JSON-RPC's error codes. As GError: PD_RPC_ERROR, with these numbers as codes, for
+ * those that are about a message; PD_ERROR and G_IO_ERROR_CANCELLED for those that are about the
+ * engine. */
+#define PD_RPC_ERROR (pd_rpc_error_quark ())
+
+typedef enum
+{
+  PD_RPC_PARSE = -32700, /* no JSON, or no framing */
+  PD_RPC_INVALID_REQUEST = -32600,
+  PD_RPC_METHOD_NOT_FOUND = -32601,
+  PD_RPC_INVALID_PARAMS = -32602,
+  PD_RPC_INTERNAL = -32603,
+  PD_RPC_CLOSED = -32099, /* never sent: the other side is gone */
+  PD_RPC_NO_DEVICE = -32001,
+  PD_RPC_OUT_OF_MEMORY = -32002,
+  PD_RPC_BAD_MODEL = -32003,
+  PD_RPC_BAD_REQUEST = -32004,
+  PD_RPC_DEVICE_LOST = -32005,
+  PD_RPC_BUSY = -32006,
+  PD_RPC_CANCELLED = -32800,
+} PdRpcCode;
+
+GQuark pd_rpc_error_quark (void);
+
+/* The code to send for an error of any domain. */
+int pd_rpc_error_code (const GError *error);
+
+/* Returns: (transfer full) the error that code and message stand for. */
+GError *pd_rpc_error_new (gint64 code, const char *message);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+/* The private folder through which pictures pass between a program and its engine. Both remove it:
+ * whoever is left. */
+
+/* Returns: (transfer full) the path of a new folder that only the user can enter, in the folder for
+ * temporary files. Errors: G_FILE_ERROR. */
+char *pd_rpc_folder_new (GError **error);
+
+/* Whether it may be used, and removed later: its name begins as pd_rpc_folder_new() begins it, it
+ * belongs to the user and nobody else can enter it. Errors: PD_RPC_INVALID_PARAMS. */
+gboolean pd_rpc_folder_check (const char *path, GError **error);
+
+/* Removes it with the files in it; no error if it is not there. */
+void pd_rpc_folder_remove (const char *path);

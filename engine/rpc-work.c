@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/rpc-work.h"
+#include "engine/buffer-file.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/rpc-describe.h"
+#include "engine/self-test.h"
+
+#include <gdk-pixbuf/gdk-pixbuf.h>
+#include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+
+struct _PdRpcWork
+{
+  const char *data_folder;
+  PdRpcNotifyFunc notify;
+  PdRpcDoneFunc done;
+  gpointer user_data;
+
+  /* The worker thread's. */
+  PdEngine *engine;
+  char *engine_key; /* what it was opened for */
+  PdRpcCall *call;  /* the one under way */
+
+  /* Between the threads: only the newest progress and preview are told. */
+  GMutex lock;
+  PdProgress progress;
+  gboolean progress_waits;
+  guint preview_width, preview_height;
+  gboolean preview_waits;
+};
+
+PdRpcWork *
+pd_rpc_work_new (const char *data_folder,
+                 PdRpcNotifyFunc notify,
+                 PdRpcDoneFunc done,
+                 gpointer user_data)
+{
+  PdRpcWork *self = g_new0 (PdRpcWork, 1);
+
+  self->data_folder = data_folder;
+  self->notify = notify;
+  self->done = done;
+  self->user_data = user_data;
+  g_mutex_init (&self->lock);
+  return self;
+}
+
+void
+pd_rpc_work_free (PdRpcWork *self)
+{
+  if (self == NULL)
+    return;
+  pd_engine_free (self->engine);
+  g_free (self->engine_key);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static gboolean
+tell_progress (gpointer user_data)
+{
+  PdRpcWork *self = user_data;
+  PdProgress progress;
+
+  g_mutex_lock (&self->lock);
+  progress = self->progress;
+  self->progress_waits = FALSE;
+  g_mutex_unlock (&self->lock);
+  self->notify ("progress", pd_rpc_describe_progress (&progress), self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_progress (const PdProgress *progress, gpointer user_data)
+{
+  PdRpcWork *self = user_data;
+
+  g_mutex_lock (&self->lock);
+  self->progress = *progress;
+  if (!self->progress_waits)
+    g_idle_add_full (G_PRIORITY_DEFAULT, tell_progress, self, NULL);
+  self->progress_waits = TRUE;
+  g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+tell_preview (gpointer user_data)
+{
+  PdRpcWork *self = user_data;
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_mutex_lock (&self->lock);
+  g_variant_dict_insert (&dict, "path", "s", self->call->preview);
+  g_variant_dict_insert (&dict, "width", "x", (gint64) self->preview_width);
+  g_variant_dict_insert (&dict, "height", "x", (gint64) self->preview_height);
+  self->preview_waits = FALSE;
+  g_mutex_unlock (&self->lock);
+  self->notify ("preview", g_variant_dict_end (&dict), self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* A preview that cannot be written is no reason to stop. */
+static void
+on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
+{
+  PdRpcWork *self = user_data;
+  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new_from_data (
+      rgb, GDK_COLORSPACE_RGB, FALSE, 8, (int) width, (int) height, (int) width * 3, NULL, NULL);
+  g_autofree char *temporary = g_strconcat (self->call->preview, ".part", NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!gdk_pixbuf_save (pixbuf, temporary, "png", &error, "compression", "1", NULL) ||
+      g_rename (temporary, self->call->preview) != 0)
+    {
+      g_printerr (_ ("parallel-diffusion: no preview in %s: %s\n"), self->call->preview,
+                  error != NULL ? error->message : g_strerror (errno));
+      g_unlink (temporary);
+      return;
+    }
+  g_mutex_lock (&self->lock);
+  self->preview_width = width;
+  self->preview_height = height;
+  if (!self->preview_waits)
+    g_idle_add_full (G_PRIORITY_DEFAULT, tell_preview, self, NULL);
+  self->preview_waits = TRUE;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+close_engine (PdRpcWork *self)
+{
+  g_clear_pointer (&self->engine, pd_engine_free);
+  g_clear_pointer (&self->engine_key, g_free);
+}
+
+/* The engine for a request, the one at hand if it suits. */
+static gboolean
+open_engine (PdRpcWork *self, PdRequest *request, GError **error)
+{
+  static const PdProgress loading = {
+    .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1
+  };
+  g_autofree char *key =
+      g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s", request->device, request->memory,
+                       (int) request->kernels, (int) request->precision, request->model);
+
+  if (self->engine != NULL && g_str_equal (key, self->engine_key))
+    return TRUE;
+  close_engine (self);
+  on_progress (&loading, self);
+  self->engine = pd_engine_new (request, self->data_folder, error);
+  if (self->engine == NULL)
+    return FALSE;
+  self->engine_key = g_steal_pointer (&key);
+  return TRUE;
+}
+
+/* @path NULL: none. */
+static gboolean
+load (const char *path, const PdRequest *request, GeglBuffer **buffer, GError **error)
+{
+  guint width, height;
+
+  if (path == NULL)
+    return TRUE;
+  *buffer = pd_buffer_file_load (path, error);
+  if (*buffer == NULL)
+    return FALSE;
+  width = (guint) gegl_buffer_get_width (*buffer);
+  height = (guint) gegl_buffer_get_height (*buffer);
+  if (width == request->width && height == request->height)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: is %u × %u pixels, but the request says %u × %u"), path, width, height,
+               request->width, request->height);
+  return FALSE;
+}
+
+static gboolean
+make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
+{
+  const gint64 start = g_get_monotonic_time ();
+  PdRequest *request = call->request;
+  g_autoptr (GeglBuffer) input = NULL, output = NULL;
+  const PdListener listener = { .progress = on_progress,
+                                .preview = call->preview != NULL ? on_preview : NULL,
+                                .user_data = self };
+  PdImages images = { NULL };
+  PdReport report;
+
+  if (!load (call->input, request, &input, error) || !open_engine (self, request, error) ||
+      g_cancellable_set_error_if_cancelled (call->cancellable, error))
+    return FALSE;
+  output = gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) request->width, (int) request->height),
+                            babl_format ("R'G'B' float"));
+  images.input = input;
+  images.output = output;
+  if (!pd_engine_run (self->engine, request, &images, &listener, call->cancellable, &report,
+                      error) ||
+      !pd_buffer_file_save (output, call->output, error))
+    return FALSE;
+  call->result = g_variant_ref_sink (pd_rpc_describe_report (
+      &report, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC));
+  return TRUE;
+}
+
+static gboolean
+test_device (PdRpcCall *call, GError **error)
+{
+  g_autofree char *name = NULL;
+  double seconds;
+  GVariantDict dict;
+
+  if (!pd_self_test (call->device, &name, &seconds, error))
+    return FALSE;
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "ok", "b", TRUE);
+  g_variant_dict_insert (&dict, "device", "s", name);
+  g_variant_dict_insert (&dict, "seconds", "d", seconds);
+  call->result = g_variant_ref_sink (g_variant_dict_end (&dict));
+  return TRUE;
+}
+
+static void
+work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  PdRpcWork *self = data;
+  PdRpcCall *call = self->call;
+
+  switch (call->kind)
+    {
+    case PD_RPC_INITIALIZE:
+      call->result = g_variant_ref_sink (pd_rpc_describe_engine (self->data_folder));
+      break;
+    case PD_RPC_PICTURE:
+      make_picture (self, call, &call->error);
+      break;
+    case PD_RPC_TEST:
+    default:
+      test_device (call, &call->error);
+    }
+  /* The device does not come back by itself. */
+  if (g_error_matches (call->error, PD_ERROR, PD_ERROR_DEVICE_LOST))
+    close_engine (self);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_done (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  PdRpcWork *self = user_data;
+
+  self->done (g_steal_pointer (&self->call), self->user_data);
+}
+
+void
+pd_rpc_work_start (PdRpcWork *self, PdRpcCall *call)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, on_done, self);
+
+  self->call = call;
+  g_task_set_task_data (task, self, NULL);
+  g_task_run_in_thread (task, work);
+}
