@@ -20,6 +20,7 @@ enum
   PROP_KARRAS,
   PROP_ETA,
   PROP_STRENGTH,
+  PROP_PADDING,
   PROP_TILE,
   PROP_OVERLAP,
   PROP_BATCH,
@@ -39,8 +40,10 @@ enum
   PROP_KERNELS,
   PROP_DEVICE,
   PROP_MEMORY,
+  PROP_PADDING,
   PROP_SOURCE,
   PROP_INPUT,
+  PROP_MASK,
   PROP_OUTPUT,
   PROP_DEPTH,
   N_PROPS,
@@ -49,7 +52,9 @@ enum
 G_DEFINE_ENUM_TYPE (PdRequestMode,
                     pd_request_mode,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_GENERATE, "generate"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_RESTYLE, "restyle"))
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_RESTYLE, "restyle"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_INPAINT, "inpaint"),
+                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_UPSCALE, "upscale"))
 
 G_DEFINE_ENUM_TYPE (PdRequestSolver,
                     pd_request_solver,
@@ -207,6 +212,7 @@ pd_request_finalize (GObject *object)
   g_free (self->model);
   g_free (self->device);
   g_free (self->input);
+  g_free (self->mask);
   g_free (self->output);
   G_OBJECT_CLASS (pd_request_parent_class)->finalize (object);
 }
@@ -222,9 +228,11 @@ static void
 install_what (PdRequestClass *class, GParamFlags flags)
 {
   install (class, PROP_MODE, G_STRUCT_OFFSET (PdRequest, mode),
-           g_param_spec_enum ("mode", _ ("Mode"),
-                              _ ("What to do: a new picture, or a new version of one"),
-                              PD_TYPE_REQUEST_MODE, PD_REQUEST_MODE_GENERATE, flags));
+           g_param_spec_enum (
+               "mode", _ ("Mode"),
+               _ ("What to do: a new picture, a new version of one, fill a part of one, or "
+                  "enlarge one"),
+               PD_TYPE_REQUEST_MODE, PD_REQUEST_MODE_GENERATE, flags));
   install (
       class, PROP_PROMPT, G_STRUCT_OFFSET (PdRequest, prompt),
       g_param_spec_string ("prompt", _ ("Prompt"), _ ("What the picture should show"), "", flags));
@@ -277,6 +285,11 @@ install_how (PdRequestClass *class, GParamFlags flags)
            g_param_spec_double ("strength", _ ("Strength"),
                                 _ ("How far to depart from the input: 0 keeps it, 1 ignores it"),
                                 0.0, 1.0, 0.6, flags));
+  install (class, PROP_PADDING, G_STRUCT_OFFSET (PdRequest, padding),
+           g_param_spec_int64 ("padding", _ ("Padding"),
+                               _ ("Pixels around the mask that the new content continues; -1 is "
+                                  "what the model needs to see"),
+                               -1, 65535, -1, flags));
 }
 
 static void
@@ -379,6 +392,11 @@ install_where (PdRequestClass *class, GParamFlags flags)
            g_param_spec_uint64 ("memory", _ ("Memory"),
                                 _ ("Device memory to stay below; 0 is all there is"), 0, G_MAXINT64,
                                 0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
+  install (class, PROP_PADDING, G_STRUCT_OFFSET (PdRequest, padding),
+           g_param_spec_int64 ("padding", _ ("Padding"),
+                               _ ("Pixels around the mask that are looked at when it is filled; -1 "
+                                  "is as many as are useful"),
+                               -1, 65536, -1, flags));
   install (
       class, PROP_SOURCE, G_STRUCT_OFFSET (PdRequest, source),
       g_param_spec_enum ("source", _ ("Source"),
@@ -388,6 +406,10 @@ install_where (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
            g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
                                 flags | PD_REQUEST_PARAM_FILE));
+  install (class, PROP_MASK, G_STRUCT_OFFSET (PdRequest, mask),
+           g_param_spec_string ("mask", _ ("Mask"),
+                                _ ("Picture of the input's size: white is made anew, black stays"),
+                                "", flags | PD_REQUEST_PARAM_FILE));
   install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
            g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
                                 flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));

@@ -15,7 +15,11 @@ G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 typedef enum
 {
   PD_REQUEST_MODE_GENERATE,
+  PD_REQUEST_MODE_INPAINT,
   PD_REQUEST_MODE_RESTYLE,
+  PD_REQUEST_MODE_UPSCALE,
+  PD_REQUEST_MODE_INPAINT,
+  PD_REQUEST_MODE_UPSCALE,
 } PdRequestMode;
 
 typedef enum
@@ -138,6 +142,7 @@ struct _PdRequest
   gboolean karras;
   double eta;
   double strength; /* of restyle: 0 keeps the input, 1 ignores it */
+  gint64 padding;  /* pixels around the mask that are looked at; -1: by the model's native size */
   guint tile;      /* pixels; 0: the size the model was trained at */
   gint64 overlap;  /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
   guint batch;     /* tiles per UNet call; 0: what the memory allows */
@@ -155,10 +160,12 @@ struct _PdRequest
   double inversion;      /* of upscale: share of the input's own noise in the noise of a level */
   PdRequestPrecision precision;
   PdRequestKernels kernels;
-  char *device;           /* number, UUID or part of a name; "": the best one */
-  guint64 memory;         /* bytes of device memory; 0: what the device offers */
+  char *device;   /* number, UUID or part of a name; "": the best one */
+  guint64 memory; /* bytes of device memory; 0: what the device offers */
+  gint64 padding; /* pixels around the mask that inpaint looks at; -1: as many as are useful */
   PdRequestSource source; /* of the pixels, where the input is an image of layers */
   char *input;
+  char *mask;
   char *output;
   PdRequestDepth depth; /* bits per channel of the output */
 };
