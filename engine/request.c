@@ -40,7 +40,6 @@ enum
   PROP_KERNELS,
   PROP_DEVICE,
   PROP_MEMORY,
-  PROP_PADDING,
   PROP_SOURCE,
   PROP_INPUT,
   PROP_MASK,
@@ -392,11 +391,6 @@ install_where (PdRequestClass *class, GParamFlags flags)
            g_param_spec_uint64 ("memory", _ ("Memory"),
                                 _ ("Device memory to stay below; 0 is all there is"), 0, G_MAXINT64,
                                 0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
-  install (class, PROP_PADDING, G_STRUCT_OFFSET (PdRequest, padding),
-           g_param_spec_int64 ("padding", _ ("Padding"),
-                               _ ("Pixels around the mask that are looked at when it is filled; -1 "
-                                  "is as many as are useful"),
-                               -1, 65536, -1, flags));
   install (
       class, PROP_SOURCE, G_STRUCT_OFFSET (PdRequest, source),
       g_param_spec_enum ("source", _ ("Source"),

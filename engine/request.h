@@ -15,9 +15,7 @@ G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 typedef enum
 {
   PD_REQUEST_MODE_GENERATE,
-  PD_REQUEST_MODE_INPAINT,
   PD_REQUEST_MODE_RESTYLE,
-  PD_REQUEST_MODE_UPSCALE,
   PD_REQUEST_MODE_INPAINT,
   PD_REQUEST_MODE_UPSCALE,
 } PdRequestMode;
@@ -160,9 +158,8 @@ struct _PdRequest
   double inversion;      /* of upscale: share of the input's own noise in the noise of a level */
   PdRequestPrecision precision;
   PdRequestKernels kernels;
-  char *device;   /* number, UUID or part of a name; "": the best one */
-  guint64 memory; /* bytes of device memory; 0: what the device offers */
-  gint64 padding; /* pixels around the mask that inpaint looks at; -1: as many as are useful */
+  char *device;           /* number, UUID or part of a name; "": the best one */
+  guint64 memory;         /* bytes of device memory; 0: what the device offers */
   PdRequestSource source; /* of the pixels, where the input is an image of layers */
   char *input;
   char *mask;
