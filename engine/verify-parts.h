@@ -34,6 +34,14 @@ gboolean pd_verify_tiny_vae (PdVerifyFile *file, const char *model, GError **err
 gboolean pd_verify_pipeline (PdVerifyFile *file, const char *model, GError **error);
 gboolean pd_verify_img2img (PdVerifyFile *file, const char *model, GError **error);
 
+/* start → KIND.noise0, KIND.mass, KIND.latents of a canvas of overlapping windows; spots,
+ * gaussian.weight. */
+gboolean pd_verify_windows (PdVerifyFile *file, const char *model, GError **error);
+
+/* gridN.hidden → gridN.norm1 and a self-attention layer's output: full, or in tiles that see none,
+ * four, eight or all of the others. */
+gboolean pd_verify_tile_attention (PdVerifyFile *file, const char *model, GError **error);
+
 /* The text of prompt @index of data/prompts.json; owned by @prompts, which
  * pd_verify_load_prompts made. */
 JsonArray *pd_verify_load_prompts (const PdVerify *verify, GError **error);
