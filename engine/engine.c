@@ -6,7 +6,9 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/gpu/kernels.h"
+#include "engine/inpaint.h"
 #include "engine/model/catalog.h"
+#include "engine/levels.h"
 #include "engine/session.h"
 
 struct _PdEngine
@@ -110,6 +112,48 @@ start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **err
   return TRUE;
 }
 
+static gboolean
+same_size (GeglBuffer *buffer, guint width, guint height)
+{
+  return gegl_buffer_get_width (buffer) == (int) width &&
+         gegl_buffer_get_height (buffer) == (int) height;
+}
+
+/* What the mode needs is there and fits the request. */
+static gboolean
+check_images (const PdRequest *request, const PdImages *images, GError **error)
+{
+  gboolean inpaint = request->mode == PD_REQUEST_MODE_INPAINT;
+
+  if (request->mode == PD_REQUEST_MODE_GENERATE)
+    return TRUE;
+  if (images->input == NULL || (inpaint && images->mask == NULL))
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   inpaint ? _ ("“inpaint” needs a picture and a mask of what to make anew")
+                           : _ ("“%s” needs a picture to start from"),
+                   pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
+      return FALSE;
+    }
+  if (!same_size (images->input, request->width, request->height))
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("The picture has %d × %d pixels, the request is for %u × %u"),
+                   gegl_buffer_get_width (images->input), gegl_buffer_get_height (images->input),
+                   request->width, request->height);
+      return FALSE;
+    }
+  if (images->mask != NULL && !same_size (images->mask, request->width, request->height))
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("The mask has %d × %d pixels, the picture %u × %u; they must be of one size"),
+                   gegl_buffer_get_width (images->mask), gegl_buffer_get_height (images->mask),
+                   request->width, request->height);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /* A picture in one go: generate, restyle. */
 static gboolean
 run_plain (PdSession *session, const PdImages *images, GError **error)
@@ -148,15 +192,17 @@ pd_engine_run (PdEngine *self,
                                  .listener = listener,
                                  .cancellable = cancellable,
                                  .report = report,
+                                 .seamless = request->seamless,
                                  .channels = pd_model_latent_channels (self->model),
                                  .level = 1,
                                  .n_levels = 1,
                                  .to = 1 };
+  PdLevel levels[PD_MAX_LEVELS];
+  guint n_levels;
   struct rusage usage;
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
-  g_return_val_if_fail (request->mode != PD_REQUEST_MODE_RESTYLE || images->input != NULL, FALSE);
   *report = (PdReport){ .seed = request->seed >= 0 ? request->seed : (gint64) g_random_int (),
                         .width = request->width,
                         .height = request->height,
@@ -165,12 +211,21 @@ pd_engine_run (PdEngine *self,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
   session.seed = (guint64) report->seed;
-  if (!check_unet (self->model, error))
+  if (!check_unet (self->model, error) || !check_images (request, images, error))
     return FALSE;
   pd_device_memory_reset_peak (self->device);
   report->weight_bytes = pd_device_memory_used (self->device);
 
-  ok = run_plain (&session, images, error);
+  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
+                           levels);
+  if (request->mode == PD_REQUEST_MODE_INPAINT)
+    ok = pd_inpaint_run (&session, images, 1, error);
+  else if (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL)
+    ok = pd_inpaint_run (&session, images, request->strength, error);
+  else if (n_levels > 1 || request->mode == PD_REQUEST_MODE_UPSCALE)
+    ok = pd_levels_run (&session, levels, n_levels, images, error);
+  else
+    ok = run_plain (&session, images, error);
 
   getrusage (RUSAGE_SELF, &usage);
   report->peak_device_bytes = pd_device_memory_peak (self->device);

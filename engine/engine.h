@@ -26,8 +26,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdEngine, pd_engine_free)
  * written window by window and may be larger than memory. */
 typedef struct
 {
-  GeglBuffer *input;  /* restyle: request->width × height, any format; read as "R'G'B' float" */
-  GeglBuffer *output; /* request->width × height; gets "R'G'B' float" as it is decoded */
+  /* Restyle, inpaint: request->width × height, any format; read as "R'G'B' float". */
+  GeglBuffer *input;
+  /* Inpaint, and restyle if not NULL: "Y float" of the input's size, 1: made anew, 0: kept. */
+  GeglBuffer *mask;
+  /* Request->width × height; gets "R'G'B' float" as it is decoded. With a mask the new pixels are
+   * laid over the input, and those whose mask is 0 are the input's. */
+  GeglBuffer *output;
+  gboolean apart; /* with a mask: all pixels of the output whose mask is not 0 are new ones, for
+                     someone who lays them over the input with the mask */
 } PdImages;
 
 typedef struct
@@ -46,12 +53,16 @@ typedef void (*PdProgressFunc) (const PdProgress *progress, gpointer user_data);
  * [height][width][3]. */
 typedef void (*PdPreviewFunc) (guint width, guint height, const guint8 *rgb, gpointer user_data);
 
+/* Something worth knowing that is no failure. */
+typedef void (*PdNoteFunc) (const char *text, gpointer user_data);
+
 /* Who is told about a run; called from the run's thread. */
 typedef struct
 {
   PdProgressFunc progress; /* may be NULL */
   PdPreviewFunc preview;   /* may be NULL */
-  gpointer user_data;      /* of both */
+  PdNoteFunc note;         /* may be NULL */
+  gpointer user_data;      /* of all */
 } PdListener;
 
 typedef struct
@@ -85,3 +96,8 @@ gboolean pd_engine_run (PdEngine *self,
                         GCancellable *cancellable,
                         PdReport *report,
                         GError **error);
+
+/* What the last run made is safe, or nobody wants it: the journal from which request->resume would
+ * go on is deleted. Until then a run that failed or was cancelled can be continued, also by another
+ * process, and one that is done can be repeated from its last step. */
+void pd_engine_done (PdEngine *self);

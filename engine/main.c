@@ -29,7 +29,9 @@ run_verify (int argc, char **argv, const char *data_folder)
 
 static const Verb verbs[] = {
   { "generate", N_ ("Make a picture from a text"), pd_run_generate },
+  { "inpaint", N_ ("Make a part of a picture anew, continuing the rest"), pd_run_inpaint },
   { "restyle", N_ ("Make a new version of a picture, guided by a text"), pd_run_restyle },
+  { "upscale", N_ ("Make a picture larger and add detail"), pd_run_upscale },
   { "models", N_ ("List the models that --model knows by name"), pd_listing_models },
   { "devices", N_ ("List the Vulkan devices that --device can name"), pd_listing_devices },
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },

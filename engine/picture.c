@@ -6,6 +6,11 @@
 #include <gegl.h>
 #include <glib/gi18n-lib.h>
 
+enum
+{
+  ROWS = 128, /* of pixels at once */
+};
+
 /* As large as a request may be. */
 static const int max_side = 65536;
 
@@ -84,15 +89,45 @@ pd_picture_load (const char *path, GError **error)
 }
 
 GeglBuffer *
-pd_picture_scale (GeglBuffer *picture, guint width, guint height)
+pd_picture_load_mask (const char *path, GError **error)
 {
+  g_autoptr (GeglBuffer) picture = pd_picture_load (path, error);
+  g_autofree float *values = NULL;
+  GeglBuffer *mask;
+  GeglRectangle rows;
+  int height;
+
+  if (!picture)
+    return NULL;
+  rows = *gegl_buffer_get_extent (picture);
+  height = rows.height;
+  mask = pd_picture_new ((guint) rows.width, (guint) height, "Y float");
+  rows.height = MIN (ROWS, height);
+  values = g_new (float, (gsize) rows.width *rows.height);
+  for (; rows.y < height; rows.y += ROWS)
+    {
+      rows.height = MIN (ROWS, height - rows.y);
+      gegl_buffer_get (picture, &rows, 1.0, babl_format ("Y' float"), values, GEGL_AUTO_ROWSTRIDE,
+                       GEGL_ABYSS_NONE);
+      gegl_buffer_set (mask, &rows, 0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE);
+    }
+  return mask;
+}
+
+/* The linear and cubic samplers look at a fixed number of pixels: reduced with them, a picture
+ * would lose what lies between. */
+GeglBuffer *
+pd_picture_scale (GeglBuffer *picture, guint width, guint height, const char *format)
+{
+  gboolean reduced = (int) width < gegl_buffer_get_width (picture) ||
+                     (int) height < gegl_buffer_get_height (picture);
   g_autoptr (GeglNode) graph = gegl_node_new ();
   GeglNode *source =
       gegl_node_new_child (graph, "operation", "gegl:buffer-source", "buffer", picture, NULL);
-  GeglNode *scale = gegl_node_new_child (graph, "operation", "gegl:scale-size", "x", (double) width,
-                                         "y", (double) height, "sampler", GEGL_SAMPLER_LINEAR,
-                                         "abyss-policy", GEGL_ABYSS_CLAMP, NULL);
-  GeglBuffer *scaled = pd_picture_new (width, height, "R'G'B' float");
+  GeglNode *scale = gegl_node_new_child (
+      graph, "operation", "gegl:scale-size", "x", (double) width, "y", (double) height, "sampler",
+      reduced ? GEGL_SAMPLER_LOHALO : GEGL_SAMPLER_LINEAR, "abyss-policy", GEGL_ABYSS_CLAMP, NULL);
+  GeglBuffer *scaled = pd_picture_new (width, height, format);
 
   gegl_node_link (source, scale);
   gegl_node_blit_buffer (scale, scaled, gegl_buffer_get_extent (scaled), 0, GEGL_ABYSS_NONE);

@@ -14,5 +14,8 @@ GeglBuffer *pd_picture_new (guint width, guint height, const char *format);
  * than 65536 pixels a side). */
 GeglBuffer *pd_picture_load (const char *path, GError **error);
 
-/* The same picture in another size, as "R'G'B' float". */
-GeglBuffer *pd_picture_scale (GeglBuffer *picture, guint width, guint height);
+/* The same as a mask, "Y float": its greys are taken as numbers, black 0 and white 1. */
+GeglBuffer *pd_picture_load_mask (const char *path, GError **error);
+
+/* The same picture in another size, as @format. */
+GeglBuffer *pd_picture_scale (GeglBuffer *picture, guint width, guint height, const char *format);

@@ -153,12 +153,38 @@ note_cropping (Job *job)
   const PdReport *report = &job->report;
   g_autofree char *note = NULL;
 
+  if (job->images.mask)
+    return;
   if (report->full_width == report->width && report->full_height == report->height)
     return;
   note = g_strdup_printf (_ ("the model works in larger blocks of pixels: made %u × %u, cropped to "
                              "%u × %u"),
                           report->full_width, report->full_height, report->width, report->height);
   pd_console_note (job->console, note);
+}
+
+/* @width, @height: of the input. */
+static gboolean
+load_mask (Job *job, guint width, guint height, GError **error)
+{
+  PdRequest *request = job->request;
+  g_autoptr (GeglBuffer) mask = pd_picture_load_mask (request->mask, error);
+
+  if (!mask)
+    return FALSE;
+  if (gegl_buffer_get_width (mask) != (int) width || gegl_buffer_get_height (mask) != (int) height)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%s: the mask has %d × %d pixels, but %s has %u × %u; make them one size"),
+                   request->mask, gegl_buffer_get_width (mask), gegl_buffer_get_height (mask),
+                   request->input, width, height);
+      return FALSE;
+    }
+  if (width == request->width && height == request->height)
+    job->images.mask = g_steal_pointer (&mask);
+  else
+    job->images.mask = pd_picture_scale (mask, request->width, request->height, "Y float");
+  return TRUE;
 }
 
 static gboolean
@@ -172,12 +198,15 @@ load_input (Job *job, PdOptions *options, GError **error)
     return FALSE;
   width = (guint) gegl_buffer_get_width (input);
   height = (guint) gegl_buffer_get_height (input);
-  if (!pd_options_given (options, "size") && !pd_options_given (options, "from"))
+  if (request->mode == PD_REQUEST_MODE_INPAINT || request->mode == PD_REQUEST_MODE_UPSCALE ||
+      (!pd_options_given (options, "size") && !pd_options_given (options, "from")))
     g_object_set (request, "width", width, "height", height, NULL);
+  if (*request->mask && !load_mask (job, width, height, error))
+    return FALSE;
   if (width == request->width && height == request->height)
     job->images.input = g_steal_pointer (&input);
   else
-    job->images.input = pd_picture_scale (input, request->width, request->height);
+    job->images.input = pd_picture_scale (input, request->width, request->height, "R'G'B' float");
   return TRUE;
 }
 
@@ -186,13 +215,14 @@ static gboolean
 prepare (Job *job, PdOptions *options, GError **error)
 {
   PdRequest *request = job->request;
+  guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
 
   if (!pd_png_check_output (request->output, error))
     return FALSE;
-  if (request->mode == PD_REQUEST_MODE_RESTYLE && !load_input (job, options, error))
+  if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
     return FALSE;
   job->images.output =
-      pd_picture_new (request->width, request->height,
+      pd_picture_new (request->width * scale, request->height * scale,
                       request->depth == PD_REQUEST_DEPTH_16 ? "R'G'B' u16" : "R'G'B' u8");
   return TRUE;
 }
@@ -208,8 +238,10 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
     return pd_console_error (console, job.error);
   if (!*request->output)
     return pd_options_usage_error (options, _ ("--output FILE.png is missing"));
-  if (request->mode == PD_REQUEST_MODE_RESTYLE && !*request->input)
+  if (request->mode != PD_REQUEST_MODE_GENERATE && !*request->input)
     return pd_options_usage_error (options, _ ("--input FILE is missing"));
+  if (request->mode == PD_REQUEST_MODE_INPAINT && !*request->mask)
+    return pd_options_usage_error (options, _ ("--mask FILE is missing"));
 
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
@@ -225,6 +257,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
         }
     }
   g_clear_object (&job.images.input);
+  g_clear_object (&job.images.mask);
   g_clear_object (&job.images.output);
   gegl_exit ();
   return job.error ? pd_console_error (console, job.error) : 0;
@@ -250,11 +283,16 @@ run (PdRequestMode mode,
 
 /* The options of the verbs in the order in which --help lists them. */
 #define SAMPLING_PARAMS                                                                            \
-  " output size seed steps guidance guidance-rescale solver karras eta depth"                      \
+  " output seed steps guidance guidance-rescale solver karras eta depth"                           \
   " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
   " model device memory batch precision kernels"
-static const char generate_params[] = "prompt negative" SAMPLING_PARAMS;
-static const char restyle_params[] = "input prompt negative strength" SAMPLING_PARAMS;
+static const char generate_params[] =
+    "prompt negative size progressive level-strength" SAMPLING_PARAMS;
+static const char inpaint_params[] = "input mask prompt negative padding" SAMPLING_PARAMS;
+static const char upscale_params[] =
+    "input scale level-strength inversion prompt negative" SAMPLING_PARAMS;
+static const char restyle_params[] =
+    "input mask prompt negative strength padding size" SAMPLING_PARAMS;
 
 int
 pd_run_generate (int argc, char **argv, const char *data_folder)
@@ -264,11 +302,29 @@ pd_run_generate (int argc, char **argv, const char *data_folder)
 }
 
 int
+pd_run_inpaint (int argc, char **argv, const char *data_folder)
+{
+  return run (PD_REQUEST_MODE_INPAINT,
+              _ ("Makes anew what a mask shows of a picture, so that it continues the rest. Where "
+                 "the mask is black, the picture stays as it is."),
+              inpaint_params, argc, argv, data_folder);
+}
+
+int
+pd_run_upscale (int argc, char **argv, const char *data_folder)
+{
+  return run (PD_REQUEST_MODE_UPSCALE,
+              _ ("Makes a picture two, four or eight times as large and adds detail. A prompt that "
+                 "says what it shows helps."),
+              upscale_params, argc, argv, data_folder);
+}
+
+int
 pd_run_restyle (int argc, char **argv, const char *data_folder)
 {
   return run (
       PD_REQUEST_MODE_RESTYLE,
       _ ("Makes a new version of a picture, guided by a text. Without --size it is as large "
-         "as the input."),
+         "as the input. With --mask only what is white there changes."),
       restyle_params, argc, argv, data_folder);
 }

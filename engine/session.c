@@ -5,6 +5,7 @@
 #include "engine/diffusion/schedule-json.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
+#include "engine/tiles/invert.h"
 
 enum
 {
@@ -28,21 +29,17 @@ seconds_since (gint64 time)
   return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
 }
 
-/* The model's own solver, or the requested one on the model's training schedule. */
+/* The solver @type on the model's training schedule; unless @chosen, the one that the model asks
+ * for. */
 static PdSolver *
-make_solver (gsize n_elements, gpointer user_data, GError **error)
+solver_of_type (
+    const PdSession *self, gboolean chosen, PdSolverType type, gsize n_elements, GError **error)
 {
-  const PdSession *self = user_data;
   JsonNode *node = self->model->files->scheduler;
   JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
   const PdRequest *request = self->request;
   g_auto (PdScheduleConfig) config = { 0 };
-  PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
-  gboolean chosen = request->solver != PD_REQUEST_SOLVER_AUTO;
 
-  if (chosen && !pd_solver_type_from_string (
-                    pd_request_nick (PD_TYPE_REQUEST_SOLVER, request->solver), &type, error))
-    return NULL;
   if (settings == NULL)
     pd_schedule_config_init (&config);
   else if (chosen)
@@ -52,10 +49,38 @@ make_solver (gsize n_elements, gpointer user_data, GError **error)
     }
   else if (!pd_schedule_json_load (settings, NULL, &type, &config, error))
     return NULL;
-  if (request->karras)
+  if (request->karras && type != PD_SOLVER_DDIM)
     config.use_karras_sigmas = TRUE;
   config.eta = request->eta;
   return pd_solver_new (type, &config, request->steps, self->strength, n_elements, error);
+}
+
+/* The model's own solver, or the requested one. */
+static PdSolver *
+make_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  const PdSession *self = user_data;
+  PdRequestSolver wanted = self->request->solver;
+  PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
+
+  if (wanted != PD_REQUEST_SOLVER_AUTO &&
+      !pd_solver_type_from_string (pd_request_nick (PD_TYPE_REQUEST_SOLVER, wanted), &type, error))
+    return NULL;
+  return solver_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, n_elements, error);
+}
+
+static PdSolver *
+make_inverting_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  return solver_of_type (user_data, TRUE, PD_SOLVER_DDIM, n_elements, error);
+}
+
+guint
+pd_session_native_size (const PdSession *self)
+{
+  int latent = pd_unet_config (self->model->unet)->sample_size;
+
+  return (latent > 0 ? (guint) latent : DEFAULT_TILE) * pd_model_scale (self->model);
 }
 
 gboolean
@@ -182,10 +207,8 @@ canvas_options (const PdSession *self)
 {
   const PdRequest *request = self->request;
   guint scale = pd_model_scale (self->model);
-  guint native = (guint) pd_unet_config (self->model->unet)->sample_size;
-  guint tile = request->tile > 0 ? MAX (1, request->tile / scale)
-               : native > 0      ? native
-                                 : DEFAULT_TILE;
+  guint tile =
+      request->tile > 0 ? MAX (1, request->tile / scale) : pd_session_native_size (self) / scale;
 
   return (PdCanvasOptions){
     .unet = self->model->unet,
@@ -193,8 +216,8 @@ canvas_options (const PdSession *self)
     .width = self->w,
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
-    .wrap_y = request->seamless & PD_REQUEST_SEAMLESS_Y,
-    .wrap_x = request->seamless & PD_REQUEST_SEAMLESS_X,
+    .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
+    .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X,
     .batch = request->batch > 0                      ? request->batch
              : pd_device_info (self->device)->is_cpu ? 1
                                                      : GPU_BATCH,
@@ -218,6 +241,7 @@ gboolean
 pd_session_denoise (PdSession *self, float *latent, GError **error)
 {
   PdDenoise options = { .canvas = canvas_options (self),
+                        .clean = self->clean,
                         .adjust_data = self,
                         .first_draw = self->n_draws,
                         .make_solver = make_solver,
@@ -226,6 +250,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
                         .cancellable = self->cancellable };
   PdReport *report = self->report;
   PdDenoiseReport denoised;
+  gboolean ok;
 
   for (guint k = 0; k < self->n_adjust; k++)
     {
@@ -235,7 +260,9 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
         options.adjust_clean = adjust_clean;
     }
   begin_stage (self, "denoise");
-  if (!pd_denoise (&options, latent, &denoised, error))
+  ok = pd_denoise (&options, latent, &denoised, error);
+  self->n_adjust = 0;
+  if (!ok)
     return FALSE;
   report->arena_bytes = denoised.graph.arena_bytes;
   report->tensor_bytes = denoised.graph.tensor_bytes;
@@ -248,6 +275,32 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
   return TRUE;
 }
 
+gboolean
+pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error)
+{
+  PdInversion options = { .canvas = canvas_options (self),
+                          .make_solver = make_inverting_solver,
+                          .progress = report_denoise,
+                          .user_data = self,
+                          .cancellable = self->cancellable };
+  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
+  g_autoptr (PdSolver) solver = make_inverting_solver (1, self, error);
+  guint forwards;
+
+  if (solver == NULL)
+    return FALSE;
+  pd_solver_level (solver, 0, alpha, sigma);
+  options.canvas.context = self->context + (self->branches - 1) * self->tokens * width;
+  options.canvas.branches = 1;
+  options.canvas.guidance = 1;
+  begin_stage (self, "invert");
+  if (!pd_invert (&options, latent, &forwards, error))
+    return FALSE;
+  self->report->unet_forwards += forwards;
+  self->report->denoise_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}
+
 static PdCoderOptions
 coder_options (const PdSession *self)
 {
@@ -256,8 +309,8 @@ coder_options (const PdSession *self)
                            .width = self->w,
                            .tile = CODER_TILE,
                            .batch = 1,
-                           .wrap_y = self->request->seamless & PD_REQUEST_SEAMLESS_Y,
-                           .wrap_x = self->request->seamless & PD_REQUEST_SEAMLESS_X };
+                           .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
+                           .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X };
 }
 
 static void
@@ -291,10 +344,17 @@ write_pixels (
 gboolean
 pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error)
 {
+  return pd_session_encode_from (self, read_pixels, input, latent, error);
+}
+
+gboolean
+pd_session_encode_from (
+    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
+{
   PdCoderOptions options = coder_options (self);
 
   begin_stage (self, "encode");
-  if (!pd_encode_canvas (&options, read_pixels, input, self->seed, self->n_draws++, latent,
+  if (!pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
   self->report->encode_seconds += seconds_since (self->stage_start);

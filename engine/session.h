@@ -5,7 +5,12 @@
 #include "engine/engine.h"
 #include "engine/gpu/device.h"
 #include "engine/model/model.h"
+#include "engine/eta.h"
+#include "engine/preview.h"
+#include "engine/regions.h"
+#include "engine/resume.h"
 #include "engine/tiles/denoise.h"
+#include "engine/tiles/encode.h"
 
 /* One call of pd_engine_run: what its stages share, and the stages that every mode is made of. */
 
@@ -31,8 +36,19 @@ typedef struct
   const PdListener *listener; /* may be NULL */
   GCancellable *cancellable;
   PdReport *report;
+  PdRequestSeamless seamless;
   guint64 seed;
   guint n_draws; /* noise arrays drawn so far */
+
+  PdRegions *regions; /* with prompts of their own; borrowed, NULL: none */
+  PdPreview *preview; /* borrowed, NULL: nobody wants one */
+
+  /* The journal; borrowed, NULL: none is kept. A run in levels sets what the level being worked at
+   * starts from, [channels][base_h][base_w]; NULL at the first. */
+  PdResume *resume;
+  const float *base;
+  guint base_h, base_w;
+  gboolean journal_failed;
 
   /* The canvas that is worked on, latent pixels. */
   guint channels, h, w;
@@ -41,9 +57,11 @@ typedef struct
   PdSolver *solver; /* owned; for its schedule: the one that denoises is made for the canvas */
 
   /* The prompts; owned. */
-  float *context; /* [branches][tokens][width] */
+  float *context; /* [branches][tokens][width], then that of the regions */
+  PdPrompts prompts;
   guint branches, tokens;
 
+  const float *clean; /* what is known of the result before it is denoised; may be NULL */
   PdAdjust adjust[PD_SESSION_MAX_ADJUST]; /* in the order in which they are called */
   guint n_adjust;
 
@@ -51,6 +69,7 @@ typedef struct
   guint level, n_levels;
   double from, to;
   gint64 canvas_start;
+  PdEta eta;
   const char *stage;
   gint64 stage_start;
 } PdSession;
@@ -58,10 +77,13 @@ typedef struct
 void pd_session_clear (PdSession *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdSession, pd_session_clear)
 
+/* Side in pixels of the pictures the model was made for. */
+guint pd_session_native_size (const PdSession *self);
+
 /* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength, without hooks. */
 gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
 
-/* Adds hooks for the canvas; @adjust is copied. */
+/* Adds hooks for the next pd_session_denoise; @adjust is copied. */
 void pd_session_add_adjust (PdSession *self, const PdAdjust *adjust);
 
 /* Fills @out ([channels][h][w]) with the canvas's next noise array. */
@@ -74,7 +96,22 @@ gboolean pd_session_encode_text (PdSession *self, GError **error);
 /* @input: R'G'B' pixels from 0, 0 on; beyond its extent the last row and column are repeated. */
 gboolean pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error);
 
-/* @latent: noised to the level of the solver's first step; becomes the clean one. */
+/* The same of pixels that @read gives. */
+gboolean pd_session_encode_from (
+    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error);
+
+/* @latent: clean; becomes the one that DDIM steps without guidance would have made it of, noised to
+ * @alpha and @sigma, which are those of the run's strength. */
+gboolean
+pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error);
+
+/* The level at which the journal of an interrupted run stands, from 1; 1 without one. @base
+ * ([channels][*base_h][*base_w], borrowed; NULL at level 1) is what it starts from. */
+guint
+pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w);
+
+/* @latent: noised to the level of the solver's first step; becomes the clean one. If the journal of
+ * an interrupted run stands at this level, goes on from there. */
 gboolean pd_session_denoise (PdSession *self, float *latent, GError **error);
 
 /* What lies beyond the extent of @output is dropped. */

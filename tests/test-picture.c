@@ -354,7 +354,7 @@ test_scale (void)
         ramp[(y * 64 + x) * 3 + c] = ((float) x + 0.5f) / 64.0f;
   picture = pd_picture_new (64, 32, pixel_format);
   gegl_buffer_set (picture, NULL, 0, NULL, ramp, GEGL_AUTO_ROWSTRIDE);
-  scaled = pd_picture_scale (picture, 96, 80);
+  scaled = pd_picture_scale (picture, 96, 80, pixel_format);
   g_assert_cmpuint (gegl_buffer_get_width (scaled), ==, 96);
   g_assert_cmpuint (gegl_buffer_get_height (scaled), ==, 80);
   found = pixels_of (scaled);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/inpaint.h"
+
+#include "engine/picture.h"
+#include "engine/region.h"
+#include "engine/rim.h"
+#include "engine/tiles/keep.h"
+
+enum
+{
+  ROWS = 64, /* of pixels worked on at once */
+};
+
+static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
+
+/* The mask at the latents' size: the largest value of each cell, so that a line thinner than a
+ * latent is let go as fully as an area is. What that makes anew beyond the mask is hidden when the
+ * result is laid over the original. */
+static float *
+mask_latents (const PdSession *session, GeglBuffer *mask)
+{
+  guint scale = pd_model_scale (session->model), width = session->w * scale;
+  float *latents = g_new0 (float, (gsize) session->h * session->w);
+  g_autofree float *rows = g_new (float, (gsize) width *scale);
+
+  for (guint y = 0; y < session->h; y++)
+    {
+      gegl_buffer_get (mask, GEGL_RECTANGLE (0, (int) (y * scale), (int) width, (int) scale), 1.0,
+                       babl_format (mask_format), rows, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
+      for (gsize i = 0; i < (gsize) width * scale; i++)
+        {
+          float *latent = latents + (gsize) y * session->w + i % width / scale;
+
+          *latent = MAX (*latent, MIN (rows[i], 1.0f));
+        }
+    }
+  return latents;
+}
+
+/* The clean latent of the canvas, made from @input and @mask, which have its size. */
+static gboolean
+make_latent (PdSession *session, GeglBuffer *input, GeglBuffer *mask, float *latent, GError **error)
+{
+  gsize n = session->n_elements;
+  g_autofree float *clean = g_new (float, n), *noise = g_new (float, n), *cells = NULL;
+  PdKeep keep = { .channels = session->channels,
+                  .height = session->h,
+                  .width = session->w,
+                  .clean = clean,
+                  .noise = noise };
+
+  if (!pd_session_encode (session, input, clean, error))
+    return FALSE;
+  keep.mask = cells = mask_latents (session, mask);
+  pd_session_draw_noise (session, noise);
+  if (pd_solver_n_timesteps (session->solver) == 0)
+    memcpy (latent, clean, n * sizeof *latent);
+  else if (session->strength < 1)
+    pd_solver_add_noise (session->solver, 0, clean, noise, latent);
+  else
+    for (gsize i = 0; i < n; i++)
+      latent[i] = (float) (noise[i] * pd_solver_init_sigma (session->solver));
+  pd_session_add_adjust (session, &(PdAdjust){ .latent = pd_keep_before_step, .user_data = &keep });
+  if (!pd_session_denoise (session, latent, error))
+    return FALSE;
+  pd_keep_finish (&keep, latent);
+  return TRUE;
+}
+
+/* Rows of a region: what was there, what was made and the mask. */
+typedef struct
+{
+  const PdRegion *region;
+  GeglBuffer *output; /* holds the original, of the whole picture */
+  GeglBuffer *made;   /* of the region */
+  GeglBuffer *mask;   /* of the whole picture */
+  float *original_rows, *made_rows, *mask_rows;
+} Layers;
+
+static GeglRectangle
+layers_read (const Layers *self, guint y, guint *rows)
+{
+  const PdRegion *region = self->region;
+  GeglRectangle place = { (int) region->x, (int) (region->y + y), (int) region->w, 0 };
+
+  *rows = MIN (ROWS, region->h - y);
+  place.height = (int) *rows;
+  gegl_buffer_get (self->output, &place, 1.0, babl_format (pixel_format), self->original_rows,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+  gegl_buffer_get (self->mask, &place, 1.0, babl_format (mask_format), self->mask_rows,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+  gegl_buffer_get (self->made, GEGL_RECTANGLE (0, (int) y, place.width, place.height), 1.0,
+                   babl_format (pixel_format), self->made_rows, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return place;
+}
+
+/* Lays what was made over the original, which is in the output already; where the mask is 0 it
+ * stays as it is. */
+static void
+lay_over (const Layers *self, guint cell, gboolean apart)
+{
+  const PdRegion *region = self->region;
+  g_autoptr (PdRim) rim = pd_rim_new (region->w, region->h, cell);
+  guint rows;
+
+  for (guint y = 0; y < region->h; y += rows)
+    {
+      layers_read (self, y, &rows);
+      pd_rim_add (rim, y, rows, self->original_rows, self->made_rows, self->mask_rows);
+    }
+  pd_rim_solve (rim);
+  for (guint y = 0; y < region->h; y += rows)
+    {
+      GeglRectangle place = layers_read (self, y, &rows);
+
+      pd_rim_apply (rim, y, rows, self->made_rows);
+      for (gsize i = 0; i < (gsize) rows * region->w; i++)
+        for (guint c = 0; c < 3 && self->mask_rows[i] > 0; c++)
+          {
+            float *value = &self->original_rows[i * 3 + c];
+            float made = CLAMP (self->made_rows[i * 3 + c], 0.0f, 1.0f);
+
+            *value += (apart ? 1 : MIN (self->mask_rows[i], 1.0f)) * (made - *value);
+          }
+      gegl_buffer_set (self->output, &place, 0, babl_format (pixel_format), self->original_rows,
+                       GEGL_AUTO_ROWSTRIDE);
+    }
+}
+
+gboolean
+pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GError **error)
+{
+  guint scale = pd_model_scale (session->model);
+  guint width = (guint) gegl_buffer_get_width (images->input);
+  guint height = (guint) gegl_buffer_get_height (images->input);
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, made = NULL, work = NULL;
+  g_autofree float *latent = NULL;
+  GeglRectangle bounds;
+  PdRegion region;
+  gsize pixels;
+  Layers layers;
+
+  if (!pd_region_bounds (images->mask, &bounds, error))
+    return FALSE;
+  pd_region_plan (&region, &bounds, width, height, session->request->padding,
+                  pd_session_native_size (session), scale);
+  if (region.w != width || region.h != height)
+    session->seamless = PD_REQUEST_SEAMLESS_NONE;
+  if (!pd_session_set_canvas (session, (region.work_h + scale - 1) / scale,
+                              (region.work_w + scale - 1) / scale, strength, error))
+    return FALSE;
+  session->report->full_width = session->w * scale;
+  session->report->full_height = session->h * scale;
+
+  input = pd_region_take (&region, images->input, pixel_format);
+  mask = pd_region_take (&region, images->mask, mask_format);
+  latent = g_new (float, session->n_elements);
+  if (!pd_session_encode_text (session, error) ||
+      !make_latent (session, input, mask, latent, error))
+    return FALSE;
+  work = pd_picture_new (region.work_w, region.work_h, pixel_format);
+  if (!pd_session_decode (session, latent, work, error))
+    return FALSE;
+  made = region.work_w == region.w && region.work_h == region.h
+             ? g_object_ref (work)
+             : pd_picture_scale (work, region.w, region.h, pixel_format);
+
+  gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
+  pixels = (gsize) region.w * ROWS;
+  layers = (Layers){ &region,
+                     images->output,
+                     made,
+                     images->mask,
+                     g_new (float, pixels * 3),
+                     g_new (float, pixels * 3),
+                     g_new (float, pixels) };
+  lay_over (&layers, scale, images->apart);
+  g_free (layers.original_rows);
+  g_free (layers.made_rows);
+  g_free (layers.mask_rows);
+  return TRUE;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/tiles/keep.h"
+
+/* @area of @canvas, [channels][area->h][area->w]. */
+static float *
+crop (const PdKeep *self, const float *canvas, const PdArea *area)
+{
+  float *part = g_new (float, (gsize) self->channels * area->h * area->w), *row = part;
+
+  for (guint c = 0; c < self->channels; c++)
+    for (guint y = 0; y < area->h; y++, row += area->w)
+      memcpy (row, canvas + (((gsize) c * self->height + area->y + y) * self->width + area->x),
+              area->w * sizeof *row);
+  return part;
+}
+
+/* @original: of the area. Latents whose share to be kept is above @least are put back. */
+static void
+put_back (
+    const PdKeep *self, const PdArea *area, double least, const float *original, float *latent)
+{
+  for (guint c = 0; c < self->channels; c++)
+    for (guint y = 0; y < area->h; y++)
+      {
+        const float *mask = self->mask + (gsize) (area->y + y) * self->width + area->x;
+        gsize line = ((gsize) c * area->h + y) * area->w;
+
+        for (guint x = 0; x < area->w; x++)
+          if (mask[x] <= 0 || 1.0 - mask[x] > least)
+            latent[line + x] = original[line + x];
+      }
+}
+
+void
+pd_keep_before_step (
+    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer keep)
+{
+  const PdKeep *self = keep;
+  g_autofree float *clean = NULL, *noise = NULL;
+
+  if (i == 0)
+    return;
+  clean = crop (self, self->clean, area);
+  noise = crop (self, self->noise, area);
+  pd_solver_add_noise (solver, i, clean, noise, clean);
+  put_back (self, area, (double) i / pd_solver_n_timesteps (solver), clean, latent);
+}
+
+void
+pd_keep_finish (const PdKeep *self, float *latent)
+{
+  put_back (self, &(PdArea){ 0, 0, self->height, self->width }, 1, self->clean, latent);
+}
