@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialog.h"
+#include "engine/error.h"
+#include "ui/bind.h"
+#include "ui/estimator.h"
+#include "ui/pd-ui-resources.h"
+#include "ui/presets-menu.h"
+#include "ui/preview.h"
+#include "ui/words.h"
+
+#include <glib/gi18n-lib.h>
+
+struct _PdDialog
+{
+  GtkWindow parent_instance;
+
+  PdHost *host;
+  PdRequest *request;
+  PdEstimator *estimator;
+  GCancellable *start; /* of the engine's start, while that is under way */
+  GCancellable *run;   /* of a run, while that is under way */
+  gint64 last_seed;    /* of the last result; -1: there is none */
+  guint width;         /* of the region, pixels; 0: there is none */
+  guint height;
+
+  GtkInfoBar *info_bar;
+  GtkLabel *info_label;
+  GtkWidget *retry_button;
+  GtkComboBoxText *model;
+  GtkComboBoxText *device;
+  GtkLabel *size;
+  GtkEntry *seed;
+  GtkToggleButton *dice;
+  GtkEntry *memory;
+  PdPreview *preview;
+  GtkLabel *caption;
+  GtkWidget *compare;
+  GtkProgressBar *progress;
+  GtkLabel *status;
+  GtkLabel *estimate;
+  GtkMenuButton *presets_button;
+  GtkWidget *generate_button;
+  GtkWidget *cancel_button;
+  GtkWidget *close_button;
+};
+
+G_DEFINE_TYPE (PdDialog, pd_dialog, GTK_TYPE_WINDOW)
+
+/* Longest side of the region's small picture, pixels of a screen without scaling. */
+static const int preview_side = 512;
+
+/* What only some modes have; the others have everything else. */
+static const struct
+{
+  const char *label;
+  const char *control;
+  const char *modes[4];
+} rows[] = {
+  { "source_label", "source", { "inpaint", "restyle" } },
+  { "scale_label", "scale", { "upscale" } },
+  { "strength_label", "strength_box", { "inpaint", "restyle" } },
+  { "seamless_label", "seamless", { "generate", "restyle" } },
+  { "padding_label", "padding", { "inpaint" } },
+  { "inversion_label", "inversion", { "upscale" } },
+};
+
+static GtkWidget *
+child (PdDialog *self, const char *id)
+{
+  return GTK_WIDGET (gtk_widget_get_template_child (GTK_WIDGET (self), PD_TYPE_DIALOG, id));
+}
+
+static void
+hide_error (PdDialog *self)
+{
+  gtk_info_bar_set_revealed (self->info_bar, FALSE);
+}
+
+/* retry: offer to start the engine again */
+static void
+show_error (PdDialog *self, const GError *error, gboolean retry)
+{
+  gtk_label_set_text (self->info_label, error->message);
+  gtk_widget_set_visible (self->retry_button, retry);
+  gtk_info_bar_set_revealed (self->info_bar, TRUE);
+}
+
+static void
+show_size (PdDialog *self)
+{
+  g_autofree char *text = NULL;
+  const guint scale =
+      self->request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) self->request->scale : 1;
+
+  if (!self->width)
+    text = g_strdup ("–");
+  else if (scale > 1)
+    text = g_strdup_printf (_ ("%u × %u → %u × %u pixels"), self->width, self->height,
+                            self->width * scale, self->height * scale);
+  else
+    text = g_strdup_printf (_ ("%u × %u pixels"), self->width, self->height);
+  gtk_label_set_text (self->size, text);
+}
+
+/* Reads the region again, which may have changed in the image meanwhile. A result is kept as long
+ * as the region has its size. Returns: whether there is a region */
+static gboolean
+look_at_region (PdDialog *self, gboolean keep_result)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GdkPixbuf) original = NULL;
+  const guint side = preview_side * gtk_widget_get_scale_factor (GTK_WIDGET (self));
+  guint width = 0, height = 0;
+
+  if (pd_host_get_region (self->host, self->request, &width, &height, &error) &&
+      (width != self->width || height != self->height))
+    pd_estimator_update (self->estimator);
+  if (keep_result && width == self->width && height == self->height &&
+      pd_preview_has_result (self->preview))
+    return TRUE;
+  self->width = width;
+  self->height = height;
+  show_size (self);
+  if (!error)
+    original = pd_host_get_original (self->host, self->request, side, &error);
+  pd_preview_set_size (self->preview, width, height);
+  pd_preview_set_original (self->preview, original);
+  pd_preview_set_result (self->preview, NULL);
+  if (error)
+    show_error (self, error, FALSE);
+  return error == NULL;
+}
+
+static void
+show_mode (PdDialog *self)
+{
+  const char *mode = pd_request_nick (PD_TYPE_REQUEST_MODE, self->request->mode);
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      gboolean visible = FALSE;
+
+      for (guint j = 0; rows[i].modes[j]; j++)
+        visible |= g_str_equal (rows[i].modes[j], mode);
+      gtk_widget_set_visible (child (self, rows[i].label), visible);
+      gtk_widget_set_visible (child (self, rows[i].control), visible);
+    }
+}
+
+/* Which pixels are worked on has changed. */
+static void
+region_changed (PdDialog *self)
+{
+  show_mode (self);
+  if (!self->run)
+    look_at_region (self, FALSE);
+}
+
+static gboolean
+focused (PdDialog *self)
+{
+  if (!self->run)
+    look_at_region (self, TRUE);
+  return GDK_EVENT_PROPAGATE;
+}
+
+static void
+preview_changed (PdDialog *self)
+{
+  g_autofree char *state = NULL;
+
+  g_object_get (self->preview, "state", &state, NULL);
+  gtk_label_set_text (self->caption, state);
+  gtk_widget_set_sensitive (self->compare, pd_preview_has_result (self->preview));
+}
+
+static void
+estimated (PdDialog *self, const char *text, gboolean possible)
+{
+  GtkStyleContext *style = gtk_widget_get_style_context (GTK_WIDGET (self->estimate));
+
+  if (possible)
+    gtk_style_context_remove_class (style, GTK_STYLE_CLASS_ERROR);
+  else
+    gtk_style_context_add_class (style, GTK_STYLE_CLASS_ERROR);
+  gtk_label_set_text (self->estimate, text);
+}
+
+static void
+add_models (PdDialog *self, GVariant *models)
+{
+  GVariantIter iter;
+  GVariant *item;
+
+  g_variant_iter_init (&iter, models);
+  while (g_variant_iter_loop (&iter, "v", &item))
+    {
+      const char *name = NULL;
+      const char *title = NULL;
+
+      g_variant_lookup (item, "title", "&s", &title);
+      if (g_variant_lookup (item, "name", "&s", &name))
+        pd_bind_add_word (self->model, name, title && *title ? title : NULL);
+    }
+}
+
+/* Only devices that can be used; each by what names it best. */
+static void
+add_devices (PdDialog *self, GVariant *devices)
+{
+  GVariantIter iter;
+  GVariant *item;
+
+  g_variant_iter_init (&iter, devices);
+  while (g_variant_iter_loop (&iter, "v", &item))
+    {
+      gboolean usable = TRUE;
+      const char *id = NULL;
+      const char *name = NULL;
+
+      g_variant_lookup (item, "usable", "b", &usable);
+      g_variant_lookup (item, "name", "&s", &name);
+      if (!g_variant_lookup (item, "uuid", "&s", &id) || !*id)
+        id = name;
+      if (usable && id)
+        pd_bind_add_word (self->device, id, name);
+    }
+}
+
+static void
+started (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (PdDialog) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = pd_host_start_engine_finish (PD_HOST (object), result, &error);
+  g_autoptr (GVariant) models = NULL;
+  g_autoptr (GVariant) devices = NULL;
+
+  g_clear_object (&self->start);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  pd_estimator_pause (self->estimator, self->run != NULL);
+  if (error)
+    {
+      show_error (self, error, TRUE);
+      return;
+    }
+  models = g_variant_lookup_value (answer, "models", G_VARIANT_TYPE ("av"));
+  devices = g_variant_lookup_value (answer, "devices", G_VARIANT_TYPE ("av"));
+  if (models)
+    add_models (self, models);
+  if (devices)
+    add_devices (self, devices);
+  if (!models || !g_variant_n_children (models))
+    {
+      g_set_error_literal (&error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                           _ ("The engine has no model. Put one into the folder "
+                              "parallel-diffusion/models of your data folder, then try again"));
+      show_error (self, error, TRUE);
+    }
+}
+
+static void
+start_engine (PdDialog *self)
+{
+  if (self->start)
+    return;
+  hide_error (self);
+  self->start = g_cancellable_new ();
+  pd_host_start_engine_async (self->host, self->start, started, g_object_ref (self));
+}
+
+/* Shows that a run is under way or over. */
+static void
+set_run (PdDialog *self, GCancellable *run)
+{
+  const gboolean focus =
+      gtk_widget_has_focus (self->generate_button) || gtk_widget_has_focus (self->cancel_button);
+
+  g_set_object (&self->run, run);
+  pd_estimator_pause (self->estimator, run != NULL);
+  gtk_widget_set_visible (self->generate_button, !run);
+  gtk_widget_set_visible (self->cancel_button, run != NULL);
+  gtk_widget_set_sensitive (self->cancel_button, run != NULL);
+  if (focus)
+    gtk_widget_grab_focus (run ? self->cancel_button : self->generate_button);
+}
+
+static void
+show_finished (PdDialog *self, GVariant *report)
+{
+  g_autofree char *duration = NULL;
+  const double seconds = pd_words_number (report, "seconds", -1);
+  g_autofree char *text = NULL;
+
+  self->last_seed = (gint64) pd_words_number (report, "seed", -1);
+  g_variant_lookup (report, "seed", "x", &self->last_seed);
+  gtk_progress_bar_set_fraction (self->progress, 1);
+  duration = pd_words_duration (seconds);
+  text = seconds >= 0
+             ? g_strdup_printf (_ ("Done in %s, seed %" G_GINT64_FORMAT), duration, self->last_seed)
+             : g_strdup (_ ("Done"));
+  gtk_label_set_text (self->status, text);
+}
+
+static void
+finished (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (PdDialog) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) report = pd_host_run_finish (PD_HOST (object), result, &error);
+
+  /* The dialog may be closed. */
+  if (!self->run)
+    return;
+  set_run (self, NULL);
+  if (report)
+    {
+      show_finished (self, report);
+      return;
+    }
+  gtk_progress_bar_set_fraction (self->progress, 0);
+  pd_preview_set_result (self->preview, NULL);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    gtk_label_set_text (self->status, _ ("Cancelled"));
+  else
+    {
+      gtk_label_set_text (self->status, "");
+      show_error (self, error, FALSE);
+    }
+}
+
+static void
+generate (PdDialog *self)
+{
+  GtkEntry *const entries[] = { self->seed, self->memory };
+  g_autoptr (GCancellable) run = NULL;
+
+  if (self->run)
+    return;
+  hide_error (self);
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    if (pd_bind_entry_error (entries[i]))
+      {
+        show_error (self, pd_bind_entry_error (entries[i]), FALSE);
+        return;
+      }
+  if (!look_at_region (self, FALSE))
+    return;
+  g_cancellable_cancel (self->start);
+  gtk_progress_bar_set_fraction (self->progress, 0);
+  gtk_label_set_text (self->status, _ ("Starting"));
+  run = g_cancellable_new ();
+  set_run (self, run);
+  pd_host_run_async (self->host, self->request, run, finished, g_object_ref (self));
+}
+
+static void
+cancel (PdDialog *self)
+{
+  gtk_widget_set_sensitive (self->cancel_button, FALSE);
+  gtk_label_set_text (self->status, _ ("Cancelling"));
+  g_cancellable_cancel (self->run);
+}
+
+static void
+progressed (PdDialog *self, GVariant *progress)
+{
+  g_autofree char *text = pd_words_progress (progress);
+  const double fraction = pd_words_number (progress, "fraction", 0);
+
+  if (!self->run || g_cancellable_is_cancelled (self->run))
+    return;
+  gtk_progress_bar_set_fraction (self->progress, CLAMP (fraction, 0, 1));
+  gtk_label_set_text (self->status, text);
+}
+
+static void
+previewed (PdDialog *self, GdkPixbuf *picture)
+{
+  if (self->run && !g_cancellable_is_cancelled (self->run))
+    pd_preview_set_result (self->preview, picture);
+}
+
+/* What to make stays; how, goes back to the defaults. */
+static void
+reset (PdDialog *self)
+{
+  g_autoptr (PdRequest) defaults = pd_request_new ();
+
+  g_object_set (defaults, "mode", self->request->mode, "prompt", self->request->prompt, "negative",
+                self->request->negative, NULL);
+  pd_request_assign (self->request, defaults);
+  hide_error (self);
+}
+
+static gboolean
+seed_to_dice (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
+{
+  g_value_set_boolean (to, g_value_get_int64 (from) < 0);
+  return TRUE;
+}
+
+/* Released: the seed of the last result, so that it can be made again with changes. */
+static gboolean
+dice_to_seed (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
+{
+  PdDialog *self = user_data;
+  const gint64 kept = self->last_seed >= 0 ? self->last_seed : (gint64) g_random_int ();
+
+  if (g_value_get_boolean (from))
+    g_value_set_int64 (to, -1);
+  else
+    g_value_set_int64 (to, self->request->seed >= 0 ? self->request->seed : kept);
+  return TRUE;
+}
+
+static void
+bind_widgets (PdDialog *self)
+{
+  PdRequest *request = self->request;
+  static const char *const choices[] = { "mode",        "source", "scale", "seamless",
+                                         "progressive", "sync",   "solver" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (choices); i++)
+    pd_bind_choice (request, choices[i], GTK_COMBO_BOX_TEXT (child (self, choices[i])));
+  pd_bind_text (request, "prompt", GTK_TEXT_VIEW (child (self, "prompt")));
+  pd_bind_text (request, "negative", GTK_TEXT_VIEW (child (self, "negative")));
+  pd_bind_word (request, "model", self->model);
+  gtk_combo_box_text_append (self->device, "", _ ("The best one"));
+  pd_bind_word (request, "device", self->device);
+  pd_bind_number (request, "strength", GTK_SPIN_BUTTON (child (self, "strength")), 0.01, NULL);
+  pd_bind_number (request, "steps", GTK_SPIN_BUTTON (child (self, "steps")), 1, NULL);
+  pd_bind_number (request, "guidance", GTK_SPIN_BUTTON (child (self, "guidance")), 0.1, NULL);
+  pd_bind_number (request, "tile", GTK_SPIN_BUTTON (child (self, "tile")), 64, _ ("Automatic"));
+  pd_bind_number (request, "overlap", GTK_SPIN_BUTTON (child (self, "overlap")), 8,
+                  _ ("Automatic"));
+  pd_bind_number (request, "padding", GTK_SPIN_BUTTON (child (self, "padding")), 8,
+                  _ ("Automatic"));
+  pd_bind_number (request, "inversion", GTK_SPIN_BUTTON (child (self, "inversion")), 0.01, NULL);
+  pd_bind_entry (request, "seed", self->seed, "-1");
+  pd_bind_entry (request, "memory", self->memory, "0");
+  gtk_widget_set_tooltip_text (child (self, "strength_scale"),
+                               g_param_spec_get_blurb (pd_request_param ("strength")));
+  g_object_bind_property_full (request, "seed", self->dice, "active",
+                               G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE, seed_to_dice,
+                               dice_to_seed, self, NULL);
+}
+
+static void
+connect (PdDialog *self)
+{
+  GtkWidget *menu = pd_presets_menu_new (self->request);
+
+  gtk_menu_button_set_popover (self->presets_button, menu);
+  g_signal_connect_object (menu, "failed", G_CALLBACK (show_error), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->estimator, "estimated", G_CALLBACK (estimated), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->host, "preview", G_CALLBACK (previewed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->request, "notify::mode", G_CALLBACK (region_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->request, "notify::source", G_CALLBACK (region_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->request, "notify::scale", G_CALLBACK (show_size), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->preview, "notify::state", G_CALLBACK (preview_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_object_bind_property (self->compare, "active", self->preview, "compare", G_BINDING_DEFAULT);
+  g_signal_connect (self, "focus-in-event", G_CALLBACK (focused), NULL);
+}
+
+/* After the focused widget and popovers, which have their own use for Escape. */
+static gboolean
+key_pressed (PdDialog *self, GdkEventKey *event)
+{
+  if (event->keyval != GDK_KEY_Escape)
+    return GDK_EVENT_PROPAGATE;
+  if (self->run)
+    cancel (self);
+  else
+    gtk_widget_destroy (GTK_WIDGET (self));
+  return GDK_EVENT_STOP;
+}
+
+static void
+pd_dialog_dispose (GObject *object)
+{
+  PdDialog *self = PD_DIALOG (object);
+
+  g_cancellable_cancel (self->start);
+  g_cancellable_cancel (self->run);
+  g_clear_object (&self->start);
+  g_clear_object (&self->run);
+  if (self->estimator)
+    pd_estimator_pause (self->estimator, TRUE);
+  g_clear_object (&self->estimator);
+  G_OBJECT_CLASS (pd_dialog_parent_class)->dispose (object);
+}
+
+static void
+pd_dialog_finalize (GObject *object)
+{
+  PdDialog *self = PD_DIALOG (object);
+
+  g_clear_object (&self->request);
+  g_clear_object (&self->host);
+  G_OBJECT_CLASS (pd_dialog_parent_class)->finalize (object);
+}
+
+static void
+bind_children (GtkWidgetClass *class)
+{
+  static const char *const unnamed[] = {
+    "mode",           "prompt",         "negative",       "source",          "scale",
+    "strength",       "strength_box",   "strength_scale", "steps",           "guidance",
+    "seamless",       "tile",           "overlap",        "padding",         "sync",
+    "progressive",    "inversion",      "solver",         "source_label",    "scale_label",
+    "strength_label", "seamless_label", "padding_label",  "inversion_label", "advanced",
+    "reset_button",
+  };
+
+  gtk_widget_class_bind_template_child (class, PdDialog, info_bar);
+  gtk_widget_class_bind_template_child (class, PdDialog, info_label);
+  gtk_widget_class_bind_template_child (class, PdDialog, retry_button);
+  gtk_widget_class_bind_template_child (class, PdDialog, model);
+  gtk_widget_class_bind_template_child (class, PdDialog, device);
+  gtk_widget_class_bind_template_child (class, PdDialog, size);
+  gtk_widget_class_bind_template_child (class, PdDialog, seed);
+  gtk_widget_class_bind_template_child (class, PdDialog, dice);
+  gtk_widget_class_bind_template_child (class, PdDialog, memory);
+  gtk_widget_class_bind_template_child (class, PdDialog, preview);
+  gtk_widget_class_bind_template_child (class, PdDialog, caption);
+  gtk_widget_class_bind_template_child (class, PdDialog, compare);
+  gtk_widget_class_bind_template_child (class, PdDialog, progress);
+  gtk_widget_class_bind_template_child (class, PdDialog, status);
+  gtk_widget_class_bind_template_child (class, PdDialog, estimate);
+  gtk_widget_class_bind_template_child (class, PdDialog, presets_button);
+  gtk_widget_class_bind_template_child (class, PdDialog, generate_button);
+  gtk_widget_class_bind_template_child (class, PdDialog, cancel_button);
+  gtk_widget_class_bind_template_child (class, PdDialog, close_button);
+  for (guint i = 0; i < G_N_ELEMENTS (unnamed); i++)
+    gtk_widget_class_bind_template_child_full (class, unnamed[i], FALSE, 0);
+  gtk_widget_class_bind_template_callback (class, start_engine);
+  gtk_widget_class_bind_template_callback (class, hide_error);
+  gtk_widget_class_bind_template_callback (class, reset);
+  gtk_widget_class_bind_template_callback (class, generate);
+  gtk_widget_class_bind_template_callback (class, cancel);
+  gtk_widget_class_bind_template_callback (class, gtk_widget_destroy);
+}
+
+static void
+pd_dialog_class_init (PdDialogClass *class)
+{
+  G_OBJECT_CLASS (class)->dispose = pd_dialog_dispose;
+  G_OBJECT_CLASS (class)->finalize = pd_dialog_finalize;
+  g_resources_register (pd_ui_get_resource ());
+  gtk_icon_theme_add_resource_path (gtk_icon_theme_get_default (), "/parallel-diffusion/icons");
+  g_type_ensure (PD_TYPE_PREVIEW);
+  gtk_widget_class_set_template_from_resource (GTK_WIDGET_CLASS (class),
+                                               "/parallel-diffusion/dialog.ui");
+  bind_children (GTK_WIDGET_CLASS (class));
+}
+
+static void
+pd_dialog_init (PdDialog *self)
+{
+  GtkAccelGroup *keys = gtk_accel_group_new ();
+
+  self->last_seed = -1;
+  gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_Return,
+                              GDK_CONTROL_MASK, 0);
+  gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_KP_Enter,
+                              GDK_CONTROL_MASK, 0);
+  gtk_window_add_accel_group (GTK_WINDOW (self), keys);
+  g_object_unref (keys);
+  g_signal_connect_after (self, "key-press-event", G_CALLBACK (key_pressed), NULL);
+}
+
+GtkWidget *
+pd_dialog_new (PdHost *host, PdRequest *request)
+{
+  PdDialog *self = g_object_new (PD_TYPE_DIALOG, NULL);
+
+  self->host = g_object_ref (host);
+  self->request = g_object_ref (request);
+  self->estimator = pd_estimator_new (host, request);
+  bind_widgets (self);
+  connect (self);
+  show_mode (self);
+  look_at_region (self, FALSE);
+  pd_estimator_update (self->estimator);
+  start_engine (self);
+  return GTK_WIDGET (self);
+}

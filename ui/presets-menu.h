@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request.h"
+
+#include <gtk/gtk.h>
+
+/* The popover of the Presets button: a list to choose from, one's own with a button that deletes
+ * them, and an entry to save what is set now.
+ * Signal "failed" (GError *): what to tell about a preset that could not be used */
+#define PD_TYPE_PRESETS_MENU (pd_presets_menu_get_type ())
+G_DECLARE_FINAL_TYPE (PdPresetsMenu, pd_presets_menu, PD, PRESETS_MENU, GtkPopover)
+
+GtkWidget *pd_presets_menu_new (PdRequest *request);
