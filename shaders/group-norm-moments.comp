@@ -24,6 +24,7 @@ layout (push_constant) uniform Push
   uint slices; // of an image, over all regions
   uint first;  // of them the region's first
   uint image;  // the region's first
+  float share; // what one of its pixels counts
 } push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
@@ -75,6 +76,6 @@ main ()
 
   parts[to] = origin;
   parts[to + 1] = sum.mean;
-  parts[to + 2] = sum.m2;
-  parts[to + 3] = vec4 (sum.count);
+  parts[to + 2] = push.share * sum.m2;
+  parts[to + 3] = vec4 (push.share * sum.count);
 }

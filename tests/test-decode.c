@@ -307,8 +307,8 @@ test_failures (void)
 }
 
 /* AutoencoderKL: windows are near the whole canvas, and the same in any batch. Measured on
- * lavapipe: decoded 22.9 dB and encoded 38.8 dB (of the latents' range) with the golden's random
- * weights, 35.7 and 26.9 dB with the embedded model. */
+ * lavapipe: decoded 21.1 dB and encoded 36.7 dB (of the latents' range) with the golden's random
+ * weights, 33.5 and 28.4 dB with the embedded model. */
 static void
 check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded)
 {
@@ -365,7 +365,7 @@ test_kl_golden (void)
   g_autoptr (PdModel) model = load (path);
 
   if (model != NULL)
-    check_kl (model, 26, 20, 35);
+    check_kl (model, 26, 19, 35);
 }
 
 static void
@@ -373,7 +373,7 @@ test_kl_default (void)
 {
   g_autoptr (PdModel) model = load (PD_SOURCE_ROOT "/engine/models/default/vae");
 
-  check_kl (model, 26, 33, 24);
+  check_kl (model, 26, 31, 27.5);
 }
 
 int

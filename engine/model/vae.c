@@ -77,7 +77,7 @@ globals_of_resnets (const PdResnet *resnets, guint count)
 }
 
 PdGlobals *
-pd_vae_globals_new (PdVae *self, gboolean decode, gsize pixels, GError **error)
+pd_vae_globals_new (PdVae *self, gboolean decode, const PdGlobalsAxis axes[2], GError **error)
 {
   const PdVaeHalf *half = decode ? &self->decoder : &self->encoder;
   gsize bytes = globals_of_resnets (half->mid, G_N_ELEMENTS (half->mid)) +
@@ -87,8 +87,9 @@ pd_vae_globals_new (PdVae *self, gboolean decode, gsize pixels, GError **error)
     bytes += globals_of_resnets (half->blocks[i].resnets, half->blocks[i].n_layers);
   if (half->mid_norm.weight != NULL)
     bytes += pd_globals_norm_bytes (half->mid_norm.weight->count) +
-             pd_globals_attention_bytes (pixels, half->mid_norm.weight->count);
-  return pd_globals_new (self->backend, bytes, error);
+             pd_globals_attention_bytes ((gsize) axes[0].sample * axes[1].sample,
+                                         half->mid_norm.weight->count);
+  return pd_globals_new (self->backend, bytes, axes, error);
 }
 
 static void

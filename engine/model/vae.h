@@ -40,8 +40,9 @@ typedef struct
 
 PdVaePass *pd_vae_pass_new (PdVae *vae, const PdVaePassOptions *options, GError **error);
 
-/* For an encoder or decoder that gathers from @pixels latent pixels, over all samples. */
-PdGlobals *pd_vae_globals_new (PdVae *self, gboolean decode, gsize pixels, GError **error);
+/* For an encoder or decoder that gathers from a sample of the canvas; @axes in latent pixels. */
+PdGlobals *
+pd_vae_globals_new (PdVae *self, gboolean decode, const PdGlobalsAxis axes[2], GError **error);
 
 /* Without globals, of n latents of h × w (pictures of h · scale × w · scale). @probes may be NULL.
  */

@@ -30,42 +30,97 @@ divide_up (guint a, guint b)
   return (a + b - 1) / b;
 }
 
-/* Writes the moments of the channels of slices of pixels; @slices: how many there are per image. */
-static PdStorage *
-channel_moments (PdGraph *graph, PdTensor *x, guint *slices)
+/* A rectangle of an image whose pixels count the same. */
+typedef struct
 {
-  const PdBackend *backend = pd_graph_backend (graph);
-  guint workgroup = pd_small_workgroup (backend), quads = pd_align_channels (x->c) / 4;
-  guint slice = MAX (pd_device_info (backend->device)->is_cpu ? SLICE_CPU : SLICE_GPU,
-                     divide_up (x->h * x->w, SLICES));
-  gboolean flat = x->border == 0;
+  guint row, rows, x, width;
+  float share;
+} Field;
+
+enum
+{
+  MAX_FIELDS = 9,
+};
+
+/* The parts of an axis of @size pixels: begin[0] … begin[n], n being returned. */
+static guint
+cut_axis (const PdShares *shares, guint size, guint begin[4], float share[3])
+{
+  guint frame = shares != NULL ? MIN (shares->frame, size / 2) : 0;
+  const guint ends[] = { frame, size - frame, size };
+  guint n = 0;
+
+  begin[0] = 0;
+  for (guint i = 0; i < 3; i++)
+    {
+      float value = shares == NULL ? 1 : i == 1 ? shares->inner : shares->outer;
+
+      if (ends[i] > begin[n])
+        {
+          share[n++] = value;
+          begin[n] = ends[i];
+        }
+    }
+  return n;
+}
+
+static guint
+cut_fields (PdTensor *x, const PdShares *shares, Field fields[MAX_FIELDS])
+{
+  guint rows[4], columns[4], count = 0;
+  float share_y[3], share_x[3];
+  guint n_y = cut_axis (shares, x->h, rows, share_y);
+  guint n_x = cut_axis (shares != NULL ? shares + 1 : NULL, x->w, columns, share_x);
+
+  for (guint i = 0; i < n_y; i++)
+    for (guint j = 0; j < n_x; j++)
+      if (share_y[i] * share_x[j] > 0)
+        fields[count++] = (Field){ .row = rows[i],
+                                   .rows = rows[i + 1] - rows[i],
+                                   .x = columns[j],
+                                   .width = columns[j + 1] - columns[j],
+                                   .share = share_y[i] * share_x[j] };
+  return count;
+}
+
+/* The parts of @field of every image that a dispatch each takes the moments of. */
+static GArray *
+field_regions (const PdBackend *backend, PdTensor *x, const Field *field, gboolean flat)
+{
   PdRegionLimits limits = {
     .images = x->n,
-    .rows = flat ? 1 : x->h,
-    .width = flat ? x->h * x->w : x->w,
+    .rows = flat ? 1 : field->rows,
+    .width = flat ? x->h * x->w : field->width,
     .row_bytes = pd_tensor_row_pitch (x) * pd_type_size (x->type) * (flat ? x->h : 1),
     .extra_rows = flat ? 0 : 2,
   };
-  g_autoptr (GArray) regions = pd_regions (backend, &limits);
+
+  return pd_regions (backend, &limits);
+}
+
+/* How the moments of one field are taken. */
+typedef struct
+{
+  Field field;
+  GArray *regions;
   PdStorage *moments;
-  guint first = 0;
+  guint slice;  /* pixels */
+  guint slices; /* of an image */
+  guint before; /* of them those of fields before this one */
+  gboolean flat;
+} FieldWork;
 
-  *slices = 0;
-  for (guint i = 0; i < regions->len; i++)
-    {
-      const PdRegion *region = &g_array_index (regions, PdRegion, i);
+/* Returns: the slices of an image in the field. */
+static guint
+measure_field (PdGraph *graph, PdTensor *x, const FieldWork *work)
+{
+  guint workgroup = pd_small_workgroup (pd_graph_backend (graph));
+  guint quads = pd_align_channels (x->c) / 4, first = 0, image = 0;
 
-      if (region->image == 0)
-        *slices += divide_up (region->rows * region->width, slice);
-    }
-  moments = pd_graph_scratch (graph, (gsize) x->n * *slices * quads * MOMENTS_FLOATS * 4);
-  for (guint i = 0; i < regions->len; i++)
+  for (guint i = 0; i < work->regions->len; i++)
     {
-      PdRegion region = g_array_index (regions, PdRegion, i);
-      guint count = divide_up (region.rows * region.width, slice);
-      guint32 arguments[] = {
-        region.rows, region.width, quads, slice, *slices, first, region.image
-      };
+      PdRegion region = g_array_index (work->regions, PdRegion, i);
+      guint count = divide_up (region.rows * region.width, work->slice);
       PdDispatch dispatch = {
         .label = "group norm",
         .shader = x->type == PD_TYPE_F16 ? "group-norm-moments-f16" : "group-norm-moments",
@@ -75,17 +130,62 @@ channel_moments (PdGraph *graph, PdTensor *x, guint *slices)
       };
       PdPlace place;
 
-      region.row += x->border;
-      region.x += x->border;
+      if (region.image != image)
+        first = 0;
+      image = region.image;
+      region.row += x->border + (work->flat ? 0 : work->field.row);
+      region.x += x->border + (work->flat ? 0 : work->field.x);
       place = pd_region_bind (graph, &dispatch, x, region, PD_ACCESS_READ);
-      if (flat)
+      if (work->flat)
         place.row = region.width * place.pixel;
-      pd_storage_bind (graph, &dispatch, moments, PD_ACCESS_WRITE);
+      pd_storage_bind (graph, &dispatch, work->moments, PD_ACCESS_WRITE);
       pd_push (&dispatch, &place, sizeof place);
-      pd_push (&dispatch, arguments, sizeof arguments);
+      pd_push (&dispatch,
+               (guint32[]){ region.rows, region.width, quads, work->slice, work->slices,
+                            work->before + first, region.image },
+               28);
+      pd_push (&dispatch, &work->field.share, sizeof work->field.share);
       dispatch.work = pd_memory_work (dispatch.access[0].range);
       pd_graph_dispatch (graph, &dispatch);
-      first = (first + count) % *slices;
+      first += count;
+    }
+  return first;
+}
+
+/* Writes the moments of the channels of slices of pixels; @slices: how many there are per image. */
+static PdStorage *
+channel_moments (PdGraph *graph, PdTensor *x, const PdShares *shares, guint *slices)
+{
+  const PdBackend *backend = pd_graph_backend (graph);
+  guint quads = pd_align_channels (x->c) / 4;
+  guint slice = MAX (pd_device_info (backend->device)->is_cpu ? SLICE_CPU : SLICE_GPU,
+                     divide_up (x->h * x->w, SLICES));
+  Field fields[MAX_FIELDS];
+  guint n_fields = cut_fields (x, shares, fields);
+  gboolean flat =
+      x->border == 0 && n_fields == 1 && fields[0].rows * fields[0].width == x->h * x->w;
+  GArray *regions[MAX_FIELDS];
+  PdStorage *moments;
+  guint before = 0;
+
+  *slices = 0;
+  for (guint f = 0; f < n_fields; f++)
+    {
+      regions[f] = field_regions (backend, x, &fields[f], flat);
+      for (guint i = 0; i < regions[f]->len; i++)
+        {
+          const PdRegion *region = &g_array_index (regions[f], PdRegion, i);
+
+          if (region->image == 0)
+            *slices += divide_up (region->rows * region->width, slice);
+        }
+    }
+  moments = pd_graph_scratch (graph, (gsize) x->n * *slices * quads * MOMENTS_FLOATS * 4);
+  for (guint f = 0; f < n_fields; f++)
+    {
+      before += measure_field (
+          graph, x, &(FieldWork){ fields[f], regions[f], moments, slice, *slices, before, flat });
+      g_array_unref (regions[f]);
     }
   return moments;
 }
@@ -103,6 +203,7 @@ pd_group_norm_measure (PdGraph *graph,
                        guint groups,
                        float eps,
                        gboolean joint,
+                       const PdShares shares[2],
                        PdStorage *table)
 {
   guint quads = pd_align_channels (x->c) / 4, slices;
@@ -120,7 +221,7 @@ pd_group_norm_measure (PdGraph *graph,
                                   _ ("Group norm of %u channels in %u groups"), x->c, groups));
       return;
     }
-  moments = channel_moments (graph, x, &slices);
+  moments = channel_moments (graph, x, shares, &slices);
   /* Image after image, so that the slices of all images are those of one. */
   if (joint)
     slices *= x->n;
@@ -170,7 +271,7 @@ pd_group_norm (PdGraph *graph,
 {
   PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
 
-  pd_group_norm_measure (graph, x, weight, groups, eps, FALSE, table);
+  pd_group_norm_measure (graph, x, weight, groups, eps, FALSE, NULL, table);
   return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
 }
 

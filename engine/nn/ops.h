@@ -71,14 +71,24 @@ PdTensor *pd_group_norm (PdGraph *graph,
  * normalises one image of c channels. */
 gsize pd_group_norm_table_bytes (guint c);
 
+/* What the pixels of an image count in its statistics: an image that stands for a larger one has
+ * too much border. Along an axis that of the outermost @frame pixels on either side is @outer, of
+ * the others @inner; a pixel counts the product of both axes. */
+typedef struct
+{
+  guint frame;
+  float outer, inner; /* ≥ 0 */
+} PdShares;
+
 /* Writes the table of every image of @x to @table; with @joint one table, of all its images
- * together. */
+ * together. @shares: of the vertical and the horizontal axis; NULL: all pixels count alike. */
 void pd_group_norm_measure (PdGraph *graph,
                             PdTensor *x,
                             const PdVector *weight,
                             guint groups,
                             float eps,
                             gboolean joint,
+                            const PdShares shares[2],
                             PdStorage *table);
 
 /* Normalises by a table per image, or with @joint by one for all. */

@@ -9,7 +9,8 @@
 enum
 {
   COLORS = 3,
-  BLOCK = 3, /* side of a sample, latent pixels */
+  BLOCK = 3, /* side of the blocks of the canvas that make its sample, latent pixels: measured with
+                tests/bench/norms.py */
 };
 
 static void
@@ -70,15 +71,16 @@ run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error
   return TRUE;
 }
 
-/* Where sample @i of the @count along an axis, of @size pixels, is taken from. */
+/* Where block @i of the @count along an axis, of @size pixels, is taken from: the first and the
+ * last one from the canvas's edges. */
 static guint
-sample_start (const PdGridAxis *axis, guint i, guint count, guint size)
+block_start (const PdGridAxis *axis, guint i, guint count, guint size)
 {
   return count > 1 ? (guint) ((guint64) i * (axis->canvas - size) / (count - 1)) : 0;
 }
 
 static gboolean
-fill_samples (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **error)
+fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **error)
 {
   const PdGridAxis *axis_y = &self->windows.grid.y, *axis_x = &self->windows.grid.x;
   guint side_y = MIN (BLOCK, axis_y->canvas), side_x = MIN (BLOCK, axis_x->canvas);
@@ -90,10 +92,10 @@ fill_samples (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **
         PdCoderPart part = { .h = MIN (side_y, self->h - i * side_y),
                              .w = MIN (side_x, self->w - j * side_x),
                              .to_y = i * side_y,
-                             .to_x = j * side_x,
-                             .y = sample_start (axis_y, i, count_y, side_y),
-                             .x = sample_start (axis_x, j, count_x, side_x) };
+                             .to_x = j * side_x };
 
+        part.y = block_start (axis_y, i, count_y, part.h);
+        part.x = block_start (axis_x, j, count_x, part.w);
         if (!fill (self, 0, &part, user_data, error))
           return FALSE;
       }
@@ -129,10 +131,12 @@ gather (PdCoder *self,
         GCancellable *cancellable,
         GError **error)
 {
-  self->globals =
-      pd_vae_globals_new (self->options.model->vae, self->decode, (gsize) self->h * self->w, error);
+  const PdGridAxis *y = &self->windows.grid.y, *x = &self->windows.grid.x;
+  const PdGlobalsAxis axes[] = { { self->h, y->canvas, y->wrap }, { self->w, x->canvas, x->wrap } };
+
+  self->globals = pd_vae_globals_new (self->options.model->vae, self->decode, axes, error);
   if (self->globals == NULL || !make_pass (self, 1, PD_GLOBALS_GATHER, error) ||
-      !fill_samples (self, fill, user_data, error) || !run_batch (self, 1, cancellable, error))
+      !fill_sample (self, fill, user_data, error) || !run_batch (self, 1, cancellable, error))
     return FALSE;
   g_clear_pointer (&self->pass, pd_vae_pass_free);
   return TRUE;

@@ -9,7 +9,7 @@
  *
  * An AutoencoderTiny has no norms, so windows with its receptive field as halo give what the whole
  * canvas would, to the bit. An AutoencoderKL takes the statistics of its group norms and the keys
- * of its attention from samples of the canvas (PdGlobals): small blocks, spread evenly, put
+ * of its attention from a sample of the canvas (PdGlobals): small blocks, spread evenly, put
  * together to one window. A window that is the canvas uses its own. */
 
 typedef struct
