@@ -315,6 +315,37 @@ pd_device_memory_limit (PdDevice *device)
 }
 
 void
+pd_device_begin_rehearsal (PdDevice *device)
+{
+  g_mutex_lock (&device->lock);
+  g_assert (!device->rehearsing);
+  device->rehearsing = TRUE;
+  device->peak_before = device->peak;
+  device->peak = device->used;
+  g_mutex_unlock (&device->lock);
+}
+
+guint64
+pd_device_end_rehearsal (PdDevice *device)
+{
+  guint64 peak;
+
+  g_mutex_lock (&device->lock);
+  g_assert (device->rehearsing);
+  peak = device->peak;
+  device->rehearsing = FALSE;
+  device->peak = device->peak_before;
+  g_mutex_unlock (&device->lock);
+  return peak;
+}
+
+gboolean
+pd_device_is_rehearsing (PdDevice *device)
+{
+  return device->rehearsing;
+}
+
+void
 pd_device_memory_reset_peak (PdDevice *device)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);

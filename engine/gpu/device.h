@@ -113,6 +113,17 @@ guint64 pd_device_memory_limit (PdDevice *device);
 /* Sets the peak to what is used now. */
 void pd_device_memory_reset_peak (PdDevice *device);
 
+/* A rehearsal tells what something would take: until its end buffers are put on the account, beyond
+ * the limit too, but get no memory; what is written to them is dropped, and graphs are placed but
+ * not recorded, so that they cannot be run. What is made meanwhile is freed before the end. Other
+ * threads must not use the device.
+ *
+ * pd_device_end_rehearsal returns the peak of the account, with what was in use before; that of
+ * pd_device_memory_peak is again what it was. */
+void pd_device_begin_rehearsal (PdDevice *device);
+guint64 pd_device_end_rehearsal (PdDevice *device);
+gboolean pd_device_is_rehearsing (PdDevice *device);
+
 /* What the device currently does per second, in the unit of pd_commands_dispatch()'s work; learned
  * from submissions, before that a low guess for its type. */
 double pd_device_work_rate (PdDevice *device);

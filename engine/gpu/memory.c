@@ -34,13 +34,13 @@ memory_type (PdDevice *device, PdBufferUse use, guint32 allowed)
   return type != G_MAXUINT32 ? type : pd_memory_type_find (&device->memory, allowed, host);
 }
 
-/* Puts bytes on the account, or fails. */
+/* Puts bytes on the account, or fails; a rehearsal has no limit. */
 static gboolean
 account (PdDevice *device, guint64 bytes, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
 
-  if (bytes > device->limit || device->used > device->limit - bytes)
+  if (!device->rehearsing && (bytes > device->limit || device->used > device->limit - bytes))
     {
       g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
                    _ ("%.1f MiB of device memory asked for with %.1f MiB in use, the limit is %.1f "
@@ -82,6 +82,8 @@ allocate (PdBuffer *buffer, PdBufferUse use, GError **error)
         return FALSE;
       buffer->counted = needs.size;
     }
+  if (device->rehearsing)
+    return TRUE;
   result = vkAllocateMemory (device->vk, &info, NULL, &buffer->memory);
   if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
     {
@@ -141,7 +143,7 @@ pd_buffer_new (PdDevice *device, gsize size, PdBufferUse use, GError **error)
                     error) ||
       !allocate (buffer, use, error))
     return NULL;
-  if (device_info->buffer_device_address)
+  if (device_info->buffer_device_address && !device->rehearsing)
     {
       VkBufferDeviceAddressInfo address = { .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
                                             .buffer = buffer->vk };
@@ -208,6 +210,8 @@ pd_buffer_write (PdBuffer *buffer, gsize offset, const void *data, gsize size, G
 {
   if (!check_region (buffer, offset, size, error))
     return FALSE;
+  if (buffer->memory == VK_NULL_HANDLE) /* of a rehearsal */
+    return TRUE;
   if (buffer->mapped == NULL)
     return pd_staging_write (buffer->device->staging, buffer, offset, data, size, error);
   if (size > 0)

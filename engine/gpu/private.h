@@ -59,6 +59,8 @@ struct _PdDevice
   guint64 used;
   guint64 peak;
   guint64 limit;
+  gboolean rehearsing;
+  guint64 peak_before; /* the rehearsal */
   double rate;
   double first_rate;
 

@@ -385,8 +385,15 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **
   pd_commands_dispatch (self->commands, kernel, bindings, n_bindings, dispatch->push,
                         dispatch->push_size, dispatch->groups[0], dispatch->groups[1],
                         dispatch->groups[2], dispatch->work);
-  self->stats.work += dispatch->work;
   return TRUE;
+}
+
+static void
+count_work (PdGraph *self)
+{
+  self->stats.n_dispatches = self->dispatches->len;
+  for (guint i = 0; i < self->dispatches->len; i++)
+    self->stats.work += g_array_index (self->dispatches, PdDispatch, i).work;
 }
 
 gboolean
@@ -399,10 +406,14 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
       g_propagate_error (error, g_steal_pointer (&self->failure));
       return FALSE;
     }
-  if (!place_activations (self, error) || !prepare_kernels (self, error))
+  if (!place_activations (self, error))
+    return FALSE;
+  count_work (self);
+  if (pd_device_is_rehearsing (self->backend->device))
+    return TRUE;
+  if (!prepare_kernels (self, error))
     return FALSE;
 
-  self->stats.n_dispatches = self->dispatches->len;
   self->commands = pd_commands_new (self->backend->device, timestamps);
   for (guint i = 0; i < self->dispatches->len; i++)
     if (!record_dispatch (self, &g_array_index (self->dispatches, PdDispatch, i), pending, error))

@@ -119,7 +119,8 @@ void pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch);
  * first. Ops go on returning tensors of the right shape, so model code needs no checks. */
 void pd_graph_fail (PdGraph *self, GError *error);
 
-/* Places, creates pipelines, records. With @timestamps pd_graph_times works. */
+/* Places, creates pipelines, records. With @timestamps pd_graph_times works. In a rehearsal of the
+ * device it only places: pd_graph_stats works. */
 gboolean pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error);
 
 /* Runs all dispatches and waits. G_IO_ERROR_CANCELLED between submissions. */
