@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+#include <string.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/tiles/guide.h"
+#include "engine/tiles/progressive.h"
+#include "engine/tiles/resample.h"
+
+/* What a run in levels is made of, without a model. */
+
+static void
+test_plan (void)
+{
+  static const struct
+  {
+    PdProgressive when;
+    guint width, height, n;
+    PdLevel base;
+  } cases[] = {
+    { PD_PROGRESSIVE_AUTO, 512, 512, 1, { 512, 512 } }, /* twice the native size is not above it */
+    { PD_PROGRESSIVE_AUTO, 520, 520, 2, { 264, 264 } },
+    { PD_PROGRESSIVE_AUTO, 1024, 1024, 3, { 256, 256 } },
+    { PD_PROGRESSIVE_AUTO, 8192, 8192, 6, { 256, 256 } },
+    { PD_PROGRESSIVE_AUTO, 1000, 344, 2, { 504, 176 } },
+    { PD_PROGRESSIVE_AUTO, 1001, 1003, 3, { 256, 256 } },
+    { PD_PROGRESSIVE_AUTO, 4096, 64, 1, { 4096, 64 } }, /* a base would be too flat to draw */
+    { PD_PROGRESSIVE_AUTO, 8192, 512, 3, { 2048, 128 } },
+    { PD_PROGRESSIVE_OFF, 8192, 8192, 1, { 8192, 8192 } },
+    { PD_PROGRESSIVE_ON, 512, 512, 2, { 256, 256 } },
+    { PD_PROGRESSIVE_ON, 256, 256, 1, { 256, 256 } },
+    { PD_PROGRESSIVE_ON, 1, 1, 1, { 1, 1 } },
+    { PD_PROGRESSIVE_ON, 65536, 65536, 9, { 256, 256 } },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      PdLevel levels[PD_MAX_LEVELS];
+      guint n = pd_levels_plan (cases[i].when, cases[i].width, cases[i].height, 256, 8, levels);
+
+      g_assert_cmpuint (n, ==, cases[i].n);
+      g_assert_cmpuint (levels[0].width, ==, cases[i].base.width);
+      g_assert_cmpuint (levels[0].height, ==, cases[i].base.height);
+      g_assert_cmpuint (levels[n - 1].width, ==, cases[i].width);
+      g_assert_cmpuint (levels[n - 1].height, ==, cases[i].height);
+    }
+}
+
+/* Whatever the target: bases the model can draw, multiples of the scale, each twice the last. */
+static void
+test_plan_any (void)
+{
+  for (guint i = 0; i < 2000; i++)
+    {
+      guint width = (guint) g_test_rand_int_range (1, 20000);
+      guint height = (guint) g_test_rand_int_range (1, 20000);
+      guint native = 8 * (guint) g_test_rand_int_range (8, 129);
+      PdLevel levels[PD_MAX_LEVELS];
+      guint n = pd_levels_plan (PD_PROGRESSIVE_AUTO, width, height, native, 8, levels);
+
+      g_assert_cmpuint (levels[n - 1].width, ==, width);
+      g_assert_cmpuint (levels[n - 1].height, ==, height);
+      if (n == 1)
+        continue;
+      g_assert_cmpuint (MIN (levels[0].width, levels[0].height), >=, native / 2);
+      g_assert_cmpfloat (sqrt ((double) levels[0].width * levels[0].height), >, 0.8 * native);
+      for (guint k = 0; k + 1 < n; k++)
+        {
+          g_assert_cmpuint (levels[k].width % 8, ==, 0);
+          g_assert_cmpuint (levels[k].height % 8, ==, 0);
+          g_assert_cmpint (ABS ((int) (2 * levels[k].width) - (int) levels[k + 1].width), <, 16);
+          g_assert_cmpint (ABS ((int) (2 * levels[k].height) - (int) levels[k + 1].height), <, 16);
+        }
+    }
+}
+
+static void
+test_enlarge_levels (void)
+{
+  PdLevel levels[PD_MAX_LEVELS];
+
+  g_assert_cmpuint (pd_levels_enlarge (37, 21, 8, levels), ==, 3);
+  g_assert_cmpuint (levels[0].width, ==, 74);
+  g_assert_cmpuint (levels[0].height, ==, 42);
+  g_assert_cmpuint (levels[2].width, ==, 296);
+  g_assert_cmpuint (levels[2].height, ==, 168);
+}
+
+static void
+test_schedule (void)
+{
+  g_assert_cmpfloat (pd_level_strength (0.5, 1), ==, 0.5);
+  for (guint rise = 1; rise < PD_MAX_LEVELS - 1; rise++)
+    {
+      double more = pd_level_strength (0.5, rise), less = pd_level_strength (0.5, rise + 1);
+
+      g_assert_cmpfloat (less, <=, more);
+      g_assert_cmpfloat (less, >, 0.3);
+    }
+  g_assert_cmpfloat (pd_level_strength (0.5, 2), <, 0.5);
+
+  g_assert_cmpfloat (pd_level_fade (0, 10), ==, 1);
+  g_assert_cmpfloat_with_epsilon (pd_level_fade (5, 10), 0.5, 1e-12);
+  g_assert_cmpfloat_with_epsilon (pd_level_fade (10, 10), 0, 1e-12);
+  for (guint step = 0; step < 10; step++)
+    g_assert_cmpfloat (pd_level_fade (step, 10), >, pd_level_fade (step + 1, 10));
+}
+
+/* Index @at of a line that goes on as a torus or mirrored. */
+static guint
+beyond (int at, int size, gboolean wrap)
+{
+  while (at < 0 || at >= size)
+    if (wrap)
+      at += at < 0 ? size : -size;
+    else
+      at = at < 0 ? -1 - at : 2 * size - 1 - at;
+  return (guint) at;
+}
+
+static double
+naive_low_pass (
+    const float *plane, int h, int w, double sigma, gboolean wrap_y, gboolean wrap_x, int y, int x)
+{
+  int radius = (int) ceil (3 * sigma);
+  double sum = 0, mass = 0;
+
+  for (int i = -radius; i <= radius; i++)
+    for (int j = -radius; j <= radius; j++)
+      {
+        double weight = exp (-(i * i + j * j) / (2 * sigma * sigma));
+
+        sum += weight * plane[beyond (y + i, h, wrap_y) * (guint) w + beyond (x + j, w, wrap_x)];
+        mass += weight;
+      }
+  return sum / mass;
+}
+
+static void
+test_low_pass (void)
+{
+  static const struct
+  {
+    int h, w;
+    double sigma;
+  } cases[] = { { 12, 17, 1.5 }, { 5, 40, 2 }, { 1, 1, 3 }, { 3, 2, 4 }, { 9, 9, 0.4 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    for (guint wrap = 0; wrap < 4; wrap++)
+      {
+        int h = cases[i].h, w = cases[i].w;
+        g_autofree float *plane = g_new (float, (gsize) h *w), *out = NULL;
+
+        pd_noise_normal (i, 0, 0, (gsize) h * w, plane);
+        out = g_memdup2 (plane, (gsize) h * w * sizeof *out);
+        pd_low_pass (out, (guint) h, (guint) w, cases[i].sigma, wrap & 1, wrap >> 1);
+        for (int y = 0; y < h; y++)
+          for (int x = 0; x < w; x++)
+            g_assert_cmpfloat_with_epsilon (
+                out[y * w + x],
+                naive_low_pass (plane, h, w, cases[i].sigma, wrap & 1, wrap >> 1, y, x), 1e-5);
+      }
+}
+
+/* A picture in memory. */
+typedef struct
+{
+  guint h, w;
+  float *rgb;
+} Picture;
+
+static gboolean
+read_picture (guint x, guint y, guint w, guint h, float *rgb, gpointer data, GError **error)
+{
+  const Picture *self = data;
+
+  g_assert_cmpuint (x + w, <=, self->w);
+  g_assert_cmpuint (y + h, <=, self->h);
+  for (guint row = 0; row < h; row++)
+    memcpy (rgb + (gsize) row * w * 3, self->rgb + ((gsize) (y + row) * self->w + x) * 3,
+            (gsize) w * 3 * sizeof *rgb);
+  return TRUE;
+}
+
+static double
+cubic (double x)
+{
+  x = fabs (x);
+  return x < 1   ? 1.5 * x * x * x - 2.5 * x * x + 1
+         : x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2
+                 : 0;
+}
+
+static double
+naive_enlarge (const PdEnlargement *how, const Picture *from, guint y, guint x, guint c)
+{
+  double at_y = (y + 0.5) * from->h / how->to_h - 0.5;
+  double at_x = (x + 0.5) * from->w / how->to_w - 0.5;
+  double sum = 0;
+
+  for (int i = (int) floor (at_y) - 1; i <= (int) floor (at_y) + 2; i++)
+    for (int j = (int) floor (at_x) - 1; j <= (int) floor (at_x) + 2; j++)
+      {
+        guint row =
+            how->wrap_y ? beyond (i, (int) from->h, TRUE) : (guint) CLAMP (i, 0, (int) from->h - 1);
+        guint column =
+            how->wrap_x ? beyond (j, (int) from->w, TRUE) : (guint) CLAMP (j, 0, (int) from->w - 1);
+
+        sum += cubic (at_y - i) * cubic (at_x - j) * from->rgb[(row * from->w + column) * 3 + c];
+      }
+  return sum;
+}
+
+/* Any part of the result, also beyond its edges, is what the whole has there. */
+static void
+test_enlarge (void)
+{
+  static const guint sizes[][4] = {
+    { 6, 9, 12, 18 }, { 5, 7, 9, 15 }, { 1, 1, 8, 8 }, { 2, 3, 16, 24 }, { 4, 4, 4, 4 }
+  };
+  static const guint parts[][4] = { { 0, 0, 1, 1 }, { 0, 0, 6, 4 }, { 3, 2, 7, 9 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    for (guint wrap = 0; wrap < 4; wrap++)
+      for (guint p = 0; p < G_N_ELEMENTS (parts); p++)
+        {
+          const guint *part = parts[p];
+          gsize n = (gsize) sizes[i][0] * sizes[i][1] * 3;
+          g_autofree float *source = g_new (float, n), *out = NULL;
+          Picture from = { sizes[i][0], sizes[i][1], source };
+          PdEnlargement how = { from.h,   from.w,    sizes[i][2],  sizes[i][3],
+                                wrap & 1, wrap >> 1, read_picture, &from };
+          g_autoptr (GError) error = NULL;
+
+          pd_noise_normal (i, 1, 0, n, source);
+          out = g_new (float, (gsize) part[2] * part[3] * 3);
+          g_assert_true (pd_enlarge (&how, part[0], part[1], part[2], part[3], out, &error));
+          for (guint y = 0; y < part[3]; y++)
+            for (guint x = 0; x < part[2]; x++)
+              for (guint c = 0; c < 3; c++)
+                g_assert_cmpfloat_with_epsilon (
+                    out[(y * part[2] + x) * 3 + c],
+                    naive_enlarge (&how, &from, part[1] + y, part[0] + x, c), 2e-5);
+        }
+}
+
+static PdSolver *
+new_solver (double strength, gsize n)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+  g_autoptr (GError) error = NULL;
+  PdSolver *solver;
+
+  pd_schedule_config_init (&config);
+  solver = pd_solver_new (PD_SOLVER_EULER, &config, 20, strength, n, &error);
+  g_assert_no_error (error);
+  return solver;
+}
+
+enum
+{
+  CHANNELS = 3,
+  H = 14,
+  W = 11,
+  N = CHANNELS * H * W,
+};
+
+static PdGuide
+new_guide (float *reference)
+{
+  pd_noise_normal (5, 0, 0, N, reference);
+  return (PdGuide){ .channels = CHANNELS,
+                    .height = H,
+                    .width = W,
+                    .wrap_y = TRUE,
+                    .wrap_x = TRUE,
+                    .reference = reference,
+                    .seed = 9,
+                    .draw = 4,
+                    .residual = 1,
+                    .pull = 1,
+                    .radius = 1.5 };
+}
+
+static void
+test_start (void)
+{
+  g_autofree float *reference = g_new (float, N), *latent = g_new (float, N);
+  g_autofree float *expected = g_new (float, N), *noise = g_new (float, N);
+  PdGuide guide = new_guide (reference);
+  g_autoptr (PdSolver) solver = new_solver (0.5, N), still = new_solver (0.04, N);
+
+  pd_noise_normal (9, 4, 0, N, noise);
+  pd_solver_add_noise (solver, 0, reference, noise, expected);
+  pd_guide_start (&guide, solver, latent);
+  for (guint i = 0; i < N; i++)
+    g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
+
+  /* Noise of one's own instead. */
+  pd_noise_normal (77, 0, 0, N, noise);
+  pd_solver_add_noise (solver, 0, reference, noise, expected);
+  guide.noise = noise;
+  pd_guide_start (&guide, solver, latent);
+  for (guint i = 0; i < N; i++)
+    g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
+
+  g_assert_cmpuint (pd_solver_n_timesteps (still), ==, 0);
+  pd_guide_start (&guide, still, latent);
+  g_assert_cmpmem (latent, N * sizeof (float), reference, N * sizeof (float));
+}
+
+/* The same values for the canvas and for a part of it, also across the edge of a torus. */
+static void
+test_residual (void)
+{
+  g_autofree float *reference = g_new (float, N), *latent = g_new0 (float, N);
+  g_autofree float *noised = g_new (float, N), *noise = g_new (float, N);
+  PdGuide guide = new_guide (reference);
+  g_autoptr (PdSolver) solver = new_solver (0.5, N);
+  const PdArea all = { 0, 0, H, W }, part = { 10, 8, 6, 5 };
+  g_autofree float *tile = g_new0 (float, CHANNELS *part.h *part.w);
+  const guint step = 3;
+  double fade = pd_level_fade (step, pd_solver_n_timesteps (solver)), share = fade * fade * fade;
+
+  pd_noise_normal (9, 4, 0, N, noise);
+  pd_solver_add_noise (solver, step, reference, noise, noised);
+  pd_guide_adjust_latent (solver, step, &all, latent, &guide);
+  pd_guide_adjust_latent (solver, step, &part, tile, &guide);
+  for (guint i = 0; i < N; i++)
+    g_assert_cmpfloat_with_epsilon (latent[i], share * noised[i], 1e-5);
+  for (guint c = 0; c < CHANNELS; c++)
+    for (guint y = 0; y < part.h; y++)
+      for (guint x = 0; x < part.w; x++)
+        g_assert_cmpfloat (tile[(c * part.h + y) * part.w + x], ==,
+                           latent[(c * H + (part.y + y) % H) * W + (part.x + x) % W]);
+}
+
+/* At the first step the low frequencies become the reference's and the rest stays; later less. */
+static void
+test_pull (void)
+{
+  g_autofree float *reference = g_new (float, N), *clean = g_new (float, N);
+  g_autofree float *before = g_new (float, N);
+  PdGuide guide = new_guide (reference);
+  g_autoptr (PdSolver) solver = new_solver (0.5, N);
+  const PdArea all = { 0, 0, H, W };
+
+  for (guint step = 0; step < pd_solver_n_timesteps (solver); step += 4)
+    {
+      double share = pd_level_fade (step, pd_solver_n_timesteps (solver));
+
+      pd_noise_normal (6, 0, 0, N, before);
+      memcpy (clean, before, N * sizeof *clean);
+      pd_guide_adjust_clean (solver, step, &all, clean, &guide);
+      for (guint c = 0; c < CHANNELS; c++)
+        {
+          const float *plane = before + c * H * W, *target = reference + c * H * W;
+
+          for (int y = 0; y < H; y++)
+            for (int x = 0; x < W; x++)
+              g_assert_cmpfloat_with_epsilon (
+                  clean[(c * H + (guint) y) * W + (guint) x],
+                  plane[y * W + x] +
+                      share * (naive_low_pass (target, H, W, guide.radius, TRUE, TRUE, y, x) -
+                               naive_low_pass (plane, H, W, guide.radius, TRUE, TRUE, y, x)),
+                  2e-5);
+        }
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/progressive/plan", test_plan);
+  g_test_add_func ("/progressive/plan/any", test_plan_any);
+  g_test_add_func ("/progressive/plan/enlarge", test_enlarge_levels);
+  g_test_add_func ("/progressive/schedule", test_schedule);
+  g_test_add_func ("/progressive/low-pass", test_low_pass);
+  g_test_add_func ("/progressive/enlarge", test_enlarge);
+  g_test_add_func ("/progressive/guide/start", test_start);
+  g_test_add_func ("/progressive/guide/residual", test_residual);
+  g_test_add_func ("/progressive/guide/pull", test_pull);
+  return g_test_run ();
+}
