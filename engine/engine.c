@@ -16,6 +16,7 @@ struct _PdEngine
   PdDevice *device;
   PdBackend backend;
   PdModel *model;
+  PdResume *resume;  /* of the last run; may be NULL */
   gint64 start_time; /* µs, monotonic */
   double load_seconds;
 };
@@ -66,6 +67,7 @@ pd_engine_free (PdEngine *self)
 {
   if (self == NULL)
     return;
+  pd_resume_free (self->resume);
   pd_model_free (self->model);
   pd_device_free (self->device);
   g_free (self);
@@ -176,6 +178,47 @@ run_plain (PdSession *session, const PdImages *images, GError **error)
          pd_session_decode (session, latent, images->output, error);
 }
 
+/* The journal of the run that @session is about to do, which takes the seed from it if it goes on
+ * from there. */
+static gboolean
+begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GError **error)
+{
+  const PdResumeKey key = { .request = session->request,
+                            .images = images,
+                            .model = self->model,
+                            .regions = session->regions,
+                            .kernels = session->report->kernels,
+                            .precision = session->report->precision };
+  const PdListener *listener = session->listener;
+  const PdJournal *journal;
+
+  g_clear_pointer (&self->resume, pd_resume_free);
+  self->resume = session->resume = pd_resume_new (&key);
+  if (!session->request->resume)
+    return TRUE;
+  if (!pd_resume_load (self->resume, error))
+    return FALSE;
+  journal = pd_resume_journal (self->resume);
+  if (journal != NULL)
+    {
+      session->seed = journal->seed;
+      session->report->seed = (gint64) journal->seed;
+    }
+  else if (listener != NULL && listener->note != NULL)
+    listener->note (session->request->sync == PD_REQUEST_SYNC_NONE
+                        ? _ ("runs with --sync none keep no journal: started anew")
+                        : _ ("there is no journal of such a run: started anew"),
+                    listener->user_data);
+  return TRUE;
+}
+
+void
+pd_engine_done (PdEngine *self)
+{
+  if (self->resume != NULL)
+    pd_resume_remove (self->resume);
+}
+
 gboolean
 pd_engine_run (PdEngine *self,
                PdRequest *request,
@@ -199,6 +242,8 @@ pd_engine_run (PdEngine *self,
                                  .to = 1 };
   PdLevel levels[PD_MAX_LEVELS];
   guint n_levels;
+  g_autoptr (PdRegions) regions = NULL;
+  g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
   gboolean ok;
 
@@ -212,6 +257,17 @@ pd_engine_run (PdEngine *self,
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
   session.seed = (guint64) report->seed;
   if (!check_unet (self->model, error) || !check_images (request, images, error))
+    return FALSE;
+  if (*request->regions)
+    {
+      regions = session.regions =
+          pd_regions_new (request->regions, request->width, request->height, error);
+      if (regions == NULL)
+        return FALSE;
+    }
+  if (listener != NULL && listener->preview != NULL)
+    preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
+  if (!begin_journal (self, &session, images, error))
     return FALSE;
   pd_device_memory_reset_peak (self->device);
   report->weight_bytes = pd_device_memory_used (self->device);

@@ -127,6 +127,23 @@ add_size (GArray *entries)
 }
 
 static void
+add_region (GArray *entries)
+{
+  const GOptionEntry region = {
+    .long_name = "region",
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = _ ("A part of the picture with a prompt of its own, x,y,width,height:prompt in "
+                      "pixels or mask=FILE:prompt (white: counts, black: does not); can be given "
+                      "several times"),
+    .arg_description = _ ("REGION"),
+  };
+
+  g_array_append_val (entries, region);
+}
+
+static void
 add_common (PdOptions *self, GArray *entries, const char *const *params)
 {
   const GOptionEntry json = {
@@ -162,6 +179,8 @@ pd_options_new (const char *verb, const char *summary, const char *const *params
   for (guint i = 0; params[i]; i++)
     if (g_str_equal (params[i], "size"))
       add_size (entries);
+    else if (g_str_equal (params[i], "region"))
+      add_region (entries);
     else
       add_param (self, entries, pd_request_param (params[i]));
   add_common (self, entries, params);
@@ -231,6 +250,30 @@ apply_from (PdOptions *self, PdRequest *request, GError **error)
   return TRUE;
 }
 
+/* All --region of the command line together are the parameter. */
+static gboolean
+apply_regions (PdOptions *self, PdRequest *request, GError **error)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+
+  for (guint i = 0; i < self->given->len; i++)
+    {
+      const Given *given = &g_array_index (self->given, Given, i);
+
+      if (!g_str_equal (given->name, "region"))
+        continue;
+      if (strchr (given->text, '\n') != NULL)
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("region: “%s” is more than one line; give --region several times"),
+                       given->text);
+          return FALSE;
+        }
+      g_string_append_printf (lines, "%s%s", lines->len > 0 ? "\n" : "", given->text);
+    }
+  return pd_request_set_text (request, "regions", lines->str, error);
+}
+
 gboolean
 pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
 {
@@ -240,7 +283,9 @@ pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
     {
       const Given *given = &g_array_index (options->given, Given, i);
 
-      if (!pd_request_set_text (request, given->name, given->text, error))
+      if (!(g_str_equal (given->name, "region")
+                ? apply_regions (options, request, error)
+                : pd_request_set_text (request, given->name, given->text, error)))
         {
           g_prefix_error (error, "--");
           return FALSE;

@@ -8,7 +8,8 @@
 typedef struct _PdOptions PdOptions;
 
 /* verb, summary: for --help. params: names of the parameters that are options, NULL-terminated;
- * "size" is one for width and height, and output brings --from. All are kept, not copied. */
+ * "size" is one for width and height, "region" one that adds a line to regions, and output brings
+ * --from. All are kept, not copied. */
 PdOptions *pd_options_new (const char *verb, const char *summary, const char *const *params);
 void pd_options_free (PdOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdOptions, pd_options_free)

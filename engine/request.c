@@ -32,6 +32,7 @@ enum
   PROP_BANK_LEVEL,
   PROP_BANK_STRENGTH,
   PROP_BANK_UNTIL,
+  PROP_REGIONS,
   PROP_PROGRESSIVE,
   PROP_LEVEL_STRENGTH,
   PROP_SCALE,
@@ -44,6 +45,9 @@ enum
   PROP_INPUT,
   PROP_MASK,
   PROP_OUTPUT,
+  PROP_PREVIEW,
+  PROP_PREVIEW_EVERY,
+  PROP_RESUME,
   PROP_DEPTH,
   N_PROPS,
 };
@@ -213,6 +217,8 @@ pd_request_finalize (GObject *object)
   g_free (self->input);
   g_free (self->mask);
   g_free (self->output);
+  g_free (self->preview);
+  g_free (self->regions);
   G_OBJECT_CLASS (pd_request_parent_class)->finalize (object);
 }
 
@@ -347,6 +353,11 @@ install_tiles (PdRequestClass *class, GParamFlags flags)
            g_param_spec_double ("bank-until", _ ("Bank until"),
                                 _ ("Share of the steps at the end that do without the thumbnail"),
                                 0.0, 1.0, 0.0, flags));
+  install (class, PROP_REGIONS, G_STRUCT_OFFSET (PdRequest, regions),
+           g_param_spec_string ("regions", _ ("Regions"),
+                                _ ("Parts of the picture with prompts of their own, one a line: "
+                                   "x,y,width,height:prompt in pixels, or mask=FILE:prompt"),
+                                "", flags));
 }
 
 static void
@@ -407,6 +418,19 @@ install_where (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
            g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
                                 flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));
+  install (class, PROP_PREVIEW, G_STRUCT_OFFSET (PdRequest, preview),
+           g_param_spec_string ("preview", _ ("Preview"),
+                                _ ("PNG file that shows the picture while it is made"), "",
+                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));
+  install (class, PROP_PREVIEW_EVERY, G_STRUCT_OFFSET (PdRequest, preview_every),
+           g_param_spec_uint ("preview-every", _ ("Preview every"),
+                              _ ("Steps from preview to preview; 0 is as often as a tenth of the "
+                                 "time allows"),
+                              0, 1000, 0, flags | PD_REQUEST_PARAM_LOCAL));
+  install (class, PROP_RESUME, G_STRUCT_OFFSET (PdRequest, resume),
+           g_param_spec_boolean ("resume", _ ("Resume"),
+                                 _ ("Go on where the same run was interrupted"), FALSE,
+                                 flags | PD_REQUEST_PARAM_LOCAL));
   install (class, PROP_DEPTH, G_STRUCT_OFFSET (PdRequest, depth),
            g_param_spec_enum ("depth", _ ("Depth"), _ ("Bits per colour channel of the output"),
                               PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8, flags));

@@ -152,6 +152,7 @@ struct _PdRequest
   guint bank_level;
   double bank_strength;
   double bank_until;
+  char *regions; /* one a line, see engine/regions.h */
   PdRequestProgressive progressive;
   double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it */
   PdRequestScale scale;  /* of upscale */
@@ -164,6 +165,9 @@ struct _PdRequest
   char *input;
   char *mask;
   char *output;
+  char *preview;
+  guint preview_every; /* steps; 0: as often as time allows */
+  gboolean resume;
   PdRequestDepth depth; /* bits per channel of the output */
 };
 

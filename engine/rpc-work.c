@@ -201,6 +201,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
                       error) ||
       !pd_buffer_file_save (output, call->output, error))
     return FALSE;
+  pd_engine_done (self->engine);
   call->result = g_variant_ref_sink (pd_rpc_describe_report (
       &report, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC));
   return TRUE;

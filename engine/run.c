@@ -6,6 +6,7 @@
 #include "engine/options.h"
 #include "engine/picture.h"
 #include "engine/png-file.h"
+#include "engine/regions.h"
 
 #include <gegl.h>
 #include <glib-unix.h>
@@ -22,6 +23,7 @@ typedef struct
   PdConsole *console;
   GCancellable *cancellable;
   GMainLoop *loop;
+  gboolean preview_failed; /* and was told */
 
   /* Results. */
   PdEngine *engine; /* owns the strings of report */
@@ -44,7 +46,32 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Job, job_clear)
 static void
 on_progress (const PdProgress *progress, gpointer user_data)
 {
-  pd_console_progress (user_data, progress);
+  const Job *job = user_data;
+
+  pd_console_progress (job->console, progress);
+}
+
+static void
+on_note (const char *text, gpointer user_data)
+{
+  const Job *job = user_data;
+
+  pd_console_note (job->console, text);
+}
+
+/* A preview that cannot be written is no reason to stop. */
+static void
+on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
+{
+  Job *job = user_data;
+  g_autoptr (GeglBuffer) picture = pd_picture_new (width, height, "R'G'B' u8");
+  g_autoptr (GError) error = NULL;
+
+  gegl_buffer_set (picture, NULL, 0, babl_format ("R'G'B' u8"), rgb, GEGL_AUTO_ROWSTRIDE);
+  if (pd_png_save (picture, job->request->preview, 8, NULL, &error) || job->preview_failed)
+    return;
+  job->preview_failed = TRUE;
+  pd_console_note (job->console, error->message);
 }
 
 static gboolean
@@ -59,7 +86,10 @@ work (gpointer user_data)
 {
   Job *job = user_data;
   const PdProgress loading = { .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1.0 };
-  const PdListener listener = { .progress = on_progress, .user_data = job->console };
+  const PdListener listener = { .progress = on_progress,
+                                .preview = *job->request->preview ? on_preview : NULL,
+                                .note = on_note,
+                                .user_data = job };
 
   pd_console_progress (job->console, &loading);
   job->engine = pd_engine_new (job->request, job->data_folder, &job->error);
@@ -70,8 +100,8 @@ work (gpointer user_data)
   return NULL;
 }
 
-/* The first signal asks the engine to stop, the second does not wait for it. No file is open for
- * writing meanwhile. */
+/* The first signal asks the engine to stop, the second does not wait for it. Files that are being
+ * written meanwhile get their names only when they are whole. */
 static gboolean
 on_signal (gpointer user_data)
 {
@@ -217,9 +247,12 @@ prepare (Job *job, PdOptions *options, GError **error)
   PdRequest *request = job->request;
   guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
 
-  if (!pd_png_check_output (request->output, error))
+  if (!pd_png_check_output (request->output, error) ||
+      (*request->preview && !pd_png_check_output (request->preview, error)))
     return FALSE;
   if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
+    return FALSE;
+  if (!pd_regions_check (request->regions, request->width, request->height, error))
     return FALSE;
   job->images.output =
       pd_picture_new (request->width * scale, request->height * scale,
@@ -252,8 +285,11 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
         {
           note_cropping (&job);
           if (save (&job, &job.error))
-            pd_console_report (console, request, &job.report,
-                               (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+            {
+              pd_engine_done (job.engine);
+              pd_console_report (console, request, &job.report,
+                                 (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+            }
         }
     }
   g_clear_object (&job.images.input);
@@ -283,7 +319,8 @@ run (PdRequestMode mode,
 
 /* The options of the verbs in the order in which --help lists them. */
 #define SAMPLING_PARAMS                                                                            \
-  " output seed steps guidance guidance-rescale solver karras eta depth"                           \
+  " region output preview preview-every resume seed steps guidance guidance-rescale solver "       \
+  "karras eta depth"                                                                               \
   " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
   " model device memory batch precision kernels"
 static const char generate_params[] =

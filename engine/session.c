@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/session.h"
 
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
+#include "engine/error.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "engine/tiles/invert.h"
@@ -115,7 +120,7 @@ pd_session_draw_noise (PdSession *self, float *out)
 
 /* @progress: step, n_steps, tiles and n_tiles are set. */
 static void
-report_progress (const PdSession *self, PdProgress progress, double done)
+report_progress (PdSession *self, PdProgress progress, double done)
 {
   /* Shares of the canvas's time: measured with the embedded model at its native size; the decoder's
    * share falls with the number of steps, which this leaves out. */
@@ -133,9 +138,8 @@ report_progress (const PdSession *self, PdProgress progress, double done)
   else if (g_str_equal (self->stage, "decode"))
     share = denoise_to + (1 - denoise_to) * done;
   progress.fraction = self->from + (self->to - self->from) * share;
-  if (share > denoise_from)
-    progress.eta_seconds = seconds_since (self->stage_start) * (1 - progress.fraction) /
-                           (progress.fraction - self->from);
+  if (share > 0)
+    progress.eta_seconds = pd_eta_update (&self->eta, progress.fraction, g_get_monotonic_time ());
   self->listener->progress (&progress, self->listener->user_data);
 }
 
@@ -150,14 +154,25 @@ begin_stage (PdSession *self, const char *stage)
 gboolean
 pd_session_encode_text (PdSession *self, GError **error)
 {
-  const char *prompts[2] = { self->request->negative, self->request->prompt };
+  guint n_regions = self->regions != NULL ? pd_regions_count (self->regions) : 0;
+  g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
+  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
 
   begin_stage (self, "text");
   self->branches = self->request->guidance == 1.0 ? 1 : 2;
+  if (self->branches == 2)
+    g_ptr_array_add (prompts, self->request->negative);
+  g_ptr_array_add (prompts, self->request->prompt);
+  for (guint i = 0; i < n_regions; i++)
+    g_ptr_array_add (prompts, (char *) pd_regions_prompt (self->regions, i));
   g_clear_pointer (&self->context, g_free);
-  if (!pd_model_encode_text (self->model, prompts + 2 - self->branches, self->branches,
+  if (!pd_model_encode_text (self->model, (const char *const *) prompts->pdata, prompts->len,
                              &self->context, &self->tokens, self->cancellable, error))
     return FALSE;
+  self->prompts = (PdPrompts){ .n = n_regions,
+                               .contexts = self->context + self->branches * self->tokens * width,
+                               .weights = pd_regions_weights,
+                               .user_data = self->regions };
   self->report->text_seconds += seconds_since (self->stage_start);
   return TRUE;
 }
@@ -166,7 +181,7 @@ pd_session_encode_text (PdSession *self, GError **error)
 static void
 report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
 {
-  const PdSession *self = user_data;
+  PdSession *self = user_data;
   double step = progress->step;
 
   if (progress->step == 1 && self->report->first_step_seconds == 0)
@@ -232,9 +247,134 @@ canvas_options (const PdSession *self)
     .branches = self->branches,
     .context = self->context,
     .tokens = self->tokens,
+    .prompts = self->prompts.n > 0 ? &self->prompts : NULL,
     .guidance = request->guidance,
     .guidance_rescale = request->guidance_rescale,
   };
+}
+
+static void
+note (const PdSession *self, const char *text)
+{
+  if (self->listener != NULL && self->listener->note != NULL)
+    self->listener->note (text, self->listener->user_data);
+}
+
+static void
+save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
+{
+  gsize base_bytes = (gsize) self->channels * self->base_h * self->base_w * sizeof *self->base;
+  g_auto (PdJournal) journal = { .seed = self->seed,
+                                 .level = self->level,
+                                 .n_draws = self->n_draws,
+                                 .base_height = self->base_h,
+                                 .base_width = self->base_w };
+  g_autoptr (GError) error = NULL;
+
+  journal.parts[PD_JOURNAL_LATENT] = g_bytes_new_static (latent, self->n_elements * sizeof *latent);
+  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver);
+  journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas);
+  if (self->base != NULL)
+    journal.parts[PD_JOURNAL_BASE] = g_bytes_new_static (self->base, base_bytes);
+  if (!pd_resume_save (self->resume, &journal, &error) && !self->journal_failed)
+    {
+      self->journal_failed = TRUE;
+      note (self, error->message);
+    }
+}
+
+/* A run that was cancelled is kept whole; a short one that is done not at all. */
+static void
+checkpoint (const PdSolver *solver,
+            PdCanvas *canvas,
+            const float *latent,
+            gboolean stopping,
+            gpointer user_data)
+{
+  PdSession *self = user_data;
+  gboolean cancelled = stopping && g_cancellable_is_cancelled (self->cancellable);
+  g_autofree char *text = NULL;
+
+  if (self->resume == NULL || (!cancelled && !pd_resume_due (self->resume)))
+    return;
+  if (cancelled && self->level == 1 && pd_solver_position (solver) == 0)
+    return;
+  self->journal_failed = self->journal_failed && !cancelled;
+  save_journal (self, solver, canvas, latent);
+  if (!cancelled || self->journal_failed)
+    return;
+  text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
+                             "from there"),
+                          pd_solver_position (solver), pd_solver_n_timesteps (solver));
+  note (self, text);
+}
+
+guint
+pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w)
+{
+  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
+  GBytes *bytes = journal != NULL ? journal->parts[PD_JOURNAL_BASE] : NULL;
+  gsize size = 0;
+
+  *base = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
+  *base_h = *base_w = 0;
+  if (*base == NULL ||
+      size != (gsize) self->channels * journal->base_height * journal->base_width * sizeof **base)
+    return 1;
+  *base_h = journal->base_height;
+  *base_w = journal->base_width;
+  return journal->level;
+}
+
+/* Takes up what the journal says of this level. */
+static gboolean
+restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
+{
+  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
+  GBytes *bytes;
+
+  if (journal == NULL || journal->level != self->level ||
+      self->request->sync == PD_REQUEST_SYNC_NONE)
+    return TRUE;
+  bytes = journal->parts[PD_JOURNAL_LATENT];
+  if (bytes == NULL || journal->parts[PD_JOURNAL_SOLVER] == NULL ||
+      journal->parts[PD_JOURNAL_CANVAS] == NULL || journal->n_draws != self->n_draws ||
+      g_bytes_get_size (bytes) != self->n_elements * sizeof *latent)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("the journal does not fit this run (level %u of %u × %u latent pixels); run "
+                      "again without --resume to start anew"),
+                   self->level, self->w, self->h);
+      return FALSE;
+    }
+  memcpy (latent, g_bytes_get_data (bytes, NULL), self->n_elements * sizeof *latent);
+  options->solver_state = journal->parts[PD_JOURNAL_SOLVER];
+  options->canvas_state = journal->parts[PD_JOURNAL_CANVAS];
+  return TRUE;
+}
+
+/* Regions are those of the picture that the request speaks of. The canvas shows the session's area
+ * of it, or all of it, perhaps in another size; what the last block of pixels has beyond the
+ * picture counts as its edge. */
+static void
+place_regions (PdSession *self)
+{
+  const PdRequest *request = self->request;
+  guint scale = pd_model_scale (self->model);
+  guint width = self->w * scale, height = self->h * scale;
+  gboolean exact = width >= request->width && width < request->width + scale &&
+                   height >= request->height && height < request->height + scale;
+
+  if (self->regions == NULL)
+    return;
+  if (self->area.width > 0)
+    pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
+                           self->area.height, self->h, self->w, FALSE, FALSE);
+  else
+    pd_regions_set_canvas (self->regions, 0, 0, exact ? width : request->width,
+                           exact ? height : request->height, self->h, self->w,
+                           request->seamless & PD_REQUEST_SEAMLESS_Y,
+                           request->seamless & PD_REQUEST_SEAMLESS_X);
 }
 
 gboolean
@@ -245,6 +385,8 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
                         .adjust_data = self,
                         .first_draw = self->n_draws,
                         .make_solver = make_solver,
+                        .checkpoint = checkpoint,
+                        .preview = self->preview != NULL ? pd_preview_hooks (self->preview) : NULL,
                         .progress = report_denoise,
                         .user_data = self,
                         .cancellable = self->cancellable };
@@ -260,7 +402,15 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
         options.adjust_clean = adjust_clean;
     }
   begin_stage (self, "denoise");
+  place_regions (self);
+  if (!restore (self, &options, latent, error))
+    {
+      self->n_adjust = 0;
+      return FALSE;
+    }
   ok = pd_denoise (&options, latent, &denoised, error);
+  if (self->preview != NULL)
+    pd_preview_release (self->preview);
   self->n_adjust = 0;
   if (!ok)
     return FALSE;

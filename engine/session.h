@@ -41,6 +41,7 @@ typedef struct
   guint n_draws; /* noise arrays drawn so far */
 
   PdRegions *regions; /* with prompts of their own; borrowed, NULL: none */
+  GeglRectangle area; /* of the picture, that the canvas shows; without width: all of it */
   PdPreview *preview; /* borrowed, NULL: nobody wants one */
 
   /* The journal; borrowed, NULL: none is kept. A run in levels sets what the level being worked at

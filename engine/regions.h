@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/tiles/prompts.h"
+
+/* Parts of a picture that have prompts of their own: rectangles with a rim of a few latent pixels
+ * in which they fade, and pictures that say how much a prompt counts where. */
+typedef struct _PdRegions PdRegions;
+
+/* @text: a region a line, "x,y,width,height:prompt" in pixels of a picture of @width × @height, or
+ * "mask=FILE:prompt", a picture of any size that is stretched over the whole: white where the
+ * prompt counts, black where not (no colon in the file's name). Reads the files; gegl_init() must
+ * have been called. Errors: PD_ERROR_BAD_REQUEST. */
+PdRegions *pd_regions_new (const char *text, guint width, guint height, GError **error);
+void pd_regions_free (PdRegions *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdRegions, pd_regions_free)
+
+/* What pd_regions_new checks without reading files. */
+gboolean pd_regions_check (const char *text, guint width, guint height, GError **error);
+
+guint pd_regions_count (const PdRegions *self);
+const char *pd_regions_prompt (const PdRegions *self, guint region);
+
+/* Adds what the masks show to @checksum. */
+void pd_regions_digest (const PdRegions *self, GChecksum *checksum);
+
+/* From now on weights are those of a canvas of h × w latent pixels that shows the rectangle x, y,
+ * width, height of the picture. On axes that wrap, rims go round. */
+void pd_regions_set_canvas (PdRegions *self,
+                            double x,
+                            double y,
+                            double width,
+                            double height,
+                            guint h,
+                            guint w,
+                            gboolean wrap_y,
+                            gboolean wrap_x);
+
+/* A PdPromptWeightsFunc; @self is a PdRegions. */
+void pd_regions_weights (guint region,
+                         guint y,
+                         guint x,
+                         guint h,
+                         guint w,
+                         guint to_h,
+                         guint to_w,
+                         float *weights,
+                         gpointer self);
