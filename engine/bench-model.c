@@ -211,5 +211,6 @@ pd_bench_model (PdBench *self, const char *path, guint width, guint height, GErr
   parts.context = g_new (float, (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim);
   pd_bench_fill (parts.context, (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim);
   return bench_text (&parts, error) && bench_unet (&parts, error) &&
+         pd_bench_sync (self, parts.model->unet, parts.h, parts.w, error) &&
          pd_bench_measure_peak (self, error) && bench_decoder (&parts, error);
 }
