@@ -7,6 +7,7 @@
 enum
 {
   LAYER_ALIGN = 256, /* no device asks for more between bindings */
+  MIN_SOURCES = 4,   /* tokens of the thumbnail that a pooled one stands for at least */
 };
 
 struct _PdBank
@@ -33,14 +34,12 @@ add_layers (PdBank *self, guint count, guint h, guint w, guint c, guint tokens, 
 {
   for (guint i = 0; i < count; i++)
     {
-      PdBankLayer layer = { .used = used, .h = h, .w = w, .c = c, .sources = h * w };
+      PdBankLayer layer = { .used = used, .c = c, .sources = h * w };
+      guint most = MIN (tokens, MAX (1, h * w / MIN_SOURCES));
 
-      if (h * w > tokens)
-        {
-          /* The thumbnail's shape, as nearly as whole numbers allow. */
-          layer.h = CLAMP ((guint) sqrt ((double) tokens * h / w), 1, h);
-          layer.w = CLAMP (tokens / layer.h, 1, w);
-        }
+      /* The thumbnail's shape, as nearly as whole numbers allow. */
+      layer.h = CLAMP ((guint) sqrt ((double) most * h / w), 1, h);
+      layer.w = CLAMP (most / layer.h, 1, w);
       if (used)
         {
           layer.keys = self->bytes;

@@ -10,8 +10,9 @@
 typedef struct _PdBank PdBank;
 
 /* For a thumbnail of h × w latent pixels. @branches: of guidance, kept apart. @tokens: the most a
- * layer keeps. @first_level: 0 for all self-attention layers, 1 to leave out those at the latent's
- * full size, and so on. Errors: PD_ERROR_OUT_OF_MEMORY. */
+ * layer keeps; it never keeps more than one for four of the thumbnail's, since the tiles' attention
+ * costs in proportion. @first_level: 0 for all self-attention layers, 1 to leave out those at the
+ * latent's full size, and so on. Errors: PD_ERROR_OUT_OF_MEMORY. */
 PdBank *pd_bank_new (const PdBackend *backend,
                      const PdUNetConfig *config,
                      guint h,
