@@ -264,6 +264,60 @@ test_memory (void)
   g_assert_cmpuint (peaks[0], ==, peaks[1]);
 }
 
+/* A plan is what a run then takes; windows shrink until they fit, and what they give stays. */
+static void
+check_plan (PdModel *model, guint side, gboolean exact)
+{
+  PdCoderOptions options = {
+    .model = model, .height = side, .width = side + 5, .tile = side, .batch = 1
+  };
+  g_autofree float *latents = NULL;
+  g_auto (Picture) expected = { 0 }, picture = { 0 };
+  g_autoptr (GError) error = NULL;
+  guint64 before = pd_device_memory_used (device), bytes, smaller;
+  double work;
+
+  latents = random_latents (&options);
+  g_assert_true (pd_coder_plan (device, &options, TRUE, &bytes, &work, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (pd_device_memory_used (device), ==, before);
+  g_assert_cmpuint (bytes, >, before);
+  g_assert_cmpfloat (work, >, 0);
+  pd_device_memory_reset_peak (device);
+  decode (&options, latents, &expected);
+  g_assert_cmpuint (pd_device_memory_peak (device), ==, bytes);
+
+  pd_device_set_memory_limit (device, bytes - 1);
+  pd_device_memory_reset_peak (device);
+  decode (&options, latents, &picture);
+  smaller = pd_device_memory_peak (device);
+  g_assert_cmpuint (smaller, <, bytes);
+  if (exact)
+    assert_same_picture (&expected, &picture);
+  pd_device_set_memory_limit (device, before + (smaller - before) / 16);
+  g_assert_false (
+      pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, NULL, NULL, &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+  pd_device_set_memory_limit (device, 0);
+}
+
+static void
+test_tiny_plan (void)
+{
+  g_autoptr (PdModel) model = load_tiny ();
+
+  if (model != NULL)
+    check_plan (model, 60, TRUE);
+}
+
+static void
+test_kl_plan (void)
+{
+  g_autoptr (PdModel) model = load (PD_SOURCE_ROOT "/engine/models/default/vae");
+
+  check_plan (model, 32, FALSE);
+}
+
 static void
 cancel (guint tiles_done, guint n_tiles, gpointer data)
 {
@@ -393,7 +447,9 @@ main (int argc, char **argv)
   g_test_add_func ("/decode/tiny/exact", test_tiny_exact);
   g_test_add_func ("/decode/tiny/torus", test_tiny_torus);
   g_test_add_func ("/decode/tiny/memory", test_memory);
+  g_test_add_func ("/decode/tiny/plan", test_tiny_plan);
   g_test_add_func ("/decode/tiny/failures", test_failures);
+  g_test_add_func ("/decode/kl/plan", test_kl_plan);
   g_test_add_func ("/decode/kl/golden", test_kl_golden);
   g_test_add_func ("/decode/kl/default", test_kl_default);
   result = g_test_run ();

@@ -246,7 +246,7 @@ pd_device_new (const PdDeviceOptions *options, GError **error)
   device->physical = chosen->physical;
   device->family = chosen->family;
   vkGetPhysicalDeviceMemoryProperties (device->physical, &device->memory);
-  device->limit = options->memory_limit > 0 ? options->memory_limit : device->info->budget;
+  pd_device_set_memory_limit (device, options->memory_limit);
   device->rate = device->first_rate = first_rate (device->info->type);
   if (!create_logical (device, error))
     return NULL;
@@ -312,6 +312,14 @@ guint64
 pd_device_memory_limit (PdDevice *device)
 {
   return device->limit;
+}
+
+void
+pd_device_set_memory_limit (PdDevice *device, guint64 bytes)
+{
+  g_mutex_lock (&device->lock);
+  device->limit = bytes > 0 ? bytes : device->info->budget;
+  g_mutex_unlock (&device->lock);
 }
 
 void

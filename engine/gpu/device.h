@@ -110,6 +110,8 @@ guint pd_device_validation_messages (PdDevice *device);
 guint64 pd_device_memory_used (PdDevice *device);
 guint64 pd_device_memory_peak (PdDevice *device);
 guint64 pd_device_memory_limit (PdDevice *device);
+/* From now on; 0: PdDeviceInfo.budget. What is in use stays. */
+void pd_device_set_memory_limit (PdDevice *device, guint64 bytes);
 /* Sets the peak to what is used now. */
 void pd_device_memory_reset_peak (PdDevice *device);
 

@@ -270,6 +270,12 @@ pd_tiny_vae_pass_free (PdTinyVaePass *self)
   g_free (self);
 }
 
+PdGraph *
+pd_tiny_vae_pass_graph (PdTinyVaePass *self)
+{
+  return self->graph;
+}
+
 gboolean
 pd_tiny_vae_decode (PdTinyVaePass *self,
                     const float *latents,

@@ -30,6 +30,7 @@ typedef struct _PdTinyVaePass PdTinyVaePass;
 PdTinyVaePass *pd_tiny_vae_decoder_new (PdTinyVae *vae, guint n, guint h, guint w, GError **error);
 PdTinyVaePass *pd_tiny_vae_encoder_new (PdTinyVae *vae, guint n, guint h, guint w, GError **error);
 void pd_tiny_vae_pass_free (PdTinyVaePass *self);
+PdGraph *pd_tiny_vae_pass_graph (PdTinyVaePass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTinyVaePass, pd_tiny_vae_pass_free)
 
 /* @latents: [n][latent_channels][h][w]; @picture: [n][h · scale][w · scale][out_channels], about

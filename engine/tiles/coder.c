@@ -9,6 +9,7 @@
 enum
 {
   COLORS = 3,
+  LEAST_TILE = 24, /* of a window, unless its halo asks for more */
   BLOCK = 3, /* side of the blocks of the canvas that make its sample, latent pixels: measured with
                 tests/bench/norms.py */
 };
@@ -124,22 +125,151 @@ make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
   return self->tiny != NULL || self->pass != NULL;
 }
 
+/* The passes are made before anything is read or written, so that a smaller window can be tried
+ * when the device's memory does not hold them. */
 static gboolean
-gather (PdCoder *self,
-        PdCoderFillFunc fill,
-        gpointer user_data,
-        GCancellable *cancellable,
-        GError **error)
+make_gathering_pass (PdCoder *self, GError **error)
 {
   const PdGridAxis *y = &self->windows.grid.y, *x = &self->windows.grid.x;
   const PdGlobalsAxis axes[] = { { self->h, y->canvas, y->wrap }, { self->w, x->canvas, x->wrap } };
 
   self->globals = pd_vae_globals_new (self->options.model->vae, self->decode, axes, error);
-  if (self->globals == NULL || !make_pass (self, 1, PD_GLOBALS_GATHER, error) ||
-      !fill_sample (self, fill, user_data, error) || !run_batch (self, 1, cancellable, error))
+  return self->globals != NULL && make_pass (self, 1, PD_GLOBALS_GATHER, error);
+}
+
+static double
+pass_work (const PdCoder *self)
+{
+  PdGraphStats stats;
+
+  pd_graph_stats (self->tiny != NULL ? pd_tiny_vae_pass_graph (self->tiny)
+                                     : pd_vae_pass_graph (self->pass),
+                  &stats);
+  return stats.work;
+}
+
+static gboolean
+coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GError **error)
+{
+  const PdGrid *grid = &self->windows.grid;
+
+  *self = (PdCoder){ .options = *options,
+                     .decode = decode,
+                     .channels = pd_model_latent_channels (options->model),
+                     .scale = pd_model_scale (options->model) };
+  if (!pd_windows_init (&self->windows, options->height, options->width, options->tile,
+                        pd_coder_halo (options->model, decode), options->wrap_y, options->wrap_x,
+                        error))
     return FALSE;
-  g_clear_pointer (&self->pass, pd_vae_pass_free);
+  self->h = grid->y.tile;
+  self->w = grid->x.tile;
+  self->latent_elements = (gsize) self->channels * self->h * self->w;
+  self->pixel_elements = (gsize) COLORS * self->h * self->w * self->scale * self->scale;
+  self->options.batch = CLAMP (options->batch, 1, pd_windows_count (&self->windows));
   return TRUE;
+}
+
+/* Statistics of the canvas are needed: it is not one window of its own. */
+static gboolean
+needs_globals (const PdCoder *self)
+{
+  const PdGrid *grid = &self->windows.grid;
+
+  return self->options.model->vae != NULL &&
+         (pd_windows_count (&self->windows) > 1 || grid->y.wrap || grid->x.wrap);
+}
+
+/* With the statistics, ready to run windows. */
+static gboolean
+prepare (PdCoder *self,
+         PdCoderFillFunc fill,
+         gpointer user_data,
+         GCancellable *cancellable,
+         GError **error)
+{
+  if (needs_globals (self))
+    {
+      if (!make_gathering_pass (self, error) || !fill_sample (self, fill, user_data, error) ||
+          !run_batch (self, 1, cancellable, error))
+        return FALSE;
+      g_clear_pointer (&self->pass, pd_vae_pass_free);
+    }
+  return make_pass (self, self->options.batch, PD_GLOBALS_USE, error);
+}
+
+gboolean
+pd_coder_plan (PdDevice *device,
+               const PdCoderOptions *options,
+               gboolean decode,
+               guint64 *bytes,
+               double *work,
+               GError **error)
+{
+  g_auto (PdCoder) self = { 0 };
+  guint n_batches;
+  gboolean ok;
+
+  *work = 0;
+  if (!coder_init (&self, options, decode, error))
+    return FALSE;
+  n_batches = (pd_windows_count (&self.windows) + self.options.batch - 1) / self.options.batch;
+  pd_device_begin_rehearsal (device);
+  ok = TRUE;
+  if (needs_globals (&self))
+    {
+      ok = make_gathering_pass (&self, error);
+      if (ok)
+        *work += pass_work (&self);
+      g_clear_pointer (&self.pass, pd_vae_pass_free);
+    }
+  ok = ok && make_pass (&self, self.options.batch, PD_GLOBALS_USE, error);
+  if (ok)
+    *work += n_batches * pass_work (&self);
+  coder_clear (&self);
+  self = (PdCoder){ 0 };
+  *bytes = pd_device_end_rehearsal (device);
+  return ok;
+}
+
+gboolean
+pd_coder_shrink (PdCoderOptions *options, gboolean decode)
+{
+  guint least = MAX (LEAST_TILE, 5 * pd_coder_halo (options->model, decode) / 2);
+  guint tile = MIN (options->tile, MAX (options->height, options->width));
+
+  if (tile <= least)
+    return FALSE;
+  options->tile = MAX (tile * 3 / 4, least);
+  return TRUE;
+}
+
+/* The coder of @options, with smaller windows until they fit the memory. */
+static gboolean
+prepare_fitting (PdCoder *self,
+                 const PdCoderOptions *options,
+                 gboolean decode,
+                 PdCoderFillFunc fill,
+                 gpointer user_data,
+                 GCancellable *cancellable,
+                 GError **error)
+{
+  PdCoderOptions tried = *options;
+
+  for (;;)
+    {
+      g_autoptr (GError) failure = NULL;
+
+      if (coder_init (self, &tried, decode, &failure) &&
+          prepare (self, fill, user_data, cancellable, &failure))
+        return TRUE;
+      if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
+          !pd_coder_shrink (&tried, decode))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      coder_clear (self);
+    }
 }
 
 gboolean
@@ -153,29 +283,13 @@ pd_coder_run (const PdCoderOptions *options,
               GCancellable *cancellable,
               GError **error)
 {
-  g_auto (PdCoder) self = { .options = *options,
-                            .decode = decode,
-                            .channels = pd_model_latent_channels (options->model),
-                            .scale = pd_model_scale (options->model) };
-  const PdGrid *grid = &self.windows.grid;
+  g_auto (PdCoder) self = { 0 };
   guint n_tiles, batch;
-  gboolean whole;
 
-  if (!pd_windows_init (&self.windows, options->height, options->width, options->tile,
-                        pd_coder_halo (options->model, decode), options->wrap_y, options->wrap_x,
-                        error))
+  if (!prepare_fitting (&self, options, decode, fill, user_data, cancellable, error))
     return FALSE;
-  self.h = grid->y.tile;
-  self.w = grid->x.tile;
-  self.latent_elements = (gsize) self.channels * self.h * self.w;
-  self.pixel_elements = (gsize) COLORS * self.h * self.w * self.scale * self.scale;
   n_tiles = pd_windows_count (&self.windows);
-  batch = CLAMP (options->batch, 1, n_tiles);
-  whole = n_tiles == 1 && !grid->y.wrap && !grid->x.wrap;
-  if (!whole && options->model->vae != NULL && !gather (&self, fill, user_data, cancellable, error))
-    return FALSE;
-  if (!make_pass (&self, batch, PD_GLOBALS_USE, error))
-    return FALSE;
+  batch = self.options.batch;
   for (guint first = 0; first < n_tiles; first += batch)
     {
       /* The last batch may be short: its surplus images repeat an earlier one and are left out. */

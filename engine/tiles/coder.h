@@ -57,7 +57,20 @@ typedef gboolean (*PdCoderTakeFunc) (
 
 typedef void (*PdCoderProgressFunc) (guint tiles_done, guint n_tiles, gpointer user_data);
 
-/* Runs every window of the canvas. @progress may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
+/* What the canvas takes: device bytes at the peak, with what is in use already, and work as
+ * pd_device_work_rate counts it. @device is the model's; nothing is allocated on the device. */
+gboolean pd_coder_plan (PdDevice *device,
+                        const PdCoderOptions *options,
+                        gboolean decode,
+                        guint64 *bytes,
+                        double *work,
+                        GError **error);
+
+/* Makes the window smaller, by a quarter at most. FALSE if it is the smallest. */
+gboolean pd_coder_shrink (PdCoderOptions *options, gboolean decode);
+
+/* Runs every window of the canvas, with smaller windows where the device's memory does not hold
+ * those asked for. @progress may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
  * PD_ERROR_BAD_MODEL (values that are not numbers), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST,
  * G_IO_ERROR_CANCELLED (also within a window), and those of @fill and @take. */
 gboolean pd_coder_run (const PdCoderOptions *options,
