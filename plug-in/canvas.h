@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "plug-in/place.h"
+
+/* Pixels of an image of GIMP as the engine wants them (sRGB, R'G'B', files of GEGL buffers), and
+ * back. Rows pass through in bands, so that memory does not grow with the size. */
+
+/* What the context shows, `place->width` × `height` pixels in a file for the engine. What is
+ * transparent becomes a neutral gray.
+ * Errors: the image cannot be read, the file cannot be written. */
+gboolean pd_canvas_save_source (const PdPlace *place,
+                                PdRequestSource source,
+                                const char *path,
+                                GError **error);
+
+/* Returns: (transfer full) the selection's values in the target, in the selection's own format, as
+ * it is now; extent in image coordinates. NULL if nothing is selected. */
+GeglBuffer *pd_canvas_copy_selection (const PdPlace *place);
+
+/* The mask that belongs to pd_canvas_save_source(): `selection` (NULL: everything) in the target, 0
+ * around it. */
+gboolean
+pd_canvas_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error);
+
+/* Brings the engine's picture of the context back to the context's own size.
+ * Returns: (transfer full) a buffer whose extent is the target, in image coordinates. */
+GeglBuffer *pd_canvas_cut (const PdPlace *place, GeglBuffer *result);
+
+/* Writes an opaque R'G'B' sRGB picture into a drawable of `image`, in that image's colours; the
+ * picture's corner goes to 0, 0 of the drawable. */
+void pd_canvas_write (GeglBuffer *picture, gint32 image, gint32 drawable);
+
+/* Returns: (transfer full) the target's pixels, sRGB "R'G'B'A u8", at most `max_side` a side. */
+GeglBuffer *
+pd_canvas_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error);

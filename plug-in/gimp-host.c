@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "plug-in/gimp-host.h"
+#include "plug-in/canvas.h"
+#include "plug-in/job.h"
+
+#include <libgimp/gimp.h>
+
+struct _PdGimpHost
+{
+  GObject parent_instance;
+
+  PdEngineClient *client;
+  GVariant *engine; /* what it said when it was started; NULL: not yet */
+  gint32 image, drawable;
+  gint32 layer; /* the newest of ours, -1: none */
+};
+
+static void pd_gimp_host_host_init (PdHostInterface *iface);
+
+G_DEFINE_TYPE_WITH_CODE (PdGimpHost,
+                         pd_gimp_host,
+                         G_TYPE_OBJECT,
+                         G_IMPLEMENT_INTERFACE (PD_TYPE_HOST, pd_gimp_host_host_init))
+
+static gboolean
+find_place (PdGimpHost *self, PdRequest *request, PdPlace *place, GError **error)
+{
+  return pd_place_find (place, self->image, self->drawable, request,
+                        pd_job_native (request, self->engine), error);
+}
+
+static gboolean
+get_region (PdHost *host, PdRequest *request, guint *width, guint *height, GError **error)
+{
+  PdPlace place;
+
+  if (!find_place (PD_GIMP_HOST (host), request, &place, error))
+    return FALSE;
+  *width = (guint) place.target.width;
+  *height = (guint) place.target.height;
+  return TRUE;
+}
+
+static void
+free_pixels (guchar *pixels, gpointer user_data)
+{
+  g_free (pixels);
+}
+
+static GdkPixbuf *
+get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
+{
+  g_autoptr (GeglBuffer) small = NULL;
+  const GeglRectangle *extent;
+  PdPlace place;
+  guchar *pixels;
+
+  if (!find_place (PD_GIMP_HOST (host), request, &place, error))
+    return NULL;
+  small = pd_canvas_small (&place, request->source, max_side, error);
+  if (!small)
+    return NULL;
+  extent = gegl_buffer_get_extent (small);
+  pixels = g_malloc ((gsize) 4 * extent->width * extent->height);
+  gegl_buffer_get (small, NULL, 1.0, babl_format ("R'G'B'A u8"), pixels, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return gdk_pixbuf_new_from_data (pixels, GDK_COLORSPACE_RGB, TRUE, 8, extent->width,
+                                   extent->height, 4 * extent->width, free_pixels, NULL);
+}
+
+/* Hands what a call of the client gave to the task the dialog waits for. */
+static void
+on_call (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GError *error = NULL;
+  GVariant *answer = pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
+
+  if (answer)
+    g_task_return_pointer (task, answer, (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static GVariant *
+finish (PdHost *host, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static void
+start_engine_async (PdHost *host,
+                    GCancellable *cancellable,
+                    GAsyncReadyCallback callback,
+                    gpointer user_data)
+{
+  GTask *task = g_task_new (host, cancellable, callback, user_data);
+
+  pd_engine_client_call_async (PD_GIMP_HOST (host)->client, "initialize", NULL, cancellable,
+                               on_call, task);
+}
+
+static GVariant *
+start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
+{
+  PdGimpHost *self = PD_GIMP_HOST (host);
+  GVariant *engine = finish (host, result, error);
+
+  if (engine)
+    {
+      g_clear_pointer (&self->engine, g_variant_unref);
+      self->engine = g_variant_ref (engine);
+    }
+  return engine;
+}
+
+static void
+estimate_async (PdHost *host,
+                PdRequest *request,
+                GCancellable *cancellable,
+                GAsyncReadyCallback callback,
+                gpointer user_data)
+{
+  PdGimpHost *self = PD_GIMP_HOST (host);
+  GTask *task = g_task_new (host, cancellable, callback, user_data);
+  g_autoptr (PdRequest) sent = pd_request_copy (request);
+  GError *error = NULL;
+  GVariantDict dict;
+  PdPlace place;
+
+  if (!find_place (self, request, &place, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  g_object_set (sent, "width", place.width, "height", place.height, NULL);
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));
+  g_variant_dict_insert (&dict, "width", "x", (gint64) place.width);
+  g_variant_dict_insert (&dict, "height", "x", (gint64) place.height);
+  pd_engine_client_call_async (self->client, "estimate", g_variant_dict_end (&dict), cancellable,
+                               on_call, task);
+}
+
+static void
+on_job (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  PdGimpHost *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  gint32 layer;
+  GVariant *report = pd_job_run_finish (PD_ENGINE_CLIENT (source), result, &layer, &error);
+
+  if (!report)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->layer = layer;
+  if (gimp_item_get_image (layer) != self->image)
+    gimp_display_new (gimp_item_get_image (layer));
+  gimp_displays_flush ();
+  g_task_return_pointer (task, report, (GDestroyNotify) g_variant_unref);
+}
+
+static void
+run_async (PdHost *host,
+           PdRequest *request,
+           GCancellable *cancellable,
+           GAsyncReadyCallback callback,
+           gpointer user_data)
+{
+  PdGimpHost *self = PD_GIMP_HOST (host);
+
+  pd_job_run_async (self->client, self->engine, self->image, self->drawable, request, cancellable,
+                    on_job, g_task_new (host, cancellable, callback, user_data));
+}
+
+static void
+on_preview (PdGimpHost *self, const char *path)
+{
+  /* A picture that is being replaced or gone is followed by another one. */
+  g_autoptr (GdkPixbuf) preview = gdk_pixbuf_new_from_file (path, NULL);
+
+  if (preview)
+    pd_host_preview (PD_HOST (self), preview);
+}
+
+static void
+pd_gimp_host_dispose (GObject *object)
+{
+  PdGimpHost *self = PD_GIMP_HOST (object);
+
+  if (self->client)
+    g_signal_handlers_disconnect_by_data (self->client, self);
+  g_clear_object (&self->client);
+  g_clear_pointer (&self->engine, g_variant_unref);
+  G_OBJECT_CLASS (pd_gimp_host_parent_class)->dispose (object);
+}
+
+static void
+pd_gimp_host_class_init (PdGimpHostClass *class)
+{
+  G_OBJECT_CLASS (class)->dispose = pd_gimp_host_dispose;
+}
+
+static void
+pd_gimp_host_init (PdGimpHost *self)
+{
+  self->layer = -1;
+}
+
+static void
+pd_gimp_host_host_init (PdHostInterface *iface)
+{
+  iface->get_region = get_region;
+  iface->get_original = get_original;
+  iface->start_engine_async = start_engine_async;
+  iface->start_engine_finish = start_engine_finish;
+  iface->estimate_async = estimate_async;
+  iface->estimate_finish = finish;
+  iface->run_async = run_async;
+  iface->run_finish = finish;
+}
+
+PdGimpHost *
+pd_gimp_host_new (PdEngineClient *client, gint32 image, gint32 drawable)
+{
+  PdGimpHost *self = g_object_new (PD_TYPE_GIMP_HOST, NULL);
+
+  self->client = g_object_ref (client);
+  self->image = image;
+  self->drawable = drawable;
+  g_signal_connect_swapped (client, "progress", G_CALLBACK (pd_host_progress), self);
+  g_signal_connect_swapped (client, "preview", G_CALLBACK (on_preview), self);
+  return self;
+}
+
+gint32
+pd_gimp_host_get_layer (PdGimpHost *self)
+{
+  return self->layer;
+}

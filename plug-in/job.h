@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request.h"
+#include "plug-in/engine-client.h"
+
+/* One run: pixels of an image into files, the engine, its result as a new layer. The image is
+ * changed at the very end or not at all. `client` tells of progress by its signals. */
+
+/* Finds in the engine's answer to "initialize" (NULL: not known) the side in pixels that the
+ * request's model was trained at. */
+guint pd_job_native (PdRequest *request, GVariant *engine);
+
+/* Returns: the request's parameters as an a{sv}, floating; files are not among them. */
+GVariant *pd_job_describe (PdRequest *request);
+
+/* The parameters are copied. When `engine`, the answer to "initialize", is given, pixels and
+ * selection are those of the moment of this call; else the engine is asked first. */
+void pd_job_run_async (PdEngineClient *client,
+                       GVariant *engine,
+                       gint32 image,
+                       gint32 drawable,
+                       PdRequest *request,
+                       GCancellable *cancellable,
+                       GAsyncReadyCallback callback,
+                       gpointer user_data);
+
+/* layer: the new one
+ * Returns: (transfer full) the engine's report. Errors: those of PdPlace, PdCanvas, PdLayer and
+ * PdEngineClient; G_IO_ERROR_CANCELLED. */
+GVariant *
+pd_job_run_finish (PdEngineClient *client, GAsyncResult *result, gint32 *layer, GError **error);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "plug-in/place.h"
+#include "engine/error.h"
+
+#include <glib/gi18n-lib.h>
+#include <libgimp/gimp.h>
+
+enum
+{
+  MAX_ASPECT = 4,   /* of a context smaller than the model's size: thinner ones get surroundings */
+  MAX_SIDE = 65536, /* of the request's width and height */
+};
+
+static gboolean
+fail (GError **error, const char *message)
+{
+  g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_REQUEST, message);
+  return FALSE;
+}
+
+gboolean
+pd_place_check_image (gint32 image, GError **error)
+{
+  if (!gimp_image_is_valid (image))
+    return fail (error, _ ("The image is not open any more: open it again and repeat"));
+  if (gimp_image_base_type (image) == GIMP_INDEXED)
+    return fail (error, _ ("The image has indexed colours, which cannot take the result: choose "
+                           "Image → Mode → RGB first"));
+  if (gimp_image_get_floating_sel (image) != -1)
+    return fail (error, _ ("The image has a floating selection: anchor it first (Layer → Anchor "
+                           "Layer)"));
+  return TRUE;
+}
+
+/* The layer that `drawable` stands for. Returns -1 if there is none. */
+static gint32
+find_layer (gint32 image, gint32 drawable, GError **error)
+{
+  gint32 layer = drawable;
+
+  if (!gimp_item_is_valid (drawable) || !gimp_item_is_drawable (drawable) ||
+      gimp_item_get_image (drawable) != image)
+    {
+      fail (error, _ ("The layer is not in the image any more: select another one and repeat"));
+      return -1;
+    }
+  if (gimp_item_is_layer_mask (drawable))
+    layer = gimp_layer_from_mask (drawable);
+  if (!gimp_item_is_layer (layer))
+    {
+      fail (error, _ ("A channel is selected: select a layer, above which the result can go"));
+      return -1;
+    }
+  return layer;
+}
+
+/* Grows the range start … start + *length to `wanted` around its middle; it is moved to stay in
+ * low … high if it fits there, else it becomes that range, unless `beyond`. */
+static void
+grow (int *start, int *length, int wanted, int low, int high, gboolean beyond)
+{
+  if (wanted <= *length)
+    return;
+  *start -= (wanted - *length) / 2;
+  *length = wanted;
+  if (wanted <= high - low)
+    *start = CLAMP (*start, low, high - wanted);
+  else if (!beyond)
+    {
+      const int from = MIN (*start + wanted, high);
+
+      *start = MAX (*start, low);
+      *length = MAX (from - *start, 1);
+    }
+}
+
+/* Surroundings that an inpainted target has to go on from. */
+static void
+add_padding (PdPlace *self, const GeglRectangle *known, PdRequest *request, guint native)
+{
+  const GeglRectangle target = self->target;
+  const int width = request->padding >= 0 ? target.width + 2 * (int) request->padding
+                                          : MAX (2 * target.width, (int) native);
+  const int height = request->padding >= 0 ? target.height + 2 * (int) request->padding
+                                           : MAX (2 * target.height, (int) native);
+
+  grow (&self->context.x, &self->context.width, width, known->x, known->x + known->width, FALSE);
+  grow (&self->context.y, &self->context.height, height, known->y, known->y + known->height, FALSE);
+}
+
+/* A context smaller than the model's size is enlarged for the engine; before that a thin one is
+ * made less thin, so that its long side does not become huge. */
+static void
+fit_to_model (PdPlace *self, const GeglRectangle *known, guint native)
+{
+  GeglRectangle *context = &self->context;
+  const int shorter = MIN (context->width, context->height);
+  const int longer = MAX (context->width, context->height);
+  const int wanted = MIN ((longer + MAX_ASPECT - 1) / MAX_ASPECT, (int) native);
+  double factor;
+
+  if (shorter < (int) native)
+    {
+      grow (&context->x, &context->width, wanted, known->x, known->x + known->width, TRUE);
+      grow (&context->y, &context->height, wanted, known->y, known->y + known->height, TRUE);
+    }
+  factor = MAX (1.0, (double) native / MIN (context->width, context->height));
+  self->width = (guint) (context->width * factor + 0.5);
+  self->height = (guint) (context->height * factor + 0.5);
+}
+
+/* Extent of the pixels there are to start from. */
+static GeglRectangle
+find_known (const PdPlace *self, PdRequest *request)
+{
+  int x = 0, y = 0;
+
+  if (request->source == PD_REQUEST_SOURCE_VISIBLE)
+    return *GEGL_RECTANGLE (0, 0, gimp_image_width (self->image), gimp_image_height (self->image));
+  gimp_drawable_offsets (self->layer, &x, &y);
+  return *GEGL_RECTANGLE (x, y, gimp_drawable_width (self->layer),
+                          gimp_drawable_height (self->layer));
+}
+
+/* The part of the layer that is selected, or all of it. */
+static gboolean
+find_selected (PdPlace *self, GError **error)
+{
+  GeglRectangle *target = &self->target;
+  int x, y;
+
+  if (!gimp_drawable_mask_intersect (self->layer, &target->x, &target->y, &target->width,
+                                     &target->height))
+    return fail (error,
+                 _ ("The selection lies outside the layer: move it onto the layer, or select "
+                    "a layer below it"));
+  gimp_drawable_offsets (self->layer, &x, &y);
+  target->x += x;
+  target->y += y;
+  return TRUE;
+}
+
+static gboolean
+check_size (const PdPlace *self, guint scale, GError **error)
+{
+  if ((gint64) self->width * scale > MAX_SIDE || (gint64) self->height * scale > MAX_SIDE)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("The result would have %u × %u pixels, and %d a side are possible: select "
+                      "less"),
+                   self->width * scale, self->height * scale, MAX_SIDE);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+pd_place_find (
+    PdPlace *self, gint32 image, gint32 drawable, PdRequest *request, guint native, GError **error)
+{
+  GeglRectangle known;
+
+  if (!pd_place_check_image (image, error))
+    return FALSE;
+  *self = (PdPlace){ .image = image, .layer = find_layer (image, drawable, error) };
+  if (self->layer == -1)
+    return FALSE;
+  known = find_known (self, request);
+  if (request->mode == PD_REQUEST_MODE_UPSCALE)
+    {
+      self->target = self->context = known;
+      self->width = (guint) known.width;
+      self->height = (guint) known.height;
+      return check_size (self, request->scale, error);
+    }
+  if (!find_selected (self, error))
+    return FALSE;
+  self->selected = !gimp_selection_is_empty (image);
+  if (request->mode != PD_REQUEST_MODE_GENERATE &&
+      !gegl_rectangle_intersect (&self->target, &self->target, &known))
+    return fail (error,
+                 _ ("The layer lies outside the visible part of the image: move it, or start "
+                    "from the layer alone (source=layer)"));
+  self->context = self->target;
+  if (request->mode == PD_REQUEST_MODE_INPAINT)
+    add_padding (self, &known, request, native);
+  fit_to_model (self, &known, native);
+  return check_size (self, 1, error);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request.h"
+
+#include <gegl.h>
+
+/* Where in an image of GIMP a request works: what the engine sees, and where its result goes. */
+typedef struct
+{
+  gint32 image;
+  gint32 layer;          /* the one the drawable stands for: a mask stands for its layer */
+  gboolean selected;     /* there is a selection; without one the whole layer is meant */
+  GeglRectangle target;  /* image coordinates: extent of the result */
+  GeglRectangle context; /* image coordinates: what the engine sees, the target inside it; may reach
+                            beyond image and layer, where there is nothing */
+  guint width, height;   /* pixels the context has for the engine: its own size, or more where that
+                            is less than the model's */
+} PdPlace;
+
+/* Finds where `request` works now.
+ * native: side in pixels the model was trained at
+ * Errors: PD_ERROR_BAD_REQUEST, with what to do about it: image or drawable gone, indexed colours,
+ * a floating selection, a channel, a selection that misses the layer, too large. */
+gboolean pd_place_find (
+    PdPlace *self, gint32 image, gint32 drawable, PdRequest *request, guint native, GError **error);
+
+/* What can be checked at any time, and is once more before an image is changed: it is there, not
+ * indexed, and has no floating selection. Errors: PD_ERROR_BAD_REQUEST. */
+gboolean pd_place_check_image (gint32 image, GError **error);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "plug-in/settings.h"
+#include "engine/model/json.h"
+
+#include <errno.h>
+#include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
+
+static const gsize max_bytes = 1 << 20;
+
+static char *
+settings_path (void)
+{
+  return g_build_filename (g_get_user_config_dir (), "parallel-diffusion", "settings.json", NULL);
+}
+
+/* Returns: (transfer full) the root, an empty object if there is no readable file. */
+static JsonNode *
+load_root (void)
+{
+  g_autofree char *path = settings_path ();
+  g_autoptr (GError) error = NULL;
+  JsonNode *root = NULL;
+
+  if (g_file_test (path, G_FILE_TEST_EXISTS))
+    root = pd_json_load_object (path, max_bytes, &error);
+  if (error)
+    g_info ("settings are not used: %s", error->message);
+  if (!root)
+    {
+      root = json_node_new (JSON_NODE_OBJECT);
+      json_node_take_object (root, json_object_new ());
+    }
+  return root;
+}
+
+void
+pd_settings_load (PdRequest *request, char **engine_command)
+{
+  g_autoptr (JsonNode) root = load_root ();
+  JsonObject *object = json_node_get_object (root);
+  JsonNode *last = json_object_get_member (object, "request");
+  JsonNode *command = json_object_get_member (object, "engine-command");
+
+  if (request && last && JSON_NODE_HOLDS_OBJECT (last))
+    {
+      g_autofree char *json = json_to_string (last, FALSE);
+      g_autoptr (GError) error = NULL;
+
+      if (!pd_request_set_json (request, json, 0, &error))
+        g_info ("the last parameters are not used: %s", error->message);
+    }
+  if (engine_command)
+    *engine_command =
+        command && JSON_NODE_HOLDS_VALUE (command) ? json_node_dup_string (command) : NULL;
+}
+
+gboolean
+pd_settings_save (PdRequest *request, GError **error)
+{
+  g_autoptr (JsonNode) root = load_root ();
+  g_autofree char *path = settings_path ();
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
+  g_autofree char *text = NULL;
+
+  json_object_set_member (json_node_get_object (root), "request", json_from_string (json, NULL));
+  text = json_to_string (root, TRUE);
+  if (g_mkdir_with_parents (folder, 0700) != 0)
+    {
+      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s: %s", folder,
+                   g_strerror (errno));
+      return FALSE;
+    }
+  return g_file_set_contents (path, text, -1, error);
+}
