@@ -20,6 +20,8 @@
 /* Milliseconds. */
 static const guint parent_interval = 500; /* between looks at whether the parent is there */
 static const guint patience = 1000;       /* with a call that is asked to stop, at the end */
+static const guint terminate_delay =
+    300; /* from a signal to the end: so long may the input go on */
 
 typedef struct
 {
@@ -29,14 +31,16 @@ typedef struct
   PdRpcWork *work;
   PdRpcCall *running; /* NULL: idle */
   GQueue waiting;     /* of PdRpcCall, accepted */
-  char *folder;       /* the parent's, removed at the end; NULL: none */
+  char *folder;       /* the parent's; NULL: none */
   pid_t parent;
   gboolean ending;
+  gboolean orphan; /* the parent is gone, and nobody else removes the folder */
 } Service;
 
 static void
-end (Service *self)
+end (Service *self, gboolean orphan)
 {
+  self->orphan |= orphan;
   if (self->ending)
     return;
   self->ending = TRUE;
@@ -55,7 +59,7 @@ static void
 on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   if (!jsonrpc_output_stream_write_message_finish (JSONRPC_OUTPUT_STREAM (source), result, NULL))
-    end (user_data);
+    end (user_data, TRUE);
 }
 
 static void
@@ -315,7 +319,7 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
   if (message != NULL)
     take_message (self, message);
   else if (error->code == PD_RPC_CLOSED)
-    end (self);
+    end (self, TRUE);
   else
     reply_error (self, NULL, error);
 }
@@ -323,9 +327,17 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
 /* The end. */
 
 static gboolean
+on_terminated (gpointer user_data)
+{
+  end (user_data, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+/* The parent may have got it too, as the whole session does: then the input ends in a moment. */
+static gboolean
 on_signal (gpointer user_data)
 {
-  end (user_data);
+  g_timeout_add (terminate_delay, on_terminated, user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -336,7 +348,7 @@ on_interval (gpointer user_data)
   Service *self = user_data;
 
   if (getppid () != self->parent)
-    end (self);
+    end (self, TRUE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -386,7 +398,7 @@ pd_rpc_main (int argc, char **argv, const char *data_folder)
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
   service.output = jsonrpc_output_stream_new (output);
   service_run (&service, data_folder);
-  if (service.folder != NULL)
+  if (service.folder != NULL && service.orphan)
     pd_rpc_folder_remove (service.folder);
   /* A thread at work cannot be ended otherwise, and nothing else is left to do. */
   if (service.running != NULL)

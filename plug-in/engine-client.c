@@ -48,6 +48,7 @@ enum
 {
   PROGRESS,
   PREVIEW,
+  NOTE,
   N_SIGNALS,
 };
 
@@ -148,6 +149,16 @@ send_cancel (PdEngineClient *self, gint64 id)
 /* Messages from the engine. */
 
 static void
+emit_text (PdEngineClient *self, guint signal, JsonNode *params, const char *name)
+{
+  const char *text =
+      json_object_get_string_member_with_default (json_node_get_object (params), name, NULL);
+
+  if (text != NULL)
+    g_signal_emit (self, signals[signal], 0, text);
+}
+
+static void
 take_notification (PdEngineClient *self, JsonObject *message)
 {
   const char *method = json_object_get_string_member_with_default (message, "method", "");
@@ -166,9 +177,9 @@ take_notification (PdEngineClient *self, JsonObject *message)
       g_signal_emit (self, signals[PROGRESS], 0, progress);
     }
   else if (g_str_equal (method, "preview"))
-    g_signal_emit (
-        self, signals[PREVIEW], 0,
-        json_object_get_string_member_with_default (json_node_get_object (params), "path", ""));
+    emit_text (self, PREVIEW, params, "path");
+  else if (g_str_equal (method, "note"))
+    emit_text (self, NOTE, params, "text");
 }
 
 static GError *
@@ -561,6 +572,8 @@ pd_engine_client_class_init (PdEngineClientClass *class)
                                     NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
   signals[PREVIEW] = g_signal_new ("preview", PD_TYPE_ENGINE_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL,
                                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  signals[NOTE] = g_signal_new ("note", PD_TYPE_ENGINE_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void

@@ -8,7 +8,8 @@
  * default when it is made.
  *
  *   signal "progress" (GVariant *params): of the call under way; see pd_rpc_describe_progress()
- *   signal "preview" (const char *path): a PNG that has changed */
+ *   signal "preview" (const char *path): a PNG that has changed
+ *   signal "note" (const char *text): something worth knowing that is no failure */
 #define PD_TYPE_ENGINE_CLIENT (pd_engine_client_get_type ())
 G_DECLARE_FINAL_TYPE (PdEngineClient, pd_engine_client, PD, ENGINE_CLIENT, GObject)
 
