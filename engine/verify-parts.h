@@ -30,9 +30,10 @@ gboolean pd_verify_vae (PdVerifyFile *file, const char *model, GError **error);
 gboolean pd_verify_tiny_vae (PdVerifyFile *file, const char *model, GError **error);
 
 /* RUN.noise.J → RUN.unet_input0, RUN.unet_output0, RUN.latents, RUN.image; with init_image for
- * image to image. */
+ * image to image, and mask for inpainting. */
 gboolean pd_verify_pipeline (PdVerifyFile *file, const char *model, GError **error);
 gboolean pd_verify_img2img (PdVerifyFile *file, const char *model, GError **error);
+gboolean pd_verify_inpaint (PdVerifyFile *file, const char *model, GError **error);
 
 /* start → KIND.noise0, KIND.mass, KIND.latents of a canvas of overlapping windows; spots,
  * gaussian.weight. */

@@ -8,7 +8,16 @@
 #include "engine/diffusion/schedule-json.h"
 #include "engine/error.h"
 #include "engine/model/model.h"
+#include "engine/tiles/keep.h"
 #include "engine/verify-parts.h"
+
+typedef enum
+{
+  START_NOISE,
+  START_IMAGE, /* image to image */
+  START_BLEND, /* inpainting: what stays is put back at every step */
+  START_NINE,  /* inpainting: the UNet also sees the mask and the masked picture */
+} Start;
 
 /* What the runs' names stand for: the files hold noise and results, their description the rest. */
 typedef struct
@@ -21,6 +30,7 @@ typedef struct
   const char *negative;
   guint steps;
   double strength;
+  Start start;
 } RunKind;
 
 static const double guidance = 5.0;
@@ -34,9 +44,15 @@ static const RunKind pipeline_runs[] = {
 };
 
 static const RunKind img2img_runs[] = {
-  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6 },
-  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6 },
-  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 10, 0.6 },
+  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6, START_IMAGE },
+  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6, START_IMAGE },
+  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 10, 0.6, START_IMAGE },
+};
+
+static const RunKind inpaint_runs[] = {
+  { "blend", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 1.0, START_BLEND },
+  { "blend_half", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 0.6, START_BLEND },
+  { "nine", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 1.0, START_NINE },
 };
 
 typedef struct
@@ -44,10 +60,13 @@ typedef struct
   PdVerifyFile *file;
   const RunKind *kind;
   PdModel *model;
+  PdUNet *unet; /* the model's, or another one's */
   PdSolver *solver;
-  guint h, w;    /* of the latent */
-  gsize n;       /* elements of the latent */
-  guint n_draws; /* used so far */
+  const float *image; /* [h · scale][w · scale][3] in -1 … 1; NULL with START_NOISE */
+  const float *mask;  /* [h · scale][w · scale]; NULL but when inpainting */
+  guint h, w;         /* of the latent */
+  gsize n;            /* elements of the latent */
+  guint n_draws;      /* used so far */
 } Run;
 
 static float *
@@ -107,39 +126,107 @@ check_timesteps (const Run *self, GError **error)
   return same;
 }
 
-static gboolean
-start_latent (Run *self, const float *image, float *latent, GError **error)
+/* The latent of @image, sampled with the run's next noise. */
+static float *
+encode (Run *self, const float *image, GError **error)
 {
-  g_autofree float *noise = next_noise (self, error), *clean = NULL, *added = NULL;
+  g_autofree float *noise = next_noise (self, error), *clean = g_new (float, self->n);
 
-  if (noise == NULL)
-    return FALSE;
-  if (image == NULL)
+  if (noise == NULL ||
+      !pd_model_encode (self->model, self->h, self->w, image, noise, clean, NULL, error))
+    return NULL;
+  return g_steal_pointer (&clean);
+}
+
+/* The mask at the latents' size, by the nearest neighbour. */
+static float *
+small_mask (const Run *self)
+{
+  guint scale = pd_model_scale (self->model);
+  float *mask = g_new (float, (gsize) self->h * self->w);
+
+  for (guint y = 0; y < self->h; y++)
+    for (guint x = 0; x < self->w; x++)
+      mask[y * self->w + x] = self->mask[(gsize) (y * scale) * self->w * scale + x * scale];
+  return mask;
+}
+
+/* What the UNet sees beside the latent: the mask and the latent of the picture without what it
+ * shows. *@count: numbers of both. */
+static float *
+make_extra (Run *self, gsize *count, GError **error)
+{
+  gsize cells = (gsize) self->h * self->w, scale = pd_model_scale (self->model);
+  g_autofree float *mask = small_mask (self), *masked = NULL, *clean = NULL;
+  float *extra;
+
+  masked = g_memdup2 (self->image, cells * scale * scale * 3 * sizeof *masked);
+  for (gsize i = 0; i < cells * scale * scale * 3; i++)
+    if (self->mask[i / 3] >= 0.5f)
+      masked[i] = 0;
+  clean = encode (self, masked, error);
+  if (clean == NULL)
+    return NULL;
+  *count = cells + self->n;
+  extra = g_new (float, *count);
+  memcpy (extra, mask, cells * sizeof *extra);
+  memcpy (extra + cells, clean, self->n * sizeof *extra);
+  return extra;
+}
+
+/* *@clean, *@added: the picture's latent and the noise of the start; NULL without a picture. */
+static gboolean
+start_latent (Run *self, float *latent, float **clean, float **added, GError **error)
+{
+  gboolean image = self->kind->start == START_IMAGE || self->kind->start == START_BLEND;
+
+  if (image)
     {
-      for (gsize i = 0; i < self->n; i++)
-        latent[i] = (float) (noise[i] * pd_solver_init_sigma (self->solver));
-      return TRUE;
+      *clean = encode (self, self->image, error);
+      if (*clean == NULL)
+        return FALSE;
     }
-  clean = g_new (float, self->n);
-  if (!pd_model_encode (self->model, self->h, self->w, image, noise, clean, NULL, error))
+  *added = next_noise (self, error);
+  if (*added == NULL)
     return FALSE;
-  added = next_noise (self, error);
-  if (added == NULL)
-    return FALSE;
-  pd_solver_add_noise (self->solver, 0, clean, added, latent);
+  if (image && self->kind->strength < 1)
+    pd_solver_add_noise (self->solver, 0, *clean, *added, latent);
+  else
+    for (gsize i = 0; i < self->n; i++)
+      latent[i] = (float) ((*added)[i] * pd_solver_init_sigma (self->solver));
   return TRUE;
 }
 
+/* After step @s: what stays is put back at the level of the next step, or clean after the last. */
+static void
+put_back (const Run *self, const PdKeep *keep, guint s, float *latent)
+{
+  const PdArea area = { 0, 0, self->h, self->w };
+
+  if (s + 1 < pd_solver_n_timesteps (self->solver))
+    pd_keep_before_step (self->solver, s + 1, &area, latent, (gpointer) keep);
+  else
+    pd_keep_finish (keep, latent);
+}
+
+/* @keep: may be NULL. @extra: of @n_extra numbers, appended to the latent; may be NULL. */
 static gboolean
-denoise (Run *self, const float *context, guint tokens, float *latent, GError **error)
+denoise (Run *self,
+         const float *context,
+         guint tokens,
+         const PdKeep *keep,
+         const float *extra,
+         gsize n_extra,
+         float *latent,
+         GError **error)
 {
   guint n_steps = pd_solver_n_timesteps (self->solver);
   const char *name = self->kind->name;
-  gsize n = self->n;
-  g_autofree float *input = g_new (float, 2 * n), *output = g_new (float, 2 * n);
+  gsize n = self->n, n_input = n + n_extra;
+  g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
-  g_autoptr (PdUNetPass) pass = pd_unet_pass_new (
-      self->model->unet, &(PdUNetPassOptions){ 2, self->h, self->w, tokens }, error);
+  g_autoptr (PdUNetPass) pass =
+      pd_unet_pass_new (self->unet, &(PdUNetPassOptions){ 2, self->h, self->w, tokens }, error);
 
   if (pass == NULL)
     return FALSE;
@@ -148,13 +235,15 @@ denoise (Run *self, const float *context, guint tokens, float *latent, GError **
       g_autofree float *noise = NULL;
 
       pd_solver_scale_input (self->solver, s, latent, input);
-      memcpy (input + n, input, n * sizeof *input);
+      if (extra != NULL)
+        memcpy (input + n, extra, n_extra * sizeof *input);
+      memcpy (input + n_input, input, n_input * sizeof *input);
       if (!pd_unet_pass_run (pass, input, pd_solver_timestep (self->solver, s), context, output,
                              NULL, error))
         return FALSE;
       if (s == 0)
         {
-          pd_verify_file_check_in (self->file, name, "unet_input0", input, 2 * n);
+          pd_verify_file_check_in (self->file, name, "unet_input0", input, 2 * n_input);
           pd_verify_file_check_in (self->file, name, "unet_output0", output, 2 * n);
         }
       pd_guidance_combine (n, output, output + n, guidance, output);
@@ -166,6 +255,8 @@ denoise (Run *self, const float *context, guint tokens, float *latent, GError **
         }
       if (!pd_solver_step (self->solver, s, output, noise, latent, error))
         return FALSE;
+      if (keep != NULL)
+        put_back (self, keep, s, latent);
       memcpy (latents + s * n, latent, n * sizeof *latent);
     }
   pd_verify_file_check_in (self->file, name, "latents", latents, n_steps * n);
@@ -188,44 +279,57 @@ decode (Run *self, const float *latent, GError **error)
   return TRUE;
 }
 
-/* @image: NULL, or [h · scale][w · scale][3] in -1 … 1. */
 static gboolean
-verify_run (Run *self, JsonArray *prompts, const float *image, GError **error)
+verify_run (Run *self, JsonArray *prompts, GError **error)
 {
   const char *texts[2] = { self->kind->negative,
                            pd_verify_prompt (prompts, self->kind->prompt, error) };
   g_autoptr (PdSolver) solver = NULL;
-  g_autofree float *context = NULL, *latent = g_new (float, self->n);
+  g_autofree float *context = NULL, *latent = g_new (float, self->n), *clean = NULL;
+  g_autofree float *added = NULL, *mask = NULL, *extra = NULL;
+  gboolean blend = self->kind->start == START_BLEND;
+  gsize n_extra = 0;
   guint tokens;
+  PdKeep keep;
 
   if (texts[1] == NULL)
     return FALSE;
   self->solver = solver = make_solver (self, error);
-  return solver != NULL && check_timesteps (self, error) &&
-         pd_model_encode_text (self->model, texts, 2, &context, &tokens, NULL, error) &&
-         start_latent (self, image, latent, error) &&
-         denoise (self, context, tokens, latent, error) && decode (self, latent, error);
+  if (solver == NULL || !check_timesteps (self, error) ||
+      !pd_model_encode_text (self->model, texts, 2, &context, &tokens, NULL, error) ||
+      !start_latent (self, latent, &clean, &added, error))
+    return FALSE;
+  if (self->kind->start == START_NINE)
+    {
+      extra = make_extra (self, &n_extra, error);
+      if (extra == NULL)
+        return FALSE;
+    }
+  if (blend)
+    mask = small_mask (self);
+  keep = (PdKeep){ pd_model_latent_channels (self->model), self->h, self->w, clean, added, mask };
+  return denoise (self, context, tokens, blend ? &keep : NULL, extra, n_extra, latent, error) &&
+         decode (self, latent, error);
 }
 
-/* The picture init_image of n × 3 × h × w in 0 … 1, as the autoencoder takes it. */
+/* A picture of 1 × @channels × h × w in 0 … 1 as [h][w][@channels]. */
 static float *
-read_image (PdVerifyFile *file, const Run *run, guint scale, GError **error)
+read_image (PdVerifyFile *file, const char *name, guint channels, const Run *run, GError **error)
 {
+  guint scale = pd_model_scale (run->model);
   const PdTensorInfo *info;
-  g_autofree float *values = pd_verify_file_values (file, "init_image", &info, error);
+  g_autofree float *values = pd_verify_file_values (file, name, &info, error);
 
   if (values == NULL)
     return NULL;
-  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != 3 ||
+  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != channels ||
       info->dims[2] != (gint64) run->h * scale || info->dims[3] != (gint64) run->w * scale)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("init_image does not have the size of the runs"));
+                   _ ("%s does not have the size of the runs"), name);
       return NULL;
     }
-  for (gsize i = 0; i < pd_tensor_info_count (info); i++)
-    values[i] = 2 * values[i] - 1;
-  return pd_verify_to_nhwc (values, 1, 3, (gsize) info->dims[2] * info->dims[3]);
+  return pd_verify_to_nhwc (values, 1, channels, (gsize) info->dims[2] * info->dims[3]);
 }
 
 /* Why the engine does not run the model; NULL if it should. */
@@ -242,18 +346,31 @@ find_obstacle (const char *folder, GError **error)
   return g_strdup ("");
 }
 
+/* The UNet of the folder MODEL-inpaint. *@files: owned by the caller, as long as the UNet. */
+static PdUNet *
+load_inpainting_unet (PdVerifyFile *file,
+                      const char *model_name,
+                      PdModelFiles **files,
+                      GError **error)
+{
+  g_autofree char *name = g_strconcat (model_name, "-inpaint", NULL);
+  g_autofree char *path = pd_verify_path (file->verify, "models", name, NULL);
+
+  *files = pd_model_files_open (path, NULL, error);
+  if (*files == NULL || !pd_model_files_require (*files, PD_PART_UNET, error))
+    return NULL;
+  return pd_unet_new (file->verify->backend, &(*files)->unet_config, (*files)->unet, error);
+}
+
 static gboolean
-verify_runs (PdVerifyFile *file,
-             const char *model_name,
-             const RunKind *kinds,
-             guint n_kinds,
-             gboolean from_image,
-             GError **error)
+verify_runs (
+    PdVerifyFile *file, const char *model_name, const RunKind *kinds, guint n_kinds, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model_name, NULL);
   g_autofree char *obstacle = find_obstacle (path, error);
   g_autoptr (JsonArray) prompts = NULL;
   g_autoptr (PdModel) model = NULL;
+  guint scale;
 
   if (obstacle == NULL)
     return FALSE;
@@ -266,11 +383,14 @@ verify_runs (PdVerifyFile *file,
   model = prompts ? pd_model_load (file->verify->backend, path, error) : NULL;
   if (model == NULL)
     return FALSE;
+  scale = pd_model_scale (model);
   for (guint i = 0; i < n_kinds; i++)
     {
       const PdTensorInfo *noise = pd_verify_file_find_in (file, kinds[i].name, "noise.0");
-      g_autofree float *image = NULL;
-      Run run = { .file = file, .kind = &kinds[i], .model = model };
+      g_autofree float *image = NULL, *mask = NULL;
+      g_autoptr (PdModelFiles) unet_files = NULL;
+      g_autoptr (PdUNet) unet = NULL;
+      Run run = { .file = file, .kind = &kinds[i], .model = model, .unet = model->unet };
 
       if (noise == NULL)
         continue;
@@ -283,13 +403,27 @@ verify_runs (PdVerifyFile *file,
       run.h = (guint) noise->dims[2];
       run.w = (guint) noise->dims[3];
       run.n = pd_tensor_info_count (noise);
-      if (from_image)
+      if (kinds[i].start != START_NOISE)
         {
-          image = read_image (file, &run, pd_model_scale (model), error);
+          run.image = image = read_image (file, "init_image", 3, &run, error);
           if (image == NULL)
             return FALSE;
+          for (gsize k = 0; k < 3 * run.h * run.w * (gsize) scale * scale; k++)
+            image[k] = 2 * image[k] - 1;
         }
-      if (!verify_run (&run, prompts, image, error))
+      if (kinds[i].start == START_BLEND || kinds[i].start == START_NINE)
+        {
+          run.mask = mask = read_image (file, "mask", 1, &run, error);
+          if (mask == NULL)
+            return FALSE;
+        }
+      if (kinds[i].start == START_NINE)
+        {
+          run.unet = unet = load_inpainting_unet (file, model_name, &unet_files, error);
+          if (unet == NULL)
+            return FALSE;
+        }
+      if (!verify_run (&run, prompts, error))
         {
           g_prefix_error (error, "%s: ", kinds[i].name);
           return FALSE;
@@ -301,11 +435,17 @@ verify_runs (PdVerifyFile *file,
 gboolean
 pd_verify_pipeline (PdVerifyFile *file, const char *model, GError **error)
 {
-  return verify_runs (file, model, pipeline_runs, G_N_ELEMENTS (pipeline_runs), FALSE, error);
+  return verify_runs (file, model, pipeline_runs, G_N_ELEMENTS (pipeline_runs), error);
 }
 
 gboolean
 pd_verify_img2img (PdVerifyFile *file, const char *model, GError **error)
 {
-  return verify_runs (file, model, img2img_runs, G_N_ELEMENTS (img2img_runs), TRUE, error);
+  return verify_runs (file, model, img2img_runs, G_N_ELEMENTS (img2img_runs), error);
+}
+
+gboolean
+pd_verify_inpaint (PdVerifyFile *file, const char *model, GError **error)
+{
+  return verify_runs (file, model, inpaint_runs, G_N_ELEMENTS (inpaint_runs), error);
 }
