@@ -8,6 +8,7 @@
 
 enum
 {
+  COLORS = 3,
   ROWS = 64, /* of pixels worked on at once */
 };
 
@@ -70,60 +71,83 @@ make_latent (PdSession *session, GeglBuffer *input, GeglBuffer *mask, float *lat
 /* Rows of a region: what was there, what was made and the mask. */
 typedef struct
 {
-  const PdRegion *region;
-  GeglBuffer *output; /* holds the original, of the whole picture */
-  GeglBuffer *made;   /* of the region */
-  GeglBuffer *mask;   /* of the whole picture */
+  GeglBuffer *original; /* holds the region from x, y on, also the mask */
+  GeglBuffer *mask;
+  GeglBuffer *made; /* NULL: nothing, black; of the region, from 0, 0 on */
+  guint x, y, w, h;
   float *original_rows, *made_rows, *mask_rows;
 } Layers;
 
+static void
+layers_clear (Layers *self)
+{
+  g_free (self->original_rows);
+  g_free (self->made_rows);
+  g_free (self->mask_rows);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Layers, layers_clear)
+
+static void
+layers_start (Layers *self)
+{
+  gsize pixels = (gsize) self->w * ROWS;
+
+  self->original_rows = g_new (float, pixels *COLORS);
+  self->made_rows = g_new0 (float, pixels *COLORS);
+  self->mask_rows = g_new (float, pixels);
+}
+
+/* Reads row @y of the region and those after. Returns: where they are in the original. */
 static GeglRectangle
 layers_read (const Layers *self, guint y, guint *rows)
 {
-  const PdRegion *region = self->region;
-  GeglRectangle place = { (int) region->x, (int) (region->y + y), (int) region->w, 0 };
+  GeglRectangle place = { (int) self->x, (int) (self->y + y), (int) self->w, 0 };
 
-  *rows = MIN (ROWS, region->h - y);
+  *rows = MIN (ROWS, self->h - y);
   place.height = (int) *rows;
-  gegl_buffer_get (self->output, &place, 1.0, babl_format (pixel_format), self->original_rows,
+  gegl_buffer_get (self->original, &place, 1.0, babl_format (pixel_format), self->original_rows,
                    GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
   gegl_buffer_get (self->mask, &place, 1.0, babl_format (mask_format), self->mask_rows,
                    GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-  gegl_buffer_get (self->made, GEGL_RECTANGLE (0, (int) y, place.width, place.height), 1.0,
-                   babl_format (pixel_format), self->made_rows, GEGL_AUTO_ROWSTRIDE,
-                   GEGL_ABYSS_NONE);
+  if (self->made != NULL)
+    gegl_buffer_get (self->made, GEGL_RECTANGLE (0, (int) y, place.width, place.height), 1.0,
+                     babl_format (pixel_format), self->made_rows, GEGL_AUTO_ROWSTRIDE,
+                     GEGL_ABYSS_NONE);
+  else
+    memset (self->made_rows, 0, (gsize) *rows * self->w * COLORS * sizeof (float));
   return place;
 }
 
-/* Lays what was made over the original, which is in the output already; where the mask is 0 it
- * stays as it is. */
+/* Lays what was made, its colours matched at the rim, over the original; where the mask is 0 that
+ * stays as it is. @apart: where the mask is not 0 nothing of it stays. */
 static void
-lay_over (const Layers *self, guint cell, gboolean apart)
+lay_over (Layers *self, gboolean apart)
 {
-  const PdRegion *region = self->region;
-  g_autoptr (PdRim) rim = pd_rim_new (region->w, region->h, cell);
+  g_autoptr (PdRim) rim = pd_rim_new (self->w, self->h);
   guint rows;
 
-  for (guint y = 0; y < region->h; y += rows)
+  layers_start (self);
+  for (guint y = 0; y < self->h; y += rows)
     {
       layers_read (self, y, &rows);
       pd_rim_add (rim, y, rows, self->original_rows, self->made_rows, self->mask_rows);
     }
   pd_rim_solve (rim);
-  for (guint y = 0; y < region->h; y += rows)
+  for (guint y = 0; y < self->h; y += rows)
     {
       GeglRectangle place = layers_read (self, y, &rows);
 
       pd_rim_apply (rim, y, rows, self->made_rows);
-      for (gsize i = 0; i < (gsize) rows * region->w; i++)
-        for (guint c = 0; c < 3 && self->mask_rows[i] > 0; c++)
+      for (gsize i = 0; i < (gsize) rows * self->w; i++)
+        for (guint c = 0; c < COLORS && self->mask_rows[i] > 0; c++)
           {
-            float *value = &self->original_rows[i * 3 + c];
-            float made = CLAMP (self->made_rows[i * 3 + c], 0.0f, 1.0f);
+            float *value = &self->original_rows[i * COLORS + c];
+            float made = CLAMP (self->made_rows[i * COLORS + c], 0.0f, 1.0f);
 
             *value += (apart ? 1 : MIN (self->mask_rows[i], 1.0f)) * (made - *value);
           }
-      gegl_buffer_set (self->output, &place, 0, babl_format (pixel_format), self->original_rows,
+      gegl_buffer_set (self->original, &place, 0, babl_format (pixel_format), self->original_rows,
                        GEGL_AUTO_ROWSTRIDE);
     }
 }
@@ -138,8 +162,6 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
   g_autofree float *latent = NULL;
   GeglRectangle bounds;
   PdRegion region;
-  gsize pixels;
-  Layers layers;
 
   if (!pd_region_bounds (images->mask, &bounds, error))
     return FALSE;
@@ -147,8 +169,7 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
                   pd_session_native_size (session), scale);
   if (region.w != width || region.h != height)
     session->seamless = PD_REQUEST_SEAMLESS_NONE;
-  session->area =
-      (GeglRectangle){ (int) region.x, (int) region.y, (int) region.w, (int) region.h };
+  session->area = (GeglRectangle){ (int) region.x, (int) region.y, (int) region.w, (int) region.h };
   if (!pd_session_set_canvas (session, (region.work_h + scale - 1) / scale,
                               (region.work_w + scale - 1) / scale, strength, error))
     return FALSE;
@@ -157,6 +178,15 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
 
   input = pd_region_take (&region, images->input, pixel_format);
   mask = pd_region_take (&region, images->mask, mask_format);
+  if (strength >= 1)
+    {
+      /* What will be gone must not be seen: the autoencoder spreads it into the latents that stay.
+       * The surroundings are carried on in its place. */
+      g_auto (Layers)
+          layers = { .original = input, .mask = mask, .w = region.work_w, .h = region.work_h };
+
+      lay_over (&layers, FALSE);
+    }
   latent = g_new (float, session->n_elements);
   if (!pd_session_encode_text (session, error) ||
       !make_latent (session, input, mask, latent, error))
@@ -169,17 +199,16 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
              : pd_picture_scale (work, region.w, region.h, pixel_format);
 
   gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
-  pixels = (gsize) region.w * ROWS;
-  layers = (Layers){ &region,
-                     images->output,
-                     made,
-                     images->mask,
-                     g_new (float, pixels * 3),
-                     g_new (float, pixels * 3),
-                     g_new (float, pixels) };
-  lay_over (&layers, scale, images->apart);
-  g_free (layers.original_rows);
-  g_free (layers.made_rows);
-  g_free (layers.mask_rows);
+  {
+    g_auto (Layers) layers = { .original = images->output,
+                               .mask = images->mask,
+                               .made = made,
+                               .x = region.x,
+                               .y = region.y,
+                               .w = region.w,
+                               .h = region.h };
+
+    lay_over (&layers, images->apart);
+  }
   return TRUE;
 }

@@ -11,7 +11,7 @@ enum
 
 /* How stiff the membrane is beside a cell that is kept whole: the difference is smoothed over the
  * square root of it, in cells. */
-static const double stiffness = 4;
+static const double stiffness = 0.25;
 
 /* A grid of cells; a coarser one has half as many a side. */
 typedef struct
@@ -22,9 +22,16 @@ typedef struct
   float *given;  /* [h][w][3]: mean differences */
 } Level;
 
+enum
+{
+  LEAST_CELL = 2,       /* pixels a side */
+  MOST_CELLS = 4 << 20, /* 100 MiB */
+};
+
 struct _PdRim
 {
-  guint width, height, cell;
+  guint width, height;
+  guint cell; /* pixels a side */
   Level level;
 };
 
@@ -45,14 +52,17 @@ level_clear (Level *self)
 }
 
 PdRim *
-pd_rim_new (guint width, guint height, guint cell)
+pd_rim_new (guint width, guint height)
 {
   PdRim *self = g_new0 (PdRim, 1);
 
   self->width = width;
   self->height = height;
-  self->cell = cell;
-  self->level = level_new ((width + cell - 1) / cell, (height + cell - 1) / cell);
+  self->cell = LEAST_CELL;
+  while ((guint64) width * height / self->cell / self->cell > MOST_CELLS)
+    self->cell *= 2;
+  self->level =
+      level_new ((width + self->cell - 1) / self->cell, (height + self->cell - 1) / self->cell);
   return self;
 }
 

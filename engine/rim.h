@@ -5,14 +5,15 @@
 
 /* Makes new pixels meet the original around them: where a picture is kept, the original and what
  * the model gave for it differ a little in colour (the autoencoder loses some, the model adds
- * some). That difference, smoothed, is carried on into what was made anew as a membrane does
- * (Pérez et al. 2003, Poisson image editing, of low frequencies only), and added there.
+ * some). That difference, smoothed a little, is carried on into what was made anew as a membrane
+ * does (Pérez et al. 2003, Poisson image editing), and added there.
  *
  * Rows of pixels are given from top to bottom, each once, in groups of any number. */
 typedef struct _PdRim PdRim;
 
-/* @width × @height pixels; differences are taken over squares of @cell pixels. */
-PdRim *pd_rim_new (guint width, guint height, guint cell);
+/* For @width × @height pixels. Differences are taken over squares of 2 × 2 pixels, over larger ones
+ * where these would take too much memory. */
+PdRim *pd_rim_new (guint width, guint height);
 void pd_rim_free (PdRim *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdRim, pd_rim_free)
 
