@@ -128,19 +128,19 @@ pd_bind_choice (PdRequest *request, const char *name, GtkComboBoxText *combo)
                                id_to_choice, NULL, NULL);
 }
 
+/* row: set to the one with that id */
 static gboolean
-has_id (GtkComboBoxText *combo, const char *id)
+find_id (GtkComboBoxText *combo, const char *id, GtkTreeIter *row)
 {
   GtkTreeModel *model = gtk_combo_box_get_model (GTK_COMBO_BOX (combo));
   const int column = gtk_combo_box_get_id_column (GTK_COMBO_BOX (combo));
-  GtkTreeIter row;
-  gboolean valid = gtk_tree_model_get_iter_first (model, &row);
+  gboolean valid = gtk_tree_model_get_iter_first (model, row);
 
-  for (; valid; valid = gtk_tree_model_iter_next (model, &row))
+  for (; valid; valid = gtk_tree_model_iter_next (model, row))
     {
       g_autofree char *row_id = NULL;
 
-      gtk_tree_model_get (model, &row, column, &row_id, -1);
+      gtk_tree_model_get (model, row, column, &row_id, -1);
       if (g_strcmp0 (row_id, id) == 0)
         return TRUE;
     }
@@ -176,8 +176,14 @@ pd_bind_word (PdRequest *request, const char *name, GtkComboBoxText *combo)
 void
 pd_bind_add_word (GtkComboBoxText *combo, const char *id, const char *title)
 {
-  if (!has_id (combo, id))
+  GtkTreeModel *model = gtk_combo_box_get_model (GTK_COMBO_BOX (combo));
+  GtkTreeIter row;
+
+  if (!find_id (combo, id, &row))
     gtk_combo_box_text_append (combo, id, title ? title : id);
+  else if (title)
+    gtk_list_store_set (GTK_LIST_STORE (model), &row,
+                        gtk_combo_box_get_entry_text_column (GTK_COMBO_BOX (combo)), title, -1);
 }
 
 void

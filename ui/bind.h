@@ -23,8 +23,8 @@ void pd_bind_choice (PdRequest *request, const char *name, GtkComboBoxText *comb
 /* A text that is one of the combo box's ids; pd_bind_add_word() fills it. */
 void pd_bind_word (PdRequest *request, const char *name, GtkComboBoxText *combo);
 
-/* Adds an id that is not there yet, and selects it when the parameter has that value.
- * title: shown, or NULL for the id itself */
+/* Adds an id, or gives one that is there its title.
+ * title: shown; NULL: the id itself, or the title it has */
 void pd_bind_add_word (GtkComboBoxText *combo, const char *id, const char *title);
 
 /* A text of several lines. */

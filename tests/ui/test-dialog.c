@@ -179,6 +179,7 @@ static void
 test_engine_lists (Fixture *fixture, gconstpointer data)
 {
   GtkComboBox *model, *device;
+  g_autofree char *title = NULL;
 
   g_object_set (fixture->request, "model", "large", "device", "u-9", NULL);
   open_dialog (fixture);
@@ -188,6 +189,8 @@ test_engine_lists (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (gtk_combo_box_get_active_id (model), ==, "large");
   g_assert_true (gtk_combo_box_set_active_id (model, "default"));
   g_assert_cmpstr (fixture->request->model, ==, "default");
+  title = gtk_combo_box_text_get_active_text (GTK_COMBO_BOX_TEXT (model));
+  g_assert_cmpstr (title, ==, "The embedded model");
   g_object_set (fixture->request, "model", "a/path.safetensors", NULL);
   g_assert_cmpstr (gtk_combo_box_get_active_id (model), ==, "a/path.safetensors");
   /* What was chosen before is kept even when this engine lacks it; what cannot be used is not
