@@ -2,6 +2,7 @@
 #include "engine/console.h"
 #include "engine/report-json.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -248,7 +249,7 @@ pd_console_report (PdConsole *console,
   if (console->json)
     print_report_json (console, request, report, seconds);
   else
-    printf (_ ("%s: %u × %u pixels, seed %" G_GINT64_FORMAT
+    printf (_ ("%s: %u × %u pixels, seed %" PRId64
                ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "
                "memory)\n"),
             request->output, report->width, report->height, report->seed, took, report->device,

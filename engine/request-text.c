@@ -4,6 +4,7 @@
 #include "engine/error.h"
 #include "engine/model/json.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 #include <math.h>
 #include <string.h>
@@ -143,8 +144,8 @@ pd_request_allowed (GParamSpec *param)
     {
       const GParamSpecInt64 *range = G_PARAM_SPEC_INT64 (param);
 
-      return g_strdup_printf (_ ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT),
-                              range->minimum, range->maximum);
+      return g_strdup_printf (_ ("a whole number from %" PRId64 " to %" PRId64), range->minimum,
+                              range->maximum);
     }
   if (G_IS_PARAM_SPEC_UINT64 (param))
     return g_strdup (_ ("a number of bytes such as 512M or 2G"));

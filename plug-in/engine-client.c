@@ -5,6 +5,7 @@
 #include "engine/rpc-folder.h"
 #include "plug-in/engine-process.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
 
@@ -218,7 +219,7 @@ take_hello (PdEngineClient *self, JsonObject *message)
     g_variant_lookup (hello, "protocol", "x", &protocol);
   if (error == NULL && protocol != PROTOCOL)
     error = g_error_new (PD_ERROR, PD_ERROR_NO_DEVICE,
-                         _ ("The engine speaks version %" G_GINT64_FORMAT
+                         _ ("The engine speaks version %" PRId64
                             " of the protocol, expected %d; install both parts of Parallel "
                             "Diffusion in the same version"),
                          protocol, (int) PROTOCOL);

@@ -65,4 +65,4 @@ report "Vulkan in engine/gpu alone, GTK in ui and plug-in, libgimp in plug-in" "
 
 report "the request needs GObject and json-glib alone" "$(
   grep -nE '#include' engine/request.h engine/request.c engine/request-text.c |
-    grep -vE '<(glib-object\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(error|request|model/json)\.h"')"
+    grep -vE '<(glib-object\.h|inttypes\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(error|request|model/json)\.h"')"

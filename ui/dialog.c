@@ -8,6 +8,7 @@
 #include "ui/preview.h"
 #include "ui/words.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 
 struct _PdDialog
@@ -297,9 +298,8 @@ show_finished (PdDialog *self, GVariant *report)
   g_variant_lookup (report, "seed", "x", &self->last_seed);
   gtk_progress_bar_set_fraction (self->progress, 1);
   duration = pd_words_duration (seconds);
-  text = seconds >= 0
-             ? g_strdup_printf (_ ("Done in %s, seed %" G_GINT64_FORMAT), duration, self->last_seed)
-             : g_strdup (_ ("Done"));
+  text = seconds >= 0 ? g_strdup_printf (_ ("Done in %s, seed %" PRId64), duration, self->last_seed)
+                      : g_strdup (_ ("Done"));
   gtk_label_set_text (self->status, text);
 }
 

@@ -147,8 +147,8 @@ new_array (gsize n, GError **error)
 
   if (!array)
     g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                 _ ("no memory for a sampler array of %" G_GSIZE_FORMAT
-                    " values; choose a smaller picture or the solver euler"),
+                 _ ("no memory for a sampler array of %zu values; choose a smaller picture or the "
+                    "solver euler"),
                  n);
   return array;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/gpu/private.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
@@ -86,19 +87,18 @@ set_binding (PdCommands *commands, PdOperation *operation, guint i, const PdBind
   if (range == 0 && binding->offset < size)
     range = size - binding->offset;
   if (binding->offset >= size || range > size - binding->offset)
-    misuse (commands,
-            _ ("binding %u of kernel %s: %" G_GSIZE_FORMAT " bytes at offset %" G_GSIZE_FORMAT
-               " are outside a buffer of %" G_GSIZE_FORMAT " bytes"),
-            i, name, range, binding->offset, size);
+    misuse (
+        commands,
+        _ ("binding %u of kernel %s: %zu bytes at offset %zu are outside a buffer of %zu bytes"), i,
+        name, range, binding->offset, size);
   else if (range > info->max_storage_buffer_range)
     misuse (commands,
-            _ ("binding %u of kernel %s: a range of %" G_GSIZE_FORMAT
-               " bytes is above the device's %" G_GUINT64_FORMAT "; bind parts of it"),
+            _ ("binding %u of kernel %s: a range of %zu bytes is above the device's %" PRIu64
+               "; bind parts of it"),
             i, name, range, info->max_storage_buffer_range);
   else if (binding->offset % info->min_storage_buffer_offset_alignment != 0)
-    misuse (commands,
-            _ ("binding %u of kernel %s: offset %" G_GSIZE_FORMAT " is not a multiple of %u"), i,
-            name, binding->offset, info->min_storage_buffer_offset_alignment);
+    misuse (commands, _ ("binding %u of kernel %s: offset %zu is not a multiple of %u"), i, name,
+            binding->offset, info->min_storage_buffer_offset_alignment);
   else
     {
       operation->dispatch.bindings[i] = (VkDescriptorBufferInfo){ .buffer = binding->buffer->vk,
@@ -135,7 +135,7 @@ pd_commands_dispatch (PdCommands *commands,
   if (push_size > PD_MAX_PUSH || push_size % 4 != 0)
     {
       misuse (commands,
-              _ ("kernel %s: %" G_GSIZE_FORMAT " bytes of push constants; a multiple of 4 up to %d "
+              _ ("kernel %s: %zu bytes of push constants; a multiple of 4 up to %d "
                  "is allowed"),
               kernel->name, push_size, PD_MAX_PUSH);
       return;
@@ -168,9 +168,7 @@ region_fits (PdCommands *commands, PdBuffer *buffer, const char *what, gsize off
 {
   if (size > 0 && offset <= buffer->size && size <= buffer->size - offset)
     return TRUE;
-  misuse (commands,
-          _ ("%s: %" G_GSIZE_FORMAT " bytes at offset %" G_GSIZE_FORMAT
-             " are empty or outside a buffer of %" G_GSIZE_FORMAT " bytes"),
+  misuse (commands, _ ("%s: %zu bytes at offset %zu are empty or outside a buffer of %zu bytes"),
           what, size, offset, buffer->size);
   return FALSE;
 }
@@ -197,10 +195,8 @@ pd_commands_copy (PdCommands *commands,
   if (source == target && source_offset < target_offset + size &&
       target_offset < source_offset + size)
     {
-      misuse (commands,
-              _ ("copy: %" G_GSIZE_FORMAT " bytes at %" G_GSIZE_FORMAT " and %" G_GSIZE_FORMAT
-                 " of one buffer overlap"),
-              size, source_offset, target_offset);
+      misuse (commands, _ ("copy: %zu bytes at %zu and %zu of one buffer overlap"), size,
+              source_offset, target_offset);
       return;
     }
   append (commands, &operation, "copy");
@@ -219,10 +215,7 @@ pd_commands_fill (PdCommands *commands, PdBuffer *target, gsize offset, gsize si
     return;
   if (offset % 4 != 0 || size % 4 != 0)
     {
-      misuse (commands,
-              _ ("fill: offset %" G_GSIZE_FORMAT " and size %" G_GSIZE_FORMAT
-                 " must be multiples of 4"),
-              offset, size);
+      misuse (commands, _ ("fill: offset %zu and size %zu must be multiples of 4"), offset, size);
       return;
     }
   append (commands, &operation, "fill");

@@ -199,9 +199,8 @@ check_region (PdBuffer *buffer, gsize offset, gsize size, GError **error)
   if (offset <= buffer->size && size <= buffer->size - offset)
     return TRUE;
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("%" G_GSIZE_FORMAT " bytes at offset %" G_GSIZE_FORMAT
-                  " are outside a buffer of %" G_GSIZE_FORMAT " bytes"),
-               size, offset, buffer->size);
+               _ ("%zu bytes at offset %zu are outside a buffer of %zu bytes"), size, offset,
+               buffer->size);
   return FALSE;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/json.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
@@ -91,8 +92,8 @@ get_int (JsonNode *node, gint64 min, gint64 max, gint64 *out)
 static void
 fail_int (PdJsonReader *self, const char *key, JsonNode *node, gint64 min, gint64 max)
 {
-  g_autofree char *expected = g_strdup_printf (
-      _ ("a whole number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT), min, max);
+  g_autofree char *expected =
+      g_strdup_printf (_ ("a whole number from %" PRId64 " to %" PRId64), min, max);
   fail_value (self, key, node, expected);
 }
 

@@ -153,9 +153,8 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   const char *invalid = NULL, *reason = NULL;
   if (!g_utf8_validate_len (data, length, &invalid))
     {
-      pd_error_set_bad_model (error,
-                              _ ("%s: not valid UTF-8 at byte %" G_GSIZE_FORMAT " of the JSON"),
-                              name, (gsize) (invalid - data));
+      pd_error_set_bad_model (error, _ ("%s: not valid UTF-8 at byte %zu of the JSON"), name,
+                              (gsize) (invalid - data));
       return NULL;
     }
   g_autofree char *copy = g_malloc (length + 1);
@@ -164,8 +163,8 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   const char *offence = check_lexically (copy, length, &reason);
   if (offence != NULL)
     {
-      pd_error_set_bad_model (error, _ ("%s: not valid JSON: %s at byte %" G_GSIZE_FORMAT), name,
-                              reason, (gsize) (offence - copy));
+      pd_error_set_bad_model (error, _ ("%s: not valid JSON: %s at byte %zu"), name, reason,
+                              (gsize) (offence - copy));
       return NULL;
     }
 
@@ -203,9 +202,8 @@ pd_json_load_object (const char *path, gsize max_bytes, GError **error)
   gsize length = g_mapped_file_get_length (file);
   if (length > max_bytes)
     {
-      pd_error_set_bad_model (
-          error, _ ("%s: %" G_GSIZE_FORMAT " bytes, expected at most %" G_GSIZE_FORMAT), path,
-          length, max_bytes);
+      pd_error_set_bad_model (error, _ ("%s: %zu bytes, expected at most %zu"), path, length,
+                              max_bytes);
       return NULL;
     }
   const char *data = g_mapped_file_get_contents (file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/ldm.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
@@ -56,8 +57,7 @@ finder_size (Finder *self, guint dim, gint64 max, const char *format, ...)
     return (int) info->dims[dim];
   g_autofree char *shape = pd_tensor_format_shape (info->n_dims, info->dims);
   pd_error_set_bad_model (
-      &self->error,
-      _ ("%s: tensor \"%s\" is %s, expected from 1 to %" G_GINT64_FORMAT " in dimension %u"),
+      &self->error, _ ("%s: tensor \"%s\" is %s, expected from 1 to %" PRId64 " in dimension %u"),
       pd_safetensors_get_path (self->file), full, shape, max, dim);
   return 1;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/safetensors.h"
 
+#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
@@ -170,8 +171,7 @@ add_tensor (PdSafetensors *self,
     return FALSE;
   if (n_offsets != 2 || offsets[0] > offsets[1] || (guint64) offsets[1] > data_size)
     return fail (self, name, error,
-                 _ ("data_offsets %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
-                    " do not lie in the file's %" G_GUINT64_FORMAT
+                 _ ("data_offsets %" PRId64 " to %" PRId64 " do not lie in the file's %" PRIu64
                     " bytes of data; the file may be truncated"),
                  offsets[0], offsets[1], data_size);
   g_autofree char *shape = pd_tensor_format_shape (info.n_dims, info.dims);
@@ -179,10 +179,9 @@ add_tensor (PdSafetensors *self,
     return fail (self, name, error, _ ("the shape %s of %s is too large"), shape,
                  pd_dtype_name (info.dtype));
   if ((guint64) (offsets[1] - offsets[0]) != bytes)
-    return fail (
-        self, name, error,
-        _ ("%" G_GINT64_FORMAT " bytes found, the shape %s of %s needs %" G_GUINT64_FORMAT),
-        offsets[1] - offsets[0], shape, pd_dtype_name (info.dtype), bytes);
+    return fail (self, name, error,
+                 _ ("%" PRId64 " bytes found, the shape %s of %s needs %" PRIu64),
+                 offsets[1] - offsets[0], shape, pd_dtype_name (info.dtype), bytes);
   info.name = g_string_chunk_insert (self->names, name);
   info.data = data + offsets[0];
   info.size = bytes;
@@ -225,20 +224,18 @@ read_header (PdSafetensors *self, GError **error)
   guint64 file_size = g_mapped_file_get_length (self->mapping), header_size;
   if (file_size < 8)
     return fail (self, NULL, error,
-                 _ ("not a safetensors file: %" G_GUINT64_FORMAT " bytes, expected at least 8"),
-                 file_size);
+                 _ ("not a safetensors file: %" PRIu64 " bytes, expected at least 8"), file_size);
   memcpy (&header_size, bytes, 8);
   header_size = GUINT64_FROM_LE (header_size);
   if (header_size > file_size - 8)
     return fail (self, NULL, error,
-                 _ ("not a safetensors file, or truncated: it states a header of %" G_GUINT64_FORMAT
-                    " bytes, %" G_GUINT64_FORMAT " follow"),
+                 _ ("not a safetensors file, or truncated: it states a header of %" PRIu64
+                    " bytes, %" PRIu64 " follow"),
                  header_size, file_size - 8);
   if (header_size > MAX_HEADER)
-    return fail (
-        self, NULL, error,
-        _ ("the header has %" G_GUINT64_FORMAT " bytes, expected at most %" G_GUINT64_FORMAT),
-        header_size, MAX_HEADER);
+    return fail (self, NULL, error,
+                 _ ("the header has %" PRIu64 " bytes, expected at most %" PRIu64), header_size,
+                 MAX_HEADER);
 
   g_autoptr (JsonNode) root =
       pd_json_parse ((const char *) bytes + 8, header_size, self->path, error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/tokenizer.h"
 
+#include <inttypes.h>
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
@@ -104,8 +105,7 @@ load_vocabulary (const char *folder, GError **error)
       if (id < 0 || id > MAX_ID)
         {
           pd_error_set_bad_model (
-              error,
-              _ ("%s: the id of \"%.60s\" is not a whole number from 0 to %" G_GINT64_FORMAT), path,
+              error, _ ("%s: the id of \"%.60s\" is not a whole number from 0 to %" PRId64), path,
               token, MAX_ID);
           return NULL;
         }
@@ -129,8 +129,7 @@ load_merges (const char *folder, GError **error)
   const char *data = length > 0 ? g_mapped_file_get_contents (file) : "";
   if (length > MAX_FILE || !g_utf8_validate_len (data, length, NULL))
     {
-      pd_error_set_bad_model (error, _ ("%s: expected at most %" G_GSIZE_FORMAT " bytes of UTF-8"),
-                              path, MAX_FILE);
+      pd_error_set_bad_model (error, _ ("%s: expected at most %zu bytes of UTF-8"), path, MAX_FILE);
       return NULL;
     }
   return g_strndup (data, length);
@@ -240,8 +239,7 @@ pd_tokenizer_encode (const PdTokenizer *self, const char *text, GError **error)
   if (!g_utf8_validate (text, -1, &invalid))
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("the prompt is not valid UTF-8 at byte %" G_GSIZE_FORMAT),
-                   (gsize) (invalid - text));
+                   _ ("the prompt is not valid UTF-8 at byte %zu"), (gsize) (invalid - text));
       return NULL;
     }
   g_autofree char *normal = pd_words_normalise (text);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <inttypes.h>
 #include <math.h>
 #include <glib/gi18n-lib.h>
 
@@ -153,12 +154,13 @@ check (PdGraph *graph, const PdAttention *attention, int *shape)
     }
   if (bytes + info->min_storage_buffer_offset_alignment > info->max_storage_buffer_range)
     {
-      pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                                         _ ("Attention over %u keys takes %" G_GSIZE_FORMAT
-                                            " MiB, but %s binds at most %" G_GUINT64_FORMAT
-                                            " MiB at once; choose a smaller size"),
-                                         attention->k->h * attention->k->w, bytes >> 20, info->name,
-                                         info->max_storage_buffer_range >> 20));
+      pd_graph_fail (
+          graph,
+          g_error_new (PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+                       _ ("Attention over %u keys takes %zu MiB, but %s binds at most %" PRIu64
+                          " MiB at once; choose a smaller size"),
+                       attention->k->h * attention->k->w, bytes >> 20, info->name,
+                       info->max_storage_buffer_range >> 20));
       return FALSE;
     }
   return TRUE;

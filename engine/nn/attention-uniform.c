@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <glib/gi18n-lib.h>
@@ -239,8 +240,8 @@ fits (const Emitter *self)
   pd_graph_fail (self->graph,
                  g_error_new (PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
                               _ ("Attention of %u queries and %u keys takes "
-                                 "%" G_GSIZE_FORMAT " MiB, but %s binds at most "
-                                 "%" G_GUINT64_FORMAT " MiB at once; choose a "
+                                 "%zu MiB, but %s binds at most "
+                                 "%" PRIu64 " MiB at once; choose a "
                                  "smaller size"),
                               attention->q->h * attention->q->w, attention->k->h * attention->k->w,
                               bytes >> 20, info->name, info->max_storage_buffer_range >> 20));

@@ -264,9 +264,8 @@ place_activations (PdGraph *self, GError **error)
       const PdStorage *storage = g_ptr_array_index (self->storages, too_large);
 
       g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                   _ ("One tensor of this size takes %" G_GSIZE_FORMAT
-                      " MiB, but %s allocates at most %" G_GSIZE_FORMAT
-                      " MiB at once; choose a smaller size"),
+                   _ ("One tensor of this size takes %zu MiB, but %s allocates at most %zu MiB at "
+                      "once; choose a smaller size"),
                    storage->size >> 20, info->name, limit >> 20);
       return FALSE;
     }
