@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/picture.h"
 #include "engine/error.h"
+#include "engine/png-file.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <gegl.h>
@@ -10,9 +11,6 @@ enum
 {
   ROWS = 128, /* of pixels at once */
 };
-
-/* As large as a request may be. */
-static const int max_side = 65536;
 
 GeglBuffer *
 pd_picture_new (guint width, guint height, const char *format)
@@ -31,11 +29,11 @@ load_pixbuf (const char *path, GError **error)
   int height = 0;
 
   gdk_pixbuf_get_file_info (path, &width, &height);
-  if (width > max_side || height > max_side)
+  if (width > PD_PICTURE_MAX_SIDE || height > PD_PICTURE_MAX_SIDE)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("%s: the picture has %d × %d pixels, more than %d a side"), path, width,
-                   height, max_side);
+                   height, PD_PICTURE_MAX_SIDE);
       return NULL;
     }
   pixbuf = gdk_pixbuf_new_from_file (path, &cause);
@@ -71,8 +69,8 @@ pixbuf_format (GdkPixbuf *pixbuf)
   return babl_format_with_space (name, space);
 }
 
-GeglBuffer *
-pd_picture_load (const char *path, GError **error)
+static GeglBuffer *
+load_with_pixbuf (const char *path, GError **error)
 {
   g_autoptr (GdkPixbuf) pixbuf = load_pixbuf (path, error);
   GeglBuffer *picture;
@@ -86,6 +84,13 @@ pd_picture_load (const char *path, GError **error)
   gegl_buffer_set (picture, &extent, 0, NULL, gdk_pixbuf_read_pixels (pixbuf),
                    gdk_pixbuf_get_rowstride (pixbuf));
   return picture;
+}
+
+/* gdk-pixbuf would cut the 16 bits of a PNG to 8. */
+GeglBuffer *
+pd_picture_load (const char *path, GError **error)
+{
+  return pd_png_is (path) ? pd_png_load (path, error) : load_with_pixbuf (path, error);
 }
 
 GeglBuffer *

@@ -6,6 +6,11 @@
 /* Pictures as GeglBuffers from 0, 0 on; what does not fit GEGL's cache is on disk. gegl_init() must
  * have been called. */
 
+enum
+{
+  PD_PICTURE_MAX_SIDE = 65536, /* pixels; as large as a request may be */
+};
+
 /* An empty picture of 1 … 65536 pixels a side; @format: e.g. "R'G'B' u8". */
 GeglBuffer *pd_picture_new (guint width, guint height, const char *format);
 

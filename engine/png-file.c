@@ -3,6 +3,7 @@
  * success and has no place for texts with keywords of one's own. */
 #include "engine/png-file.h"
 #include "engine/error.h"
+#include "engine/picture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -225,6 +226,153 @@ pd_png_save (
       return FALSE;
     }
   return TRUE;
+}
+
+gboolean
+pd_png_is (const char *path)
+{
+  guchar signature[8];
+  FILE *file = g_fopen (path, "rbe");
+  gboolean is = file && fread (signature, sizeof signature, 1, file) == 1 &&
+                png_sig_cmp (signature, 0, sizeof signature) == 0;
+
+  if (file)
+    fclose (file);
+  return is;
+}
+
+/* Of a picture that is read. */
+typedef struct
+{
+  png_structp png;
+  png_infop info;
+  char *problem; /* what went wrong */
+  GeglBuffer *picture;
+  guchar *rows;
+  gsize pitch;
+  int n_passes; /* more than one: interlaced */
+} Reading;
+
+static void
+reading_clear (Reading *self)
+{
+  png_destroy_read_struct (&self->png, &self->info, NULL);
+  g_clear_object (&self->picture);
+  g_free (self->rows);
+  g_free (self->problem);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Reading, reading_clear)
+
+/* The colour space of the profile; NULL: sRGB. */
+static const Babl *
+profile_space (const Reading *self)
+{
+  png_charp name;
+  int compression;
+  png_bytep profile;
+  png_uint_32 length;
+  const char *problem = NULL;
+  const Babl *space;
+
+  if (!png_get_iCCP (self->png, self->info, &name, &compression, &profile, &length))
+    return NULL;
+  space = babl_space_from_icc ((const char *) profile, (int) length,
+                               BABL_ICC_INTENT_RELATIVE_COLORIMETRIC, &problem);
+  return space && !babl_space_is_cmyk (space) && !babl_space_is_gray (space) ? space : NULL;
+}
+
+/* The rows as libpng is told to give them. */
+static const Babl *
+row_format (const Reading *self)
+{
+  static const char *const models[] = { "Y'", "Y'A", "R'G'B'", "R'G'B'A" };
+  int channels = png_get_channels (self->png, self->info);
+  g_autofree char *name =
+      g_strdup_printf ("%s u%d", models[channels - 1], png_get_bit_depth (self->png, self->info));
+
+  return babl_format_with_space (name, profile_space (self));
+}
+
+static void
+read_header (Reading *self, FILE *file)
+{
+  guint width, height;
+
+  if (setjmp (png_jmpbuf (self->png)) != 0)
+    return;
+  png_init_io (self->png, file);
+  png_set_user_limits (self->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_read_info (self->png, self->info);
+  width = png_get_image_width (self->png, self->info);
+  height = png_get_image_height (self->png, self->info);
+  if (width > PD_PICTURE_MAX_SIDE || height > PD_PICTURE_MAX_SIDE)
+    {
+      self->problem = g_strdup_printf (_ ("the picture has %u × %u pixels, more than %d a side"),
+                                       width, height, PD_PICTURE_MAX_SIDE);
+      return;
+    }
+  png_set_expand (self->png);
+  if (G_BYTE_ORDER == G_LITTLE_ENDIAN)
+    png_set_swap (self->png);
+  self->n_passes = png_set_interlace_handling (self->png);
+  png_read_update_info (self->png, self->info);
+  self->pitch = png_get_rowbytes (self->png, self->info);
+  self->rows = g_malloc (self->pitch * ROWS);
+  self->picture =
+      gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) width, (int) height), row_format (self));
+}
+
+static void
+read_rows (Reading *self)
+{
+  GeglRectangle band = *gegl_buffer_get_extent (self->picture);
+  const int height = band.height;
+
+  if (setjmp (png_jmpbuf (self->png)) != 0)
+    return;
+  for (int pass = 0; pass < self->n_passes; pass++)
+    for (band.y = 0; band.y < height; band.y += ROWS)
+      {
+        band.height = MIN (ROWS, height - band.y);
+        if (pass > 0)
+          gegl_buffer_get (self->picture, &band, 1.0, NULL, self->rows, GEGL_AUTO_ROWSTRIDE,
+                           GEGL_ABYSS_NONE);
+        for (int i = 0; i < band.height; i++)
+          png_read_row (self->png, self->rows + i * self->pitch, NULL);
+        gegl_buffer_set (self->picture, &band, 0, NULL, self->rows, GEGL_AUTO_ROWSTRIDE);
+      }
+  png_read_end (self->png, NULL);
+}
+
+GeglBuffer *
+pd_png_load (const char *path, GError **error)
+{
+  g_auto (Reading) reading = { 0 };
+  FILE *file = g_fopen (path, "rbe");
+
+  if (!file)
+    {
+      fail (path, g_strerror (errno), error);
+      return NULL;
+    }
+  reading.png =
+      png_create_read_struct (PNG_LIBPNG_VER_STRING, &reading.problem, on_error, on_warning);
+  reading.info = reading.png ? png_create_info_struct (reading.png) : NULL;
+  if (!reading.info)
+    reading.problem = g_strdup (g_strerror (ENOMEM));
+  else
+    {
+      read_header (&reading, file);
+      if (!reading.problem)
+        read_rows (&reading);
+    }
+  fclose (file);
+  if (!reading.problem)
+    return g_steal_pointer (&reading.picture);
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: cannot be read as a picture: %s"),
+               path, reading.problem);
+  return NULL;
 }
 
 /* value, problem: NULL before; (transfer full) the text if there is one, what went wrong. */

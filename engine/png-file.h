@@ -16,6 +16,15 @@ gboolean pd_png_check_output (const char *path, GError **error);
 gboolean pd_png_save (
     GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error);
 
+/* Whether the file begins as a PNG does. */
+gboolean pd_png_is (const char *path);
+
+/* Reads a picture row by row: grey or colours, with or without transparency, 8 or 16 bits as in the
+ * file (less than 8: 8), in the colour space of its profile if babl understands that.
+ * gegl_init() must have been called.
+ * Errors: PD_ERROR_BAD_REQUEST (unreadable, damaged, more than 65536 pixels a side). */
+GeglBuffer *pd_png_load (const char *path, GError **error);
+
 /* Returns: (transfer full) the text a PNG holds under a keyword.
  * Errors: PD_ERROR_BAD_REQUEST (unreadable, not a PNG, damaged, no such text). */
 char *pd_png_read_text (const char *path, const char *keyword, GError **error);
