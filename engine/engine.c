@@ -5,10 +5,12 @@
 
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/estimate.h"
 #include "engine/gpu/kernels.h"
 #include "engine/inpaint.h"
 #include "engine/model/catalog.h"
 #include "engine/levels.h"
+#include "engine/plan.h"
 #include "engine/session.h"
 
 struct _PdEngine
@@ -219,6 +221,18 @@ pd_engine_done (PdEngine *self)
     pd_resume_remove (self->resume);
 }
 
+/* For later estimates. A run that goes on from a journal did less than was planned, and one that
+ * compiled kernels was slower than the next will be. */
+static void
+record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gboolean ok)
+{
+  const PdReport *report = session->report;
+  double seconds = report->encode_seconds + report->denoise_seconds + report->decode_seconds;
+
+  if (ok && !session->request->resume && kernel_seconds < 0.05 * seconds)
+    pd_plan_record_rate (&self->backend, session->work, seconds);
+}
+
 gboolean
 pd_engine_run (PdEngine *self,
                PdRequest *request,
@@ -245,6 +259,7 @@ pd_engine_run (PdEngine *self,
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
+  double kernel_seconds = pd_device_kernel_seconds (self->device);
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
@@ -283,10 +298,42 @@ pd_engine_run (PdEngine *self,
   else
     ok = run_plain (&session, images, error);
 
+  record_rate (self, &session, pd_device_kernel_seconds (self->device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);
   report->peak_device_bytes = pd_device_memory_peak (self->device);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
   report->n_pipelines = pd_device_kernel_count (self->device);
   report->pipeline_seconds = pd_device_kernel_seconds (self->device);
   return ok;
+}
+
+gboolean
+pd_engine_estimate (PdEngine *self,
+                    PdRequest *request,
+                    guint input_width,
+                    guint input_height,
+                    PdEstimate *estimate,
+                    GError **error)
+{
+  g_autoptr (PdRequest) sized = pd_request_copy (request);
+  gboolean from_picture = request->mode != PD_REQUEST_MODE_GENERATE;
+  PdReport report = { 0 };
+  g_auto (PdSession) session = { .device = self->device,
+                                 .model = self->model,
+                                 .request = sized,
+                                 .report = &report,
+                                 .seamless = request->seamless,
+                                 .channels = pd_model_latent_channels (self->model) };
+  PdLevel levels[PD_MAX_LEVELS];
+  guint n;
+
+  if (!check_unet (self->model, error))
+    return FALSE;
+  if (from_picture)
+    {
+      sized->width = input_width;
+      sized->height = input_height;
+    }
+  n = pd_levels_of (sized, pd_session_native_size (&session), pd_model_scale (self->model), levels);
+  return pd_estimate_levels (&session, &self->backend, levels, n, from_picture, estimate, error);
 }

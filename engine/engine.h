@@ -97,6 +97,33 @@ gboolean pd_engine_run (PdEngine *self,
                         PdReport *report,
                         GError **error);
 
+/* What a run is going to take. */
+typedef struct
+{
+  guint levels;              /* of a progressive run; 1 otherwise */
+  guint tiles;               /* of the last level */
+  guint forwards;            /* UNet images of all levels, those of region prompts left out */
+  guint tile, batch, window; /* pixels; tiles per UNet call; pixels, of the autoencoder */
+  guint64 device_bytes;      /* at the peak */
+  guint64 host_bytes;        /* about, at the peak; the cache of GEGL is left out */
+  double seconds;            /* about; negative: not known */
+  char *reason;              /* how tile and batch were chosen, for people; owned */
+} PdEstimate;
+
+void pd_estimate_clear (PdEstimate *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdEstimate, pd_estimate_clear)
+
+/* Estimates @request, for modes with an input of @input_width × @input_height pixels (else ignored);
+ * of inpaint as if all of the input were made anew. Device memory is not touched, but for a short
+ * measurement of the device when none is on record. Errors: as pd_engine_run where they can be
+ * known before, PD_ERROR_OUT_OF_MEMORY in particular. */
+gboolean pd_engine_estimate (PdEngine *self,
+                             PdRequest *request,
+                             guint input_width,
+                             guint input_height,
+                             PdEstimate *estimate,
+                             GError **error);
+
 /* What the last run made is safe, or nobody wants it: the journal from which request->resume would
  * go on is deleted. Until then a run that failed or was cancelled can be continued, also by another
  * process, and one that is done can be repeated from its last step. */

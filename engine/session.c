@@ -8,6 +8,7 @@
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
 #include "engine/error.h"
+#include "engine/plan.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "engine/tiles/invert.h"
@@ -217,8 +218,8 @@ adjust_clean (const PdSolver *solver, guint i, const PdArea *area, float *clean,
       self->adjust[k].clean (solver, i, area, clean, self->adjust[k].user_data);
 }
 
-static PdCanvasOptions
-canvas_options (const PdSession *self)
+PdCanvasOptions
+pd_session_canvas_options (const PdSession *self)
 {
   const PdRequest *request = self->request;
   guint scale = pd_model_scale (self->model);
@@ -377,10 +378,40 @@ place_regions (PdSession *self)
                            request->seamless & PD_REQUEST_SEAMLESS_X);
 }
 
+/* Makes batch and tile fit the memory; tells what was chosen for the last canvas of the run. */
+static gboolean
+plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
+{
+  guint scale = pd_model_scale (self->model);
+  g_autofree char *text = NULL;
+  PdPlan plan;
+
+  if (!pd_plan_canvas (self->device, options, scale, &plan, error))
+    return FALSE;
+  self->work += plan.work * n_steps;
+  if (self->level < self->n_levels)
+    return TRUE;
+  text = pd_plan_describe (self->device, &plan, scale);
+  note (self, text);
+  return TRUE;
+}
+
+static gboolean
+plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error)
+{
+  guint64 bytes;
+  double work;
+
+  if (!pd_plan_coder (self->device, options, decode, &bytes, &work, error))
+    return FALSE;
+  self->work += work;
+  return TRUE;
+}
+
 gboolean
 pd_session_denoise (PdSession *self, float *latent, GError **error)
 {
-  PdDenoise options = { .canvas = canvas_options (self),
+  PdDenoise options = { .canvas = pd_session_canvas_options (self),
                         .clean = self->clean,
                         .adjust_data = self,
                         .first_draw = self->n_draws,
@@ -403,6 +434,11 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
     }
   begin_stage (self, "denoise");
   place_regions (self);
+  if (!plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver), error))
+    {
+      self->n_adjust = 0;
+      return FALSE;
+    }
   if (!restore (self, &options, latent, error))
     {
       self->n_adjust = 0;
@@ -428,7 +464,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
 gboolean
 pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error)
 {
-  PdInversion options = { .canvas = canvas_options (self),
+  PdInversion options = { .canvas = pd_session_canvas_options (self),
                           .make_solver = make_inverting_solver,
                           .progress = report_denoise,
                           .user_data = self,
@@ -444,6 +480,8 @@ pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma,
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
   begin_stage (self, "invert");
+  if (!plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
+    return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;
   self->report->unet_forwards += forwards;
@@ -451,8 +489,8 @@ pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma,
   return TRUE;
 }
 
-static PdCoderOptions
-coder_options (const PdSession *self)
+PdCoderOptions
+pd_session_coder_options (const PdSession *self)
 {
   return (PdCoderOptions){ .model = self->model,
                            .height = self->h,
@@ -501,10 +539,11 @@ gboolean
 pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
 {
-  PdCoderOptions options = coder_options (self);
+  PdCoderOptions options = pd_session_coder_options (self);
 
   begin_stage (self, "encode");
-  if (!pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
+  if (!plan_coder (self, &options, FALSE, error) ||
+      !pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
   self->report->encode_seconds += seconds_since (self->stage_start);
@@ -514,10 +553,11 @@ pd_session_encode_from (
 gboolean
 pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error)
 {
-  PdCoderOptions options = coder_options (self);
+  PdCoderOptions options = pd_session_coder_options (self);
 
   begin_stage (self, "decode");
-  if (!pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
+  if (!plan_coder (self, &options, TRUE, error) ||
+      !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
                          self->cancellable, error))
     return FALSE;
   self->report->decode_seconds += seconds_since (self->stage_start);

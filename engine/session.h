@@ -73,6 +73,8 @@ typedef struct
   PdEta eta;
   const char *stage;
   gint64 stage_start;
+
+  double work; /* planned so far, as pd_device_work_rate counts it */
 } PdSession;
 
 void pd_session_clear (PdSession *self);
@@ -83,6 +85,10 @@ guint pd_session_native_size (const PdSession *self);
 
 /* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength, without hooks. */
 gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
+
+/* How the canvas is denoised and coded, before the memory is asked. */
+PdCanvasOptions pd_session_canvas_options (const PdSession *self);
+PdCoderOptions pd_session_coder_options (const PdSession *self);
 
 /* Adds hooks for the next pd_session_denoise; @adjust is copied. */
 void pd_session_add_adjust (PdSession *self, const PdAdjust *adjust);

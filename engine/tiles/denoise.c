@@ -200,17 +200,36 @@ enum
   LEAST_TILE = 16, /* latent pixels: below, a UNet sees too little to draw anything */
 };
 
+void
+pd_denoise_cut_tile (PdCanvasOptions *options)
+{
+  if (options->overlap >= options->tile)
+    return;
+  options->tile = MIN (options->tile, MAX (options->height, options->width));
+  options->overlap = MIN (options->overlap, options->tile - 1);
+}
+
+gboolean
+pd_denoise_shrink (PdCanvasOptions *options)
+{
+  if (options->batch > 1)
+    options->batch /= 2;
+  else if (options->tile / 2 >= LEAST_TILE)
+    {
+      options->tile /= 2;
+      options->overlap /= 2;
+    }
+  else
+    return FALSE;
+  return TRUE;
+}
+
 PdCanvas *
 pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GError **error)
 {
   PdCanvasOptions tried = *options;
 
-  if (tried.overlap < tried.tile)
-    {
-      tried.tile = MIN (tried.tile, MAX (options->height, options->width));
-      tried.overlap = MIN (tried.overlap, tried.tile - 1);
-    }
-
+  pd_denoise_cut_tile (&tried);
   for (;;)
     {
       g_autoptr (GError) failure = NULL;
@@ -223,17 +242,10 @@ pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GErr
           return canvas;
         }
       if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
-          (tried.batch == 1 && tried.tile / 2 < LEAST_TILE))
+          !pd_denoise_shrink (&tried))
         {
           g_propagate_error (error, g_steal_pointer (&failure));
           return NULL;
-        }
-      if (tried.batch > 1)
-        tried.batch /= 2;
-      else
-        {
-          tried.tile /= 2;
-          tried.overlap /= 2;
         }
     }
 }

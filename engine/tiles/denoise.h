@@ -81,6 +81,12 @@ typedef struct
   gsize bank_bytes;
 } PdDenoiseReport;
 
+/* A tile larger than both sides of the canvas becomes as large as the longer one. */
+void pd_denoise_cut_tile (PdCanvasOptions *options);
+
+/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest. */
+gboolean pd_denoise_shrink (PdCanvasOptions *options);
+
 /* The canvas of @options. The batch and then the tile asked for are halved for as long as the
  * device's memory does not hold them; @report gets those chosen. */
 PdCanvas *
