@@ -109,6 +109,24 @@ pd_rpc_describe_progress (const PdProgress *progress)
 }
 
 GVariant *
+pd_rpc_describe_estimate (const PdEstimate *estimate)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "tiles", "x", (gint64) estimate->tiles);
+  g_variant_dict_insert (&dict, "forwards", "x", (gint64) estimate->forwards);
+  g_variant_dict_insert (&dict, "levels", "x", (gint64) estimate->levels);
+  g_variant_dict_insert (&dict, "tile", "x", (gint64) estimate->tile);
+  g_variant_dict_insert (&dict, "batch", "x", (gint64) estimate->batch);
+  g_variant_dict_insert (&dict, "seconds", "d", estimate->seconds);
+  g_variant_dict_insert (&dict, "device-bytes", "x", (gint64) estimate->device_bytes);
+  g_variant_dict_insert (&dict, "host-bytes", "x", (gint64) estimate->host_bytes);
+  g_variant_dict_insert (&dict, "reason", "s", estimate->reason != NULL ? estimate->reason : "");
+  return g_variant_dict_end (&dict);
+}
+
+GVariant *
 pd_rpc_describe_report (const PdReport *report, double seconds)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();

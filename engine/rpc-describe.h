@@ -16,4 +16,6 @@ GVariant *pd_rpc_describe_engine (const char *data_folder);
 
 GVariant *pd_rpc_describe_progress (const PdProgress *progress);
 
+GVariant *pd_rpc_describe_estimate (const PdEstimate *estimate);
+
 GVariant *pd_rpc_describe_report (const PdReport *report, double seconds);

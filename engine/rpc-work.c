@@ -9,6 +9,7 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 struct _PdRpcWork
 {
@@ -178,32 +179,101 @@ load (const char *path, const PdRequest *request, GeglBuffer **buffer, GError **
   return FALSE;
 }
 
+/* What the run says that is no failure. */
+typedef struct
+{
+  PdRpcWork *work;
+  char *text;
+} Note;
+
 static gboolean
-make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
+tell_note (gpointer user_data)
+{
+  Note *note = user_data;
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "text", "s", note->text);
+  note->work->notify ("note", g_variant_dict_end (&dict), note->work->user_data);
+  g_free (note->text);
+  g_free (note);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_note (const char *text, gpointer user_data)
+{
+  Note *note = g_new0 (Note, 1);
+
+  note->work = user_data;
+  note->text = g_strdup (text);
+  g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
+}
+
+static gboolean
+run_engine (PdRpcWork *self, PdRpcCall *call, const PdImages *images, GError **error)
 {
   const gint64 start = g_get_monotonic_time ();
-  PdRequest *request = call->request;
-  g_autoptr (GeglBuffer) input = NULL, output = NULL;
   const PdListener listener = { .progress = on_progress,
                                 .preview = call->preview != NULL ? on_preview : NULL,
+                                .note = on_note,
                                 .user_data = self };
-  PdImages images = { NULL };
   PdReport report;
 
-  if (!load (call->input, request, &input, error) || !open_engine (self, request, error) ||
-      g_cancellable_set_error_if_cancelled (call->cancellable, error))
-    return FALSE;
-  output = gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) request->width, (int) request->height),
-                            babl_format ("R'G'B' float"));
-  images.input = input;
-  images.output = output;
-  if (!pd_engine_run (self->engine, request, &images, &listener, call->cancellable, &report,
+  if (!pd_engine_run (self->engine, call->request, images, &listener, call->cancellable, &report,
                       error) ||
-      !pd_buffer_file_save (output, call->output, error))
+      !pd_buffer_file_save (images->output, call->output, error))
     return FALSE;
   pd_engine_done (self->engine);
   call->result = g_variant_ref_sink (pd_rpc_describe_report (
       &report, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC));
+  return TRUE;
+}
+
+/* Found out before the long work. */
+static gboolean
+check_output (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  if (g_access (folder, W_OK | X_OK) == 0)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: no file can be made there: %s"), path,
+               g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
+{
+  PdRequest *request = call->request;
+  const int scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (int) request->scale : 1;
+  const GeglRectangle extent = { 0, 0, (int) request->width * scale,
+                                 (int) request->height * scale };
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
+  PdImages images = { .apart = TRUE };
+
+  if (!check_output (call->output, error) || !load (call->input, request, &input, error) ||
+      !load (call->mask, request, &mask, error) || !open_engine (self, request, error) ||
+      g_cancellable_set_error_if_cancelled (call->cancellable, error))
+    return FALSE;
+  output = gegl_buffer_new (&extent, babl_format ("R'G'B' float"));
+  images.input = input;
+  images.mask = mask;
+  images.output = output;
+  return run_engine (self, call, &images, error);
+}
+
+static gboolean
+estimate (PdRpcWork *self, PdRpcCall *call, GError **error)
+{
+  g_auto (PdEstimate) estimate = { 0 };
+
+  if (!open_engine (self, call->request, error) ||
+      !pd_engine_estimate (self->engine, call->request, call->width, call->height, &estimate,
+                           error))
+    return FALSE;
+  call->result = g_variant_ref_sink (pd_rpc_describe_estimate (&estimate));
   return TRUE;
 }
 
@@ -237,6 +307,9 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
       break;
     case PD_RPC_PICTURE:
       make_picture (self, call, &call->error);
+      break;
+    case PD_RPC_ESTIMATE:
+      estimate (self, call, &call->error);
       break;
     case PD_RPC_TEST:
     default:
