@@ -31,6 +31,7 @@ layout (push_constant) uniform Push
   uint start, row, pixel; // of the tensor, vec4
   uint tiles;             // or blocks, of a head; PANELS: keys of a panel
   uint offset;            // floats to keys or values in a block
+  uint first, end;        // places of keys or values: that of the first token, and past the last
   float scale;
 } push;
 
@@ -118,9 +119,10 @@ main ()
 
       [[unroll]] for (uint i = 0; i < 8; i++) to_floats[tile + i * LANES] = x[i];
     }
-  else if (token < push.tiles * BLOCK)
+  else if (push.first + token < push.end)
     {
-      uint key = (head * push.tiles + token / BLOCK) * BLOCK_FLOATS + push.offset + token % BLOCK * DEPTH + part * 8;
+      uint place = push.first + token;
+      uint key = (head * push.tiles + place / BLOCK) * BLOCK_FLOATS + push.offset + place % BLOCK * DEPTH + part * 8;
 
       [[unroll]] for (uint i = 0; i < 8; i++) to_floats[key + i] = x[i];
     }

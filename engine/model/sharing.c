@@ -93,11 +93,9 @@ attend_bank (PdSharing *self,
                     .sources = (double) layer->sources / pooled };
 
   g_array_append_val (self->biases, entry);
-  k = pd_concat_tokens (graph, k,
-                        of_type (graph, pd_bank_keys (self->bank, graph, index), k->type));
-  v = pd_concat_tokens (graph, v,
-                        of_type (graph, pd_bank_values (self->bank, graph, index), v->type));
-  return pd_attention (graph, q, k, v, heads, entry.bias, FALSE);
+  return pd_attention_more (
+      graph, q, k, v, of_type (graph, pd_bank_keys (self->bank, graph, index), k->type),
+      of_type (graph, pd_bank_values (self->bank, graph, index), v->type), heads, entry.bias);
 }
 
 static void

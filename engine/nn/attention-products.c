@@ -17,7 +17,7 @@ static const gsize SCORES = 2 << 20;
 /* Push constants of shaders/attention-uniform-pack.comp. */
 typedef struct
 {
-  guint32 tokens, width, start, row, pixel, tiles, offset;
+  guint32 tokens, width, start, row, pixel, tiles, offset, first, end;
   float scale;
 } PackPush;
 

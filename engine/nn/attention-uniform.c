@@ -43,7 +43,7 @@ typedef struct
 /* Push constants of shaders/attention-uniform-pack.comp. */
 typedef struct
 {
-  guint32 tokens, width, start, row, pixel, tiles, offset;
+  guint32 tokens, width, start, row, pixel, tiles, offset, first, end;
   float scale;
 } PackPush;
 
@@ -52,6 +52,7 @@ typedef struct
   PdGraph *graph;
   const PdAttention *attention;
   guint lanes, head, parts, keys; /* keys of a part */
+  guint own, more;                /* keys of an image */
   guint tiles, blocks;            /* of a head */
   PdStorage *queries, *packed, *state;
 } Emitter;
@@ -93,7 +94,8 @@ packed_bytes (const Emitter *self)
   return self->attention->heads * self->blocks * block_floats (self) * sizeof (float);
 }
 
-/* Image @image of @tensor to or from @storage; NULL: the bias of keys that have none. */
+/* Image @image of @tensor to or from @storage; NULL: the bias of keys that have none. Keys or
+ * values get the places from @first on; the last of them fill up the last block with zeros. */
 static void
 pack (const Emitter *self,
       PackKind kind,
@@ -101,13 +103,16 @@ pack (const Emitter *self,
       guint image,
       PdStorage *storage,
       gsize size,
-      guint offset)
+      guint offset,
+      guint first)
 {
   guint heads = self->attention->heads;
   gboolean bias = kind == PACK_BIAS || kind == PACK_NO_BIAS;
   gboolean keys = bias || kind == PACK_KEYS_OR_VALUES;
-  guint tokens = keys ? self->attention->k->h * self->attention->k->w : tensor->h * tensor->w;
-  guint slots = keys ? self->blocks * block_keys (self) : self->tiles * self->lanes;
+  guint tokens = bias ? self->own + self->more : tensor->h * tensor->w;
+  gboolean last = first + tokens == self->own + self->more;
+  guint end = last ? self->blocks * block_keys (self) : first + tokens;
+  guint slots = keys ? end - first : self->tiles * self->lanes;
   PdDispatch dispatch = { .label = "attention",
                           .shader = "attention-uniform-pack",
                           .constants = { self->lanes, kind, self->head, self->parts, self->keys },
@@ -115,9 +120,12 @@ pack (const Emitter *self,
                           .groups = { divide_up (slots, self->lanes), bias ? 1 : self->parts,
                                       heads },
                           .work = pd_memory_work (2 * size) };
-  PackPush push = {
-    .tokens = tokens, .tiles = keys ? self->blocks : self->tiles, .offset = offset, .scale = 1
-  };
+  PackPush push = { .tokens = tokens,
+                    .tiles = keys ? self->blocks : self->tiles,
+                    .offset = offset,
+                    .first = first,
+                    .end = end,
+                    .scale = 1 };
   PdPlace place;
 
   if (kind == PACK_QUERIES)
@@ -147,6 +155,18 @@ pack (const Emitter *self,
                      kind == PACK_RESULT ? PD_ACCESS_READ : PD_ACCESS_WRITE, NULL);
   pd_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);
+}
+
+/* Keys or values of image @image, then the further ones, @offset floats into each block. */
+static void
+pack_keys (const Emitter *self, PdTensor *own, PdTensor *more, guint image, guint offset)
+{
+  gsize size = packed_bytes (self);
+
+  pack (self, PACK_KEYS_OR_VALUES, own, image, self->packed, size, offset, 0);
+  if (more != NULL)
+    pack (self, PACK_KEYS_OR_VALUES, more, image / (own->n / more->n), self->packed, size, offset,
+          self->own);
 }
 
 static void
@@ -212,16 +232,16 @@ emit_image (const Emitter *self, PdTensor *y, guint image)
   const PdAttention *attention = self->attention;
   guint values = block_keys (self) * self->parts * PART;
 
-  pack (self, PACK_QUERIES, attention->q, image, self->queries, query_bytes (self), 0);
-  pack (self, PACK_KEYS_OR_VALUES, attention->k, image, self->packed, packed_bytes (self), 0);
-  pack (self, PACK_KEYS_OR_VALUES, attention->v, image, self->packed, packed_bytes (self), values);
+  pack (self, PACK_QUERIES, attention->q, image, self->queries, query_bytes (self), 0, 0);
+  pack_keys (self, attention->k, attention->more_k, image, 0);
+  pack_keys (self, attention->v, attention->more_v, image, values);
   pack (self, attention->key_bias != NULL ? PACK_BIAS : PACK_NO_BIAS, attention->key_bias, image,
-        self->packed, packed_bytes (self), 0);
+        self->packed, packed_bytes (self), 0, 0);
   for (guint head = 0; head < attention->heads; head += DIGITS)
     for (guint tile = 0; tile < self->tiles; tile += DIGITS * DIGITS)
       for (guint block = 0; block < self->blocks; block++)
         emit_block (self, block, tile, head);
-  pack (self, PACK_RESULT, y, image, self->state, state_bytes (self), 0);
+  pack (self, PACK_RESULT, y, image, self->state, state_bytes (self), 0, 0);
 }
 
 /* The largest binding that packing makes. */
@@ -243,7 +263,7 @@ fits (const Emitter *self)
                                  "%zu MiB, but %s binds at most "
                                  "%" PRIu64 " MiB at once; choose a "
                                  "smaller size"),
-                              attention->q->h * attention->q->w, attention->k->h * attention->k->w,
+                              attention->q->h * attention->q->w, self->own + self->more,
                               bytes >> 20, info->name, info->max_storage_buffer_range >> 20));
   return FALSE;
 }
@@ -251,22 +271,28 @@ fits (const Emitter *self)
 PdTensor *
 pd_attention_uniform (PdGraph *graph, const PdAttention *attention)
 {
-  PdTensor *q = attention->q, *k = attention->k, *y;
-  guint head = q->c / attention->heads, keys = k->h * k->w;
+  PdTensor *q = attention->q, *k = attention->k, *more_k = attention->more_k, *y;
+  guint head = q->c / attention->heads;
   Emitter self = { .graph = graph,
                    .attention = attention,
                    .lanes = pd_graph_backend (graph)->panel,
                    .head = head,
-                   .parts = divide_up (head, PART) };
+                   .parts = divide_up (head, PART),
+                   .own = k->h * k->w,
+                   .more = more_k != NULL ? more_k->h * more_k->w : 0 };
 
   if (self.parts > MAX_PARTS)
-    return head % PD_CHANNEL_ALIGN == 0 ? pd_attention_by_products (graph, attention)
-                                        : pd_attention_general (graph, attention);
+    {
+      PdAttention joined = pd_attention_joined (graph, attention);
+
+      return head % PD_CHANNEL_ALIGN == 0 ? pd_attention_by_products (graph, &joined)
+                                          : pd_attention_general (graph, &joined);
+    }
 
   y = pd_graph_tensor (graph, q->n, q->h, q->w, q->c, 0);
   self.keys = MIN (divide_up (BLOCK_KEYS, self.parts), MAX_PART_KEYS);
   self.tiles = divide_up (q->h * q->w, self.lanes);
-  self.blocks = divide_up (keys, block_keys (&self));
+  self.blocks = divide_up (self.own + self.more, block_keys (&self));
   if (!fits (&self))
     return y;
   self.queries = pd_graph_scratch (graph, query_bytes (&self));

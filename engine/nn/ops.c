@@ -70,3 +70,35 @@ pd_attention (PdGraph *graph,
     return pd_attention_uniform (graph, &attention);
   return pd_attention_general (graph, &attention);
 }
+
+PdAttention
+pd_attention_joined (PdGraph *graph, const PdAttention *attention)
+{
+  PdAttention joined = *attention;
+
+  if (attention->more_k != NULL)
+    {
+      joined.k = pd_concat_tokens (graph, attention->k, attention->more_k);
+      joined.v = pd_concat_tokens (graph, attention->v, attention->more_v);
+      joined.more_k = joined.more_v = NULL;
+    }
+  return joined;
+}
+
+PdTensor *
+pd_attention_more (PdGraph *graph,
+                   PdTensor *q,
+                   PdTensor *k,
+                   PdTensor *v,
+                   PdTensor *more_k,
+                   PdTensor *more_v,
+                   guint heads,
+                   PdTensor *key_bias)
+{
+  PdAttention attention = { q, k, v, heads, key_bias, FALSE, more_k, more_v };
+
+  if (pd_graph_backend (graph)->kernels == PD_KERNELS_UNIFORM)
+    return pd_attention_uniform (graph, &attention);
+  attention = pd_attention_joined (graph, &attention);
+  return pd_attention_general (graph, &attention);
+}

@@ -57,6 +57,18 @@ PdTensor *pd_attention (PdGraph *graph,
                         PdTensor *key_bias,
                         gboolean causal);
 
+/* The same with more keys and values behind those of @k and @v. @more_k and @more_v may have fewer
+ * images, of which each then serves q->n / more_k->n neighbouring ones; @key_bias has their keys
+ * too. */
+PdTensor *pd_attention_more (PdGraph *graph,
+                             PdTensor *q,
+                             PdTensor *k,
+                             PdTensor *v,
+                             PdTensor *more_k,
+                             PdTensor *more_v,
+                             guint heads,
+                             PdTensor *key_bias);
+
 /* Normalises c / groups channels of each image together, then weight, bias, activation. */
 PdTensor *pd_group_norm (PdGraph *graph,
                          PdTensor *x,

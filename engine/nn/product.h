@@ -31,7 +31,11 @@ typedef struct
   guint heads;
   PdTensor *key_bias;
   gboolean causal;
+  PdTensor *more_k, *more_v; /* as in pd_attention_more; NULL: none */
 } PdAttention;
+
+/* Own and further keys and values as one tensor each, for kernels that take no others. */
+PdAttention pd_attention_joined (PdGraph *graph, const PdAttention *attention);
 
 PdTensor *pd_attention_general (PdGraph *graph, const PdAttention *attention);
 PdTensor *pd_attention_uniform (PdGraph *graph, const PdAttention *attention);
