@@ -132,7 +132,9 @@ read_param (PdRpcCall *self, const Param *param, JsonNode *node, const char *fol
   switch (param->type)
     {
     case IS_PATH:
-      return read_path (param->name, node, folder, field, error);
+      /* Another folder may take the place of the first one. */
+      return read_path (param->name, node, g_str_equal (param->name, "folder") ? NULL : folder,
+                        field, error);
     case IS_SIZE:
       return read_size (param->name, node, field, error);
     case IS_REQUEST:
