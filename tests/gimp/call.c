@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/gimp/call.h"
+
+#include <libgimp/gimp.h>
+
+const char quick[] = "model=tiny steps=1 guidance=1";
+
+gint32
+call (gint32 image,
+      gint32 drawable,
+      const char *prompt,
+      const char *mode,
+      double strength,
+      const char *options,
+      char **message)
+{
+  int n = 0;
+  GimpParam *values = gimp_run_procedure (
+      "plug-in-parallel-diffusion", &n, GIMP_PDB_INT32, GIMP_RUN_NONINTERACTIVE, GIMP_PDB_IMAGE,
+      image, GIMP_PDB_DRAWABLE, drawable, GIMP_PDB_STRING, prompt, GIMP_PDB_STRING, mode,
+      GIMP_PDB_FLOAT, strength, GIMP_PDB_INT32, 7, GIMP_PDB_STRING, options, GIMP_PDB_END);
+  gint32 layer = -1;
+
+  *message = NULL;
+  if (values[0].data.d_status == GIMP_PDB_SUCCESS)
+    layer = values[1].data.d_layer;
+  else
+    *message = g_strdup (n > 1 && values[1].type == GIMP_PDB_STRING ? values[1].data.d_string : "");
+  gimp_destroy_params (values, n);
+  return layer;
+}

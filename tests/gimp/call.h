@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <glib.h>
+
+/* A small model and few steps: what is checked is not how the picture looks. */
+extern const char quick[];
+
+/* Calls plug-in-parallel-diffusion as a script does, with seed 7.
+ * Returns: the new layer, or -1 with `message` (transfer full) set. */
+gint32 call (gint32 image,
+             gint32 drawable,
+             const char *prompt,
+             const char *mode,
+             double strength,
+             const char *options,
+             char **message);
+
+/* Calls while engine or plug-in are killed. PID_FILE in the environment names the file into which
+ * engine.sh writes the numbers of the engine and the plug-in. */
+void check_killed (void);
