@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialog.h"
-#include "engine/error.h"
 #include "ui/bind.h"
+#include "ui/engine-lists.h"
 #include "ui/estimator.h"
 #include "ui/pd-ui-resources.h"
 #include "ui/presets-menu.h"
-#include "ui/preview.h"
+#include "ui/preview-area.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
@@ -33,7 +33,7 @@ struct _PdDialog
   GtkEntry *seed;
   GtkToggleButton *dice;
   GtkEntry *memory;
-  PdPreview *preview;
+  PdPreviewArea *preview;
   GtkLabel *caption;
   GtkWidget *compare;
   GtkProgressBar *progress;
@@ -117,16 +117,16 @@ look_at_region (PdDialog *self, gboolean keep_result)
       (width != self->width || height != self->height))
     pd_estimator_update (self->estimator);
   if (keep_result && width == self->width && height == self->height &&
-      pd_preview_has_result (self->preview))
+      pd_preview_area_has_result (self->preview))
     return TRUE;
   self->width = width;
   self->height = height;
   show_size (self);
   if (!error)
     original = pd_host_get_original (self->host, self->request, side, &error);
-  pd_preview_set_size (self->preview, width, height);
-  pd_preview_set_original (self->preview, original);
-  pd_preview_set_result (self->preview, NULL);
+  pd_preview_area_set_size (self->preview, width, height);
+  pd_preview_area_set_original (self->preview, original);
+  pd_preview_area_set_result (self->preview, NULL);
   if (error)
     show_error (self, error, FALSE);
   return error == NULL;
@@ -172,7 +172,7 @@ preview_changed (PdDialog *self)
 
   g_object_get (self->preview, "state", &state, NULL);
   gtk_label_set_text (self->caption, state);
-  gtk_widget_set_sensitive (self->compare, pd_preview_has_result (self->preview));
+  gtk_widget_set_sensitive (self->compare, pd_preview_area_has_result (self->preview));
 }
 
 static void
@@ -188,54 +188,11 @@ estimated (PdDialog *self, const char *text, gboolean possible)
 }
 
 static void
-add_models (PdDialog *self, GVariant *models)
-{
-  GVariantIter iter;
-  GVariant *item;
-
-  g_variant_iter_init (&iter, models);
-  while (g_variant_iter_loop (&iter, "v", &item))
-    {
-      const char *name = NULL;
-      const char *title = NULL;
-
-      g_variant_lookup (item, "title", "&s", &title);
-      if (g_variant_lookup (item, "name", "&s", &name))
-        pd_bind_add_word (self->model, name, title && *title ? title : NULL);
-    }
-}
-
-/* Only devices that can be used; each by what names it best. */
-static void
-add_devices (PdDialog *self, GVariant *devices)
-{
-  GVariantIter iter;
-  GVariant *item;
-
-  g_variant_iter_init (&iter, devices);
-  while (g_variant_iter_loop (&iter, "v", &item))
-    {
-      gboolean usable = TRUE;
-      const char *id = NULL;
-      const char *name = NULL;
-
-      g_variant_lookup (item, "usable", "b", &usable);
-      g_variant_lookup (item, "name", "&s", &name);
-      if (!g_variant_lookup (item, "uuid", "&s", &id) || !*id)
-        id = name;
-      if (usable && id)
-        pd_bind_add_word (self->device, id, name);
-    }
-}
-
-static void
 started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (PdDialog) self = user_data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) answer = pd_host_start_engine_finish (PD_HOST (object), result, &error);
-  g_autoptr (GVariant) models = NULL;
-  g_autoptr (GVariant) devices = NULL;
 
   g_clear_object (&self->start);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -246,19 +203,8 @@ started (GObject *object, GAsyncResult *result, gpointer user_data)
       show_error (self, error, TRUE);
       return;
     }
-  models = g_variant_lookup_value (answer, "models", G_VARIANT_TYPE ("av"));
-  devices = g_variant_lookup_value (answer, "devices", G_VARIANT_TYPE ("av"));
-  if (models)
-    add_models (self, models);
-  if (devices)
-    add_devices (self, devices);
-  if (!models || !g_variant_n_children (models))
-    {
-      g_set_error_literal (&error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                           _ ("The engine has no model. Put one into the folder "
-                              "parallel-diffusion/models of your data folder, then try again"));
-      show_error (self, error, TRUE);
-    }
+  if (!pd_engine_lists_fill (answer, self->model, self->device, &error))
+    show_error (self, error, TRUE);
 }
 
 static void
@@ -290,16 +236,15 @@ set_run (PdDialog *self, GCancellable *run)
 static void
 show_finished (PdDialog *self, GVariant *report)
 {
-  g_autofree char *duration = NULL;
-  const double seconds = pd_words_number (report, "seconds", -1);
+  g_autoptr (GVariant) seconds = g_variant_lookup_value (report, "seconds", G_VARIANT_TYPE_VARDICT);
+  g_autofree char *duration =
+      pd_words_duration (seconds ? pd_words_number (seconds, "total", 0) : 0);
   g_autofree char *text = NULL;
 
-  self->last_seed = (gint64) pd_words_number (report, "seed", -1);
+  self->last_seed = -1;
   g_variant_lookup (report, "seed", "x", &self->last_seed);
+  text = g_strdup_printf (_ ("Done in %s, seed %" PRId64), duration, self->last_seed);
   gtk_progress_bar_set_fraction (self->progress, 1);
-  duration = pd_words_duration (seconds);
-  text = seconds >= 0 ? g_strdup_printf (_ ("Done in %s, seed %" PRId64), duration, self->last_seed)
-                      : g_strdup (_ ("Done"));
   gtk_label_set_text (self->status, text);
 }
 
@@ -320,7 +265,7 @@ finished (GObject *object, GAsyncResult *result, gpointer user_data)
       return;
     }
   gtk_progress_bar_set_fraction (self->progress, 0);
-  pd_preview_set_result (self->preview, NULL);
+  pd_preview_area_set_result (self->preview, NULL);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     gtk_label_set_text (self->status, _ ("Cancelled"));
   else
@@ -379,7 +324,7 @@ static void
 previewed (PdDialog *self, GdkPixbuf *picture)
 {
   if (self->run && !g_cancellable_is_cancelled (self->run))
-    pd_preview_set_result (self->preview, picture);
+    pd_preview_area_set_result (self->preview, picture);
 }
 
 /* What to make stays; how, goes back to the defaults. */
@@ -557,7 +502,7 @@ pd_dialog_class_init (PdDialogClass *class)
   G_OBJECT_CLASS (class)->finalize = pd_dialog_finalize;
   g_resources_register (pd_ui_get_resource ());
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_default (), "/parallel-diffusion/icons");
-  g_type_ensure (PD_TYPE_PREVIEW);
+  g_type_ensure (PD_TYPE_PREVIEW_AREA);
   gtk_widget_class_set_template_from_resource (GTK_WIDGET_CLASS (class),
                                                "/parallel-diffusion/dialog.ui");
   bind_children (GTK_WIDGET_CLASS (class));

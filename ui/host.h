@@ -18,7 +18,8 @@
  * Signals, only while a run is under way:
  *   "progress" (GVariant *)   a{sv}: stage s, level x, levels x, step x, steps x, tiles x, n-tiles
  * x, fraction d 0…1 of the whole run, eta d seconds (absent or < 0: unknown); what is absent is not
- * shown "preview" (GdkPixbuf *)   a small picture of the whole region as it is now */
+ * shown "preview" (GdkPixbuf *)   a small picture of the whole region as it is now, and no more of
+ * the image than that; the last one is of the result */
 #define PD_TYPE_HOST (pd_host_get_type ())
 G_DECLARE_INTERFACE (PdHost, pd_host, PD, HOST, GObject)
 
@@ -63,7 +64,8 @@ GdkPixbuf *pd_host_get_original (PdHost *host, PdRequest *request, guint max_sid
 
 /* Starts the engine, or a new one when the last died.
  * finish returns: (transfer full) the answer to `initialize`: version s, devices av of {index,
- * name, uuid, kind, memory, usable, reason}, models av of {name, title, native, scale} … */
+ * name, uuid, kind, memory, usable, reason}, models av of {name, title, native, scale, usable,
+ * reason} … */
 void pd_host_start_engine_async (PdHost *host,
                                  GCancellable *cancellable,
                                  GAsyncReadyCallback callback,
@@ -83,7 +85,7 @@ GVariant *pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **
 /* Takes a snapshot of region and request at once, runs the engine and adds the result to the image
  * as one undo step. Starts a new engine when the last died. Cancelling ends in G_IO_ERROR_CANCELLED
  * within a second, whether or not the engine answers, with the image unchanged.
- * finish returns: (transfer full) the engine's report: seed x, seconds d … */
+ * finish returns: (transfer full) the engine's report: seed x, seconds a{sv} with total d … */
 void pd_host_run_async (PdHost *host,
                         PdRequest *request,
                         GCancellable *cancellable,

@@ -153,7 +153,7 @@ run_step (gpointer user_data)
     }
   if (run->step > self->steps && self->steps)
     {
-      answer (task, NULL, "{'seed': <int64 4711>, 'seconds': <2.0>}");
+      answer (task, NULL, "{'seed': <int64 4711>, 'seconds': <{'total': <2.0>}>}");
       return G_SOURCE_REMOVE;
     }
   progress = g_variant_ref_sink (g_variant_new_parsed (

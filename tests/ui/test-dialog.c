@@ -3,10 +3,10 @@
 #include "engine/error.h"
 #include "tests/ui/fake-host.h"
 #include "ui/dialog.h"
-#include "ui/preview.h"
+#include "ui/preview-area.h"
 
 #include <glib/gstdio.h>
-#include <locale.h>
+#include <libintl.h>
 #include <string.h>
 
 typedef struct
@@ -317,25 +317,25 @@ test_estimate (Fixture *fixture, gconstpointer data)
 static void
 test_run (Fixture *fixture, gconstpointer data)
 {
-  PdPreview *preview;
+  PdPreviewArea *preview;
 
   open_dialog (fixture);
-  preview = PD_PREVIEW (child (fixture, "preview"));
-  g_assert_false (pd_preview_has_result (preview));
+  preview = PD_PREVIEW_AREA (child (fixture, "preview"));
+  g_assert_false (pd_preview_area_has_result (preview));
   g_assert_false (gtk_widget_get_sensitive (child (fixture, "compare")));
   g_object_set (fixture->request, "prompt", "moss", NULL);
   click (fixture, "generate_button");
   g_assert_true (is_running (fixture));
   g_assert_false (gtk_widget_get_visible (child (fixture, "generate_button")));
   wait_for (strstr (text_of (fixture, "status"), "step 1 of 3 · about 12 s left"));
-  wait_for (pd_preview_has_result (preview));
+  wait_for (pd_preview_area_has_result (preview));
   wait_for (!is_running (fixture));
   g_assert_cmpstr (fixture->host->last_run->prompt, ==, "moss");
   g_assert_nonnull (strstr (text_of (fixture, "status"), "4711"));
   g_assert_false (has_error (fixture));
   g_assert_true (gtk_widget_get_visible (fixture->dialog));
   /* The result stays in view until something else is worked on, and can be compared. */
-  g_assert_true (pd_preview_has_result (preview));
+  g_assert_true (pd_preview_area_has_result (preview));
   g_assert_cmpstr (text_of (fixture, "caption"), ==, "Result");
   gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (child (fixture, "compare")), TRUE);
   g_assert_cmpstr (text_of (fixture, "caption"), ==, "Original");
@@ -363,12 +363,12 @@ test_cancel (Fixture *fixture, gconstpointer data)
   fixture->host->steps = 0;
   open_dialog (fixture);
   click (fixture, "generate_button");
-  wait_for (pd_preview_has_result (PD_PREVIEW (child (fixture, "preview"))));
+  wait_for (pd_preview_area_has_result (PD_PREVIEW_AREA (child (fixture, "preview"))));
   click (fixture, "cancel_button");
   wait_for (!is_running (fixture));
   g_assert_false (has_error (fixture));
   g_assert_cmpstr (text_of (fixture, "status"), ==, "Cancelled");
-  g_assert_false (pd_preview_has_result (PD_PREVIEW (child (fixture, "preview"))));
+  g_assert_false (pd_preview_area_has_result (PD_PREVIEW_AREA (child (fixture, "preview"))));
   fixture->host->steps = 1;
   click (fixture, "generate_button");
   wait_for (!is_running (fixture));
@@ -400,7 +400,7 @@ test_failure (Fixture *fixture, gconstpointer data)
   wait_for (!is_running (fixture));
   g_assert_true (has_error (fixture));
   g_assert_cmpstr (text_of (fixture, "info_label"), ==, "The engine ended");
-  g_assert_false (pd_preview_has_result (PD_PREVIEW (child (fixture, "preview"))));
+  g_assert_false (pd_preview_area_has_result (PD_PREVIEW_AREA (child (fixture, "preview"))));
   g_clear_error (&fixture->host->run_error);
   click (fixture, "generate_button");
   g_assert_false (has_error (fixture));
@@ -470,7 +470,7 @@ check_control (GtkWidget *widget, gpointer n_controls)
     g_assert_false (pango_layout_is_ellipsized (gtk_label_get_layout (GTK_LABEL (widget))));
   if ((GTK_IS_ENTRY (widget) || GTK_IS_COMBO_BOX (widget) || GTK_IS_TEXT_VIEW (widget) ||
        GTK_IS_BUTTON (widget) || GTK_IS_PROGRESS_BAR (widget) || GTK_IS_RANGE (widget) ||
-       PD_IS_PREVIEW (widget)) &&
+       PD_IS_PREVIEW_AREA (widget)) &&
       gtk_widget_get_mapped (widget) && !GTK_IS_SCROLLBAR (widget))
     {
       g_autofree char *tooltip = gtk_widget_get_tooltip_text (widget);
@@ -558,6 +558,8 @@ main (int argc, char *argv[])
 
   g_setenv ("NO_AT_BRIDGE", "1", TRUE);
   g_test_init (&argc, &argv, NULL);
+  if (g_getenv ("PD_LOCALE"))
+    bindtextdomain (GETTEXT_PACKAGE, g_getenv ("PD_LOCALE"));
   if (!gtk_init_check (&argc, &argv))
     {
       g_print ("1..0 # SKIP no display\n");

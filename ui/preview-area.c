@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/preview.h"
+#include "ui/preview-area.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -10,7 +10,7 @@ enum
   N_PROPS,
 };
 
-struct _PdPreview
+struct _PdPreviewArea
 {
   GtkDrawingArea parent_instance;
 
@@ -28,10 +28,10 @@ static GParamSpec *params[N_PROPS];
 /* Side of the checkerboard's squares behind transparent pixels, in GTK's pixels. */
 static const int check_side = 8;
 
-G_DEFINE_TYPE (PdPreview, pd_preview, GTK_TYPE_DRAWING_AREA)
+G_DEFINE_TYPE (PdPreviewArea, pd_preview_area, GTK_TYPE_DRAWING_AREA)
 
 static GdkPixbuf *
-shown (PdPreview *self)
+shown (PdPreviewArea *self)
 {
   const gboolean original = !self->result || self->compare || self->pressed;
 
@@ -39,14 +39,14 @@ shown (PdPreview *self)
 }
 
 static void
-changed (PdPreview *self)
+changed (PdPreviewArea *self)
 {
   gtk_widget_queue_draw (GTK_WIDGET (self));
   g_object_notify_by_pspec (G_OBJECT (self), params[PROP_STATE]);
 }
 
 static const char *
-state (PdPreview *self)
+state (PdPreviewArea *self)
 {
   GdkPixbuf *picture = shown (self);
 
@@ -71,7 +71,7 @@ fill_checks (cairo_t *cr, const GdkRectangle *area)
 
 /* The largest rectangle of the region's aspect, centred, on whole pixels. */
 static GdkRectangle
-picture_area (PdPreview *self)
+picture_area (PdPreviewArea *self)
 {
   GtkWidget *widget = GTK_WIDGET (self);
   const double width = gtk_widget_get_allocated_width (widget);
@@ -87,7 +87,7 @@ picture_area (PdPreview *self)
 }
 
 static void
-draw_background (PdPreview *self, cairo_t *cr)
+draw_background (PdPreviewArea *self, cairo_t *cr)
 {
   GdkRGBA colour = { 0.5, 0.5, 0.5, 1.0 };
 
@@ -99,9 +99,9 @@ draw_background (PdPreview *self, cairo_t *cr)
 }
 
 static gboolean
-pd_preview_draw (GtkWidget *widget, cairo_t *cr)
+pd_preview_area_draw (GtkWidget *widget, cairo_t *cr)
 {
-  PdPreview *self = PD_PREVIEW (widget);
+  PdPreviewArea *self = PD_PREVIEW_AREA (widget);
   GdkPixbuf *picture = shown (self);
   GdkRectangle area;
   double scale_x, scale_y;
@@ -127,32 +127,32 @@ pd_preview_draw (GtkWidget *widget, cairo_t *cr)
 }
 
 static void
-press (PdPreview *self)
+press (PdPreviewArea *self)
 {
   self->pressed = TRUE;
   changed (self);
 }
 
 static void
-release (PdPreview *self)
+release (PdPreviewArea *self)
 {
   self->pressed = FALSE;
   changed (self);
 }
 
 static void
-pd_preview_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+pd_preview_area_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  PdPreview *self = PD_PREVIEW (object);
+  PdPreviewArea *self = PD_PREVIEW_AREA (object);
 
   self->compare = g_value_get_boolean (value);
   changed (self);
 }
 
 static void
-pd_preview_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+pd_preview_area_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  PdPreview *self = PD_PREVIEW (object);
+  PdPreviewArea *self = PD_PREVIEW_AREA (object);
 
   if (id == PROP_STATE)
     g_value_set_string (value, state (self));
@@ -161,25 +161,25 @@ pd_preview_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
 }
 
 static void
-pd_preview_dispose (GObject *object)
+pd_preview_area_dispose (GObject *object)
 {
-  PdPreview *self = PD_PREVIEW (object);
+  PdPreviewArea *self = PD_PREVIEW_AREA (object);
 
   g_clear_object (&self->original);
   g_clear_object (&self->result);
   g_clear_object (&self->press);
-  G_OBJECT_CLASS (pd_preview_parent_class)->dispose (object);
+  G_OBJECT_CLASS (pd_preview_area_parent_class)->dispose (object);
 }
 
 static void
-pd_preview_class_init (PdPreviewClass *class)
+pd_preview_area_class_init (PdPreviewAreaClass *class)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (class);
 
-  object_class->set_property = pd_preview_set_property;
-  object_class->get_property = pd_preview_get_property;
-  object_class->dispose = pd_preview_dispose;
-  GTK_WIDGET_CLASS (class)->draw = pd_preview_draw;
+  object_class->set_property = pd_preview_area_set_property;
+  object_class->get_property = pd_preview_area_get_property;
+  object_class->dispose = pd_preview_area_dispose;
+  GTK_WIDGET_CLASS (class)->draw = pd_preview_area_draw;
   params[PROP_COMPARE] =
       g_param_spec_boolean ("compare", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_NAME);
   params[PROP_STATE] =
@@ -188,7 +188,7 @@ pd_preview_class_init (PdPreviewClass *class)
 }
 
 static void
-pd_preview_init (PdPreview *self)
+pd_preview_area_init (PdPreviewArea *self)
 {
   self->width = 1;
   self->height = 1;
@@ -200,7 +200,7 @@ pd_preview_init (PdPreview *self)
 }
 
 void
-pd_preview_set_size (PdPreview *self, guint width, guint height)
+pd_preview_area_set_size (PdPreviewArea *self, guint width, guint height)
 {
   self->width = MAX (width, 1);
   self->height = MAX (height, 1);
@@ -208,21 +208,21 @@ pd_preview_set_size (PdPreview *self, guint width, guint height)
 }
 
 void
-pd_preview_set_original (PdPreview *self, GdkPixbuf *original)
+pd_preview_area_set_original (PdPreviewArea *self, GdkPixbuf *original)
 {
   g_set_object (&self->original, original);
   changed (self);
 }
 
 void
-pd_preview_set_result (PdPreview *self, GdkPixbuf *result)
+pd_preview_area_set_result (PdPreviewArea *self, GdkPixbuf *result)
 {
   g_set_object (&self->result, result);
   changed (self);
 }
 
 gboolean
-pd_preview_has_result (PdPreview *self)
+pd_preview_area_has_result (PdPreviewArea *self)
 {
   return self->result != NULL;
 }

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dialog inside GIMP, used as a person would, as TAP.
+Usage: gimp.py FOLDER PLUG-IN ENGINE WRAPPER SCREENSHOT LOCALE LANGUAGE THEME
+Runs on a display and a session bus of its own; the screenshots stay in FOLDER."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zlib
+import struct
+
+from desktop import Failure, Gimp, wait_for
+
+
+def write_picture(path, width, height):
+    """A PNG with slopes of colour."""
+    rows = b"".join(
+        b"\0" + b"".join(bytes((255 * x // width, 255 * y // height, 128)) for x in range(width))
+        for y in range(height))
+
+    def chunk(name, data):
+        return (struct.pack(">I", len(data)) + name + data +
+                struct.pack(">I", zlib.crc32(name + data)))
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" +
+                   chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def generate(dialog, gimp, shot=None):
+    """Until the layer is there; on the way progress and preview move."""
+    layers = gimp.layers()
+    fractions = set()
+    captions = set()
+    progress = dialog.get("Progress").get_value_iface()
+    dialog.press("_Generate")
+    wait_for("the run to begin", dialog.is_running, 10)
+    end = time.monotonic() + 120
+    while dialog.is_running():
+        for _ in range(10):
+            fractions.add(progress.get_current_value())
+            time.sleep(0.02)
+        captions.add(dialog.caption())
+        if shot and gimp.translate("Result") in captions:
+            gimp.screenshot(shot)
+            shot = None
+        if time.monotonic() > end:
+            raise Failure("the run does not end")
+    if dialog.error():
+        raise Failure(dialog.error())
+    if len(fractions - {0.0, 1.0}) < 2:
+        raise Failure(f"progress was only seen at {sorted(fractions)}")
+    if not {gimp.translate(state) for state in ("Original", "Result")} <= captions:
+        raise Failure(f"the preview was only seen as {sorted(captions)}")
+    if gimp.layers() != layers + 1:
+        raise Failure(f"{gimp.layers()} layers, expected {layers + 1}")
+
+
+def opens_and_estimates(gimp, state):
+    gimp.evaluate("(gimp-image-select-rectangle (vector-ref (cadr (gimp-image-list)) 0) 2 64 64 "
+                  "128 96)")
+    dialog = state["dialog"] = gimp.open_dialog()
+    dialog.write("_Prompt:", "mossy stone wall")
+    dialog.set("S_teps:", 4)
+    wait_for("the size of the selection", lambda: any("128 × 96" in t for t in dialog.texts()))
+    unit = gimp.translate("about %s").split("%")[0]
+    wait_for("an estimate", lambda: any(t.count("·") and unit in t for t in dialog.texts()))
+    gimp.screenshot("opened")
+
+
+def makes_layers(gimp, state):
+    generate(state["dialog"], gimp, "running")
+    gimp.screenshot("result")
+    generate(state["dialog"], gimp)
+
+
+def cancels(gimp, state):
+    dialog = state["dialog"]
+    layers = gimp.layers()
+    dialog.set("S_teps:", 500)
+    dialog.press("_Generate")
+    wait_for("steps", lambda: dialog.fraction() > 0, 60)
+    dialog.press("C_ancel")
+    wait_for("the end of the run", lambda: not dialog.is_running(), 1)
+    if dialog.error() or gimp.layers() != layers:
+        raise Failure(f"cancelling left {gimp.layers()} layers, {dialog.error()}")
+    dialog.set("S_teps:", 4)
+    generate(dialog, gimp)
+
+
+def survives_the_engine(gimp, state):
+    dialog = state["dialog"]
+    layers = gimp.layers()
+    dialog.set("S_teps:", 500)
+    dialog.press("_Generate")
+    wait_for("steps", lambda: dialog.fraction() > 0, 60)
+    with open(gimp.pid_file, encoding="ascii") as file:
+        os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    wait_for("an error", dialog.error, 10)
+    gimp.screenshot("engine-killed")
+    if gimp.layers() != layers:
+        raise Failure("the image has changed")
+    dialog.set("S_teps:", 4)
+    generate(dialog, gimp)
+
+
+def refuses(gimp, state):
+    dialog = state["dialog"]
+    dialog.write("See_d:", "abc")
+    dialog.press("_Generate")
+    if "abc" not in wait_for("an error", dialog.error, 5) or dialog.is_running():
+        raise Failure(f"the error says: {dialog.error()}")
+    gimp.screenshot("invalid")
+    dialog.press("_Reset")
+    wait_for("the error to go", lambda: not dialog.error(), 5)
+    dialog.close()
+
+
+def tells_of_no_model(gimp, state):
+    """An engine beside which no models are."""
+    lonely = os.path.join(gimp.folder, "lonely", "parallel-diffusion")
+    os.makedirs(os.path.dirname(lonely))
+    shutil.copy(gimp.options["engine"], lonely)
+    gimp.use_engine(lonely)
+    dialog = gimp.open_dialog()
+    wait_for("an error", dialog.error, 30)
+    gimp.screenshot("no-model")
+    dialog.close()
+
+
+def remembers(gimp, state):
+    gimp.use_engine(gimp.options["engine"], steps=5, prompt="moss")
+    dialog = gimp.open_dialog()
+    wait_for("the prompt", lambda: dialog.get("_Prompt:").get_text_iface().get_text(0, -1))
+    dialog.press("Ad_vanced")
+    gimp.screenshot("advanced")
+    dialog.close()
+
+
+TESTS = {
+    "opens by the menu and estimates": opens_and_estimates,
+    "generates one layer, then another": makes_layers,
+    "cancels within a second": cancels,
+    "survives the engine's end": survives_the_engine,
+    "refuses what is no number": refuses,
+    "tells that there is no model": tells_of_no_model,
+    "has the last values": remembers,
+}
+
+
+def main():
+    folder, plug_in, engine, wrapper, screenshot, locale, language, theme = sys.argv[1:]
+    tests = TESTS if not language and theme != "Dark" else {
+        name: TESTS[name] for name in list(TESTS)[:2] + list(TESTS)[4:5]}
+    if language and not os.path.isdir(os.path.join(locale, language)):
+        print(f"1..0 # SKIP no translation into {language}")
+        return 0
+    os.makedirs(folder, exist_ok=True)
+    picture = folder + ".png"
+    write_picture(picture, 320, 240)
+    manager = subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
+    gimp = None
+    failed = False
+    print(f"1..{len(tests)}", flush=True)
+    try:
+        gimp = Gimp(picture, folder=folder, plug_in=plug_in, engine=engine, wrapper=wrapper,
+                    screenshot=screenshot, locale=locale, language=language, theme=theme)
+        gimp.screenshot("start")  # moves the pointer away, too
+        state = {}
+        for number, (name, test) in enumerate(tests.items(), 1):
+            if failed:
+                print(f"not ok {number} - {name} # the one before failed", flush=True)
+                continue
+            start = time.monotonic()
+            try:
+                test(gimp, state)
+                print(f"ok {number} - {name}\n# {time.monotonic() - start:.1f} s", flush=True)
+            except Exception as error:  # whatever it is, the others are reported too
+                failed = True
+                gimp.screenshot("failed")
+                print(f"# {error!r}\nnot ok {number} - {name}", flush=True)
+    finally:
+        if gimp:
+            gimp.close()
+        manager.terminate()
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
