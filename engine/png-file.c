@@ -4,6 +4,7 @@
 #include "engine/png-file.h"
 #include "engine/error.h"
 #include "engine/picture.h"
+#include "engine/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,9 +194,12 @@ write_file (int fd,
     problem = g_strdup (g_strerror (errno));
   fclose (file);
   if (problem)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: cannot be written: %s"), path,
-                 problem);
-  return !problem;
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: cannot be written: %s"), path,
+                   problem);
+      return FALSE;
+    }
+  return pd_storage_check (error);
 }
 
 gboolean

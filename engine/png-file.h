@@ -12,7 +12,7 @@ gboolean pd_png_check_output (const char *path, GError **error);
  * it: at any moment there is the old file, none, or the whole new one. gegl_init() must have been
  * called.
  * texts: keyword, value, keyword, value, …, NULL, stored as iTXt (UTF-8) before the pixels.
- * Errors: PD_ERROR_BAD_REQUEST. */
+ * Errors: PD_ERROR_BAD_REQUEST; those of pd_storage_check(). */
 gboolean pd_png_save (
     GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error);
 

@@ -6,6 +6,7 @@
 #include "engine/options.h"
 #include "engine/picture.h"
 #include "engine/png-file.h"
+#include "engine/storage.h"
 #include "engine/regions.h"
 
 #include <gegl.h>
@@ -278,6 +279,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
+  pd_storage_watch ();
   if (prepare (&job, options, &job.error))
     {
       job_run (&job);

@@ -9,6 +9,7 @@
 #include "engine/diffusion/schedule-json.h"
 #include "engine/error.h"
 #include "engine/plan.h"
+#include "engine/storage.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "engine/tiles/invert.h"
@@ -516,7 +517,7 @@ read_pixels (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data,
                    babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
   for (gsize i = 0; i < (gsize) w * h * 3; i++)
     rgb[i] = CLAMP (rgb[i], 0.0f, 1.0f);
-  return TRUE;
+  return pd_storage_check (error);
 }
 
 /* GEGL drops what is outside the buffer. */
@@ -526,7 +527,7 @@ write_pixels (
 {
   gegl_buffer_set (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 0,
                    babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
-  return TRUE;
+  return pd_storage_check (error);
 }
 
 gboolean
