@@ -32,7 +32,8 @@ enum
 
 /* Bytes of pixels that GEGL keeps in memory before it uses its swap; all is read and written row by
  * row. */
-static const guint64 cache_bytes = 64 << 20;
+static const guint64 cache_bytes = 32 << 20;
+static const int queue_bytes = 8 << 20; /* on their way into the swap */
 
 /* Returns: (transfer full) the folder of translations: beside the program, or where the build put
  * it. */
@@ -325,7 +326,8 @@ start (void)
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   gegl_init (NULL, NULL);
-  g_object_set (gegl_config (), "tile-cache-size", cache_bytes, "use-opencl", FALSE, NULL);
+  g_object_set (gegl_config (), "tile-cache-size", cache_bytes, "queue-size", queue_bytes,
+                "use-opencl", FALSE, NULL);
 }
 
 static void

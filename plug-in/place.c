@@ -74,18 +74,26 @@ grow (int *start, int *length, int wanted, int low, int high, gboolean beyond)
     }
 }
 
+/* Length of a context for `length` pixels that are made anew: half as much again on either side, or
+ * what makes up the model's size, but no more than that size beside a large target. */
+static int
+padded (int length, PdRequest *request, guint native)
+{
+  if (request->padding >= 0)
+    return length + 2 * (int) request->padding;
+  return MAX (length + 2 * MIN (length / 2, (int) native), (int) native);
+}
+
 /* Surroundings that an inpainted target has to go on from. */
 static void
 add_padding (PdPlace *self, const GeglRectangle *known, PdRequest *request, guint native)
 {
-  const GeglRectangle target = self->target;
-  const int width = request->padding >= 0 ? target.width + 2 * (int) request->padding
-                                          : MAX (2 * target.width, (int) native);
-  const int height = request->padding >= 0 ? target.height + 2 * (int) request->padding
-                                           : MAX (2 * target.height, (int) native);
+  GeglRectangle *context = &self->context;
 
-  grow (&self->context.x, &self->context.width, width, known->x, known->x + known->width, FALSE);
-  grow (&self->context.y, &self->context.height, height, known->y, known->y + known->height, FALSE);
+  grow (&context->x, &context->width, padded (context->width, request, native), known->x,
+        known->x + known->width, FALSE);
+  grow (&context->y, &context->height, padded (context->height, request, native), known->y,
+        known->y + known->height, FALSE);
 }
 
 /* A context smaller than the model's size is enlarged for the engine; before that a thin one is
