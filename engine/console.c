@@ -132,6 +132,10 @@ pd_console_bar (const PdProgress *progress, guint columns)
                           stage_text (progress->stage));
   if (progress->n_steps > 0)
     g_string_append_printf (line, " %u/%u", progress->step, progress->n_steps);
+  if (progress->n_tiles > 1)
+    g_string_append_printf (line, _ (", tile %u/%u"), progress->tiles, progress->n_tiles);
+  if (progress->n_levels > 1)
+    g_string_append_printf (line, _ (", level %u/%u"), progress->level, progress->n_levels);
   if (progress->eta_seconds >= 0.0)
     {
       g_autofree char *left = duration_text (progress->eta_seconds);

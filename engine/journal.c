@@ -272,6 +272,24 @@ pd_journal_find (const char *folder, const guint8 *run)
 }
 
 void
+pd_journal_remove (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path), *base = g_path_get_basename (path);
+  g_autofree char *prefix = g_strconcat (base, ".", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  g_unlink (path);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (folder, name, NULL);
+
+      if (g_str_has_prefix (name, prefix))
+        g_unlink (file);
+    }
+}
+
+void
 pd_journal_prune (const char *folder, gint64 seconds)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);

@@ -48,6 +48,10 @@ char *pd_journal_path (const char *folder, const guint8 *run, guint64 seed);
 /* Returns: (transfer full) the newest journal of that run with any seed, or NULL. */
 char *pd_journal_find (const char *folder, const guint8 *run);
 
+/* Deletes the journal at @path, and what saving it left behind where the process ended meanwhile.
+ */
+void pd_journal_remove (const char *path);
+
 /* Deletes what runs that nobody resumed left in @folder more than @seconds ago. */
 void pd_journal_prune (const char *folder, gint64 seconds);
 

@@ -221,6 +221,6 @@ void
 pd_resume_remove (PdResume *self)
 {
   if (self->path != NULL)
-    g_unlink (self->path);
+    pd_journal_remove (self->path);
   g_clear_pointer (&self->path, g_free);
 }

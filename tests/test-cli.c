@@ -387,6 +387,141 @@ test_cancel (void)
   g_assert_null (g_dir_read_name (dir));
 }
 
+/* A region is checked before the work, and --from repeats it. */
+static void
+test_regions (void)
+{
+  check_failure (run ("generate", "--output", "out.png", "--region", "500,0,100,10:moss"), 1,
+                 "beyond the picture, which has 512 × 512 pixels");
+  check_failure (run ("generate", "--output", "out.png", "--region", "moss"), 1, "no colon");
+  check_failure (run ("generate", "--output", "out.png", "--region", "mask=absent.png:moss"), 1,
+                 "absent.png");
+  check_success ("generate", QUICK, "--seed", "7", "--region", "0,0,32,64:moss", "--region",
+                 "32,0,32,64:brick", "--output", "first.png");
+  check_success ("generate", "--from", "first.png", "--output", "same.png");
+  check_success ("generate", "--from", "first.png", "--region", "0,0,32,64:moss", "--output",
+                 "other.png");
+  g_assert_true (same_bytes ("first.png", "same.png"));
+  g_assert_false (same_bytes ("first.png", "other.png"));
+  empty_folder ();
+}
+
+/* A preview is a small picture, and the result is the same with it. */
+static void
+test_preview (void)
+{
+  check_failure (run ("generate", "--output", "out.png", "--preview", "absent/preview.png"), 1,
+                 "create it first");
+  check_success ("generate", "--seed", "7", QUICK, "--output", "first.png");
+  check_success ("generate", "--seed", "7", QUICK, "--preview", "preview.png", "--preview-every",
+                 "1", "--output", "same.png");
+  check_size ("preview.png", 64, 64);
+  g_assert_true (same_bytes ("first.png", "same.png"));
+  empty_folder ();
+}
+
+/* Several tiles, and fresh noise in every step. */
+#define LONG "generate", "--size", "96x96", "--tile", "64", "--steps", "8", "--solver", "euler_a"
+
+/* Starts a run and sends it @signal when it has taken three steps. */
+static Result
+run_and_stop (int signal, const char *const *arguments)
+{
+  g_autoptr (GSubprocess) process = start (arguments, "PD_JOURNAL_SECONDS", "0");
+  GInputStream *out = g_subprocess_get_stdout_pipe (process);
+  g_autoptr (GString) seen = g_string_new (NULL);
+  Result result = { 0 };
+
+  while (!strstr (seen->str, "\"step\":3"))
+    {
+      char buffer[4096];
+      gssize length = g_input_stream_read (out, buffer, sizeof buffer, NULL, NULL);
+
+      g_assert_cmpint (length, >, 0);
+      g_string_append_len (seen, buffer, length);
+    }
+  g_subprocess_send_signal (process, signal);
+  if (signal == SIGINT)
+    return finish (process);
+  g_assert_true (g_subprocess_wait (process, NULL, NULL));
+  return result;
+}
+
+/* Adds the journals there are to @known. Returns: (transfer full) the only one that was not known;
+ * NULL: none. */
+static char *
+find_journal (GHashTable *known)
+{
+  g_autofree char *journals =
+      g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", "journals", NULL);
+  g_autoptr (GDir) dir = g_dir_open (journals, 0, NULL);
+  char *found = NULL;
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)))
+    if (g_str_has_suffix (name, ".journal") && g_hash_table_add (known, g_strdup (name)))
+      {
+        g_assert_null (found);
+        found = g_build_filename (journals, name, NULL);
+      }
+  return found;
+}
+
+static void
+damage (const char *path)
+{
+  g_autofree char *bytes = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+  bytes[length / 2] ^= 1;
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) length, NULL));
+}
+
+/* A run that was killed goes on to the same bytes, one without seed with the seed it had; a damaged
+ * journal is refused, none is no failure, and none is left in the end. */
+static void
+test_resume (void)
+{
+  static const char *const killed[] = {
+    LONG, "--seed", "5", "--json", "--output", "same.png", NULL
+  };
+  static const char *const stopped[] = { LONG, "--json", "--output", "out.png", NULL };
+  g_autoptr (GHashTable) known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *journal = NULL;
+  g_auto (Result) kill = { 0 }, stop = { 0 }, resumed = { 0 }, anew = { 0 };
+
+  check_success (LONG, "--seed", "5", "--output", "first.png");
+  kill = run_and_stop (SIGKILL, killed);
+  g_assert_false (exists ("same.png"));
+  journal = find_journal (known);
+  g_assert_nonnull (journal);
+  resumed = run (LONG, "--seed", "5", "--resume", "--output", "same.png");
+  g_assert_cmpint (resumed.status, ==, 0);
+  g_assert_null (strstr (resumed.err, "started anew"));
+  g_assert_true (same_bytes ("first.png", "same.png"));
+  g_assert_false (g_file_test (journal, G_FILE_TEST_EXISTS));
+  g_free (journal);
+
+  stop = run_and_stop (SIGINT, stopped);
+  g_assert_cmpint (stop.status, ==, 1);
+  g_assert_nonnull (strstr (stop.err, "--resume"));
+  journal = find_journal (known);
+  g_assert_nonnull (journal);
+  damage (journal);
+  check_failure (run (LONG, "--resume", "--output", "out.png"), 1, "damaged");
+  damage (journal);
+  check_success (LONG, "--resume", "--output", "resumed.png");
+  g_assert_false (g_file_test (journal, G_FILE_TEST_EXISTS));
+  check_success ("generate", "--from", "resumed.png", "--output", "repeated.png");
+  g_assert_true (same_bytes ("resumed.png", "repeated.png"));
+  anew = run (LONG, "--seed", "5", "--resume", "--output", "anew.png");
+  g_assert_cmpint (anew.status, ==, 0);
+  g_assert_nonnull (strstr (anew.err, "started anew"));
+  g_assert_true (same_bytes ("first.png", "anew.png"));
+  empty_folder ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -406,6 +541,9 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/repeat", test_repeat);
   g_test_add_func ("/cli/json-run", test_json_run);
   g_test_add_func ("/cli/cancel", test_cancel);
+  g_test_add_func ("/cli/regions", test_regions);
+  g_test_add_func ("/cli/preview", test_preview);
+  g_test_add_func ("/cli/resume", test_resume);
   status = g_test_run ();
   g_rmdir (folder);
   g_free (folder);

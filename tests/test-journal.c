@@ -211,6 +211,22 @@ test_find (void)
   g_unlink (other_path);
 }
 
+/* With what a killed process left. */
+static void
+test_remove (void)
+{
+  g_auto (PdJournal) journal = make_journal (1), other = make_journal (11);
+  g_autofree char *path = save (&journal), *other_path = save (&other);
+  g_autofree char *rest = g_strconcat (path, ".A1B2C3", NULL);
+
+  g_assert_true (g_file_set_contents (rest, "half", -1, NULL));
+  pd_journal_remove (path);
+  g_assert_cmpuint (count_files (), ==, 1);
+  pd_journal_remove (other_path);
+  g_assert_cmpuint (count_files (), ==, 0);
+  pd_journal_remove (path);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -224,6 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/journal/bad-folder", test_bad_folder);
   g_test_add_func ("/journal/full-disk", test_full_disk);
   g_test_add_func ("/journal/find", test_find);
+  g_test_add_func ("/journal/remove", test_remove);
   status = g_test_run ();
   g_rmdir (folder);
   g_free (folder);
