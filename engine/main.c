@@ -80,6 +80,27 @@ find_data_folder (void)
   return g_strdup (PD_DATA_FOLDER);
 }
 
+/* The folder with the translations: of an installation this program was moved with, of one beside a
+ * plug-in of GIMP, the build tree's, or the one it was configured for. Returns: (transfer full). */
+static char *
+find_locale_folder (void)
+{
+  static const char *const places[] = { "share/locale", "locale", "po" };
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_autofree char *folder = g_build_filename (beside, "..", places[i], NULL);
+      g_autofree char *german =
+          g_build_filename (folder, "de", "LC_MESSAGES", GETTEXT_PACKAGE ".mo", NULL);
+
+      if (g_file_test (german, G_FILE_TEST_EXISTS))
+        return g_steal_pointer (&folder);
+    }
+  return g_strdup (PD_LOCALE_FOLDER);
+}
+
 static int
 run_verb (const Verb *verb, int argc, char **argv)
 {
@@ -93,8 +114,10 @@ run_verb (const Verb *verb, int argc, char **argv)
 int
 main (int argc, char **argv)
 {
+  g_autofree char *locale_folder = find_locale_folder ();
+
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, PD_LOCALE_FOLDER);
+  bindtextdomain (GETTEXT_PACKAGE, locale_folder);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
 
   if (argc < 2)
