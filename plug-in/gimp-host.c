@@ -12,7 +12,8 @@ struct _PdGimpHost
   PdEngineClient *client;
   GVariant *engine; /* what it said when it was started; NULL: not yet */
   gint32 image, drawable;
-  gint32 layer; /* the newest of ours, -1: none */
+  gint32 layer;  /* the newest of ours, -1: none */
+  PdPlace place; /* of the run under way */
 };
 
 static void pd_gimp_host_host_init (PdHostInterface *iface);
@@ -144,6 +145,17 @@ estimate_async (PdHost *host,
 }
 
 static void
+show_result (PdGimpHost *self)
+{
+  const int side = 512; /* the most that GIMP gives */
+  g_autoptr (GdkPixbuf) small =
+      gimp_drawable_get_thumbnail (self->layer, side, side, GIMP_PIXBUF_KEEP_ALPHA);
+
+  if (small)
+    pd_host_preview (PD_HOST (self), small);
+}
+
+static void
 on_job (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
@@ -158,6 +170,7 @@ on_job (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->layer = layer;
+  show_result (self);
   if (gimp_item_get_image (layer) != self->image)
     gimp_display_new (gimp_item_get_image (layer));
   gimp_displays_flush ();
@@ -173,8 +186,29 @@ run_async (PdHost *host,
 {
   PdGimpHost *self = PD_GIMP_HOST (host);
 
+  /* What is wrong with the place, the run tells. */
+  if (!find_place (self, request, &self->place, NULL))
+    self->place = (PdPlace){ .width = 0 };
   pd_job_run_async (self->client, self->engine, self->image, self->drawable, request, cancellable,
                     on_job, g_task_new (host, cancellable, callback, user_data));
+}
+
+/* Of a picture of the context, the part that shows the target. */
+static GdkPixbuf *
+cut_target (const PdPlace *place, GdkPixbuf *picture)
+{
+  const GeglRectangle *context = &place->context;
+  const GeglRectangle *target = &place->target;
+  const int width = gdk_pixbuf_get_width (picture);
+  const int height = gdk_pixbuf_get_height (picture);
+  const int x = (target->x - context->x) * width / MAX (context->width, 1);
+  const int y = (target->y - context->y) * height / MAX (context->height, 1);
+  const int w = MAX (target->width * width / MAX (context->width, 1), 1);
+  const int h = MAX (target->height * height / MAX (context->height, 1), 1);
+
+  if (x < 0 || y < 0 || x + w > width || y + h > height)
+    return g_object_ref (picture);
+  return gdk_pixbuf_new_subpixbuf (picture, x, y, w, h);
 }
 
 static void
@@ -184,7 +218,11 @@ on_preview (PdGimpHost *self, const char *path)
   g_autoptr (GdkPixbuf) preview = gdk_pixbuf_new_from_file (path, NULL);
 
   if (preview)
-    pd_host_preview (PD_HOST (self), preview);
+    {
+      g_autoptr (GdkPixbuf) part = cut_target (&self->place, preview);
+
+      pd_host_preview (PD_HOST (self), part);
+    }
 }
 
 static void
