@@ -84,7 +84,8 @@ pd_plan_canvas (
           if (plan->bytes <= limit)
             return TRUE;
         }
-      else if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY))
+      else if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
+               options->sync == PD_SYNC_EXACT)
         {
           g_propagate_error (error, g_steal_pointer (&failure));
           return FALSE;

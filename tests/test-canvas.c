@@ -450,6 +450,110 @@ test_strength (void)
   assert_close (silent, fused, n, 1e-3);
 }
 
+/* All tiles at once are all tiles, whatever the batch asked for. */
+static void
+test_exact_batch (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *one = NULL, *more = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+
+  options.sync = PD_SYNC_EXACT;
+  options.overlap = 0;
+  one = denoise (&options, NULL);
+  options.batch = 4;
+  more = denoise (&options, NULL);
+  g_assert_cmpmem (one, n * sizeof *one, more, n * sizeof *more);
+}
+
+/* Half the memory that all tiles take is refused beforehand, half as much again is enough. */
+static void
+test_exact_memory (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  g_autoptr (GError) error = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  guint64 used = pd_device_memory_used (device), taken;
+  PdDenoiseReport report;
+  PdCanvas *canvas;
+
+  options.sync = PD_SYNC_EXACT;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  taken = pd_device_memory_used (device) - used;
+  pd_canvas_free (canvas);
+
+  pd_device_set_memory_limit (device, used + taken / 2);
+  g_assert_null (pd_denoise_canvas (&options, &report, &error));
+  pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");
+  pd_device_set_memory_limit (device, used + taken / 2 * 3);
+  canvas = pd_denoise_canvas (&options, &report, &error);
+  pd_device_set_memory_limit (device, 0);
+  g_assert_no_error (error);
+  pd_canvas_free (canvas);
+}
+
+enum
+{
+  WIDE_TILE = 32, /* latent pixels: large enough for activations in f16 */
+  WIDE_CANVAS = 48,
+};
+
+/* The prediction of two tiles, of which the right one has values that f16 does not hold. */
+static float *
+predict_large (PdType precision, guint *forwards)
+{
+  gsize tokens, n = 4 * WIDE_TILE * WIDE_CANVAS;
+  g_autofree float *context = read_context (&tokens), *latent = g_new (float, n);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdUNet) large = NULL;
+  g_autoptr (PdSolver) solver = make_solver (n, NULL, &error);
+  PdCanvasOptions options = golden_options (context, tokens);
+  float *prediction = g_new (float, n);
+  PdBackend general;
+  PdCanvas *canvas;
+
+  g_assert_true (pd_backend_init (&general, device, PD_KERNELS_GENERAL, precision, &error));
+  large = pd_unet_new (&general, &files->unet_config, files->unet, &error);
+  g_assert_no_error (error);
+  pd_noise_normal (3, 0, 0, n, latent);
+  for (gsize i = 0; i < n; i++)
+    if (i % WIDE_CANVAS >= WIDE_TILE)
+      latent[i] *= 1e6f;
+  options.unet = large;
+  options.height = WIDE_TILE;
+  options.width = WIDE_CANVAS;
+  options.tile = WIDE_TILE;
+  options.overlap = WIDE_TILE / 2;
+  options.batch = 2;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  pd_canvas_predict (canvas, solver, 0, latent, prediction, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  *forwards = pd_canvas_unet_forwards (canvas);
+  pd_canvas_free (canvas);
+  return prediction;
+}
+
+/* A tile that overflows in f16 is predicted again in f32, and only that one. */
+static void
+test_wide (void)
+{
+  guint narrow_forwards, wide_forwards;
+  g_autofree float *narrow = predict_large (PD_TYPE_F16, &narrow_forwards);
+  g_autofree float *wide = predict_large (PD_TYPE_F32, &wide_forwards);
+
+  g_assert_cmpuint (wide_forwards, ==, 4);
+  g_assert_cmpuint (narrow_forwards, ==, 6);
+  for (guint i = 0; i < 4 * WIDE_TILE * WIDE_CANVAS; i++)
+    if (i % WIDE_CANVAS >= WIDE_TILE)
+      g_assert_cmpfloat_with_epsilon (narrow[i], wide[i], 1e-3);
+    else
+      g_assert_true (isfinite (narrow[i]));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -484,6 +588,9 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/batch", test_batch);
   g_test_add_func ("/canvas/sync", test_sync);
   g_test_add_func ("/canvas/strength", test_strength);
+  g_test_add_func ("/canvas/exact/batch", test_exact_batch);
+  g_test_add_func ("/canvas/exact/memory", test_exact_memory);
+  g_test_add_func ("/canvas/wide", test_wide);
   status = g_test_run ();
 
   pd_safetensors_unref (golden);

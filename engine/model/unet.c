@@ -329,7 +329,7 @@ build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
  * f16. So a pass whose smallest level has fewer than MIN_NORM_VALUES in a group keeps its
  * activations in f32; it is small. */
 static PdBackend
-choose_backend (const PdUNet *self, guint h, guint w)
+choose_backend (const PdUNet *self, guint h, guint w, gboolean wide)
 {
   const PdUNetConfig *config = &self->config;
   PdBackend backend = *self->backend;
@@ -338,14 +338,15 @@ choose_backend (const PdUNet *self, guint h, guint w)
     {
       guint channels = config->block_out_channels[level] / config->norm_num_groups;
 
-      if ((gsize) h * w * channels < MIN_NORM_VALUES)
-        {
-          backend.activations = PD_TYPE_F32;
-          if (backend.kernels == PD_KERNELS_COOPERATIVE)
-            backend.kernels = PD_KERNELS_GENERAL;
-        }
+      wide |= (gsize) h * w * channels < MIN_NORM_VALUES;
       h = (h + 1) / 2;
       w = (w + 1) / 2;
+    }
+  if (wide)
+    {
+      backend.activations = PD_TYPE_F32;
+      if (backend.kernels == PD_KERNELS_COOPERATIVE)
+        backend.kernels = PD_KERNELS_GENERAL;
     }
   return backend;
 }
@@ -360,7 +361,7 @@ pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error
                         .eps = (float) config->norm_eps };
   guint n = options->n;
 
-  self->backend = choose_backend (unet, options->h, options->w);
+  self->backend = choose_backend (unet, options->h, options->w, options->wide);
   self->graph = builder.graph = pd_graph_new (&self->backend);
   self->bank_strength = 1;
   if (options->share != PD_SHARE_NONE)

@@ -30,6 +30,7 @@ typedef struct
   guint tokens;     /* of each latent's text */
   PdProbes *probes; /* may be NULL */
   gboolean timestamps;
+  gboolean wide; /* activations are f32 whatever the backend's are */
 
   /* Attention between images of the canvas (engine/model/sharing.h). */
   PdShare share;

@@ -27,6 +27,7 @@ struct _PdCanvas
   float *shares; /* of each prompt in a tile, [prompts][tile_h][tile_w] */
 
   PdUNetPass *pass; /* batch · branches images: every tile's branch 0, then every tile's branch 1 */
+  PdUNetPass *wide_pass; /* one tile in f32, for what the other cannot hold; made when needed */
   float *context;
   gsize context_elements; /* of one image */
   float *input, *output;
@@ -34,6 +35,7 @@ struct _PdCanvas
   guint unet_forwards;
 
   PdThumbnail *thumbnail; /* NULL unless the tiles read the bank */
+  double bank_strength;   /* in this step */
 };
 
 static gsize
@@ -62,6 +64,57 @@ share_of (PdSync sync)
   return sync == PD_SYNC_ATTENTION ? PD_SHARE_BANK_READ
          : sync == PD_SYNC_EXACT   ? PD_SHARE_ALL
                                    : PD_SHARE_NONE;
+}
+
+/* The UNet for the tiles of a batch. */
+static PdUNetPass *
+make_pass (const PdCanvas *self, guint tiles, gboolean wide, GError **error)
+{
+  const PdCanvasOptions *options = &self->options;
+
+  return pd_unet_pass_new (options->unet,
+                           &(PdUNetPassOptions){ .n = tiles * options->branches,
+                                                 .h = self->grid.y.tile,
+                                                 .w = self->grid.x.tile,
+                                                 .tokens = options->tokens,
+                                                 .share = share_of (options->sync),
+                                                 .bank = pd_thumbnail_bank (self->thumbnail),
+                                                 .branches = options->branches,
+                                                 .wide = wide },
+                           error);
+}
+
+/* All tiles at once take as many times the memory of one as there are; told before a graph of them
+ * is built, which for many takes long. */
+static gboolean
+check_exact (const PdCanvas *self, GError **error)
+{
+  PdDevice *device = pd_unet_backend (self->options.unet)->device;
+  guint64 used = pd_device_memory_used (device), limit = pd_device_memory_limit (device), bytes;
+  gboolean rehearsing = pd_device_is_rehearsing (device);
+  guint n_tiles = pd_grid_n_tiles (&self->grid);
+  g_autofree char *needed = NULL, *available = NULL;
+  PdUNetPass *pass;
+
+  if (!rehearsing)
+    pd_device_begin_rehearsal (device);
+  pass = make_pass (self, 1, FALSE, error);
+  bytes = pd_device_memory_used (device) - used;
+  pd_unet_pass_free (pass);
+  if (!rehearsing)
+    pd_device_end_rehearsal (device);
+  if (pass == NULL)
+    return FALSE;
+  if (used + n_tiles * bytes <= limit)
+    return TRUE;
+  needed = g_format_size_full (n_tiles * bytes, G_FORMAT_SIZE_IEC_UNITS);
+  available = g_format_size_full (limit - MIN (used, limit), G_FORMAT_SIZE_IEC_UNITS);
+  g_set_error (
+      error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+      _ ("--sync exact denoises all %u tiles at once, which needs %s of device memory, but "
+         "%s are free; use --sync attention, choose a smaller picture, or raise --memory"),
+      n_tiles, needed, available);
+  return FALSE;
 }
 
 PdCanvas *
@@ -117,15 +170,9 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
       if (self->thumbnail == NULL)
         return NULL;
     }
-  self->pass = pd_unet_pass_new (options->unet,
-                                 &(PdUNetPassOptions){ .n = images,
-                                                       .h = grid->y.tile,
-                                                       .w = grid->x.tile,
-                                                       .tokens = options->tokens,
-                                                       .share = share_of (self->options.sync),
-                                                       .bank = pd_thumbnail_bank (self->thumbnail),
-                                                       .branches = options->branches },
-                                 error);
+  if (self->options.sync == PD_SYNC_EXACT && !check_exact (self, error))
+    return NULL;
+  self->pass = make_pass (self, self->options.batch, FALSE, error);
   return self->pass != NULL ? g_steal_pointer (&self) : NULL;
 }
 
@@ -135,6 +182,7 @@ pd_canvas_free (PdCanvas *self)
   if (self == NULL)
     return;
   pd_unet_pass_free (self->pass);
+  pd_unet_pass_free (self->wide_pass);
   pd_thumbnail_free (self->thumbnail);
   g_free (self->starts_y);
   g_free (self->starts_x);
@@ -331,27 +379,97 @@ gather (
     memcpy (self->input + self->options.batch * n, self->input, count * n * sizeof (float));
 }
 
+/* Whether image @image of the batch is numbers in every branch. */
 static gboolean
-check_finite (const PdCanvas *self, const float *values, guint tile, GError **error)
+is_finite (const PdCanvas *self, guint image)
 {
-  for (gsize e = 0; e < self->tile_elements; e++)
-    if (!isfinite (values[e]))
-      {
-        guint y, x;
+  gsize n = self->tile_elements;
 
-        tile_start (self, tile, &y, &x);
-        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                     _ ("The UNet gave a value that is not a number in the tile at %u, %u (latent "
-                        "pixels); try --precision f32"),
-                     x, y);
-        return FALSE;
-      }
+  for (guint branch = 0; branch < self->options.branches; branch++)
+    {
+      const float *values = self->output + (branch * self->options.batch + image) * n;
+
+      for (gsize e = 0; e < n; e++)
+        if (!isfinite (values[e]))
+          return FALSE;
+    }
+  return TRUE;
+}
+
+/* Predicts image @image of the batch once more, in f32: what f16 cannot hold is why a UNet gives
+ * infinities. Not for tiles that read each other's keys, which are one batch. */
+static gboolean
+predict_wide (
+    PdCanvas *self, double timestep, guint image, GCancellable *cancellable, GError **error)
+{
+  const PdCanvasOptions *options = &self->options;
+  gsize n = self->tile_elements, m = self->context_elements;
+  g_autofree float *input = g_new (float, options->branches *n);
+  g_autofree float *output = g_new (float, options->branches *n);
+  g_autofree float *context = g_new (float, options->branches *m);
+
+  if (self->wide_pass == NULL)
+    self->wide_pass = make_pass (self, 1, TRUE, error);
+  if (self->wide_pass == NULL)
+    return FALSE;
+  for (guint branch = 0; branch < options->branches; branch++)
+    {
+      gsize at = branch * options->batch + image;
+
+      memcpy (input + branch * n, self->input + at * n, n * sizeof *input);
+      memcpy (context + branch * m, self->context + at * m, m * sizeof *context);
+    }
+  pd_unet_pass_set_bank_strength (self->wide_pass, self->bank_strength);
+  if (!pd_unet_pass_run (self->wide_pass, input, timestep, context, output, cancellable, error))
+    return FALSE;
+  for (guint branch = 0; branch < options->branches; branch++)
+    memcpy (self->output + (branch * options->batch + image) * n, output + branch * n,
+            n * sizeof *output);
+  self->unet_forwards += options->branches;
+  return TRUE;
+}
+
+/* Predicts the batch, which holds items first … first + count - 1. */
+static gboolean
+predict_batch (PdCanvas *self,
+               double timestep,
+               guint first,
+               guint count,
+               GCancellable *cancellable,
+               GError **error)
+{
+  gboolean narrow = pd_unet_backend (self->options.unet)->activations != PD_TYPE_F32;
+
+  if (!pd_unet_pass_run (self->pass, self->input, timestep, self->context, self->output,
+                         cancellable, error))
+    return FALSE;
+  self->unet_forwards += count * self->options.branches;
+  for (guint image = 0; image < count; image++)
+    {
+      guint y, x;
+
+      if (is_finite (self, image))
+        continue;
+      if (narrow && self->options.sync != PD_SYNC_EXACT)
+        {
+          if (!predict_wide (self, timestep, image, cancellable, error))
+            return FALSE;
+          if (is_finite (self, image))
+            continue;
+        }
+      tile_start (self, item_at (self, first + image)->tile, &y, &x);
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                   _ ("The UNet gave a value that is not a number in the tile at %u, %u (latent "
+                      "pixels); try --precision f32"),
+                   x, y);
+      return FALSE;
+    }
   return TRUE;
 }
 
 /* Adds the predictions of items first … first + count - 1 to the canvas. */
-static gboolean
-scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
+static void
+scatter (PdCanvas *self, guint first, guint count, float *sum)
 {
   const PdCanvasOptions *options = &self->options;
   gsize n = self->tile_elements;
@@ -365,8 +483,6 @@ scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
 
       if (options->branches == 2)
         pd_guidance_combine (n, guided, conditional, options->guidance, guided);
-      if (!check_finite (self, guided, item->tile, error))
-        return FALSE;
       tile_start (self, item->tile, &y, &x);
       if (options->prompts != NULL)
         {
@@ -379,7 +495,6 @@ scatter (PdCanvas *self, guint first, guint count, float *sum, GError **error)
         pd_tile_add (&self->grid, self->channels, conditional, self->profile_y, self->profile_x,
                      shares, y, x, self->conditional, NULL);
     }
-  return TRUE;
 }
 
 /* Writes the bank for step @i, or switches it off where the run no longer reads it. */
@@ -389,7 +504,8 @@ refresh_bank (PdCanvas *self, PdSolver *solver, guint i, GCancellable *cancellab
   guint n_steps = pd_solver_n_timesteps (solver);
   gboolean read = n_steps - i > self->options.bank_until * n_steps;
 
-  pd_unet_pass_set_bank_strength (self->pass, read ? self->options.bank_strength : 0);
+  self->bank_strength = read ? self->options.bank_strength : 0;
+  pd_unet_pass_set_bank_strength (self->pass, self->bank_strength);
   if (!read)
     return TRUE;
   return pd_thumbnail_run (self->thumbnail, solver, i, cancellable, error);
@@ -424,11 +540,9 @@ pd_canvas_predict (PdCanvas *self,
       guint end = MIN (first + options->batch, self->items->len), count = end - first;
 
       gather (self, solver, i, latent, first, count);
-      if (!pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), self->context,
-                             self->output, cancellable, error) ||
-          !scatter (self, first, count, prediction, error))
+      if (!predict_batch (self, pd_solver_timestep (solver, i), first, count, cancellable, error))
         return FALSE;
-      self->unet_forwards += count * options->branches;
+      scatter (self, first, count, prediction);
       if (progress != NULL)
         progress (end < self->items->len ? item_at (self, end)->tile : pd_canvas_n_tiles (self),
                   user_data);

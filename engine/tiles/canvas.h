@@ -47,8 +47,9 @@ typedef struct
 
 typedef struct _PdCanvas PdCanvas;
 
-/* Options and what they point to are borrowed. Records the UNet for a batch of tiles. Errors:
- * PD_ERROR_BAD_REQUEST (tile and overlap), PD_ERROR_OUT_OF_MEMORY. */
+/* Options and what they point to are borrowed. Records the UNet for a batch of tiles; with
+ * PD_SYNC_EXACT that is all of them, whatever the batch asked for. Errors: PD_ERROR_BAD_REQUEST
+ * (tile and overlap), PD_ERROR_OUT_OF_MEMORY. */
 PdCanvas *pd_canvas_new (const PdCanvasOptions *options, GError **error);
 void pd_canvas_free (PdCanvas *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)

@@ -212,6 +212,8 @@ pd_denoise_cut_tile (PdCanvasOptions *options)
 gboolean
 pd_denoise_shrink (PdCanvasOptions *options)
 {
+  if (options->sync == PD_SYNC_EXACT)
+    return FALSE;
   if (options->batch > 1)
     options->batch /= 2;
   else if (options->tile / 2 >= LEAST_TILE)

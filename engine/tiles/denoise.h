@@ -84,7 +84,8 @@ typedef struct
 /* A tile larger than both sides of the canvas becomes as large as the longer one. */
 void pd_denoise_cut_tile (PdCanvasOptions *options);
 
-/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest. */
+/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest, or
+ * with PD_SYNC_EXACT, whose tiles are all held at once. */
 gboolean pd_denoise_shrink (PdCanvasOptions *options);
 
 /* The canvas of @options. The batch and then the tile asked for are halved for as long as the
