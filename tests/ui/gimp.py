@@ -37,7 +37,7 @@ def generate(dialog, gimp, shot=None):
     progress = dialog.get("Progress").get_value_iface()
     dialog.press("_Generate")
     wait_for("the run to begin", dialog.is_running, 10)
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while dialog.is_running():
         for _ in range(10):
             fractions.add(progress.get_current_value())
@@ -81,7 +81,7 @@ def cancels(gimp, state):
     layers = gimp.layers()
     dialog.set("S_teps:", 500)
     dialog.press("_Generate")
-    wait_for("steps", lambda: dialog.fraction() > 0, 60)
+    wait_for("steps", lambda: dialog.fraction() > 0, 200)
     dialog.press("C_ancel")
     wait_for("the end of the run", lambda: not dialog.is_running(), 1)
     if dialog.error() or gimp.layers() != layers:
@@ -95,7 +95,7 @@ def survives_the_engine(gimp, state):
     layers = gimp.layers()
     dialog.set("S_teps:", 500)
     dialog.press("_Generate")
-    wait_for("steps", lambda: dialog.fraction() > 0, 60)
+    wait_for("steps", lambda: dialog.fraction() > 0, 200)
     with open(gimp.pid_file, encoding="ascii") as file:
         os.kill(int(file.read().split()[0]), signal.SIGKILL)
     wait_for("an error", dialog.error, 10)

@@ -15,5 +15,9 @@ if ! $python -c 'import gi; gi.require_version("Atspi", "2.0")' 2>/dev/null; the
   exit 0
 fi
 unset WAYLAND_DISPLAY
-exec xvfb-run -a -s '-screen 0 1280x800x24 -noreset' \
+# Sockets, whose paths must be short.
+XDG_RUNTIME_DIR=$(mktemp -d)
+export XDG_RUNTIME_DIR
+trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
+xvfb-run -a -s '-screen 0 1280x800x24 -noreset' \
   dbus-run-session -- $python "$here/gimp.py" "$@" 2>/dev/null
