@@ -213,7 +213,8 @@ pd_resume_save (PdResume *self, PdJournal *journal, GError **error)
   self->path = pd_journal_path (self->folder, journal->run, journal->seed);
   saved = pd_journal_save (journal, self->path, error);
   self->last = g_get_monotonic_time ();
-  self->pause = MAX (self->pause, COST_SHARE * (self->last - start));
+  if (g_getenv ("PD_JOURNAL_SECONDS") == NULL)
+    self->pause = MAX (PAUSE * G_USEC_PER_SEC, COST_SHARE * (self->last - start));
   return saved;
 }
 

@@ -30,8 +30,8 @@ gboolean pd_resume_load (PdResume *self, GError **error);
 /* What was read, and not yet written over; NULL: nothing. */
 const PdJournal *pd_resume_journal (const PdResume *self);
 
-/* Whether it is time to write: ten seconds after the last time (PD_JOURNAL_SECONDS in the
- * environment: another number), later if writing takes long. */
+/* Whether it is time to write: ten seconds after the last time, later if writing took long
+ * (PD_JOURNAL_SECONDS in the environment: always after so many). */
 gboolean pd_resume_due (const PdResume *self);
 
 /* Writes @journal, whose run is filled in. */
