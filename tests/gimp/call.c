@@ -29,3 +29,18 @@ call (gint32 image,
   gimp_destroy_params (values, n);
   return layer;
 }
+
+gint32
+call_again (gint32 image, gint32 drawable)
+{
+  int n = 0;
+  /* All but the first three have no meaning when the last values are used. */
+  GimpParam *values = gimp_run_procedure (
+      "plug-in-parallel-diffusion", &n, GIMP_PDB_INT32, GIMP_RUN_WITH_LAST_VALS, GIMP_PDB_IMAGE,
+      image, GIMP_PDB_DRAWABLE, drawable, GIMP_PDB_STRING, "", GIMP_PDB_STRING, "", GIMP_PDB_FLOAT,
+      0.0, GIMP_PDB_INT32, 0, GIMP_PDB_STRING, "", GIMP_PDB_END);
+  const gint32 layer = values[0].data.d_status == GIMP_PDB_SUCCESS ? values[1].data.d_layer : -1;
+
+  gimp_destroy_params (values, n);
+  return layer;
+}

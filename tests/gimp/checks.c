@@ -319,7 +319,7 @@ check_kinds (void)
   check_layer_mode (image, layer, layer, &usual_extent, "restyle");
   tap_end ();
 
-  other = gimp_text_layer_new (image, "text", "Sans", 20.0, GIMP_PIXELS);
+  other = gimp_text_layer_new (image, "text", "Sans", 20.0, GIMP_UNIT_PIXEL);
   gimp_image_insert_layer (image, other, 0, 0);
   gimp_layer_set_offsets (other, extent.x, extent.y);
   extent.width = gimp_drawable_width (other);
@@ -460,12 +460,35 @@ check_profile (void)
   g_object_unref (adobe);
 }
 
+/* The same seed, so the same pixels. */
+static void
+check_repeat (void)
+{
+  gint32 layer, first, second;
+  gint32 image = usual_picture (&layer);
+  g_autofree char *message = NULL;
+
+  tap_begin ("repeat: with the last values the same picture comes again");
+  first = call (image, layer, "moss", "generate", 0.5, quick, &message);
+  second = call_again (image, layer);
+  if (tap_expect (first != -1 && second != -1 && first != second, "both calls give a layer"))
+    {
+      g_auto (Pixels) a = pixels_read (first, NULL);
+      g_auto (Pixels) b = pixels_read (second, NULL);
+
+      tap_expect (pixels_equal (&a, &b), "both layers are equal");
+      check_parasite (second, "moss");
+    }
+  tap_end ();
+  gimp_image_delete (image);
+}
+
 static void
 query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, errors, profile or killed" },
+      (char *) "modes, selections, kinds, errors, profile, repeat or killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
@@ -482,7 +505,8 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
     void (*check) (void);
   } groups[] = { { "modes", check_modes },     { "selections", check_selections },
                  { "kinds", check_kinds },     { "errors", check_errors },
-                 { "profile", check_profile }, { "killed", check_killed } };
+                 { "profile", check_profile }, { "repeat", check_repeat },
+                 { "killed", check_killed } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
   gegl_init (NULL, NULL);
