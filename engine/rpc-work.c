@@ -5,6 +5,7 @@
 #include "engine/error.h"
 #include "engine/rpc-describe.h"
 #include "engine/self-test.h"
+#include "engine/storage.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
@@ -222,7 +223,7 @@ run_engine (PdRpcWork *self, PdRpcCall *call, const PdImages *images, GError **e
 
   if (!pd_engine_run (self->engine, call->request, images, &listener, call->cancellable, &report,
                       error) ||
-      !pd_buffer_file_save (images->output, call->output, error))
+      !pd_buffer_file_save (images->output, call->output, error) || !pd_storage_check (error))
     return FALSE;
   pd_engine_done (self->engine);
   call->result = g_variant_ref_sink (pd_rpc_describe_report (
@@ -253,6 +254,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
   PdImages images = { .apart = TRUE };
 
+  pd_storage_watch ();
   if (!check_output (call->output, error) || !load (call->input, request, &input, error) ||
       !load (call->mask, request, &mask, error) || !open_engine (self, request, error) ||
       g_cancellable_set_error_if_cancelled (call->cancellable, error))
