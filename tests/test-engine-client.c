@@ -284,7 +284,7 @@ test_kill (void)
 static void
 check_command (const char *command, int code, const char *message)
 {
-  g_autoptr (PdEngineClient) client = pd_engine_client_new (command);
+  PdEngineClient *client = pd_engine_client_new (command);
   g_auto (Answer) answer = { 0 };
 
   pd_engine_client_set_timeouts (client, 500, 500);
@@ -295,6 +295,10 @@ check_command (const char *command, int code, const char *message)
       g_assert_error (answer.error, PD_ERROR, code);
       g_assert_nonnull (strstr (answer.error->message, message));
     }
+  /* What does not end with its input is killed after a while. */
+  g_object_unref (client);
+  for (pid_t pid; (pid = find_child ()) > 0;)
+    wait_for_end (pid);
 }
 
 /* What the shell prints before its words are read as the engine's answer to initialize. */

@@ -23,7 +23,7 @@ kill_later (guint which, double delay)
   char seconds[G_ASCII_DTOSTR_BUF_SIZE];
   g_autofree char *field = g_strdup_printf ("%u", which);
   const char *const script =
-      "while [ ! -e \"$1\" ]; do sleep 0.02; done; sleep $2; read a b <\"$1\"; "
+      "while [ ! -e \"$1\" ]; do sleep 0.02; done; read a b <\"$1\"; sleep $2; "
       "if [ $3 = 1 ]; then kill -9 $a; else kill -9 $b; fi";
   const char *arguments[] = {
     "sh", "-c", script, "-", g_getenv ("PID_FILE"), seconds, field, NULL
@@ -64,9 +64,9 @@ count_folders (void)
 }
 
 /* n_failed: counts one up if the call failed, which it must not unless may_fail.
- * Returns: seconds that the call took. */
-static double
-check_call (gint32 image, gint32 layer, gboolean may_fail, guint *n_failed)
+ * shortest: seconds that calls took that were not killed */
+static void
+check_call (gint32 image, gint32 layer, gboolean may_fail, guint *n_failed, double *shortest)
 {
   const gint64 start = g_get_monotonic_time ();
   g_autofree char *before = picture_describe (image);
@@ -76,7 +76,10 @@ check_call (gint32 image, gint32 layer, gboolean may_fail, guint *n_failed)
   const double seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
 
   if (made != -1)
-    gimp_image_remove_layer (image, made);
+    {
+      gimp_image_remove_layer (image, made);
+      *shortest = MIN (*shortest, seconds);
+    }
   else if (!may_fail)
     tap_fail ("%s", message);
   else
@@ -86,7 +89,6 @@ check_call (gint32 image, gint32 layer, gboolean may_fail, guint *n_failed)
     }
   after = picture_describe (image);
   tap_expect (strcmp (before, after) == 0, "the image is as it was");
-  return seconds;
 }
 
 static void
@@ -94,16 +96,25 @@ check_plug_in (gint32 image, gint32 layer, double delay)
 {
   g_autofree char *before = picture_describe (image);
   g_autofree char *after = NULL;
-  g_autofree char *message = NULL;
   g_autofree char *text = NULL;
   g_auto (GStrv) pids = NULL;
+  gboolean in_time = FALSE;
   gint64 killed;
 
-  kill_later (2, delay);
-  if (!tap_expect (call (image, layer, "moss", "restyle", 0.7, quick, &message) == -1,
-                   "the plug-in was killed before it was done"))
-    return;
+  /* A call may be faster than those before it. */
+  for (guint i = 0; i < 5 && !in_time; i++, delay /= 2)
+    {
+      g_autofree char *message = NULL;
+      gint32 made;
+
+      kill_later (2, delay);
+      made = call (image, layer, "moss", "restyle", 0.7, quick, &message);
+      in_time = made == -1;
+      if (!in_time)
+        gimp_image_remove_layer (image, made);
+    }
   killed = g_get_monotonic_time ();
+  tap_expect (in_time, "the plug-in was killed before it was done");
   if (!tap_expect (g_file_get_contents (g_getenv ("PID_FILE"), &text, NULL, NULL),
                    "there was an engine"))
     return;
@@ -124,19 +135,19 @@ check_killed (void)
   gint32 image = picture_new (GIMP_RGB, GIMP_PRECISION_U8_GAMMA, TRUE, &extent, &layer);
   g_autoptr (GRand) random = g_rand_new_with_seed (20);
   guint n_failed = 0;
-  double seconds;
+  double shortest = G_MAXDOUBLE;
 
   tap_begin ("killed: a call without a kill works");
-  check_call (image, layer, FALSE, &n_failed);
-  seconds = check_call (image, layer, FALSE, &n_failed);
+  check_call (image, layer, FALSE, &n_failed, &shortest);
+  check_call (image, layer, FALSE, &n_failed, &shortest);
   tap_end ();
   for (guint i = 0; i < N_KILLS; i++)
     {
-      const double delay = g_rand_double_range (random, 0.0, seconds * 0.8);
+      const double delay = g_rand_double_range (random, 0.0, shortest * 0.7);
 
       kill_later (1, delay);
       tap_begin ("killed: the engine %.2f s after its start", delay);
-      check_call (image, layer, TRUE, &n_failed);
+      check_call (image, layer, TRUE, &n_failed, &shortest);
       tap_end ();
     }
   tap_begin ("killed: most of the kills came in time");
@@ -146,11 +157,11 @@ check_killed (void)
   for (guint i = 0; i < 3; i++)
     {
       tap_begin ("killed: the plug-in");
-      check_plug_in (image, layer, seconds * (i + 1) / 8);
+      check_plug_in (image, layer, shortest * (i + 1) / 8);
       tap_end ();
     }
   tap_begin ("killed: the next call works");
-  check_call (image, layer, FALSE, &n_failed);
+  check_call (image, layer, FALSE, &n_failed, &shortest);
   tap_end ();
   gimp_image_delete (image);
 }
