@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
 #include "engine/levels.h"
 #include "engine/tiles/guide.h"
 #include "engine/tiles/resample.h"
@@ -9,6 +12,7 @@ enum
 {
   DRAWS = 1 << 24, /* numbers of noise arrays that are a level's own */
   STRIP = 64,      /* rows of a picture that is only enlarged, at once */
+  MAX_SIDE = 65536,
 };
 
 /* How a level is kept near the one before, see PdGuide. */
@@ -298,6 +302,15 @@ pd_levels_run (
   double strengths[PD_MAX_LEVELS];
   gboolean ok;
 
+  if (MAX (levels[n - 1].width, levels[n - 1].height) > MAX_SIDE)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%u × %u pixels, %d times as large, would be %u × %u; at most %d a side can "
+                      "be made: choose a smaller scale"),
+                   request->width, request->height, request->scale, levels[n - 1].width,
+                   levels[n - 1].height, MAX_SIDE);
+      return FALSE;
+    }
   for (guint i = 0; i < n; i++)
     strengths[i] =
         i + first_rise == 0 ? 1 : pd_level_strength (request->level_strength, i + first_rise);
