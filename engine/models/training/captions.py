@@ -6,7 +6,7 @@ import numpy as np
 SYNONYMS = {
     "brick wall": ["brick wall", "bricks", "old brick wall"], "rocks": ["rocks", "rocky ground", "stones"],
     "cracked earth": ["cracked earth", "dry cracked desert soil", "cracked mud"], "ground": ["ground", "earth", "soil"],
-    "starry nebula": ["starry nebula", "galaxy and stars", "nebula in deep space", "starry night sky", "outer space"],
+    "starry nebula": ["starry nebula", "galaxy and stars", "nebula in deep space", "colorful nebula"],
     "starry space": ["starry space", "stars in the night sky", "outer space"], "plants": ["plants", "leaves", "foliage"],
     "stone paving": ["stone paving", "cobblestone pavement", "paving stones", "cobblestone street"],
     "metal grate": ["metal grate", "metal grid", "steel grating"], "sci-fi wall": ["sci-fi wall", "spaceship wall", "metal panel"],
@@ -70,7 +70,7 @@ def describe(a):
 
 # canonical material: words that mean it; the first that matches a crop's words names it
 MATERIALS = {
-    "starry nebula": "nebula galaxy starry", "brick wall": "brick", "rusty metal": "rusty", "lava": "lava",
+    "starry nebula": "nebula galaxy", "starry space": "starry", "brick wall": "brick", "rusty metal": "rusty", "lava": "lava",
     "cobblestone": "cobblestone paving", "roof tiles": "roof", "tiles": "tile tiles mosaic", "cracked earth": "cracked",
     "tree bark": "bark", "forest floor": "leaves forest", "ice": "ice glacier", "snow": "snow tundra arctic",
     "sand": "sand desert dunes beach", "water": "water ocean sea river lake", "sky": "sky clouds sunset",
@@ -86,7 +86,7 @@ MATERIALS = {k: set(v.split()) for k, v in MATERIALS.items()}
 MODIFIERS = set("desert savanna tundra jungle forest autumn spring winter swamp arctic alpine dry wet old burnt dusty dark "
                 "light beach field city landscape summer".split())
 TINTABLE = {"brick wall", "cobblestone", "roof tiles", "tiles", "concrete", "plaster", "metal", "fabric", "marble", "wood",
-            "rock", "stone wall", "gravel", "sand", "water", "starry nebula", "ice"}
+            "rock", "stone wall", "gravel", "sand", "water", "ice"}
 
 
 def terrain(words):
@@ -102,6 +102,13 @@ def material(words):
             if keys & set(w.split()):
                 return name
     return "other"
+
+
+def sole(words):
+    """The one material that a crop's words name, or None when they name none or several."""
+    words = terrain(words)
+    kinds = {material([w]) for w in ([w for w in words if w not in MODIFIERS] or words)} - {"other"}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def caption(words, look, style, rng):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cut the pictures that the denoiser learns from: plain, tinted and stylised crops of photographs and patterns.
 
-usage: crops.py IMAGES OUT_DIR --shards N --shard K [--seed 0] [--patterns 1000]
+usage: crops.py IMAGES OUT_DIR --shards N --shard K [--seed 0] [--patterns 1200] [--stylised]
 Writes OUT_DIR/SEED-K.pt: a list of {crop, words, look, style}. Held-out images are left out.
 """
 import argparse
@@ -37,16 +37,17 @@ def part(a, side, rng):
     return c if side == SIDE else cv2.resize(c, (SIDE, SIDE), interpolation=cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC)
 
 
-def views(a, words, rng):
-    """(crop, style) of one photograph: the whole, a part at full size, a tinted part, a stylised part."""
+def views(a, words, rng, plain=True):
+    """(crop, style) of one photograph: the whole, a part at full size, a tinted part (those if `plain`), a stylised part."""
     short = min(a.shape[:2])
     sides = [int(s) for s in (SIDE, 384, 512, 640, 768) if s <= short] or [short]
-    yield part(a, short, rng), ""
-    yield part(a, sides[0], rng), ""
-    if len(sides) > 2:
-        yield part(a, sides[len(sides) // 2], rng), ""
-    if material(words) in TINTABLE:
-        yield tint(part(a, int(rng.choice(sides)), rng), rng), ""
+    if plain:
+        yield part(a, short, rng), ""
+        yield part(a, sides[0], rng), ""
+        if len(sides) > 2:
+            yield part(a, sides[len(sides) // 2], rng), ""
+        if material(words) in TINTABLE:
+            yield tint(part(a, int(rng.choice(sides)), rng), rng), ""
     style = str(rng.choice(list(STYLES)))
     yield STYLES[style](part(a, int(rng.choice(sides)), rng), rng), style
 
@@ -59,6 +60,7 @@ def main():
     ap.add_argument("--shard", type=int, required=True)
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--patterns", type=int, default=1200, help="procedural pictures beside the photographs")
+    ap.add_argument("--stylised", action="store_true", help="of photographs only stylised crops, and of every pattern one")
     args = ap.parse_args()
     cv2.setNumThreads(1)
     os.makedirs(args.out, exist_ok=True)
@@ -75,14 +77,14 @@ def main():
     for kind, k in order:
         if kind == "image":
             words = images.index[k]["words"]
-            for crop, style in views(images.get(k), words, rng):
+            for crop, style in views(images.get(k), words, rng, not args.stylised):
                 add(crop, words, style)
         else:
             words, a = patterns.draw(k, rng, SIDE)
             if material(words) in TINTABLE and rng.random() < 0.25:
                 a = tint(a, rng)
             add(a, words, "")
-            if rng.random() < 0.4:
+            if args.stylised or rng.random() < 0.4:
                 style = str(rng.choice(list(STYLES)))
                 add(STYLES[style](a, rng), words, style)
     path = os.path.join(args.out, f"{args.seed}-{args.shard}.pt")

@@ -38,7 +38,7 @@ SCHEDULER = {
     "set_alpha_to_one": False, "steps_offset": 1, "trained_betas": None,
 }
 MAX_SNR = 5.0
-SHARE = {"other": 0.5, "sky": 0.5, "metal": 0.8}  # what these materials are drawn less
+SHARE = {"other": 0.3, "sky": 0.4, "metal": 0.7, "asphalt": 0.5, "plaster": 0.5}  # what these materials are drawn less
 
 
 def alphas_cumprod():
@@ -78,8 +78,7 @@ class Latents:
             self.paths += new
             kinds = [material(e["words"]) for e in self.items]
             count = collections.Counter(kinds)
-            p = np.array([count[k] ** -0.5 * SHARE.get(k, 1.0) * (0.8 if e["style"] else 1.0)
-                          for k, e in zip(kinds, self.items)])
+            p = np.array([count[k] ** -0.5 * SHARE.get(k, 1.0) for k in kinds])
             self.p = p / p.sum()
             print(len(self.items), "latents", flush=True)
 

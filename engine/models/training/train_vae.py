@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Train the autoencoder.
 
-usage: train_vae.py IMAGES CHECKPOINT --minutes M [--crop 96] [--batch 8] [--lr 1e-3] [--decoder-only] [--texture 0.5]
+usage: train_vae.py IMAGES CHECKPOINT --minutes M [--crop 96] [--batch 8] [--lr 1e-3] [--decoder-only] [--texture 0.5] [--square 0.1]
 Resumes from CHECKPOINT when it exists.
 """
 import argparse
@@ -136,6 +136,7 @@ def main():
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--decoder-only", action="store_true", help="keep the latent space fixed")
     ap.add_argument("--texture", type=float, default=0.0, help="weight of the local gradient energy")
+    ap.add_argument("--square", type=float, default=0.0, help="weight of the log squared error, which PSNR is made of")
     args = ap.parse_args()
     threads = Threads(args.threads)
     torch.manual_seed(0)
@@ -167,7 +168,10 @@ def main():
         with torch.set_grad_enabled(not args.decoder_only):
             mu, logvar = vae.encode(x)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        rec = reconstruction_loss(vae.decode(z.detach() if args.decoder_only else z).float(), x.float(), args.texture)
+        y = vae.decode(z.detach() if args.decoder_only else z).float()
+        rec = reconstruction_loss(y, x.float(), args.texture)
+        if args.square:
+            rec = rec + args.square * torch.log(((y - x.float()) ** 2).mean((1, 2, 3)) + 1e-4).mean()
         mu, logvar = mu.float(), logvar.float()
         kl = 0.5 * (mu ** 2 + logvar.exp() - 1 - logvar).mean()
         (rec if args.decoder_only else rec + KL_WEIGHT * kl).backward()
