@@ -360,19 +360,19 @@ test_failures (void)
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 
-/* AutoencoderKL: windows are near the whole canvas, and the same in any batch. Measured on
- * lavapipe: decoded 21.1 dB and encoded 36.7 dB (of the latents' range) with the golden's random
- * weights, 33.5 and 28.4 dB with the embedded model. */
+/* AutoencoderKL: windows are near the whole canvas, and the same in any batch. What the latents of
+ * windows differ by is told by the pictures that they decode to, as the decoder does not see all of
+ * it. Measured on lavapipe, windows decoded and windows encoded: 21.1 and 19.7 dB with the golden's
+ * random weights, 44.1 and 38.9 dB with the embedded model. */
 static void
 check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded)
 {
   PdCoderOptions whole = { .model = model, .height = 40, .width = 28, .tile = 64 }, tiled = whole;
   gsize n_latents = (gsize) pd_model_latent_channels (model) * 40 * 28;
   g_autofree float *latents = NULL, *one = NULL, *two = NULL, *plain = NULL, *noise = NULL;
-  g_auto (Picture) picture = landscape (&whole), expected = { 0 }, a = { 0 }, b = { 0 };
+  g_auto (Picture) picture = landscape (&whole), expected = { 0 }, a = { 0 }, b = { 0 }, c = { 0 };
   g_autoptr (GError) error = NULL;
   double decoded, encoded;
-  float lowest = G_MAXFLOAT, highest = -G_MAXFLOAT;
 
   latents = encode (&whole, &picture);
   decode (&whole, latents, &expected);
@@ -388,12 +388,8 @@ check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded
   tiled.batch = 1;
   one = encode (&tiled, &picture);
   g_assert_cmpmem (one, n_latents * sizeof *one, two, n_latents * sizeof *two);
-  for (gsize i = 0; i < n_latents; i++)
-    {
-      lowest = MIN (lowest, latents[i]);
-      highest = MAX (highest, latents[i]);
-    }
-  encoded = psnr (latents, one, n_latents) + 20 * log10 (highest - lowest);
+  decode (&whole, one, &c);
+  encoded = psnr (expected.rgb, c.rgb, (gsize) c.h * c.w * 3);
   g_test_message ("decoded %.1f dB, encoded %.1f dB", decoded, encoded);
   g_assert_cmpfloat (decoded, >=, least_decoded);
   g_assert_cmpfloat (encoded, >=, least_encoded);
@@ -419,7 +415,7 @@ test_kl_golden (void)
   g_autoptr (PdModel) model = load (path);
 
   if (model != NULL)
-    check_kl (model, 26, 19, 35);
+    check_kl (model, 26, 19, 18);
 }
 
 static void
@@ -427,7 +423,7 @@ test_kl_default (void)
 {
   g_autoptr (PdModel) model = load (PD_SOURCE_ROOT "/engine/models/default/vae");
 
-  check_kl (model, 26, 31, 27.5);
+  check_kl (model, 26, 31, 31);
 }
 
 int
