@@ -2,6 +2,7 @@
 #include "engine/gpu/private.h"
 
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 
 #include "engine/error.h"
 
@@ -68,6 +69,8 @@ keep_shader_caches_apart (void)
     return;
   name = g_strconcat ("mesa-", width, NULL);
   folder = g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
+  /* Mesa makes only the last folder of a path; without it nothing is kept, which is no error. */
+  g_mkdir_with_parents (folder, 0700);
   g_setenv ("MESA_SHADER_CACHE_DIR", folder, FALSE);
 }
 
