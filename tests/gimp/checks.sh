@@ -3,7 +3,8 @@
 # One group of checks inside GIMP, as TAP. Usage: checks.sh GROUP FOLDER PLUG-IN ENGINE CHECKER TINY
 # TINY is a small model; without it there is nothing to test with.
 here=$(dirname "$0")
-group=$1 folder=$2 plug_in=$3 engine=$4 checker=$5 tiny=$6
+# Whole paths: meson gives those of programs from the folder of the build on.
+group=$1 folder=$2 plug_in=$(realpath "$3") engine=$(realpath "$4") checker=$(realpath "$5") tiny=$6
 
 if [ ! -d "$tiny" ]; then
   echo "1..0 # SKIP there is no $tiny"
