@@ -22,3 +22,6 @@ gint32 call_again (gint32 image, gint32 drawable);
 /* Calls while engine or plug-in are killed. PID_FILE in the environment names the file into which
  * engine.sh writes the numbers of the engine and the plug-in. */
 void check_killed (void);
+
+/* The self-test, and what is said when there is no engine or display. Changes the settings. */
+void check_info (void);

@@ -488,7 +488,7 @@ query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, errors, profile, repeat or killed" },
+      (char *) "modes, selections, kinds, errors, info, profile, repeat or killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
@@ -506,7 +506,7 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
   } groups[] = { { "modes", check_modes },     { "selections", check_selections },
                  { "kinds", check_kinds },     { "errors", check_errors },
                  { "profile", check_profile }, { "repeat", check_repeat },
-                 { "killed", check_killed } };
+                 { "killed", check_killed },   { "info", check_info } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
   gegl_init (NULL, NULL);
