@@ -79,10 +79,11 @@ describe_end (const PdEngineProcess *self)
     {
       const int number = g_subprocess_get_term_sig (self->process);
 
-      return g_strdup_printf (_ ("The engine was ended by signal %d (%s)"), number,
-                              g_strsignal (number));
+      return g_strdup_printf (
+          _ ("The engine was ended by signal %d (%s); the next run starts it again"), number,
+          g_strsignal (number));
     }
-  return g_strdup_printf (_ ("The engine ended with status %d"),
+  return g_strdup_printf (_ ("The engine ended with status %d; the next run starts it again"),
                           g_subprocess_get_exit_status (self->process));
 }
 

@@ -5,6 +5,13 @@
 
 #include <glib/gi18n-lib.h>
 
+/* Returns: (nullable) what to call a model instead of its name */
+static const char *
+model_title (const char *name)
+{
+  return g_str_equal (name, "default") ? _ ("Embedded (materials, nature)") : NULL;
+}
+
 /* Returns: whether there is one to use; if not, an error that tells why */
 static gboolean
 add_models (GtkComboBoxText *combo, GVariant *models, GError **error)
@@ -19,25 +26,28 @@ add_models (GtkComboBoxText *combo, GVariant *models, GError **error)
     {
       gboolean usable = TRUE;
       const char *name = NULL;
-      const char *title = NULL;
       const char *reason = NULL;
 
       g_variant_lookup (item, "usable", "b", &usable);
-      g_variant_lookup (item, "title", "&s", &title);
       g_variant_lookup (item, "reason", "&s", &reason);
       if (usable && g_variant_lookup (item, "name", "&s", &name))
         {
-          pd_bind_add_word (combo, name, title && *title ? title : NULL);
+          pd_bind_add_word (combo, name, model_title (name));
           found = TRUE;
         }
       else if (reason && !why)
         why = g_strdup (reason);
     }
-  if (!found)
-    g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                         why ? why
-                             : _ ("The engine has no model. Put one into the folder "
-                                  "parallel-diffusion/models of your data folder, then try again"));
+  if (!found && why)
+    g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, why);
+  else if (!found)
+    {
+      g_autofree char *folder =
+          g_build_filename (g_get_user_data_dir (), "parallel-diffusion", "models", NULL);
+
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                   _ ("There is no model: put one into %s, then try again"), folder);
+    }
   return found;
 }
 

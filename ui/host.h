@@ -64,7 +64,7 @@ GdkPixbuf *pd_host_get_original (PdHost *host, PdRequest *request, guint max_sid
 
 /* Starts the engine, or a new one when the last died.
  * finish returns: (transfer full) the answer to `initialize`: version s, devices av of {index,
- * name, uuid, kind, memory, usable, reason}, models av of {name, title, native, scale, usable,
+ * name, uuid, kind, memory, usable, reason}, models av of {name, native, scale, usable,
  * reason} … */
 void pd_host_start_engine_async (PdHost *host,
                                  GCancellable *cancellable,

@@ -173,7 +173,10 @@ pd_words_progress (GVariant *progress)
     append (line, g_strdup_printf (_ ("step %u of %u"), count (progress, "step"), steps));
   if (tiles > 1)
     append (line, g_strdup_printf (_ ("tile %u of %u"), count (progress, "tiles"), tiles));
-  if (eta >= 0)
+  /* A new device compiles its kernels then, which can take minutes. */
+  if (g_str_equal (stage, "denoise") && steps > 1 && count (progress, "step") == 0)
+    append (line, g_strdup (_ ("the first step may take long")));
+  else if (eta >= 0)
     {
       g_autofree char *duration = pd_words_duration (eta);
 

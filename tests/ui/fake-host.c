@@ -89,8 +89,8 @@ answer_start (gpointer user_data)
           self->n_models
               ? "{'version': <'1'>, 'devices': <[<{'index': <int64 0>, 'name': <'Fast GPU'>, "
                 "'uuid': <'u-0'>, 'usable': <true>}>, <{'index': <int64 1>, 'name': <'Old GPU'>, "
-                "'uuid': <'u-1'>, 'usable': <false>}>]>, 'models': <[<{'name': <'default'>, "
-                "'title': <'The embedded model'>}>, <{'name': <'large'>, 'title': <'Large'>}>]>}"
+                "'uuid': <'u-1'>, 'usable': <false>}>]>, 'models': <[<{'name': <'default'>}>, "
+                "<{'name': <'large'>}>]>}"
               : "{'version': <'1'>, 'devices': <@av []>, 'models': <@av []>}");
   return G_SOURCE_REMOVE;
 }

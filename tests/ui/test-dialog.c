@@ -190,7 +190,7 @@ test_engine_lists (Fixture *fixture, gconstpointer data)
   g_assert_true (gtk_combo_box_set_active_id (model, "default"));
   g_assert_cmpstr (fixture->request->model, ==, "default");
   title = gtk_combo_box_text_get_active_text (GTK_COMBO_BOX_TEXT (model));
-  g_assert_cmpstr (title, ==, "The embedded model");
+  g_assert_cmpstr (title, ==, "Embedded (materials, nature)");
   g_object_set (fixture->request, "model", "a/path.safetensors", NULL);
   g_assert_cmpstr (gtk_combo_box_get_active_id (model), ==, "a/path.safetensors");
   /* What was chosen before is kept even when this engine lacks it; what cannot be used is not
