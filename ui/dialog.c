@@ -292,7 +292,6 @@ generate (PdDialog *self)
       }
   if (!look_at_region (self, FALSE))
     return;
-  g_cancellable_cancel (self->start);
   gtk_progress_bar_set_fraction (self->progress, 0);
   gtk_label_set_text (self->status, _ ("Starting"));
   run = g_cancellable_new ();

@@ -201,6 +201,21 @@ test_engine_lists (Fixture *fixture, gconstpointer data)
   g_assert_false (gtk_combo_box_set_active_id (device, "u-1"));
 }
 
+/* What the engine lists comes also when it is put to work before it has told. */
+static void
+test_generate_at_once (Fixture *fixture, gconstpointer data)
+{
+  GtkTreeModel *models;
+
+  open_dialog (fixture);
+  models = gtk_combo_box_get_model (GTK_COMBO_BOX (child (fixture, "model")));
+  g_assert_cmpint (gtk_tree_model_iter_n_children (models, NULL), ==, 1);
+  click (fixture, "generate_button");
+  g_assert_true (is_running (fixture));
+  wait_for (!is_running (fixture));
+  wait_for (gtk_tree_model_iter_n_children (models, NULL) == 2);
+}
+
 static void
 test_seed (Fixture *fixture, gconstpointer data)
 {
@@ -542,6 +557,7 @@ main (int argc, char *argv[])
     { "/dialog/choices", test_choices },
     { "/dialog/texts", test_texts },
     { "/dialog/engine-lists", test_engine_lists },
+    { "/dialog/generate-at-once", test_generate_at_once },
     { "/dialog/seed", test_seed },
     { "/dialog/invalid", test_invalid },
     { "/dialog/modes", test_modes },
