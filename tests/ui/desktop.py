@@ -4,6 +4,7 @@ import gettext
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -57,7 +58,8 @@ def walk(node):
 
 
 class Gimp:
-    """options: folder (made anew), plug_in, engine, wrapper, screenshot, locale, language, theme."""
+    """options: folder (made anew), plug_in, engine, wrapper, screenshot, locale, language, theme, and
+    preferences, more for GIMP's gimprc."""
 
     def __init__(self, picture, **options):
         self.folder = options["folder"]
@@ -80,7 +82,7 @@ class Gimp:
         server = f'(plug-in-script-fu-server 1 "127.0.0.1" {self.port} "{self._path("server-log")}")'
         self.process = subprocess.Popen(
             ["gimp-2.10", "-n", "-s", "-f", "-d", "-b", server, picture], env=environment,
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
         wait_for("GIMP's Script-Fu", lambda: self.evaluate("(car (gimp-image-list))") == "1", 60)
 
     def _path(self, *names):
@@ -103,7 +105,8 @@ class Gimp:
         with open(self._path("profile", "gimprc"), "w", encoding="utf-8") as file:
             file.write(f'(plug-in-path "{self._path("profile", "plug-ins")}")\n'
                        f'(theme "{self.options["theme"]}")\n(icon-theme "Symbolic")\n'
-                       '(check-updates no)\n(show-tips no)\n')
+                       '(check-updates no)\n(show-tips no)\n'
+                       + self.options.get("preferences", ""))
         self.use_engine(self.options["engine"])
 
     def use_engine(self, engine, **request):
@@ -145,20 +148,43 @@ class Gimp:
         desktop = Atspi.get_desktop(0)
         return [desktop.get_child_at_index(i) for i in range(desktop.get_child_count())]
 
-    def open_dialog(self):
-        def menu_item():
-            for application in self._applications():
-                if application and application.get_process_id() == self.process.pid:
-                    for node in walk(application):
-                        if (node.get_role() == Atspi.Role.MENU_ITEM and
-                                node.get_name().startswith("Parallel Diffusion")):
-                            return node
+    def menu_item(self, start):
+        """Its path, and the item whose name begins so."""
+        def find(node, path):
+            for i in range(node.get_child_count()):
+                child = node.get_child_at_index(i)
+                if not child:
+                    continue
+                role = child.get_role()
+                if role == Atspi.Role.MENU_ITEM and child.get_name().startswith(start):
+                    return path, child
+                found = find(child, path + [child.get_name()] * (role == Atspi.Role.MENU))
+                if found:
+                    return found
             return None
-        wait_for("the menu item", menu_item).get_action_iface().do_action(0)
+
+        def search():
+            return next((found for application in self._applications()
+                         if application and application.get_process_id() == self.process.pid
+                         for found in [find(application, [])] if found), None)
+        return wait_for(f"the menu item {start}", search)
+
+    def open_dialog(self):
+        self.menu_item("Parallel Diffusion")[1].get_action_iface().do_action(0)
         return Dialog(self)
 
+    def repeat(self):
+        """Ctrl+F, on the window that has the focus."""
+        control, f = 37, 41  # codes of the keys
+        for code, kind in ((control, Atspi.KeySynthType.PRESS), (f, Atspi.KeySynthType.PRESS),
+                           (f, Atspi.KeySynthType.RELEASE),
+                           (control, Atspi.KeySynthType.RELEASE)):
+            Atspi.generate_keyboard_event(code, None, kind)
+            time.sleep(0.1)
+
     def close(self):
-        self.process.kill()
+        """With everything it has started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.log.close()
 
@@ -198,6 +224,12 @@ class Dialog:
 
     def set(self, label, value):
         self.get(label, Atspi.Role.SPIN_BUTTON).get_value_iface().set_current_value(value)
+
+    def hold(self, label, press):
+        """The pointer's button over the middle of a widget."""
+        area = self.get(label).get_component_iface().get_extents(Atspi.CoordType.SCREEN)
+        Atspi.generate_mouse_event(area.x + area.width // 2, area.y + area.height // 2,
+                                   "b1p" if press else "b1r")
 
     def fraction(self):
         return self.get("Progress").get_value_iface().get_current_value()

@@ -3,6 +3,7 @@
 Usage: gimp.py FOLDER PLUG-IN ENGINE WRAPPER SCREENSHOT LOCALE LANGUAGE THEME
 Runs on a display and a session bus of its own; the screenshots stay in FOLDER."""
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,12 @@ import zlib
 import struct
 
 from desktop import Failure, Gimp, wait_for
+
+# Seconds for what is slow on a machine that has to compile the kernels first.
+PATIENCE = 1500
+# Enough for progress and preview to be seen.
+STEPS = 10
+N_KILLS = 20
 
 
 def write_picture(path, width, height):
@@ -37,11 +44,11 @@ def generate(dialog, gimp, shot=None):
     progress = dialog.get("Progress").get_value_iface()
     dialog.press("_Generate")
     wait_for("the run to begin", dialog.is_running, 10)
-    end = time.monotonic() + 300
+    end = time.monotonic() + PATIENCE
     while dialog.is_running():
         for _ in range(10):
             fractions.add(progress.get_current_value())
-            time.sleep(0.02)
+            time.sleep(0.03)
         captions.add(dialog.caption())
         if shot and gimp.translate("Result") in captions:
             gimp.screenshot(shot)
@@ -63,7 +70,7 @@ def opens_and_estimates(gimp, state):
                   "128 96)")
     dialog = state["dialog"] = gimp.open_dialog()
     dialog.write("_Prompt:", "mossy stone wall")
-    dialog.set("S_teps:", 4)
+    dialog.set("S_teps:", STEPS)
     wait_for("the size of the selection", lambda: any("128 × 96" in t for t in dialog.texts()))
     unit = gimp.translate("about %s").split("%")[0]
     wait_for("an estimate", lambda: any(t.count("·") and unit in t for t in dialog.texts()))
@@ -71,9 +78,14 @@ def opens_and_estimates(gimp, state):
 
 
 def makes_layers(gimp, state):
-    generate(state["dialog"], gimp, "running")
+    dialog = state["dialog"]
+    generate(dialog, gimp, "running")
     gimp.screenshot("result")
-    generate(state["dialog"], gimp)
+    dialog.hold("Preview", True)
+    wait_for("the original", lambda: dialog.caption() == gimp.translate("Original"), 10)
+    dialog.hold("Preview", False)
+    wait_for("the result again", lambda: dialog.caption() == gimp.translate("Result"), 10)
+    generate(dialog, gimp)
 
 
 def cancels(gimp, state):
@@ -81,28 +93,37 @@ def cancels(gimp, state):
     layers = gimp.layers()
     dialog.set("S_teps:", 500)
     dialog.press("_Generate")
-    wait_for("steps", lambda: dialog.fraction() > 0, 200)
+    wait_for("steps", lambda: dialog.fraction() > 0, PATIENCE)
     dialog.press("C_ancel")
     wait_for("the end of the run", lambda: not dialog.is_running(), 1)
     if dialog.error() or gimp.layers() != layers:
         raise Failure(f"cancelling left {gimp.layers()} layers, {dialog.error()}")
-    dialog.set("S_teps:", 4)
+    dialog.set("S_teps:", STEPS)
     generate(dialog, gimp)
 
 
 def survives_the_engine(gimp, state):
+    """However often it is killed, whatever it is at."""
     dialog = state["dialog"]
     layers = gimp.layers()
+    moments = random.Random(20)
     dialog.set("S_teps:", 500)
-    dialog.press("_Generate")
-    wait_for("steps", lambda: dialog.fraction() > 0, 200)
-    with open(gimp.pid_file, encoding="ascii") as file:
-        os.kill(int(file.read().split()[0]), signal.SIGKILL)
-    wait_for("an error", dialog.error, 10)
-    gimp.screenshot("engine-killed")
-    if gimp.layers() != layers:
-        raise Failure("the image has changed")
-    dialog.set("S_teps:", 4)
+    for number in range(N_KILLS):
+        dialog.press("_Generate")
+        wait_for("the engine", lambda: os.path.exists(gimp.pid_file))
+        time.sleep(moments.uniform(0, 3))
+        if number == 0:
+            wait_for("steps", lambda: dialog.fraction() > 0, PATIENCE)
+        with open(gimp.pid_file, encoding="ascii") as file:
+            engine = int(file.read().split()[0])
+        os.remove(gimp.pid_file)
+        os.kill(engine, signal.SIGKILL)
+        wait_for("an error", dialog.error)
+        if number == 0:
+            gimp.screenshot("engine-killed")
+        if gimp.layers() != layers or dialog.is_running():
+            raise Failure(f"after kill {number + 1}: {gimp.layers()} layers")
+    dialog.set("S_teps:", STEPS)
     generate(dialog, gimp)
 
 
@@ -136,31 +157,55 @@ def remembers(gimp, state):
     wait_for("the prompt", lambda: dialog.get("_Prompt:").get_text_iface().get_text(0, -1))
     dialog.press("Ad_vanced")
     gimp.screenshot("advanced")
+    dialog.press("Ad_vanced")
+    dialog.press("Pr_esets")
+    wait_for("the presets", lambda: dialog.find("Name of a new preset"))
+    gimp.screenshot("presets")
+    dialog.press("Pr_esets")
     dialog.close()
 
 
+def repeats(gimp, state):
+    dialog = gimp.open_dialog()
+    dialog.set("S_teps:", STEPS)
+    generate(dialog, gimp)
+    dialog.close()
+    layers = gimp.layers()
+    gimp.repeat()
+    wait_for("the layer of Ctrl+F", lambda: gimp.layers() == layers + 1, PATIENCE)
+
+
+def is_in_the_menu(gimp, state):
+    path = gimp.menu_item("Parallel Diffusion")[0]
+    wanted = gimp.translate("<Image>/Filters/_Generate").replace("_", "").split("/")[1:]
+    if path[-2:] != wanted:
+        raise Failure(f"the item is in {path}, expected {wanted}")
+
+
 TESTS = {
+    "is in the menu": is_in_the_menu,
     "opens by the menu and estimates": opens_and_estimates,
     "generates one layer, then another": makes_layers,
     "cancels within a second": cancels,
     "survives the engine's end": survives_the_engine,
     "refuses what is no number": refuses,
     "tells that there is no model": tells_of_no_model,
-    "has the last values": remembers,
+    "has the last values, and presets": remembers,
+    "repeats with Ctrl+F": repeats,
 }
 
 
 def main():
     folder, plug_in, engine, wrapper, screenshot, locale, language, theme = sys.argv[1:]
     tests = TESTS if not language and theme != "Dark" else {
-        name: TESTS[name] for name in list(TESTS)[:2] + list(TESTS)[4:5]}
+        name: test for name, test in TESTS.items() if test in (is_in_the_menu, opens_and_estimates, makes_layers, refuses)}
     if language and not os.path.isdir(os.path.join(locale, language)):
         print(f"1..0 # SKIP no translation into {language}")
         return 0
     os.makedirs(folder, exist_ok=True)
     picture = folder + ".png"
     write_picture(picture, 320, 240)
-    manager = subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
+    manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL)
     gimp = None
     failed = False
     print(f"1..{len(tests)}", flush=True)

@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs gimp.py, which has the same arguments, on a display and a session bus of its own, or skips it.
+# Runs a program of this folder, which drives GIMP, on a display and a session bus of its own, or skips
+# it. Usage: gimp.sh PROGRAM ARGUMENT…
+# Environment: SCREEN, size of the display.
 here=$(dirname "$0")
-for program in xvfb-run dbus-run-session openbox gimp-2.10 pkg-config; do
-  if ! command -v $program >/dev/null; then
-    echo "1..0 # SKIP $program is not installed"
+program=$1
+shift
+for tool in xvfb-run dbus-run-session openbox gimp-2.10 pkg-config; do
+  if ! command -v $tool >/dev/null; then
+    echo "1..0 # SKIP $tool is not installed"
     exit 0
   fi
 done
@@ -19,5 +23,6 @@ unset WAYLAND_DISPLAY
 XDG_RUNTIME_DIR=$(mktemp -d)
 export XDG_RUNTIME_DIR
 trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
-xvfb-run -a -s '-screen 0 1280x800x24 -noreset' \
-  dbus-run-session -- $python "$here/gimp.py" "$@" 2>/dev/null
+# What the servers print must not come between the results.
+xvfb-run -a -s "-screen 0 ${SCREEN:-1280x800}x24 -noreset" \
+  dbus-run-session -- sh -c 'exec "$@" >&9' - $python "$here/$program" "$@" 9>&1 >/dev/null 2>&1
