@@ -37,7 +37,7 @@ report "POTFILES.in lists the files with texts, sorted" \
   "$(diff "$scratch/listed" "$scratch/used"; grep -v '^#' po/POTFILES.in | sort -c 2>&1)"
 
 sed 's,^,./,' "$scratch/used" >"$scratch/files"
-xgettext --from-code=UTF-8 --keyword=_ --keyword=N_ --add-comments=TRANSLATORS \
+xgettext --from-code=UTF-8 --keyword=_ --keyword=N_ --keyword=g_dngettext:2,3 --add-comments=TRANSLATORS \
   --files-from="$scratch/files" --output="$scratch/all.pot" 2>"$scratch/warnings"
 report "every text can be extracted whole" "$(cat "$scratch/warnings")"
 
