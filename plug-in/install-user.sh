@@ -16,6 +16,10 @@ fi
 if [ "$*" = --remove ]; then
   rm -rf "$folder"
   rm -f "$icon"
+  # What the drivers have compiled; settings, presets and runs that can be resumed stay.
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/parallel-diffusion
+  rm -rf "$cache"/mesa-* "$cache"/pipelines-* "$cache/rates"
+  rmdir "$cache" 2>/dev/null || true
   echo "Removed $folder"
   exit 0
 fi
