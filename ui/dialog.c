@@ -275,6 +275,21 @@ finished (GObject *object, GAsyncResult *result, gpointer user_data)
     }
 }
 
+/* In place of the parameter's name, what the dialog calls it. */
+static void
+show_entry_error (PdDialog *self, GtkEntry *entry)
+{
+  const GError *error = pd_bind_entry_error (entry);
+  const char *rest = strstr (error->message, ": ");
+  g_autoptr (GList) labels = gtk_widget_list_mnemonic_labels (GTK_WIDGET (entry));
+  g_autoptr (GError) shown = NULL;
+
+  shown =
+      g_error_new (error->domain, error->code, "%s%s",
+                   gtk_label_get_text (GTK_LABEL (labels->data)), rest ? rest + 1 : error->message);
+  show_error (self, shown, FALSE);
+}
+
 static void
 generate (PdDialog *self)
 {
@@ -287,7 +302,7 @@ generate (PdDialog *self)
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
     if (pd_bind_entry_error (entries[i]))
       {
-        show_error (self, pd_bind_entry_error (entries[i]), FALSE);
+        show_entry_error (self, entries[i]);
         return;
       }
   if (!look_at_region (self, FALSE))
