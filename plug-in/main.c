@@ -119,7 +119,7 @@ query (void)
   install_info ();
 }
 
-/* The parameters of the last run in this session of GIMP, else those of the last session. */
+/* The parameters of the last run in this session of GIMP, else those of the last dialog. */
 static void
 recall (PdRequest *request)
 {
@@ -289,7 +289,7 @@ run_request (int n, const GimpParam *arguments, GError **error)
   switch (arguments[ARG_RUN_MODE].data.d_int32)
     {
     case GIMP_RUN_INTERACTIVE:
-      recall (request);
+      pd_settings_load (request, NULL);
       layer = run_dialog (client, arguments, request, error);
       break;
     case GIMP_RUN_WITH_LAST_VALS:
