@@ -16,6 +16,10 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402
 
 
+# Milliseconds to wait for an answer: a window that reads or writes pixels does not answer meanwhile.
+Atspi.set_timeout(30000, 60000)
+
+
 class Failure(Exception):
     pass
 
@@ -33,6 +37,18 @@ def wait_for(what, condition, seconds=30):
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {seconds} s")
         time.sleep(0.1)
+
+
+def steady(look):
+    """A method that looks again when what it looked at has gone meanwhile."""
+    def again(*arguments):
+        for _ in range(20):
+            try:
+                return look(*arguments)
+            except GLib.Error:
+                time.sleep(0.1)
+        return look(*arguments)
+    return again
 
 
 def name_of(node):
@@ -109,12 +125,10 @@ class Gimp:
                        + self.options.get("preferences", ""))
         self.use_engine(self.options["engine"])
 
-    def use_engine(self, engine, **request):
-        """From the next dialog on, with these parameters as the last ones."""
-        settings = {"engine-command":
-                    f"sh '{self.options['wrapper']}' '{self.pid_file}' '{engine}'"}
-        if request:
-            settings["request"] = request
+    def use_engine(self, engine):
+        """From the next dialog on."""
+        settings = self.settings()
+        settings["engine-command"] = f"sh '{self.options['wrapper']}' '{self.pid_file}' '{engine}'"
         with open(self._path("config", "parallel-diffusion", "settings.json"), "w",
                   encoding="utf-8") as file:
             json.dump(settings, file)
@@ -127,7 +141,7 @@ class Gimp:
         text = (f'(let ((port (open-output-file "{answer}"))) (display {script} port) '
                 "(close-output-port port))").encode()
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), 60) as connection:
                 connection.sendall(b"G" + struct.pack(">H", len(text)) + text)
                 head = connection.recv(4, socket.MSG_WAITALL)
                 if len(head) == 4 and head[1]:
@@ -137,8 +151,16 @@ class Gimp:
         with open(answer, encoding="utf-8") as file:
             return file.read()
 
+    def settings(self):
+        path = self._path("config", "parallel-diffusion", "settings.json")
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
     def layers(self):
-        return int(self.evaluate("(car (gimp-image-get-layers (vector-ref (cadr (gimp-image-list)) 0)))"))
+        script = "(car (gimp-image-get-layers (vector-ref (cadr (gimp-image-list)) 0)))"
+        return int(wait_for("GIMP's answer", lambda: self.evaluate(script), 120))
 
     def screenshot(self, name):
         time.sleep(0.5)  # what has just changed is painted
@@ -173,11 +195,11 @@ class Gimp:
         self.menu_item("Parallel Diffusion")[1].get_action_iface().do_action(0)
         return Dialog(self)
 
-    def repeat(self):
-        """Ctrl+F, on the window that has the focus."""
-        control, f = 37, 41  # codes of the keys
-        for code, kind in ((control, Atspi.KeySynthType.PRESS), (f, Atspi.KeySynthType.PRESS),
-                           (f, Atspi.KeySynthType.RELEASE),
+    def press_with_control(self, key):
+        """On the window that has the focus."""
+        control, code = 37, {"f": 41, "z": 52}[key]
+        for code, kind in ((control, Atspi.KeySynthType.PRESS), (code, Atspi.KeySynthType.PRESS),
+                           (code, Atspi.KeySynthType.RELEASE),
                            (control, Atspi.KeySynthType.RELEASE)):
             Atspi.generate_keyboard_event(code, None, kind)
             time.sleep(0.1)
@@ -204,6 +226,7 @@ class Dialog:
                     return window
         return None
 
+    @steady
     def find(self, label, role=None):
         """The widget that is shown with this label, given as in the source with its mnemonic."""
         wanted = self.gimp.translate(label).replace("_", "")
@@ -231,17 +254,21 @@ class Dialog:
         Atspi.generate_mouse_event(area.x + area.width // 2, area.y + area.height // 2,
                                    "b1p" if press else "b1r")
 
+    @steady
     def fraction(self):
         return self.get("Progress").get_value_iface().get_current_value()
 
+    @steady
     def is_running(self):
         return self.find("C_ancel") is not None
 
+    @steady
     def caption(self):
         """What the preview shows."""
         states = [self.gimp.translate(text) for text in ("Original", "Result")]
         return next((text for text in self.texts() if text in states), "")
 
+    @steady
     def error(self):
         """The text of the info bar, "" while it is not shown."""
         for node in walk(self.window):
@@ -251,6 +278,7 @@ class Dialog:
                         return label.get_text_iface().get_text(0, -1)
         return ""
 
+    @steady
     def texts(self):
         return [node.get_name() for node in walk(self.window)
                 if node.get_role() == Atspi.Role.LABEL and is_showing(node)]

@@ -12,7 +12,7 @@ import time
 import zlib
 import struct
 
-from desktop import Failure, Gimp, wait_for
+from desktop import Failure, Gimp, steady, wait_for
 
 # Seconds for what is slow on a machine that has to compile the kernels first.
 PATIENCE = 1500
@@ -41,13 +41,13 @@ def generate(dialog, gimp, shot=None):
     layers = gimp.layers()
     fractions = set()
     captions = set()
-    progress = dialog.get("Progress").get_value_iface()
+    progress = steady(dialog.get("Progress").get_value_iface().get_current_value)
     dialog.press("_Generate")
     wait_for("the run to begin", dialog.is_running, 10)
     end = time.monotonic() + PATIENCE
     while dialog.is_running():
         for _ in range(10):
-            fractions.add(progress.get_current_value())
+            fractions.add(progress())
             time.sleep(0.03)
         captions.add(dialog.caption())
         if shot and gimp.translate("Result") in captions:
@@ -152,9 +152,16 @@ def tells_of_no_model(gimp, state):
 
 
 def remembers(gimp, state):
-    gimp.use_engine(gimp.options["engine"], steps=5, prompt="moss")
+    """Also what was not used for a layer."""
+    gimp.use_engine(gimp.options["engine"])
     dialog = gimp.open_dialog()
-    wait_for("the prompt", lambda: dialog.get("_Prompt:").get_text_iface().get_text(0, -1))
+    dialog.write("_Prompt:", "mossy stone wall, old")
+    dialog.close()
+    wait_for("the file", lambda: gimp.settings()["request"]["prompt"] == "mossy stone wall, old")
+    dialog = gimp.open_dialog()
+    shown = dialog.get("_Prompt:").get_text_iface().get_text(0, -1)
+    if shown != "mossy stone wall, old":
+        raise Failure(f"the prompt is “{shown}”")
     dialog.press("Ad_vanced")
     gimp.screenshot("advanced")
     dialog.press("Ad_vanced")
@@ -171,8 +178,10 @@ def repeats(gimp, state):
     generate(dialog, gimp)
     dialog.close()
     layers = gimp.layers()
-    gimp.repeat()
+    gimp.press_with_control("f")
     wait_for("the layer of Ctrl+F", lambda: gimp.layers() == layers + 1, PATIENCE)
+    gimp.press_with_control("z")
+    wait_for("the layer to go with one Ctrl+Z", lambda: gimp.layers() == layers, 30)
 
 
 def is_in_the_menu(gimp, state):
@@ -191,7 +200,7 @@ TESTS = {
     "refuses what is no number": refuses,
     "tells that there is no model": tells_of_no_model,
     "has the last values, and presets": remembers,
-    "repeats with Ctrl+F": repeats,
+    "repeats with Ctrl+F, and one Ctrl+Z undoes it": repeats,
 }
 
 
