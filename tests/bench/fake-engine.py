@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands for the engine where the plug-in is measured: speaks the service's protocol and answers every
 request with a gray picture. Usage: fake-engine.py FIGURES
-FIGURES, a file, holds its own seconds from request to answer and the most resident memory, KiB, that
-the program which started it was seen with. (Not VmHWM: while GEGL loads its modules, before all that
-is measured here, every program with GEGL has their pages, shared with GIMP, for a moment.)"""
+FIGURES, a file, holds its own seconds from request to answer, and of the program which started it the
+seconds on the processor and the most resident memory, KiB, it was seen with. (Not VmHWM: while GEGL
+loads its modules, before all that is measured here, every program with GEGL has their pages, shared
+with GIMP, for a moment.)"""
 import json
 import os
 import struct
@@ -58,16 +59,19 @@ def read_message():
 
 
 def main():
-    figures = {"seconds": 0.0, "peak_kib": 0}
-    status = f"/proc/{os.getppid()}/status"
+    figures = {"seconds": 0.0, "peak_kib": 0, "cpu": 0.0}
+    process = f"/proc/{os.getppid()}"
 
     def watch():
         while True:
             try:
-                with open(status, encoding="ascii") as file:
+                with open(process + "/stat", encoding="ascii") as file:
+                    ticks = file.read().rpartition(")")[2].split()[11:13]
+                with open(process + "/status", encoding="ascii") as file:
                     resident = next(line for line in file if line.startswith("VmRSS:"))
             except (OSError, StopIteration):
                 return
+            figures["cpu"] = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
             figures["peak_kib"] = max(figures["peak_kib"], int(resident.split()[1]))
             with open(sys.argv[1] + ".new", "w", encoding="ascii") as file:
                 json.dump(figures, file)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What the plug-in itself takes on a large canvas: GIMP without a window makes an image, selects an
 # ellipse in it and calls the plug-in in each mode, with an engine that does nothing. Prints, for every
-# kind of image, the seconds of a call without those of the engine, and the most memory the plug-in had.
+# kind of image, the seconds of a call without those of the engine, those the plug-in itself was on the
+# processor, and the most memory it had.
 #   sh tests/bench/plug-in.sh BUILD [SIDE] [WIDTH] [HEIGHT]
 # SIDE: of the image in pixels (8192). WIDTH, HEIGHT: of the selection (6000 × 4000).
 # Fails if a call takes more than 10 s or 2 times the bytes of the selection's pixels (as RGBA in the
@@ -20,7 +21,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 status=0
-printf '%-9s %-6s %9s %9s %9s\n' mode image seconds 'RSS MiB' 'most MiB'
+printf '%-9s %-6s %9s %9s %9s %9s\n' mode image seconds 'CPU s' 'RSS MiB' 'most MiB'
 # Names, GIMP's precisions and bytes of an RGBA pixel.
 for kind in 'u8 150 4' 'u16 250 8' 'float 600 16'; do
   # shellcheck disable=SC2086
@@ -49,10 +50,11 @@ for kind in 'u8 150 4' 'u16 250 8' 'float 600 16'; do
     awk -v mode="$mode" -v name="$1" -v bytes="$3" -v pixels="$((width * height))" \
       -v all="$(cat "$folder/seconds")" \
       -v engine="$(sed 's/.*"seconds": \([0-9.]*\).*/\1/' "$folder/figures")" \
+      -v cpu="$(sed 's/.*"cpu": \([0-9.]*\).*/\1/' "$folder/figures")" \
       -v peak="$(sed 's/.*"peak_kib": \([0-9]*\).*/\1/' "$folder/figures")" 'BEGIN {
         seconds = all - engine
         most = 2 * pixels * bytes / 1048576
-        printf "%-9s %-6s %9.1f %9.1f %9.1f\n", mode, name, seconds, peak / 1024, most
+        printf "%-9s %-6s %9.1f %9.1f %9.1f %9.1f\n", mode, name, seconds, cpu, peak / 1024, most
         exit !(seconds <= 10 && peak / 1024 <= most)
       }' || status=1
   done
