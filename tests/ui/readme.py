@@ -8,6 +8,7 @@ import sys
 
 from desktop import Atspi, Gimp, wait_for
 
+SCREEN = 1600, 900
 WIDTH, HEIGHT = 1152, 704
 
 # Windows that are no dialogs fill the display.
@@ -19,10 +20,12 @@ OPENBOX = """<openbox_config xmlns="http://openbox.org/3.4/rc">
 
 
 def compress(gimp, screenshot, output):
-    """As few colours as a PNG can do with."""
+    """What is in the windows, in as few colours as a PNG can do with."""
+    left, top, right, bottom = 12, 36, *SCREEN
     gimp.evaluate(f"""
         (let* ((image (car (gimp-file-load 1 "{screenshot}" "{screenshot}")))
                (layer (car (gimp-image-get-active-layer image))))
+          (gimp-image-crop image {right - left} {bottom - top} {left} {top})
           (gimp-image-convert-indexed image 0 0 255 0 0 "")
           (file-png-save2 1 image layer "{output}" "{output}" 0 9 0 0 0 0 0 0 0)
           (gimp-image-delete image))""")
@@ -54,7 +57,7 @@ def main():
         dialog.press("_Generate")
         wait_for("the run to begin", dialog.is_running, 10)
         wait_for("the result", lambda: not dialog.is_running(), 1500)
-        dialog.window.get_component_iface().set_position(0, 150, Atspi.CoordType.SCREEN)
+        dialog.window.get_component_iface().set_position(24, 150, Atspi.CoordType.SCREEN)
         gimp.screenshot("whole")
         compress(gimp, os.path.join(folder, "whole.png"), output)
     finally:
