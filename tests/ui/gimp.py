@@ -94,8 +94,11 @@ def cancels(gimp, state):
     dialog.set("S_teps:", 500)
     dialog.press("_Generate")
     wait_for("steps", lambda: dialog.fraction() > 0, PATIENCE)
+    start = time.monotonic()
+    dialog.is_running()
+    look = time.monotonic() - start  # what looking takes on a busy machine, twice at most
     dialog.press("C_ancel")
-    wait_for("the end of the run", lambda: not dialog.is_running(), 1)
+    wait_for("the end of the run", lambda: not dialog.is_running(), 1 + 2 * look)
     if dialog.error() or gimp.layers() != layers:
         raise Failure(f"cancelling left {gimp.layers()} layers, {dialog.error()}")
     dialog.set("S_teps:", STEPS)
