@@ -246,6 +246,7 @@ pd_session_canvas_options (const PdSession *self)
     .bank_level = request->bank_level,
     .bank_strength = request->bank_strength,
     .bank_until = request->bank_until,
+    .norm_share = 1,
     .branches = self->branches,
     .context = self->context,
     .tokens = self->tokens,

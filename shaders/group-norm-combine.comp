@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Group norm, second part: the moments of a group from those of its channels and slices, always in
-// the same order. One workgroup per group and image.
+// the same order. One workgroup per group and image. SHARED: corrected by what is given.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common/moments.glsl"
@@ -19,6 +19,12 @@ layout (std430, binding = 0) readonly buffer Parts { float parts[]; };
 layout (std430, binding = 1) readonly buffer Weight { float weight[]; };
 // [image][quad]{origin, mean, scale}
 layout (std430, binding = 2) writeonly buffer Table { float table[]; };
+#ifdef SHARED
+// [image][group]{added to the mean, factor of the variance}
+layout (std430, binding = 3) readonly buffer Given { vec2 given[]; };
+// [image][group]{mean, variance}: as they are without
+layout (std430, binding = 4) writeonly buffer Own { vec2 own[]; };
+#endif
 
 shared float counts[gl_WorkGroupSize.x];
 shared float means[gl_WorkGroupSize.x];
@@ -65,7 +71,18 @@ main ()
     }
   barrier ();
 
-  float deviation = sqrt (m2s[0] / counts[0] + push.eps);
+  float mean = means[0], variance = m2s[0] / counts[0];
+
+#ifdef SHARED
+  uint at = gl_WorkGroupID.y * gl_NumWorkGroups.x + group;
+
+  if (lane == 0)
+    own[at] = vec2 (origin + mean, variance);
+  mean += given[at].x;
+  variance *= given[at].y;
+#endif
+
+  float deviation = sqrt (variance + push.eps);
   bool last = group == gl_NumWorkGroups.x - 1;
   uint end = last ? push.quads * 4 : (group + 1) * push.channels;
 
@@ -75,7 +92,7 @@ main ()
       uint to = (gl_WorkGroupID.y * push.quads + (channel >> 2)) * 12 + (channel & 3);
 
       table[to] = surplus ? 0.0 : origin;
-      table[to + 4] = surplus ? 0.0 : means[0];
+      table[to + 4] = surplus ? 0.0 : mean;
       table[to + 8] = surplus ? 0.0 : weight[channel] / deviation;
     }
 }

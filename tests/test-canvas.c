@@ -81,6 +81,7 @@ golden_options (const float *context, gsize tokens)
                             .sync = PD_SYNC_FUSION,
                             .bank_tokens = 64,
                             .bank_strength = 1,
+                            .norm_share = 1,
                             .branches = 2,
                             .context = context,
                             .tokens = (guint) tokens,
@@ -431,7 +432,7 @@ test_sync (void)
     g_free (latents[i]);
 }
 
-/* With strength 0 the bank's keys do not count: what is left is fusion. */
+/* With strength 0 the bank's keys do not count: what is left without shared norms is fusion. */
 static void
 test_strength (void)
 {
@@ -442,7 +443,7 @@ test_strength (void)
 
   fused = denoise (&options, NULL);
   options.sync = PD_SYNC_ATTENTION;
-  options.bank_strength = 0;
+  options.bank_strength = options.norm_share = 0;
   silent = denoise (&options, NULL);
   assert_close (silent, fused, n, 1e-3);
 }

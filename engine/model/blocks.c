@@ -47,6 +47,9 @@ pd_build_group_norm (const PdBuilder *builder,
   if (builder->globals != NULL)
     return pd_globals_group_norm (builder->globals, builder->graph, x, norm->weight, norm->bias,
                                   builder->groups, builder->eps, activation, border);
+  if (builder->norms != NULL)
+    return pd_norms_group_norm (builder->norms, builder->graph, x, norm, builder->eps, activation,
+                                border);
   return pd_apply_group_norm (builder->graph, builder->probes, x, norm, builder->groups,
                               builder->eps, activation, border);
 }
@@ -204,9 +207,11 @@ build_transformer_block (const PdBuilder *builder, PdTensor *x, const PdTransfor
 PdTensor *
 pd_build_transformer (const PdBuilder *builder, PdTensor *x, const PdTransformer *transformer)
 {
-  PdTensor *h =
-      pd_apply_group_norm (builder->graph, builder->probes, x, &transformer->norm, builder->groups,
-                           transformer_group_eps, PD_ACTIVATION_NONE, FALSE);
+  PdBuilder norm_builder = *builder;
+  PdTensor *h;
+
+  norm_builder.eps = transformer_group_eps;
+  h = pd_build_group_norm (&norm_builder, x, &transformer->norm, PD_ACTIVATION_NONE, FALSE);
 
   h = pd_apply_linear (builder->graph, builder->probes, h, &transformer->proj_in, NULL);
   for (guint i = 0; i < transformer->n_blocks; i++)

@@ -3,6 +3,7 @@
 
 #include "engine/model/globals.h"
 #include "engine/model/layers.h"
+#include "engine/model/norms.h"
 #include "engine/model/sharing.h"
 
 /* The blocks that UNets and autoencoders share, with diffusers' names. Plain data: layers belong to
@@ -34,6 +35,7 @@ typedef struct
   PdTensor *context;  /* n × 1 × tokens × width; NULL in autoencoders */
   PdSharing *sharing; /* may be NULL */
   PdGlobals *globals; /* may be NULL */
+  PdNorms *norms;     /* may be NULL; not with globals */
 } PdBuilder;
 
 PdTensor *pd_build_group_norm (const PdBuilder *builder,

@@ -45,6 +45,7 @@ struct _PdUNetPass
   float *timestep_values; /* n × time_channels */
   PdSharing *sharing;     /* NULL: every image for itself */
   double bank_strength;
+  PdNorms *norms; /* NULL: every image has its own statistics */
 };
 
 static void
@@ -319,10 +320,27 @@ build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
   for (guint i = 0; i < (guint) config->n_blocks; i++)
     x = build_up_block (builder, x, &self->up[i], skips);
 
-  x = pd_apply_group_norm (builder->graph, builder->probes, x, &self->conv_norm_out,
-                           config->norm_num_groups, (float) config->norm_eps, PD_ACTIVATION_SILU,
-                           TRUE);
+  x = pd_build_group_norm (builder, x, &self->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
   return pd_apply_conv (builder->graph, builder->probes, x, &self->conv_out, PD_CONV_SAME, NULL);
+}
+
+static guint
+count_norms (const PdUNet *self)
+{
+  guint n = 1;
+  const PdUNetBlock *blocks[2 * PD_CONFIG_MAX_BLOCKS + 1];
+  guint n_blocks = 0;
+
+  blocks[n_blocks++] = &self->mid;
+  for (guint i = 0; i < (guint) self->config.n_blocks; i++)
+    {
+      blocks[n_blocks++] = &self->down[i];
+      blocks[n_blocks++] = &self->up[i];
+    }
+  for (guint i = 0; i < n_blocks; i++)
+    for (guint layer = 0; layer < blocks[i]->n_layers; layer++)
+      n += 2 + (blocks[i]->attentions[layer].n_blocks > 0);
+  return n;
 }
 
 /* A group norm over a few values divides by differences that may be no larger than the rounding of
@@ -367,6 +385,13 @@ pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error
   if (options->share != PD_SHARE_NONE)
     builder.sharing = self->sharing =
         pd_sharing_new (options->share, options->bank, options->branches);
+  if (options->norms)
+    {
+      builder.norms = self->norms =
+          pd_norms_new (&self->backend, count_norms (unet), config->norm_num_groups, n, error);
+      if (self->norms == NULL)
+        return NULL;
+    }
   self->time_channels = config->block_out_channels[0];
   self->flip_sin_to_cos = config->flip_sin_to_cos;
   self->freq_shift = config->freq_shift;
@@ -389,6 +414,7 @@ pd_unet_pass_free (PdUNetPass *self)
     return;
   pd_graph_free (self->graph);
   pd_sharing_free (self->sharing);
+  pd_norms_free (self->norms);
   g_free (self->timestep_values);
   g_free (self);
 }
@@ -397,6 +423,12 @@ void
 pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength)
 {
   self->bank_strength = strength;
+}
+
+PdNorms *
+pd_unet_pass_norms (PdUNetPass *self)
+{
+  return self->norms;
 }
 
 PdGraph *

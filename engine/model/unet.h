@@ -3,6 +3,7 @@
 
 #include "engine/model/config.h"
 #include "engine/model/layers.h"
+#include "engine/model/norms.h"
 #include "engine/model/sharing.h"
 
 /* diffusers' UNet2DConditionModel: its weights on the device. */
@@ -36,6 +37,9 @@ typedef struct
   PdShare share;
   PdBank *bank;   /* to be written or read; borrowed */
   guint branches; /* of guidance: the batch is branches · tiles images, branch by branch */
+
+  gboolean norms; /* statistics of group norms can be read and given; they are to be written, with
+                     pd_norms_write, before the first run */
 } PdUNetPassOptions;
 
 PdUNetPass *pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error);
@@ -43,6 +47,9 @@ void pd_unet_pass_free (PdUNetPass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdUNetPass, pd_unet_pass_free)
 
 PdGraph *pd_unet_pass_graph (PdUNetPass *self);
+
+/* NULL unless asked for. */
+PdNorms *pd_unet_pass_norms (PdUNetPass *self);
 
 /* How much the bank's tokens count in a pass that reads it: 1 as one more tile, 0 not at all. The
  * same for all further runs; 1 in a new pass. */

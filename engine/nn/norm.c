@@ -196,20 +196,22 @@ pd_group_norm_table_bytes (guint c)
   return (gsize) pd_align_channels (c) / 4 * TABLE_FLOATS * sizeof (float);
 }
 
-void
-pd_group_norm_measure (PdGraph *graph,
-                       PdTensor *x,
-                       const PdVector *weight,
-                       guint groups,
-                       float eps,
-                       gboolean joint,
-                       const PdShares shares[2],
-                       PdStorage *table)
+static void
+measure (PdGraph *graph,
+         PdTensor *x,
+         const PdVector *weight,
+         guint groups,
+         float eps,
+         gboolean joint,
+         const PdShares shares[2],
+         const PdNormSharing *sharing,
+         PdStorage *table)
 {
   guint quads = pd_align_channels (x->c) / 4, slices;
   PdStorage *moments;
   PdDispatch combine = { .label = "group norm",
-                         .shader = "group-norm-combine",
+                         .shader =
+                             sharing != NULL ? "group-norm-combine-shared" : "group-norm-combine",
                          .constants = { COMBINE_WORKGROUP },
                          .n_constants = 1,
                          .groups = { groups, joint ? 1 : x->n, 1 } };
@@ -230,8 +232,26 @@ pd_group_norm_measure (PdGraph *graph,
   pd_storage_bind (graph, &combine, table, PD_ACCESS_WRITE);
   pd_push (&combine, (guint32[]){ quads, x->c / groups, slices }, 12);
   pd_push (&combine, &eps, sizeof eps);
+  if (sharing != NULL)
+    {
+      pd_storage_bind (graph, &combine, sharing->given, PD_ACCESS_READ);
+      pd_storage_bind (graph, &combine, sharing->own, PD_ACCESS_WRITE);
+    }
   combine.work = pd_memory_work (moments->size);
   pd_graph_dispatch (graph, &combine);
+}
+
+void
+pd_group_norm_measure (PdGraph *graph,
+                       PdTensor *x,
+                       const PdVector *weight,
+                       guint groups,
+                       float eps,
+                       gboolean joint,
+                       const PdShares shares[2],
+                       PdStorage *table)
+{
+  measure (graph, x, weight, groups, eps, joint, shares, NULL, table);
 }
 
 PdTensor *
@@ -271,7 +291,24 @@ pd_group_norm (PdGraph *graph,
 {
   PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
 
-  pd_group_norm_measure (graph, x, weight, groups, eps, FALSE, NULL, table);
+  measure (graph, x, weight, groups, eps, FALSE, NULL, NULL, table);
+  return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
+}
+
+PdTensor *
+pd_group_norm_shared (PdGraph *graph,
+                      PdTensor *x,
+                      const PdVector *weight,
+                      const PdVector *bias,
+                      guint groups,
+                      float eps,
+                      PdActivation activation,
+                      gboolean border,
+                      const PdNormSharing *sharing)
+{
+  PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
+
+  measure (graph, x, weight, groups, eps, FALSE, NULL, sharing, table);
   return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
 }
 

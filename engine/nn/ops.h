@@ -103,6 +103,25 @@ void pd_group_norm_measure (PdGraph *graph,
                             const PdShares shares[2],
                             PdStorage *table);
 
+/* Where the corrections of a group norm's statistics come from and the statistics go to, f32 on the
+ * device. */
+typedef struct
+{
+  PdStorage *given; /* [n][groups]{added to the mean, factor of the variance} */
+  PdStorage *own;   /* [n][groups]{mean, variance} before that, written */
+} PdNormSharing;
+
+/* As pd_group_norm, with corrected statistics. */
+PdTensor *pd_group_norm_shared (PdGraph *graph,
+                                PdTensor *x,
+                                const PdVector *weight,
+                                const PdVector *bias,
+                                guint groups,
+                                float eps,
+                                PdActivation activation,
+                                gboolean border,
+                                const PdNormSharing *sharing);
+
 /* Normalises by a table per image, or with @joint by one for all. */
 PdTensor *pd_group_norm_apply (PdGraph *graph,
                                PdTensor *x,

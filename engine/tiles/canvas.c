@@ -6,6 +6,7 @@
 #include "engine/diffusion/guidance.h"
 #include "engine/error.h"
 #include "engine/tiles/canvas.h"
+#include "engine/tiles/statistics.h"
 #include "engine/tiles/thumbnail.h"
 
 /* A prediction to be made: of a tile, for the prompt of the canvas (0) or of a part of it. */
@@ -34,8 +35,9 @@ struct _PdCanvas
   float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
   guint unet_forwards;
 
-  PdThumbnail *thumbnail; /* NULL unless the tiles read the bank */
-  double bank_strength;   /* in this step */
+  PdThumbnail *thumbnail;   /* NULL unless the tiles read the bank */
+  double bank_strength;     /* in this step */
+  PdStatistics *statistics; /* of group norms; NULL unless the tiles share them */
 };
 
 static gsize
@@ -66,6 +68,12 @@ share_of (PdSync sync)
                                    : PD_SHARE_NONE;
 }
 
+static guint
+n_prompts (const PdCanvas *self)
+{
+  return 1 + (self->options.prompts != NULL ? self->options.prompts->n : 0);
+}
+
 /* The UNet for the tiles of a batch. */
 static PdUNetPass *
 make_pass (const PdCanvas *self, guint tiles, gboolean wide, GError **error)
@@ -80,6 +88,7 @@ make_pass (const PdCanvas *self, guint tiles, gboolean wide, GError **error)
                                                  .share = share_of (options->sync),
                                                  .bank = pd_thumbnail_bank (self->thumbnail),
                                                  .branches = options->branches,
+                                                 .norms = options->norm_share > 0,
                                                  .wide = wide },
                            error);
 }
@@ -132,6 +141,8 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
     return NULL;
   if (pd_grid_n_tiles (grid) == 1)
     self->options.sync = PD_SYNC_FUSION;
+  if (self->options.sync < PD_SYNC_ATTENTION)
+    self->options.norm_share = 0;
   if (self->options.sync == PD_SYNC_EXACT && options->prompts != NULL)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
@@ -173,6 +184,10 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (self->options.sync == PD_SYNC_EXACT && !check_exact (self, error))
     return NULL;
   self->pass = make_pass (self, self->options.batch, FALSE, error);
+  if (self->pass != NULL && self->options.norm_share > 0)
+    self->statistics = pd_statistics_new (
+        options->norm_share, pd_grid_n_tiles (grid) * n_prompts (self), options->branches,
+        self->options.batch, pd_norms_count (pd_unet_pass_norms (self->pass)));
   return self->pass != NULL ? g_steal_pointer (&self) : NULL;
 }
 
@@ -184,6 +199,7 @@ pd_canvas_free (PdCanvas *self)
   pd_unet_pass_free (self->pass);
   pd_unet_pass_free (self->wide_pass);
   pd_thumbnail_free (self->thumbnail);
+  pd_statistics_free (self->statistics);
   g_free (self->starts_y);
   g_free (self->starts_x);
   g_free (self->profile_y);
@@ -242,47 +258,53 @@ tile_start (const PdCanvas *self, guint tile, guint *y, guint *x)
 typedef struct
 {
   guint32 height, width, tile_h, tile_w; /* latent pixels */
-  guint64 n_clean;                       /* numbers of the small clean canvas that follow */
+  guint64 n_clean;                       /* numbers of the small clean canvas that follow, */
+  guint64 n_statistics;                  /* and of the group norms' statistics */
 } StateHeader;
 
+/* What follows the header. */
 static StateHeader
-state_header (PdCanvas *self)
+list_state (PdCanvas *self, float *parts[2])
 {
-  StateHeader header = { .height = self->options.height,
-                         .width = self->options.width,
-                         .tile_h = self->grid.y.tile,
-                         .tile_w = self->grid.x.tile };
-  gsize n = 0;
+  gsize n_clean = 0, n_statistics = 0;
 
-  if (self->thumbnail != NULL)
-    pd_thumbnail_clean (self->thumbnail, &n);
-  header.n_clean = n;
-  return header;
+  parts[0] = self->thumbnail != NULL ? pd_thumbnail_clean (self->thumbnail, &n_clean) : NULL;
+  parts[1] =
+      self->statistics != NULL ? pd_statistics_state (self->statistics, &n_statistics) : NULL;
+  return (StateHeader){ .height = self->options.height,
+                        .width = self->options.width,
+                        .tile_h = self->grid.y.tile,
+                        .tile_w = self->grid.x.tile,
+                        .n_clean = n_clean,
+                        .n_statistics = n_statistics };
 }
 
 GBytes *
 pd_canvas_save_state (PdCanvas *self)
 {
-  const StateHeader header = state_header (self);
+  float *parts[2];
+  const StateHeader header = list_state (self, parts);
+  const guint64 counts[] = { header.n_clean, header.n_statistics };
   GByteArray *state = g_byte_array_new ();
-  gsize n;
 
   g_byte_array_append (state, (const guint8 *) &header, sizeof header);
-  if (self->thumbnail != NULL)
-    g_byte_array_append (state, (const guint8 *) pd_thumbnail_clean (self->thumbnail, &n),
-                         (guint) (header.n_clean * sizeof (float)));
+  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
+    if (counts[i] > 0)
+      g_byte_array_append (state, (const guint8 *) parts[i], (guint) (counts[i] * sizeof (float)));
   return g_byte_array_free_to_bytes (state);
 }
 
 gboolean
 pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error)
 {
-  const StateHeader expected = state_header (self);
-  gsize size, n;
+  float *parts[2];
+  const StateHeader expected = list_state (self, parts);
+  const guint64 counts[] = { expected.n_clean, expected.n_statistics };
+  gsize size;
   const guint8 *data = g_bytes_get_data (state, &size);
   StateHeader header;
 
-  if (size != sizeof expected + expected.n_clean * sizeof (float) ||
+  if (size != sizeof expected + (counts[0] + counts[1]) * sizeof (float) ||
       memcmp (data, &expected, sizeof expected) != 0)
     {
       header = (StateHeader){ 0 };
@@ -295,9 +317,13 @@ pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error)
                    header.tile_w, header.tile_h, expected.tile_w, expected.tile_h);
       return FALSE;
     }
-  if (self->thumbnail != NULL)
-    memcpy (pd_thumbnail_clean (self->thumbnail, &n), data + sizeof expected,
-            expected.n_clean * sizeof (float));
+  data += sizeof expected;
+  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
+    if (counts[i] > 0)
+      {
+        memcpy (parts[i], data, counts[i] * sizeof (float));
+        data += counts[i] * sizeof (float);
+      }
   return TRUE;
 }
 
@@ -328,7 +354,7 @@ list_items (PdCanvas *self)
     {
       if (prompts != NULL)
         mix_prompts (self, tile);
-      for (guint prompt = 0; prompt <= (prompts != NULL ? prompts->n : 0); prompt++)
+      for (guint prompt = 0; prompt < n_prompts (self); prompt++)
         {
           const Item item = { tile, prompt };
 
@@ -366,11 +392,15 @@ gather (
 
   for (guint image = 0; image < count; image++)
     {
+      const Item *item = item_at (self, first + image);
       guint y, x;
 
-      tile_start (self, item_at (self, first + image)->tile, &y, &x);
+      tile_start (self, item->tile, &y, &x);
       if (self->options.prompts != NULL)
-        set_prompt (self, image, item_at (self, first + image)->prompt);
+        set_prompt (self, image, item->prompt);
+      if (self->statistics != NULL)
+        pd_statistics_set_part (self->statistics, image,
+                                item->tile * n_prompts (self) + item->prompt);
       pd_tile_read (&self->grid, self->channels, latent, y, x, self->input + image * n);
     }
   for (gsize e = 0; e < count * n; e++)
@@ -420,7 +450,8 @@ predict_wide (
       memcpy (context + branch * m, self->context + at * m, m * sizeof *context);
     }
   pd_unet_pass_set_bank_strength (self->wide_pass, self->bank_strength);
-  if (!pd_unet_pass_run (self->wide_pass, input, timestep, context, output, cancellable, error))
+  if (!pd_statistics_run (self->statistics, self->wide_pass, input, timestep, context, output,
+                          image, cancellable, error))
     return FALSE;
   for (guint branch = 0; branch < options->branches; branch++)
     memcpy (self->output + (branch * options->batch + image) * n, output + branch * n,
@@ -440,8 +471,8 @@ predict_batch (PdCanvas *self,
 {
   gboolean narrow = pd_unet_backend (self->options.unet)->activations != PD_TYPE_F32;
 
-  if (!pd_unet_pass_run (self->pass, self->input, timestep, self->context, self->output,
-                         cancellable, error))
+  if (!pd_statistics_run (self->statistics, self->pass, self->input, timestep, self->context,
+                          self->output, 0, cancellable, error))
     return FALSE;
   self->unet_forwards += count * self->options.branches;
   for (guint image = 0; image < count; image++)
@@ -532,6 +563,8 @@ pd_canvas_predict (PdCanvas *self,
   if (self->conditional != NULL)
     memset (self->conditional, 0, elements * sizeof *self->conditional);
 
+  if (self->statistics != NULL)
+    pd_statistics_begin (self->statistics);
   if (self->thumbnail != NULL && !refresh_bank (self, solver, i, cancellable, error))
     return FALSE;
   for (guint first = 0; first < self->items->len; first += options->batch)
@@ -553,6 +586,8 @@ pd_canvas_predict (PdCanvas *self,
       pd_fusion_divide (self->channels, pixels, self->conditional, self->mass);
       pd_guidance_rescale (elements, self->conditional, options->guidance_rescale, prediction);
     }
+  if (self->statistics != NULL)
+    pd_statistics_commit (self->statistics);
   if (self->thumbnail != NULL)
     {
       double from_latent, from_output;

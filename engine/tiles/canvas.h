@@ -37,6 +37,9 @@ typedef struct
   guint bank_level;  /* finest UNet level whose layers read it: 0 the latent's size, 1 half, … */
   double bank_strength; /* 1: the thumbnail counts like one more tile */
   double bank_until;    /* read while more than this share of the timesteps is left, 0 … 1 */
+  /* How much of the distance between a tile's statistics of group norms and the canvas's, as it was
+   * in the step before, is taken off, 0 … 1. Not with PD_SYNC_NONE and PD_SYNC_FUSION. */
+  double norm_share;
 
   guint branches;       /* 1, or 2 for guidance: context then holds the unconditional one first */
   const float *context; /* [branches][tokens][width] */
