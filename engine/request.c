@@ -348,7 +348,7 @@ install_tiles (PdRequestClass *class, GParamFlags flags)
            g_param_spec_double ("bank-strength", _ ("Bank strength"),
                                 _ ("How much the thumbnail counts beside the tile itself: 1 is as "
                                    "much as one more tile"),
-                                0.0, 100.0, 1.0, flags));
+                                0.0, 100.0, 0.25, flags));
   install (class, PROP_BANK_UNTIL, G_STRUCT_OFFSET (PdRequest, bank_until),
            g_param_spec_double ("bank-until", _ ("Bank until"),
                                 _ ("Share of the steps at the end that do without the thumbnail"),
