@@ -136,10 +136,15 @@ test_no_steps (void)
       }
 }
 
-/* How much larger the steps from the last row and column to the first ones are than others. */
+/* How much larger the steps from the last row and column to the first ones are than others between
+ * latent pixels; those are larger than the steps within one already. */
 static double
 border_ratio (const float *pixels, guint size)
 {
+  enum
+  {
+    CELL = 8,
+  };
   double across = 0, within = 0;
 
   for (guint i = 0; i < size; i++)
@@ -152,8 +157,8 @@ border_ratio (const float *pixels, guint size)
 
         if (next == 0)
           across += step / size;
-        else
-          within += step / ((double) size * (size - 1));
+        else if (next % CELL == 0)
+          within += step / ((double) size * (size / CELL - 1));
       }
   return across / within;
 }
