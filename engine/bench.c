@@ -8,6 +8,7 @@
 #include "engine/bench-measure.h"
 #include "engine/bench.h"
 #include "engine/gpu/kernels.h"
+#include "engine/message.h"
 #include "engine/model/catalog.h"
 
 enum
@@ -142,6 +143,7 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
+  g_autofree char *clean = NULL;
   const char *wrong = NULL;
 
   g_option_context_set_summary (
@@ -158,12 +160,14 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
     wrong = check_options (&options);
   if (wrong != NULL)
     {
-      g_printerr ("parallel-diffusion bench: %s\n", wrong);
+      clean = pd_message_clean (wrong);
+      g_printerr ("parallel-diffusion bench: %s\n", clean);
       return EXIT_USAGE;
     }
   if (!run (&options, data_folder, &error))
     {
-      g_printerr ("parallel-diffusion bench: %s\n", error->message);
+      clean = pd_message_clean (error->message);
+      g_printerr ("parallel-diffusion bench: %s\n", clean);
       return EXIT_FAILURE;
     }
   return EXIT_SUCCESS;

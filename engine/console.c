@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/console.h"
+#include "engine/message.h"
 #include "engine/report-json.h"
 
 #include <inttypes.h>
@@ -46,11 +47,12 @@ static void
 print_json (PdConsole *console, JsonBuilder *builder)
 {
   g_autoptr (JsonNode) root = NULL;
-  g_autofree char *line = NULL;
+  g_autofree char *json = NULL, *line = NULL;
 
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
-  line = json_to_string (root, FALSE);
+  json = json_to_string (root, FALSE);
+  line = pd_message_escape_json (json);
   fprintf (console->json, "%s\n", line);
   fflush (console->json);
 }
@@ -202,13 +204,15 @@ pd_console_progress (PdConsole *console, const PdProgress *progress)
 static void
 say (PdConsole *console, const char *event, const char *text)
 {
+  g_autofree char *clean = pd_message_clean (text);
+
   clear_bar (console);
-  fprintf (stderr, "parallel-diffusion: %s\n", text);
+  fprintf (stderr, "parallel-diffusion: %s\n", clean);
   if (console->json)
     {
       g_autoptr (JsonBuilder) builder = begin_event (event);
 
-      add_string (builder, "message", text);
+      add_string (builder, "message", clean);
       print_json (console, builder);
     }
 }
@@ -246,6 +250,7 @@ pd_console_report (PdConsole *console,
                    double seconds)
 {
   g_autofree char *took = duration_text (seconds);
+  g_autofree char *output = pd_message_clean (request->output);
   g_autofree char *device_memory =
       g_format_size_full (report->peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
 
@@ -256,6 +261,6 @@ pd_console_report (PdConsole *console,
     printf (_ ("%s: %u × %u pixels, seed %" PRId64
                ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "
                "memory)\n"),
-            request->output, report->width, report->height, report->seed, took, report->device,
+            output, report->width, report->height, report->seed, took, report->device,
             report->n_tiles, report->tile, report->batch, report->unet_forwards, device_memory);
 }

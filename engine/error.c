@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/error.h"
+#include "engine/message.h"
 
 G_DEFINE_QUARK (pd_error, pd_error)
 
@@ -10,9 +11,6 @@ pd_error_set_bad_model (GError **error, const char *format, ...)
   va_start (args, format);
   g_autofree char *text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_autofree char *message = g_utf8_make_valid (text, -1);
-  for (char *at = message; *at != '\0'; at++)
-    if (g_ascii_iscntrl (*at))
-      *at = ' ';
+  g_autofree char *message = pd_message_clean (text);
   g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, message);
 }

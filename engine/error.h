@@ -18,6 +18,6 @@ typedef enum
 
 GQuark pd_error_quark (void);
 
-/* Sets PD_ERROR_BAD_MODEL. The message may quote an untrusted file: it is made one line of valid
- * UTF-8. */
+/* Sets PD_ERROR_BAD_MODEL. The message may quote an untrusted file: it is made fit
+ * to be shown (pd_message_clean). */
 void pd_error_set_bad_model (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);

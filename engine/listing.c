@@ -2,6 +2,7 @@
 #include "engine/listing.h"
 #include "engine/console.h"
 #include "engine/gpu/device.h"
+#include "engine/message.h"
 #include "engine/model/catalog.h"
 #include "engine/options.h"
 
@@ -69,11 +70,12 @@ static void
 print_object (JsonBuilder *builder)
 {
   g_autoptr (JsonNode) root = NULL;
-  g_autofree char *line = NULL;
+  g_autofree char *json = NULL, *line = NULL;
 
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
-  line = json_to_string (root, FALSE);
+  json = json_to_string (root, FALSE);
+  line = pd_message_escape_json (json);
   puts (line);
 }
 
@@ -147,14 +149,20 @@ pd_listing_models (int argc, char **argv, const char *data_folder)
       if (pd_options_json (options))
         {
           g_autoptr (JsonBuilder) builder = json_builder_new ();
+          g_autofree char *path = g_filename_display_name (entry->path);
 
           json_builder_begin_object (builder);
           add_string (builder, "name", entry->name);
-          add_string (builder, "path", entry->path);
+          add_string (builder, "path", path);
           print_object (builder);
         }
       else
-        printf ("%-20s %s\n", entry->name, entry->path);
+        {
+          g_autofree char *name = pd_message_clean (entry->name);
+          g_autofree char *path = pd_message_clean (entry->path);
+
+          printf ("%-20s %s\n", name, path);
+        }
     }
   return 0;
 }

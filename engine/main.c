@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench.h"
 #include "engine/listing.h"
+#include "engine/message.h"
 #include "engine/rpc.h"
 #include "engine/run.h"
 #include "engine/verify.h"
@@ -114,7 +115,7 @@ run_verb (const Verb *verb, int argc, char **argv)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *locale_folder = find_locale_folder ();
+  g_autofree char *locale_folder = find_locale_folder (), *unknown = NULL;
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, locale_folder);
@@ -139,7 +140,8 @@ main (int argc, char **argv)
     if (g_str_equal (argv[1], verbs[i].name))
       return run_verb (&verbs[i], argc - 1, argv + 1);
 
-  fprintf (stderr, _ ("parallel-diffusion: there is no verb “%s”\n\n"), argv[1]);
+  unknown = pd_message_clean (argv[1]);
+  fprintf (stderr, _ ("parallel-diffusion: there is no verb “%s”\n\n"), unknown);
   print_help (stderr);
   return usage;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/options.h"
 #include "engine/error.h"
+#include "engine/message.h"
 #include "engine/png-file.h"
 
 #include <glib/gi18n-lib.h>
@@ -221,8 +222,10 @@ pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
 int
 pd_options_usage_error (PdOptions *options, const char *message)
 {
+  g_autofree char *clean = pd_message_clean (message);
+
   fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"),
-           options->verb, message, options->verb);
+           options->verb, clean, options->verb);
   return 2;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc-describe.h"
 #include "engine/gpu/device.h"
+#include "engine/message.h"
 #include "engine/model/catalog.h"
 #include "engine/model/model-files.h"
 #include "engine/model/tiny-vae.h"
@@ -22,6 +23,14 @@ describe_device (guint index, const PdDeviceInfo *info)
 }
 
 static void
+insert_message (GVariantDict *dict, const char *key, const char *message)
+{
+  g_autofree char *clean = pd_message_clean (message);
+
+  g_variant_dict_insert (dict, key, "s", clean);
+}
+
+static void
 add_devices (GVariantDict *dict)
 {
   g_autoptr (GError) error = NULL;
@@ -33,7 +42,7 @@ add_devices (GVariantDict *dict)
     g_variant_builder_add (&builder, "v", describe_device (i, devices->pdata[i]));
   g_variant_dict_insert_value (dict, "devices", g_variant_builder_end (&builder));
   if (error != NULL)
-    g_variant_dict_insert (dict, "reason", "s", error->message);
+    insert_message (dict, "reason", error->message);
 }
 
 static guint
@@ -50,11 +59,12 @@ describe_model (const PdCatalogEntry *entry)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (PdModelFiles) files = pd_model_files_open (entry->path, NULL, &error);
+  g_autofree char *path = g_filename_display_name (entry->path);
   GVariantDict dict;
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "name", "s", entry->name);
-  g_variant_dict_insert (&dict, "path", "s", entry->path);
+  g_variant_dict_insert (&dict, "path", "s", path);
   if (files != NULL && pd_model_files_require (files, PD_PART_UNET, &error) &&
       pd_model_files_require (files, PD_PART_VAE, &error) &&
       pd_model_files_require (files, PD_PART_TEXT_ENCODER, &error))
@@ -66,7 +76,7 @@ describe_model (const PdCatalogEntry *entry)
     }
   g_variant_dict_insert (&dict, "usable", "b", error == NULL);
   if (error != NULL)
-    g_variant_dict_insert (&dict, "reason", "s", error->message);
+    insert_message (&dict, "reason", error->message);
   return g_variant_dict_end (&dict);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc-error.h"
 #include "engine/error.h"
+#include "engine/message.h"
 
 #include <gio/gio.h>
 
@@ -32,10 +33,12 @@ pd_rpc_error_code (const GError *error)
 GError *
 pd_rpc_error_new (gint64 code, const char *message)
 {
+  g_autofree char *clean = pd_message_clean (message);
+
   if (code == PD_RPC_CANCELLED)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, message);
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, clean);
   for (guint i = 0; i < G_N_ELEMENTS (engine_errors); i++)
     if (code == engine_errors[i].code)
-      return g_error_new_literal (PD_ERROR, (int) engine_errors[i].error, message);
-  return g_error_new_literal (PD_RPC_ERROR, (int) CLAMP (code, G_MININT, G_MAXINT), message);
+      return g_error_new_literal (PD_ERROR, (int) engine_errors[i].error, clean);
+  return g_error_new_literal (PD_RPC_ERROR, (int) CLAMP (code, G_MININT, G_MAXINT), clean);
 }

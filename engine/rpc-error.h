@@ -30,5 +30,5 @@ GQuark pd_rpc_error_quark (void);
 /* The code to send for an error of any domain. */
 int pd_rpc_error_code (const GError *error);
 
-/* Returns: (transfer full) the error that code and message stand for. */
+/* Returns: (transfer full) the error that code and message stand for; the message is cleaned. */
 GError *pd_rpc_error_new (gint64 code, const char *message);

@@ -3,6 +3,7 @@
 #include "engine/buffer-file.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/message.h"
 #include "engine/rpc-describe.h"
 #include "engine/self-test.h"
 #include "engine/storage.h"
@@ -116,7 +117,9 @@ on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
   if (!gdk_pixbuf_save (pixbuf, temporary, "png", &error, "compression", "1", NULL) ||
       g_rename (temporary, self->call->preview) != 0)
     {
-      g_printerr (_ ("parallel-diffusion: no preview in %s: %s\n"), self->call->preview,
+      g_autofree char *preview = pd_message_clean (self->call->preview);
+
+      g_printerr (_ ("parallel-diffusion: no preview in %s: %s\n"), preview,
                   error != NULL ? error->message : g_strerror (errno));
       g_unlink (temporary);
       return;
@@ -207,7 +210,7 @@ on_note (const char *text, gpointer user_data)
   Note *note = g_new0 (Note, 1);
 
   note->work = user_data;
-  note->text = g_strdup (text);
+  note->text = pd_message_clean (text);
   g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc.h"
 #include "engine/options.h"
+#include "engine/message.h"
 #include "engine/rpc-error.h"
 #include "engine/rpc-folder.h"
 #include "engine/rpc-reader.h"
@@ -88,11 +89,12 @@ notify (const char *method, GVariant *params, gpointer user_data)
 static void
 reply_error (Service *self, GVariant *id, const GError *error)
 {
+  g_autofree char *clean = pd_message_clean (error->message);
   GVariantDict message, details;
 
   g_variant_dict_init (&details, NULL);
   g_variant_dict_insert (&details, "code", "x", (gint64) pd_rpc_error_code (error));
-  g_variant_dict_insert (&details, "message", "s", error->message);
+  g_variant_dict_insert (&details, "message", "s", clean);
   g_variant_dict_init (&message, NULL);
   g_variant_dict_insert_value (
       &message, "id", id != NULL ? id : g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));

@@ -5,6 +5,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/message.h"
 #include "engine/model/config.h"
 #include "engine/model/json.h"
 #include "engine/verify-parts.h"
@@ -125,6 +126,14 @@ verify_folder (PdVerify *verify, const char *file_glob)
   return verify->n_failed == 0;
 }
 
+static void
+print_error (const GError *error)
+{
+  g_autofree char *clean = pd_message_clean (error->message);
+
+  g_printerr ("parallel-diffusion verify: %s\n", clean);
+}
+
 static int
 run (const Options *options, const char *folder, PdKernels kernels, PdType precision)
 {
@@ -148,7 +157,7 @@ run (const Options *options, const char *folder, PdKernels kernels, PdType preci
     *slash = '\0';
   if (device == NULL || !pd_backend_init (&backend, device, kernels, precision, &error))
     {
-      g_printerr ("parallel-diffusion verify: %s\n", error->message);
+      print_error (error);
       return EXIT_FAILURE;
     }
   verify.index = json_node_get_object (root);
@@ -194,7 +203,7 @@ pd_verify_main (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     {
-      g_printerr ("parallel-diffusion verify: %s\n", error->message);
+      print_error (error);
       return EXIT_USAGE;
     }
   if (argc != 2)

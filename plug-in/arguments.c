@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/arguments.h"
 #include "engine/error.h"
+#include "engine/message.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
@@ -36,8 +37,8 @@ apply_word (PdRequest *request, const char *word, GError **error)
   return pd_request_set_text (request, name, equals + 1, error);
 }
 
-gboolean
-pd_arguments_apply (PdRequest *request, const char *options, GError **error)
+static gboolean
+apply (PdRequest *request, const char *options, GError **error)
 {
   g_autoptr (PdRequest) changed = pd_request_copy (request);
   g_autoptr (GError) cause = NULL;
@@ -57,4 +58,16 @@ pd_arguments_apply (PdRequest *request, const char *options, GError **error)
       return FALSE;
   pd_request_assign (request, changed);
   return TRUE;
+}
+
+/* What comes from a script may be any bytes: messages that quote it are cleaned. */
+gboolean
+pd_arguments_apply (PdRequest *request, const char *options, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  if (apply (request, options, &failure))
+    return TRUE;
+  g_propagate_error (error, pd_message_clean_error (failure));
+  return FALSE;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The plug-in: what it tells GIMP of itself, and its two procedures. */
 #include "engine/error.h"
+#include "engine/message.h"
 #include "plug-in/arguments.h"
 #include "plug-in/gimp-host.h"
 #include "plug-in/info.h"
@@ -360,7 +361,7 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
     }
   if (error)
     {
-      text = g_strdup (error->message);
+      text = pd_message_clean (error->message);
       values[0].data.d_status = GIMP_PDB_EXECUTION_ERROR;
       values[1] = (GimpParam){ .type = GIMP_PDB_STRING, .data.d_string = text };
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialog.h"
+#include "engine/message.h"
 #include "ui/bind.h"
 #include "ui/engine-lists.h"
 #include "ui/estimator.h"
@@ -81,7 +82,9 @@ hide_error (PdDialog *self)
 static void
 show_error (PdDialog *self, const GError *error, gboolean retry)
 {
-  gtk_label_set_text (self->info_label, error->message);
+  g_autofree char *clean = pd_message_clean (error->message);
+
+  gtk_label_set_text (self->info_label, clean);
   gtk_widget_set_visible (self->retry_button, retry);
   gtk_info_bar_set_revealed (self->info_bar, TRUE);
 }

@@ -35,6 +35,22 @@ find_entry (const PdCatalog *self, const char *name)
   return NULL;
 }
 
+/* @name in UTF-8: what is none is written as \xff. Takes @name over. */
+static char *
+readable_name (char *name)
+{
+  GString *text = g_string_new (NULL);
+  for (const char *at = name, *end; *at != '\0'; at = end)
+    {
+      g_utf8_validate (at, -1, &end);
+      g_string_append_len (text, at, end - at);
+      if (*end != '\0')
+        g_string_append_printf (text, "\\x%02x", (guint8) *end++);
+    }
+  g_free (name);
+  return g_string_free (text, FALSE);
+}
+
 static void
 add (PdCatalog *self, const char *folder, const char *file)
 {
@@ -45,6 +61,7 @@ add (PdCatalog *self, const char *folder, const char *file)
     name = g_strndup (file, strlen (file) - strlen (SUFFIX));
   else if (g_file_test (index, G_FILE_TEST_IS_REGULAR))
     name = g_strdup (file);
+  name = name != NULL ? readable_name (g_steal_pointer (&name)) : NULL;
   if (name == NULL || *name == '\0' || find_entry (self, name) != NULL)
     return;
   PdCatalogEntry *entry = g_new (PdCatalogEntry, 1);

@@ -6,7 +6,7 @@
 /* A model that can be named. */
 typedef struct
 {
-  char *name; /* the folder's name, or the file's without .safetensors */
+  char *name; /* the folder's name, or the file's without .safetensors; UTF-8 */
   char *path;
 } PdCatalogEntry;
 
