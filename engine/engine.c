@@ -75,21 +75,6 @@ pd_engine_free (PdEngine *self)
   g_free (self);
 }
 
-static gboolean
-check_unet (const PdModel *model, GError **error)
-{
-  const PdUNetConfig *config = &model->files->unet_config;
-  guint latent = pd_model_latent_channels (model);
-
-  if (config->in_channels == (int) latent && config->out_channels == (int) latent)
-    return TRUE;
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("%s: the UNet takes %d and gives %d channels, but the autoencoder's latents have "
-                  "%u; inpainting models are not supported yet"),
-               model->files->path, config->in_channels, config->out_channels, latent);
-  return FALSE;
-}
-
 /* The start latent: noise, or the input's latent noised to the level of the first step. */
 static gboolean
 start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **error)
@@ -271,7 +256,7 @@ pd_engine_run (PdEngine *self,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
   session.seed = (guint64) report->seed;
-  if (!check_unet (self->model, error) || !check_images (request, images, error))
+  if (!check_images (request, images, error))
     return FALSE;
   if (*request->regions)
     {
@@ -327,8 +312,6 @@ pd_engine_estimate (PdEngine *self,
   PdLevel levels[PD_MAX_LEVELS];
   guint n;
 
-  if (!check_unet (self->model, error))
-    return FALSE;
   if (from_picture)
     {
       sized->width = input_width;

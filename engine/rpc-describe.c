@@ -3,7 +3,7 @@
 #include "engine/gpu/device.h"
 #include "engine/message.h"
 #include "engine/model/catalog.h"
-#include "engine/model/model-files.h"
+#include "engine/model/model-check.h"
 #include "engine/model/tiny-vae.h"
 #include "engine/model/vae.h"
 #include "engine/report-json.h"
@@ -53,6 +53,20 @@ scale_of (const PdModelFiles *files)
   return files->tiny_vae != NULL ? pd_tiny_vae_scale (&files->tiny_vae_config) : 0;
 }
 
+/* All that can be known without the weights. */
+static gboolean
+check_model (const PdModelFiles *files, GError **error)
+{
+  g_autoptr (PdTokenizer) tokenizer = NULL;
+
+  if (!pd_model_files_require (files, PD_PART_UNET, error) ||
+      !pd_model_files_require (files, PD_PART_VAE, error) ||
+      !pd_model_files_require (files, PD_PART_TEXT_ENCODER, error))
+    return FALSE;
+  tokenizer = pd_model_files_load_tokenizer (files, error);
+  return tokenizer != NULL && pd_model_check (files, tokenizer, error);
+}
+
 /* What cannot be used is listed with the reason. */
 static GVariant *
 describe_model (const PdCatalogEntry *entry)
@@ -65,9 +79,7 @@ describe_model (const PdCatalogEntry *entry)
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "name", "s", entry->name);
   g_variant_dict_insert (&dict, "path", "s", path);
-  if (files != NULL && pd_model_files_require (files, PD_PART_UNET, &error) &&
-      pd_model_files_require (files, PD_PART_VAE, &error) &&
-      pd_model_files_require (files, PD_PART_TEXT_ENCODER, &error))
+  if (files != NULL && check_model (files, &error))
     {
       const gint64 scale = scale_of (files);
 

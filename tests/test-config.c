@@ -129,7 +129,7 @@ static const struct
   { "vae-groups", (Read) pd_vae_config_read, "\"block_out_channels\":[16]",
     "norm_num_groups 32 16" },
   { "vae-layers", (Read) pd_vae_config_read,
-    "\"block_out_channels\":[32],\"layers_per_block\":1000000", "layers_per_block 1000000 64" },
+    "\"block_out_channels\":[32],\"layers_per_block\":1000000", "layers_per_block 1000000 15" },
   { "vae-scaling", (Read) pd_vae_config_read, "\"block_out_channels\":[32],\"scaling_factor\":0",
     "scaling_factor" },
   { "vae-types", (Read) pd_vae_config_read,

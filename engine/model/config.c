@@ -111,7 +111,7 @@ pd_vae_config_read (PdVaeConfig *self, JsonObject *object, const char *name, GEr
   self->n_blocks =
       pd_config_read_channels (&reader, "block_out_channels", self->block_out_channels);
   self->layers_per_block =
-      pd_json_reader_int (&reader, "layers_per_block", 1, 1, PD_CONFIG_MAX_LAYERS);
+      pd_json_reader_int (&reader, "layers_per_block", 1, 1, PD_CONFIG_MAX_BLOCK_LAYERS);
   self->norm_num_groups =
       pd_json_reader_int (&reader, "norm_num_groups", 32, 1, PD_CONFIG_MAX_CHANNELS);
   self->mid_attention = pd_json_reader_bool (&reader, "mid_block_add_attention", TRUE);

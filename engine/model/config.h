@@ -15,7 +15,8 @@ struct _JsonObject;
 
 enum
 {
-  PD_CONFIG_MAX_BLOCKS = 8
+  PD_CONFIG_MAX_BLOCKS = 8,
+  PD_CONFIG_MAX_BLOCK_LAYERS = 15, /* layers_per_block */
 };
 
 typedef enum

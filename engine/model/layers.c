@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <glib/gi18n-lib.h>
-
-#include "engine/error.h"
 #include "engine/model/layers.h"
 
 static char *
@@ -121,17 +118,6 @@ pd_read_part (PdCheckpoint *checkpoint,
       return NULL;
     }
   return g_steal_pointer (&weights);
-}
-
-gboolean
-pd_check_layers (PdCheckpoint *checkpoint, int layers, int max, GError **error)
-{
-  if (layers <= max)
-    return TRUE;
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("%s: layers_per_block is %d, at most %d are supported"),
-               pd_checkpoint_get_path (checkpoint), layers, max);
-  return FALSE;
 }
 
 gboolean

@@ -52,9 +52,6 @@ pd_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const cha
 PdNorm pd_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
     G_GNUC_PRINTF (3, 4);
 
-/* FALSE with PD_ERROR_BAD_MODEL when @layers, of one block, is more than @max. */
-gboolean pd_check_layers (PdCheckpoint *checkpoint, int layers, int max, GError **error);
-
 /* Outputs of inner modules that a caller wants to see, by module path; for verification. A wanted
  * output that fusion hides is computed a second time without it. */
 typedef struct

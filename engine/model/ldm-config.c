@@ -115,8 +115,8 @@ read_input_blocks (Finder *finder, PdUNetConfig *config)
         }
       if (!finder_has (finder, "input_blocks.%d.0.in_layers.2.weight", i))
         break;
-      if (config->layers_per_block[level]++ == PD_CONFIG_MAX_LAYERS)
-        finder_fail (finder, _ ("more than %d layers in a block"), PD_CONFIG_MAX_LAYERS);
+      if (config->layers_per_block[level]++ == PD_CONFIG_MAX_BLOCK_LAYERS)
+        finder_fail (finder, _ ("more than %d layers in a block"), PD_CONFIG_MAX_BLOCK_LAYERS);
       config->block_out_channels[level] = finder_size (finder, 0, PD_CONFIG_MAX_CHANNELS,
                                                        "input_blocks.%d.0.in_layers.2.weight", i);
       config->down_attention[level] = finder_has (finder, "input_blocks.%d.1.proj_in.weight", i);
@@ -193,9 +193,11 @@ infer_vae (PdVaeConfig *config, const PdSafetensors *file, GError **error)
                        config->n_blocks);
       config->n_blocks++;
     }
-  while (layers <= PD_CONFIG_MAX_LAYERS &&
+  while (layers <= PD_CONFIG_MAX_BLOCK_LAYERS + 1 &&
          finder_has (&finder, "decoder.up.0.block.%d.conv1.weight", layers))
     layers++;
+  if (layers > PD_CONFIG_MAX_BLOCK_LAYERS + 1)
+    finder_fail (&finder, _ ("more than %d layers in a block"), PD_CONFIG_MAX_BLOCK_LAYERS);
   if (layers < 2)
     finder_fail (&finder, _ ("the decoder has %d layers per block, expected at least 2"), layers);
   config->layers_per_block = layers - 1;

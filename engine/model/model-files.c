@@ -192,16 +192,7 @@ pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
           self->path, vocab_size, clip_size);
       return NULL;
     }
-  g_autoptr (PdTokenizer) tokenizer =
-      self->tokenizer_folder != NULL ? pd_tokenizer_new_from_folder (self->tokenizer_folder, error)
-                                     : pd_tokenizer_new_clip (error);
-  if (tokenizer != NULL && self->text_encoder != NULL &&
-      pd_tokenizer_get_size (tokenizer) > vocab_size)
-    {
-      pd_error_set_bad_model (
-          error, _ ("%s: the largest token id is %d, the text encoder knows ids below %d"),
-          self->tokenizer_folder, pd_tokenizer_get_size (tokenizer) - 1, vocab_size);
-      return NULL;
-    }
-  return g_steal_pointer (&tokenizer);
+  return self->tokenizer_folder != NULL
+             ? pd_tokenizer_new_from_folder (self->tokenizer_folder, error)
+             : pd_tokenizer_new_clip (error);
 }

@@ -52,5 +52,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModelFiles, pd_model_files_free)
 /* FALSE with a clear error if the part is not there. Either kind of VAE counts. */
 gboolean pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error);
 
-/* The model's tokenizer, whose ids are checked against the text encoder's vocabulary. */
+/* The model's tokenizer. pd_model_check compares it with the text encoder. */
 PdTokenizer *pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error);

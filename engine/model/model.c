@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include "engine/model/model-check.h"
 #include "engine/model/model.h"
 
 static gboolean
@@ -14,7 +15,7 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
     return FALSE;
 
   self->tokenizer = pd_model_files_load_tokenizer (files, error);
-  if (self->tokenizer == NULL)
+  if (self->tokenizer == NULL || !pd_model_check (files, self->tokenizer, error))
     return FALSE;
   self->text_encoder =
       pd_text_encoder_new (backend, &files->text_config, files->text_encoder, error);

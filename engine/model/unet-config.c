@@ -54,7 +54,7 @@ read_blocks (PdUNetConfig *self, PdJsonReader *reader)
   if (reader->error != NULL)
     return;
   pd_json_reader_ints_exact (reader, "layers_per_block", self->layers_per_block, self->n_blocks, 1,
-                             PD_CONFIG_MAX_LAYERS);
+                             PD_CONFIG_MAX_BLOCK_LAYERS);
   pd_json_reader_ints_exact (reader, heads_key, self->heads, self->n_blocks, 1, 1024);
   pd_json_reader_ints_exact (reader, "transformer_layers_per_block", self->transformer_layers,
                              self->n_blocks, 1, PD_CONFIG_MAX_LAYERS);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <glib/gi18n-lib.h>
-
-#include "engine/error.h"
 #include "engine/model/blocks.h"
+#include "engine/model/model-check.h"
 #include "engine/model/unet.h"
 #include "engine/nn/timestep.h"
 
 enum
 {
-  MAX_LAYERS = 16, /* of one block */
+  MAX_LAYERS = PD_CONFIG_MAX_BLOCK_LAYERS + 1, /* upwards a block has one more */
   MIN_NORM_VALUES = 16,
 };
 
@@ -168,18 +166,8 @@ pd_unet_new (const PdBackend *backend,
 {
   g_autoptr (PdUNet) self = NULL;
 
-  if (config->addition != PD_ADDITION_NONE)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("%s: this UNet takes pooled text and picture sizes (addition_embed_type "
-                      "\"text_time\", SDXL), which is not supported; use a Stable Diffusion 1.x "
-                      "model"),
-                   pd_checkpoint_get_path (checkpoint));
-      return NULL;
-    }
-  for (guint i = 0; i < (guint) config->n_blocks; i++)
-    if (!pd_check_layers (checkpoint, config->layers_per_block[i], MAX_LAYERS - 1, error))
-      return NULL;
+  if (!pd_model_check_unet (config, pd_checkpoint_get_path (checkpoint), error))
+    return NULL;
 
   self = g_new0 (PdUNet, 1);
   self->backend = backend;

@@ -7,7 +7,7 @@ static const float norm_eps = 1e-6f;
 
 enum
 {
-  MAX_LAYERS = 16, /* of one block */
+  MAX_LAYERS = PD_CONFIG_MAX_BLOCK_LAYERS + 1, /* upwards a block has one more */
 };
 
 typedef struct
@@ -189,8 +189,6 @@ pd_vae_new (const PdBackend *backend,
   self->backend = backend;
   self->config = *config;
   self->paths = g_string_chunk_new (4096);
-  if (!pd_check_layers (checkpoint, config->layers_per_block, MAX_LAYERS - 1, error))
-    return NULL;
   name_half (self, &self->encoder, "encoder", "down_blocks", config->layers_per_block);
   name_half (self, &self->decoder, "decoder", "up_blocks", config->layers_per_block + 1);
   self->weights = pd_read_part (checkpoint, backend, self->paths, read_vae, self, error);
