@@ -2,9 +2,9 @@
 #include "plug-in/canvas.h"
 #include "engine/buffer-file.h"
 #include "engine/error.h"
+#include "plug-in/colors.h"
 
 #include <glib/gi18n-lib.h>
-#include <libgimp/gimp.h>
 
 enum
 {
@@ -13,74 +13,13 @@ enum
 
 static const float neutral = 0.5f; /* stands for what is transparent, R'G'B' */
 
-/* How an image's numbers become sRGB, or the other way round. */
-typedef struct
-{
-  GimpColorTransform *transform; /* NULL: babl's formats say it all */
-  const Babl *from, *to;         /* of the transform; four floats a pixel on the side of sRGB */
-} Conversion;
-
-static void
-conversion_clear (Conversion *self)
-{
-  g_clear_object (&self->transform);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Conversion, conversion_clear)
-
-static gboolean
-is_linear (gint32 image)
-{
-  switch (gimp_image_get_precision (image))
-    {
-    case GIMP_PRECISION_U8_LINEAR:
-    case GIMP_PRECISION_U16_LINEAR:
-    case GIMP_PRECISION_U32_LINEAR:
-    case GIMP_PRECISION_HALF_LINEAR:
-    case GIMP_PRECISION_FLOAT_LINEAR:
-    case GIMP_PRECISION_DOUBLE_LINEAR:
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
-/* The format with whose numbers the image's profile deals. */
-static const Babl *
-profile_format (gint32 image)
-{
-  if (gimp_image_base_type (image) == GIMP_GRAY)
-    return babl_format (is_linear (image) ? "YA float" : "Y'A float");
-  return babl_format (is_linear (image) ? "RGBA float" : "R'G'B'A float");
-}
-
-static Conversion
-conversion (gint32 image, gboolean to_image)
-{
-  GimpColorProfile *profile = gimp_image_get_effective_color_profile (image);
-  GimpColorProfile *srgb = gimp_color_profile_new_rgb_srgb ();
-  const Babl *own = profile_format (image);
-  const Babl *ours = babl_format ("R'G'B'A float");
-  Conversion self = { .from = ours, .to = ours };
-
-  self.transform = gimp_color_transform_new (to_image ? srgb : profile, to_image ? ours : own,
-                                             to_image ? profile : srgb, to_image ? own : ours,
-                                             GIMP_COLOR_RENDERING_INTENT_RELATIVE_COLORIMETRIC,
-                                             GIMP_COLOR_TRANSFORM_FLAGS_BLACK_POINT_COMPENSATION);
-  g_object_unref (profile);
-  g_object_unref (srgb);
-  if (self.transform)
-    *(to_image ? &self.to : &self.from) = own;
-  return self;
-}
-
 /* Where pixels are read from: a layer, or for a while one made of what is visible. */
 typedef struct
 {
   gint32 temporary; /* -1: none */
   GeglBuffer *buffer;
   int x, y; /* of the buffer's corner in the image */
-  Conversion conversion;
+  PdColors colors;
 } Source;
 
 static void
@@ -89,7 +28,7 @@ source_clear (Source *self)
   g_clear_object (&self->buffer);
   if (self->temporary != -1)
     gimp_item_delete (self->temporary);
-  conversion_clear (&self->conversion);
+  pd_colors_clear (&self->colors);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Source, source_clear)
@@ -111,7 +50,7 @@ source_open (Source *self, const PdPlace *place, PdRequestSource source, GError 
                    gimp_get_pdb_error ());
       return FALSE;
     }
-  self->conversion = conversion (place->image, FALSE);
+  self->colors = pd_colors_from_image (place->image);
   return TRUE;
 }
 
@@ -120,13 +59,8 @@ static void
 source_read (const Source *self, const GeglRectangle *area, float *pixels)
 {
   const GeglRectangle own = { area->x - self->x, area->y - self->y, area->width, area->height };
-  const Conversion *how = &self->conversion;
 
-  gegl_buffer_get (self->buffer, &own, 1.0, how->from, pixels, GEGL_AUTO_ROWSTRIDE,
-                   GEGL_ABYSS_NONE);
-  if (how->transform)
-    gimp_color_transform_process_pixels (how->transform, how->from, pixels, how->to, pixels,
-                                         (gsize) area->width * area->height);
+  pd_colors_read (&self->colors, self->buffer, &own, 1.0, pixels);
 }
 
 static void
@@ -284,19 +218,15 @@ pd_canvas_write (GeglBuffer *picture, gint32 image, gint32 drawable)
   const GeglRectangle *extent = gegl_buffer_get_extent (picture);
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
   g_autofree float *pixels = g_new (float, (gsize) 4 * extent->width * BAND);
-  g_auto (Conversion) how = conversion (image, TRUE);
+  g_auto (PdColors) colors = pd_colors_to_image (image);
 
   for (int y = 0; y < extent->height; y += BAND)
     {
       const int rows = MIN (BAND, extent->height - y);
 
       gegl_buffer_get (picture, GEGL_RECTANGLE (extent->x, extent->y + y, extent->width, rows), 1.0,
-                       how.from, pixels, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      if (how.transform)
-        gimp_color_transform_process_pixels (how.transform, how.from, pixels, how.to, pixels,
-                                             (gsize) extent->width * rows);
-      gegl_buffer_set (buffer, GEGL_RECTANGLE (0, y, extent->width, rows), 0, how.to, pixels,
-                       GEGL_AUTO_ROWSTRIDE);
+                       babl_format ("R'G'B'A float"), pixels, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+      pd_colors_write (&colors, buffer, GEGL_RECTANGLE (0, y, extent->width, rows), pixels);
     }
 }
 
@@ -317,11 +247,7 @@ pd_canvas_small (const PdPlace *place, PdRequestSource source, guint max_side, G
     return NULL;
   area = *GEGL_RECTANGLE ((int) ((target->x - from.x) * factor),
                           (int) ((target->y - from.y) * factor), width, height);
-  gegl_buffer_get (from.buffer, &area, factor, from.conversion.from, pixels, GEGL_AUTO_ROWSTRIDE,
-                   GEGL_ABYSS_NONE);
-  if (from.conversion.transform)
-    gimp_color_transform_process_pixels (from.conversion.transform, from.conversion.from, pixels,
-                                         from.conversion.to, pixels, (gsize) width * height);
+  pd_colors_read (&from.colors, from.buffer, &area, factor, pixels);
   small = gegl_buffer_new (GEGL_RECTANGLE (0, 0, width, height), babl_format ("R'G'B'A u8"));
   gegl_buffer_set (small, NULL, 0, rgba, pixels, GEGL_AUTO_ROWSTRIDE);
   return small;

@@ -2,6 +2,7 @@
 /* A plug-in that calls ours as a script would and looks at what has become of the image, pixel by
  * pixel. Procedure: plug-in-parallel-diffusion-check (group, file for the results). */
 #include "tests/gimp/call.h"
+#include "tests/gimp/colors.h"
 #include "tests/gimp/picture.h"
 #include "tests/gimp/tap.h"
 
@@ -488,7 +489,7 @@ query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, errors, info, profile, repeat or killed" },
+      (char *) "modes, selections, kinds, colors, errors, info, profile, repeat or killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
@@ -506,7 +507,8 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
   } groups[] = { { "modes", check_modes },     { "selections", check_selections },
                  { "kinds", check_kinds },     { "errors", check_errors },
                  { "profile", check_profile }, { "repeat", check_repeat },
-                 { "killed", check_killed },   { "info", check_info } };
+                 { "killed", check_killed },   { "info", check_info },
+                 { "colors", check_colors } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
   gegl_init (NULL, NULL);
