@@ -62,6 +62,7 @@ typedef struct
   PdProgressFunc progress; /* may be NULL */
   PdPreviewFunc preview;   /* may be NULL */
   PdNoteFunc note;         /* may be NULL */
+  PdNoteFunc plan;         /* the tiles that were chosen: said of every run; may be NULL */
   gpointer user_data;      /* of all */
 } PdListener;
 

@@ -22,8 +22,9 @@ struct _PdRpcWork
 
   /* The worker thread's. */
   PdEngine *engine;
-  char *engine_key; /* what it was opened for */
-  PdRpcCall *call;  /* the one under way */
+  char *engine_key;        /* what it was opened for */
+  PdRpcCall *call;         /* the one under way */
+  gboolean preview_failed; /* of that call, and was told */
 
   /* Between the threads: only the newest progress and preview are told. */
   GMutex lock;
@@ -87,6 +88,37 @@ on_progress (const PdProgress *progress, gpointer user_data)
   g_mutex_unlock (&self->lock);
 }
 
+/* What the run says that is no failure. */
+typedef struct
+{
+  PdRpcWork *work;
+  char *text;
+} Note;
+
+static gboolean
+tell_note (gpointer user_data)
+{
+  Note *note = user_data;
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "text", "s", note->text);
+  note->work->notify ("note", g_variant_dict_end (&dict), note->work->user_data);
+  g_free (note->text);
+  g_free (note);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_note (const char *text, gpointer user_data)
+{
+  Note *note = g_new0 (Note, 1);
+
+  note->work = user_data;
+  note->text = pd_message_clean (text);
+  g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
+}
+
 static gboolean
 tell_preview (gpointer user_data)
 {
@@ -104,7 +136,7 @@ tell_preview (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* A preview that cannot be written is no reason to stop. */
+/* A preview that cannot be written is no reason to stop, and is told once. */
 static void
 on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
 {
@@ -117,10 +149,13 @@ on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
   if (!gdk_pixbuf_save (pixbuf, temporary, "png", &error, "compression", "1", NULL) ||
       g_rename (temporary, self->call->preview) != 0)
     {
-      g_autofree char *preview = pd_message_clean (self->call->preview);
+      g_autofree char *text =
+          g_strdup_printf (_ ("%s: no preview can be written: %s"), self->call->preview,
+                           error != NULL ? error->message : g_strerror (errno));
 
-      g_printerr (_ ("parallel-diffusion: no preview in %s: %s\n"), preview,
-                  error != NULL ? error->message : g_strerror (errno));
+      if (!self->preview_failed)
+        on_note (text, self);
+      self->preview_failed = TRUE;
       g_unlink (temporary);
       return;
     }
@@ -183,37 +218,6 @@ load (const char *path, const PdRequest *request, GeglBuffer **buffer, GError **
   return FALSE;
 }
 
-/* What the run says that is no failure. */
-typedef struct
-{
-  PdRpcWork *work;
-  char *text;
-} Note;
-
-static gboolean
-tell_note (gpointer user_data)
-{
-  Note *note = user_data;
-  GVariantDict dict;
-
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "text", "s", note->text);
-  note->work->notify ("note", g_variant_dict_end (&dict), note->work->user_data);
-  g_free (note->text);
-  g_free (note);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-on_note (const char *text, gpointer user_data)
-{
-  Note *note = g_new0 (Note, 1);
-
-  note->work = user_data;
-  note->text = pd_message_clean (text);
-  g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
-}
-
 static gboolean
 run_engine (PdRpcWork *self, PdRpcCall *call, const PdImages *images, GError **error)
 {
@@ -258,6 +262,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
   PdImages images = { .apart = TRUE };
 
   pd_storage_watch ();
+  self->preview_failed = FALSE;
   if (!check_output (call->output, error) || !load (call->input, request, &input, error) ||
       !load (call->mask, request, &mask, error) || !open_engine (self, request, error) ||
       g_cancellable_set_error_if_cancelled (call->cancellable, error))

@@ -90,6 +90,7 @@ work (gpointer user_data)
   const PdListener listener = { .progress = on_progress,
                                 .preview = *job->request->preview ? on_preview : NULL,
                                 .note = on_note,
+                                .plan = on_note,
                                 .user_data = job };
 
   pd_console_progress (job->console, &loading);

@@ -394,7 +394,8 @@ plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **
   if (self->level < self->n_levels)
     return TRUE;
   text = pd_plan_describe (self->device, &plan, scale);
-  note (self, text);
+  if (self->listener != NULL && self->listener->plan != NULL)
+    self->listener->plan (text, self->listener->user_data);
   return TRUE;
 }
 

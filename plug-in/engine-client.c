@@ -539,6 +539,12 @@ pd_engine_client_get_folder (PdEngineClient *self, GError **error)
   return self->folder;
 }
 
+void
+pd_engine_client_note (PdEngineClient *self, const char *text)
+{
+  g_signal_emit (self, signals[NOTE], 0, text);
+}
+
 /* Every call under way keeps the client. */
 static void
 pd_engine_client_dispose (GObject *object)

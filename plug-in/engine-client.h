@@ -9,7 +9,7 @@
  *
  *   signal "progress" (GVariant *params): of the call under way; see pd_rpc_describe_progress()
  *   signal "preview" (const char *path): a PNG that has changed
- *   signal "note" (const char *text): something worth knowing that is no failure */
+ *   signal "note" (const char *text): something worth knowing of a run that is no failure */
 #define PD_TYPE_ENGINE_CLIENT (pd_engine_client_get_type ())
 G_DECLARE_FINAL_TYPE (PdEngineClient, pd_engine_client, PD, ENGINE_CLIENT, GObject)
 
@@ -28,6 +28,9 @@ void pd_engine_client_set_timeouts (PdEngineClient *self, guint start, guint sto
  * by the engine if this process dies. Errors: G_FILE_ERROR.
  * Returns: (transfer none). */
 const char *pd_engine_client_get_folder (PdEngineClient *self, GError **error);
+
+/* Emits "note", for what this side of the pipe has to say of a run. */
+void pd_engine_client_note (PdEngineClient *self, const char *text);
 
 /* Calls a method with @params, an a{sv} (consumed if floating; NULL: none). "initialize" is
  * answered with what the engine said when it was started.

@@ -272,6 +272,7 @@ pd_gimp_host_new (PdEngineClient *client, gint32 image, gint32 drawable)
   self->drawable = drawable;
   g_signal_connect_swapped (client, "progress", G_CALLBACK (pd_host_progress), self);
   g_signal_connect_swapped (client, "preview", G_CALLBACK (on_preview), self);
+  g_signal_connect_swapped (client, "note", G_CALLBACK (pd_host_note), self);
   return self;
 }
 

@@ -192,6 +192,28 @@ on_progress (PdEngineClient *client, GVariant *progress, gpointer user_data)
 }
 
 static void
+on_note (PdEngineClient *client, const char *text, gpointer user_data)
+{
+  GPtrArray *notes = user_data;
+
+  if (!g_ptr_array_find_with_equal_func (notes, text, g_str_equal, NULL))
+    g_ptr_array_add (notes, g_strdup (text));
+}
+
+/* One message of GIMP with all notes of a run. */
+static void
+show_notes (GPtrArray *notes)
+{
+  g_autofree char *text = NULL;
+
+  if (!notes->len)
+    return;
+  g_ptr_array_add (notes, NULL);
+  text = g_strjoinv ("\n", (char **) notes->pdata);
+  gimp_message (text);
+}
+
+static void
 on_done (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   Batch *batch = user_data;
@@ -206,14 +228,17 @@ static gint32
 run_batch (PdEngineClient *client, const GimpParam *arguments, PdRequest *request, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   Batch batch = { .loop = loop, .layer = -1 };
 
   gimp_progress_init (_ ("Parallel Diffusion"));
   g_signal_connect (client, "progress", G_CALLBACK (on_progress), NULL);
+  g_signal_connect (client, "note", G_CALLBACK (on_note), notes);
   pd_job_run_async (client, NULL, arguments[ARG_IMAGE].data.d_image,
                     arguments[ARG_DRAWABLE].data.d_drawable, request, NULL, on_done, &batch);
   g_main_loop_run (loop);
   gimp_progress_end ();
+  show_notes (notes);
   if (batch.error)
     g_propagate_error (error, batch.error);
   return batch.layer;

@@ -192,6 +192,30 @@ test_picture (void)
 }
 
 static void
+on_note (PdEngineClient *client, const char *text, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (text));
+}
+
+/* Of both sides of the pipe. */
+static void
+test_notes (void)
+{
+  static const char resumed[] = "{\"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}";
+  g_autoptr (PdEngineClient) client = new_client ();
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  g_auto (Answer) answer = { 0 };
+
+  g_signal_connect (client, "note", G_CALLBACK (on_note), notes);
+  pd_engine_client_note (client, "from here");
+  call (&answer, client, "generate", picture_params (client, resumed));
+  g_assert_no_error (answer.error);
+  g_assert_cmpuint (notes->len, ==, 2);
+  g_assert_cmpstr (g_ptr_array_index (notes, 0), ==, "from here");
+  g_assert_nonnull (strstr (g_ptr_array_index (notes, 1), "started anew"));
+}
+
+static void
 test_errors (void)
 {
   g_autoptr (PdEngineClient) client = new_client ();
@@ -405,6 +429,7 @@ main (int argc, char **argv)
   g_test_add_func ("/engine-client/commands", test_commands);
   g_test_add_func ("/engine-client/stuck", test_stuck);
   g_test_add_func ("/engine-client/picture", test_picture);
+  g_test_add_func ("/engine-client/notes", test_notes);
   g_test_add_func ("/engine-client/errors", test_errors);
   g_test_add_func ("/engine-client/cancel", test_cancel);
   g_test_add_func ("/engine-client/kill", test_kill);

@@ -347,6 +347,56 @@ test_pictures (void)
   finish (&service);
 }
 
+/* The next answer is a result; of the notes before it, each has to be among `expected`. Returns:
+ * how many there were. */
+static guint
+count_notes (Service *service, const char *expected)
+{
+  for (guint n = 0;;)
+    {
+      g_autoptr (JsonNode) node = read_message (service);
+      JsonObject *message = json_node_get_object (node);
+      const char *method = json_object_get_string_member_with_default (message, "method", "");
+      JsonObject *params;
+
+      if (!json_object_has_member (message, "method"))
+        {
+          g_assert_true (json_object_has_member (message, "result"));
+          return n;
+        }
+      if (!g_str_equal (method, "note"))
+        continue;
+      params = json_object_get_object_member (message, "params");
+      g_test_message ("%s", json_object_get_string_member (params, "text"));
+      g_assert_nonnull (strstr (json_object_get_string_member (params, "text"), expected));
+      n++;
+    }
+}
+
+/* What is worth knowing and no failure comes before the answer. */
+static void
+test_notes (void)
+{
+  g_autofree char *blocker = NULL;
+  Service service;
+
+  start (&service);
+  call (&service, "generate", QUICK ", \"output\": \"DIR/o\"");
+  g_assert_cmpuint (count_notes (&service, ""), ==, 0);
+  call (&service, "generate",
+        "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}, "
+        "\"output\": \"DIR/o\"");
+  g_assert_cmpuint (count_notes (&service, "started anew"), ==, 1);
+  blocker = g_build_filename (service.folder, "preview.png.part", NULL);
+  g_assert_cmpint (g_mkdir (blocker, 0700), ==, 0);
+  call (&service, "generate",
+        "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 3, \"preview-every\": 1}, "
+        "\"output\": \"DIR/o\", \"preview\": \"DIR/preview.png\"");
+  g_assert_cmpuint (count_notes (&service, "preview.png: no preview"), ==, 1);
+  g_assert_cmpint (g_rmdir (blocker), ==, 0);
+  finish (&service);
+}
+
 /* While one picture is made: others are refused, cancel() ends it, and the end of the input too. */
 static void
 test_busy (void)
@@ -397,6 +447,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rpc/terminate", test_terminate);
   g_test_add_func ("/rpc/busy", test_busy);
   g_test_add_func ("/rpc/pictures", test_pictures);
+  g_test_add_func ("/rpc/notes", test_notes);
   status = g_test_run ();
   gegl_exit ();
   return status;

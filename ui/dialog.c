@@ -7,6 +7,7 @@
 #include "ui/pd-ui-resources.h"
 #include "ui/presets-menu.h"
 #include "ui/preview-area.h"
+#include "ui/status.h"
 #include "ui/words.h"
 
 #include <inttypes.h>
@@ -38,7 +39,8 @@ struct _PdDialog
   GtkLabel *caption;
   GtkWidget *compare;
   GtkProgressBar *progress;
-  GtkLabel *status;
+  GtkLabel *status; /* shows what follows */
+  PdStatus run_status;
   GtkLabel *estimate;
   GtkMenuButton *presets_button;
   GtkWidget *generate_button;
@@ -248,7 +250,7 @@ show_finished (PdDialog *self, GVariant *report)
   g_variant_lookup (report, "seed", "x", &self->last_seed);
   text = g_strdup_printf (_ ("Done in %s, seed %" PRId64), duration, self->last_seed);
   gtk_progress_bar_set_fraction (self->progress, 1);
-  gtk_label_set_text (self->status, text);
+  pd_status_show (&self->run_status, text);
 }
 
 static void
@@ -270,10 +272,10 @@ finished (GObject *object, GAsyncResult *result, gpointer user_data)
   gtk_progress_bar_set_fraction (self->progress, 0);
   pd_preview_area_set_result (self->preview, NULL);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    gtk_label_set_text (self->status, _ ("Cancelled"));
+    pd_status_show (&self->run_status, _ ("Cancelled"));
   else
     {
-      gtk_label_set_text (self->status, "");
+      pd_status_show (&self->run_status, "");
       show_error (self, error, FALSE);
     }
 }
@@ -311,7 +313,8 @@ generate (PdDialog *self)
   if (!look_at_region (self, FALSE))
     return;
   gtk_progress_bar_set_fraction (self->progress, 0);
-  gtk_label_set_text (self->status, _ ("Starting"));
+  pd_status_begin (&self->run_status);
+  pd_status_show (&self->run_status, _ ("Starting"));
   run = g_cancellable_new ();
   set_run (self, run);
   pd_host_run_async (self->host, self->request, run, finished, g_object_ref (self));
@@ -321,7 +324,7 @@ static void
 cancel (PdDialog *self)
 {
   gtk_widget_set_sensitive (self->cancel_button, FALSE);
-  gtk_label_set_text (self->status, _ ("Cancelling"));
+  pd_status_show (&self->run_status, _ ("Cancelling"));
   g_cancellable_cancel (self->run);
 }
 
@@ -334,7 +337,14 @@ progressed (PdDialog *self, GVariant *progress)
   if (!self->run || g_cancellable_is_cancelled (self->run))
     return;
   gtk_progress_bar_set_fraction (self->progress, CLAMP (fraction, 0, 1));
-  gtk_label_set_text (self->status, text);
+  pd_status_show (&self->run_status, text);
+}
+
+static void
+noted (PdDialog *self, const char *text)
+{
+  if (self->run)
+    pd_status_note (&self->run_status, text);
 }
 
 static void
@@ -421,6 +431,7 @@ connect (PdDialog *self)
   g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->host, "preview", G_CALLBACK (previewed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->host, "note", G_CALLBACK (noted), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->request, "notify::mode", G_CALLBACK (region_changed), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->request, "notify::source", G_CALLBACK (region_changed), self,
@@ -468,6 +479,7 @@ pd_dialog_finalize (GObject *object)
 
   g_clear_object (&self->request);
   g_clear_object (&self->host);
+  pd_status_finish (&self->run_status);
   G_OBJECT_CLASS (pd_dialog_parent_class)->finalize (object);
 }
 
@@ -532,6 +544,7 @@ pd_dialog_init (PdDialog *self)
 
   self->last_seed = -1;
   gtk_widget_init_template (GTK_WIDGET (self));
+  pd_status_init (&self->run_status, self->status);
   gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_Return,
                               GDK_CONTROL_MASK, 0);
   gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_KP_Enter,

@@ -5,6 +5,7 @@ enum
 {
   SIGNAL_PROGRESS,
   SIGNAL_PREVIEW,
+  SIGNAL_NOTE,
   N_SIGNALS,
 };
 
@@ -21,6 +22,9 @@ pd_host_default_init (PdHostInterface *iface)
   signals[SIGNAL_PREVIEW] =
       g_signal_new ("preview", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                     g_cclosure_marshal_VOID__OBJECT, G_TYPE_NONE, 1, GDK_TYPE_PIXBUF);
+  signals[SIGNAL_NOTE] =
+      g_signal_new ("note", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                    g_cclosure_marshal_VOID__STRING, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 gboolean
@@ -92,4 +96,10 @@ void
 pd_host_preview (PdHost *host, GdkPixbuf *preview)
 {
   g_signal_emit (host, signals[SIGNAL_PREVIEW], 0, preview);
+}
+
+void
+pd_host_note (PdHost *host, const char *note)
+{
+  g_signal_emit (host, signals[SIGNAL_NOTE], 0, note);
 }

@@ -19,7 +19,8 @@
  *   "progress" (GVariant *)   a{sv}: stage s, level x, levels x, step x, steps x, tiles x, n-tiles
  * x, fraction d 0…1 of the whole run, eta d seconds (absent or < 0: unknown); what is absent is not
  * shown "preview" (GdkPixbuf *)   a small picture of the whole region as it is now, and no more of
- * the image than that; the last one is of the result */
+ * the image than that; the last one is of the result
+ *   "note" (const char *)   something worth knowing that is no failure, one line */
 #define PD_TYPE_HOST (pd_host_get_type ())
 G_DECLARE_INTERFACE (PdHost, pd_host, PD, HOST, GObject)
 
@@ -96,3 +97,4 @@ GVariant *pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error
 /* For who implements it: emit the signals. */
 void pd_host_progress (PdHost *host, GVariant *progress);
 void pd_host_preview (PdHost *host, GdkPixbuf *preview);
+void pd_host_note (PdHost *host, const char *note);

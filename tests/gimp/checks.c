@@ -484,12 +484,30 @@ check_repeat (void)
   gimp_image_delete (image);
 }
 
+/* Nothing is resumed, which the engine notes; checks.sh looks whether GIMP says so once. */
+static void
+check_notes (void)
+{
+  gint32 layer;
+  gint32 image = usual_picture (&layer);
+  g_autofree char *options = g_strconcat (quick, " resume=yes", NULL);
+  g_autofree char *message = NULL;
+  g_autofree char *quiet = NULL;
+
+  tap_begin ("notes: calls that give a layer, one of them with a note");
+  tap_expect (call (image, layer, "moss", "generate", 0.5, options, &message) != -1 &&
+                  call (image, layer, "moss", "generate", 0.5, quick, &quiet) != -1,
+              "both calls give a layer");
+  tap_end ();
+  gimp_image_delete (image);
+}
+
 static void
 query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, colors, errors, info, profile, repeat or killed" },
+      (char *) "modes, selections, kinds, colors, errors, info, profile, repeat, notes or killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
@@ -508,7 +526,7 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
                  { "kinds", check_kinds },     { "errors", check_errors },
                  { "profile", check_profile }, { "repeat", check_repeat },
                  { "killed", check_killed },   { "info", check_info },
-                 { "colors", check_colors } };
+                 { "colors", check_colors },   { "notes", check_notes } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
   gegl_init (NULL, NULL);

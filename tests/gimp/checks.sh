@@ -33,13 +33,13 @@ ENGINE_COMMAND=$command sh "$here/gimp.sh" "$folder/gimp" "$plug_in" "$engine" "
 grep -v '^1\.\.' "$folder/gimp/tap"
 plan=$(sed -n 's/^1\.\.//p' "$folder/gimp/tap")
 
-# What GIMP says in its error console, but for the errors that were asked for (up to an empty line) and
-# for the folders it has not made in a profile that was never used in a window.
+# What GIMP says in its error console, but for notes, for the errors that were asked for (each up to an
+# empty line) and for the folders it has not made in a profile that was never used in a window.
 number=$((${plan:-0} + 1))
 harmless='^(Failed to parse tag cache|You have a writable data folder)'
 # What a plug-in that is killed had in its hands, GIMP does not give back.
 [ "$group" = killed ] && harmless="$harmless|Plug-in crashed|gegl_tile_cache_destroy|GeglBuffers leaked"
-noise=$(awk '/^GIMP-Error: (Calling error|Failed to save data)/ { skip = 1 }
+noise=$(awk '/^(GIMP-Error: (Calling error|Failed to save data)|Parallel Diffusion-Warning: )/ { skip = 1 }
   !skip
   /^$/ { skip = 0 }' "$folder/gimp/log" | grep -vE "$harmless" |
   grep -iE 'warning|critical|error|inconsistent|leaked|terminated|ended')
@@ -50,6 +50,16 @@ else
   echo "not ok $number - nothing in the error console"
 fi
 number=$((number + 1))
+if [ "$group" = notes ]; then
+  notes=$(grep -A1 '^Parallel Diffusion-Warning: ' "$folder/gimp/log")
+  case $notes in
+    *Warning:*Warning:*) echo "not ok $number - one note, told once" ;;
+    *"started anew") echo "ok $number - one note, told once" ;;
+    *) echo "not ok $number - one note, told once" ;;
+  esac
+  echo "$notes" | sed 's/^/# /'
+  number=$((number + 1))
+fi
 left=$(ls "$folder/gimp/tmp" | grep -v '^gimp$')
 if [ -z "$left" ]; then
   echo "ok $number - no temporary files are left"

@@ -164,6 +164,8 @@ run_step (gpointer user_data)
   preview = picture (self->width, self->height, 512, TRUE);
   pd_host_progress (PD_HOST (self), progress);
   pd_host_preview (PD_HOST (self), preview);
+  if (self->note)
+    pd_host_note (PD_HOST (self), self->note);
   return G_SOURCE_CONTINUE;
 }
 

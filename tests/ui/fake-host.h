@@ -17,6 +17,7 @@ struct _FakeHost
   GError *start_error; /* the engine does not start; cleared by the test */
   GError *estimate_error;
   GError *run_error;
+  const char *note; /* said at each step; NULL: none */
   guint n_models;
   guint steps; /* of a run, 20 ms each; 0: it never ends */
 
