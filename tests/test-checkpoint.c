@@ -104,6 +104,57 @@ test_dtype (void)
   pd_fixture_remove (folder);
 }
 
+/* Weights of 8 bits with the scale that stands beside them, under the names that files have. */
+static void
+test_scales (void)
+{
+  static const struct
+  {
+    const char *name, *shape, *fragments; /* NULL: it is used */
+    guint size;
+  } cases[] = {
+    { "scale_weight", "", NULL, 4 },
+    { "weight_scale", "1", NULL, 4 },
+    { "weight_scale_inv", "1,1", NULL, 4 },
+    { "weight_scale", "2", "a.0.weight_scale 2 F32 scale", 8 },
+    { "weight._scale", "1", "a.0.weight._scale F32 scale", 4 },
+    { "scale_input", "1", "", 4 },
+  };
+  const gint64 dims[] = { 2 };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      char *folder = pd_fixture_folder ();
+      static const guint8 bytes[8] = { 0, 0, 0xc0, 0x3f, 0, 0, 0xc0, 0x3f }; /* 1.5 twice */
+      guint8 data[10];
+      memcpy (data, bytes, 8);
+      data[cases[i].size] = 0x40;     /* 2 */
+      data[cases[i].size + 1] = 0xb8; /* -1 */
+      g_autofree char *header = g_strdup_printf (
+          "{\"a.0.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[%u,%u]},"
+          "\"a.0.%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[0,%u]}}",
+          cases[i].size, cases[i].size + 2, cases[i].name, cases[i].shape, cases[i].size);
+      g_autofree char *path = pd_fixture_write_safetensors (
+          folder, "x.safetensors", header, cases[i].size + 2, data, cases[i].size + 2);
+      g_autoptr (PdCheckpoint) checkpoint = pd_checkpoint_open_file (path, PD_PART_UNET, &error);
+      g_assert_no_error (error);
+      const PdTensorInfo *info = pd_checkpoint_get (checkpoint, "a.0.weight", 1, dims, &error);
+      if (cases[i].fragments != NULL && *cases[i].fragments != '\0')
+        pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, cases[i].fragments);
+      else
+        {
+          const float scale = cases[i].fragments == NULL ? 1.5f : 1;
+          float values[2];
+          g_assert_no_error (error);
+          pd_tensor_info_to_f32 (info, values);
+          g_assert_cmpfloat (values[0], ==, 2 * scale);
+          g_assert_cmpfloat (values[1], ==, -scale);
+          g_assert_true (pd_checkpoint_get (checkpoint, "a.0.weight", 1, dims, &error) == info);
+        }
+      pd_fixture_remove (folder);
+    }
+}
+
 static void
 test_old_attention_names (void)
 {
@@ -480,6 +531,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/checkpoint/get", test_get);
   g_test_add_func ("/checkpoint/dtype", test_dtype);
+  g_test_add_func ("/checkpoint/scales", test_scales);
   g_test_add_func ("/checkpoint/old-attention-names", test_old_attention_names);
   g_test_add_func ("/checkpoint/single-file", test_single_file);
   g_test_add_func ("/checkpoint/folder-beside", test_folder_beside);

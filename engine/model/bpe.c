@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/bpe.h"
 
+#include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
 #include "engine/error.h"
+#include "engine/model/keyed-hash.h"
 
 static const char WORD_END[] = "</w>";
+
+enum
+{
+  MAX_MERGES = 512 * 1024, /* ten times CLIP's */
+  LOOK_INTERVAL = 4096,    /* merges between two looks at the cancellable */
+};
 
 typedef struct
 {
@@ -149,6 +157,14 @@ read_merges (
                       .rank = (gint32) self->merges->len,
                       .merged = GPOINTER_TO_INT (ids[2]) };
       g_array_append_val (self->merges, merge);
+      if (self->merges->len % LOOK_INTERVAL == 0 &&
+          g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), error))
+        return FALSE;
+      if (self->merges->len == MAX_MERGES)
+        {
+          pd_error_set_bad_model (error, _ ("%s: more than %d merges"), name, MAX_MERGES);
+          return FALSE;
+        }
     }
   g_array_sort (self->merges, compare_merges);
   return TRUE;
@@ -291,7 +307,8 @@ add_token (GHashTable *vocabulary, char *token)
 GHashTable *
 pd_bpe_vocabulary_from_merges (const char *merges)
 {
-  g_autoptr (GHashTable) vocabulary = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) vocabulary =
+      g_hash_table_new_full (pd_keyed_hash, g_str_equal, g_free, NULL);
   guint line = 0;
   for (guint last = 0; last < 2; last++)
     for (int printable = 1; printable >= 0; printable--) /* printable bytes come first */

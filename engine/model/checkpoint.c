@@ -2,11 +2,21 @@
 #include "engine/model/checkpoint.h"
 
 #include <glib/gi18n-lib.h>
+#include <math.h>
 #include <string.h>
 
 #include "engine/error.h"
 #include "engine/model/checkpoint-private.h"
-#include "engine/model/json.h"
+#include "engine/model/file.h"
+#include "engine/model/json-scan.h"
+#include "engine/model/keyed-hash.h"
+
+enum
+{
+  MAX_INDEX = 8 * 1024 * 1024, /* bytes */
+  MAX_SHARDS = 128,
+  MAX_TENSORS = 256 * 1024, /* of one part */
+};
 
 struct _PdCheckpoint
 {
@@ -15,8 +25,9 @@ struct _PdCheckpoint
   GPtrArray *files;    /* of PdSafetensors */
   GPtrArray *names;    /* diffusers' names, in the order of the data; the owner of the strings */
   GHashTable *tensors; /* diffusers' name -> PdTensorInfo of a file */
-  GMutex mutex;        /* guards views */
-  GHashTable *views;   /* PdTensorInfo of a file -> the same with 2 or 4 dimensions, owned */
+  GMutex mutex;        /* guards scaled and views */
+  GHashTable *scaled;  /* PdTensorInfo of a file -> the same with its scale, owned */
+  GHashTable *views;   /* PdTensorInfo -> the same with 2 or 4 dimensions, owned */
 };
 
 const char *
@@ -34,7 +45,8 @@ checkpoint_new (const char *path, PdPart part)
   self->path = g_strdup (path);
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_safetensors_unref);
   self->names = g_ptr_array_new_with_free_func (g_free);
-  self->tensors = g_hash_table_new (g_str_hash, g_str_equal);
+  self->tensors = g_hash_table_new (pd_keyed_hash, g_str_equal);
+  self->scaled = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->views = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   g_mutex_init (&self->mutex);
   return self;
@@ -45,6 +57,7 @@ clear (gpointer data)
 {
   PdCheckpoint *self = data;
   g_hash_table_unref (self->views);
+  g_hash_table_unref (self->scaled);
   g_hash_table_unref (self->tensors);
   g_ptr_array_unref (self->names);
   g_ptr_array_unref (self->files);
@@ -100,6 +113,11 @@ static gboolean
 add_file (PdCheckpoint *self, PdSafetensors *file, const PdLdmConfig *ldm, GError **error)
 {
   g_ptr_array_add (self->files, pd_safetensors_ref (file));
+  if (pd_safetensors_get_n_tensors (file) > MAX_TENSORS - MIN (MAX_TENSORS, self->names->len))
+    {
+      pd_error_set_bad_model (error, _ ("%s: more than %d tensors"), self->path, MAX_TENSORS);
+      return FALSE;
+    }
   for (guint i = 0; i < pd_safetensors_get_n_tensors (file); i++)
     {
       const PdTensorInfo *info = pd_safetensors_get_tensor (file, i);
@@ -146,56 +164,108 @@ is_plain_name (const char *name)
          g_str_has_suffix (name, ".safetensors");
 }
 
-static PdCheckpoint *
-open_shards (const char *folder, const char *index_path, PdPart part, GError **error)
+/* Reads the shard a tensor is mapped to, unless it is there already. */
+static gboolean
+open_shard (PdCheckpoint *self,
+            const char *folder,
+            const char *tensor,
+            const char *shard,
+            GHashTable *opened,
+            GError **error)
 {
-  g_autoptr (JsonNode) root = pd_json_load_object (index_path, 8 * 1024 * 1024, error);
-  if (root == NULL)
-    return NULL;
-  JsonNode *map = json_object_get_member (json_node_get_object (root), "weight_map");
-  if (map == NULL || !JSON_NODE_HOLDS_OBJECT (map))
+  PdSafetensors *file = g_hash_table_lookup (opened, shard);
+  if (file == NULL)
     {
-      pd_error_set_bad_model (error, _ ("%s: \"weight_map\" is missing or not an object"),
-                              index_path);
-      return NULL;
+      g_autofree char *path = g_build_filename (folder, shard, NULL);
+      if (g_hash_table_size (opened) == MAX_SHARDS)
+        {
+          pd_error_set_bad_model (error, _ ("%s: more than %d files"), self->path, MAX_SHARDS);
+          return FALSE;
+        }
+      g_autoptr (PdSafetensors) fresh = pd_safetensors_open (path, error);
+      if (fresh == NULL || !add_file (self, fresh, NULL, error))
+        return FALSE;
+      file = fresh; /* held by self */
+      g_hash_table_insert (opened, g_strdup (shard), file);
     }
+  if (pd_safetensors_find (file, tensor) != NULL)
+    return TRUE;
+  pd_error_set_bad_model (error, _ ("%s: tensor \"%.200s\" is not in %.200s"), self->path, tensor,
+                          shard);
+  return FALSE;
+}
 
-  g_autoptr (PdCheckpoint) self = checkpoint_new (index_path, part);
-  g_autoptr (GHashTable) opened = g_hash_table_new (g_str_hash, g_str_equal);
-  JsonObjectIter iter;
-  const char *tensor;
-  JsonNode *node;
-  json_object_iter_init_ordered (&iter, json_node_get_object (map));
-  while (json_object_iter_next_ordered (&iter, &tensor, &node))
+/* The members of "weight_map", tensor: shard. */
+static gboolean
+read_weight_map (PdCheckpoint *self, const char *folder, PdJsonScan *scan, GError **error)
+{
+  g_autoptr (GHashTable) opened = g_hash_table_new_full (pd_keyed_hash, g_str_equal, g_free, NULL);
+  PdJsonToken token;
+  while ((token = pd_json_scan_next (scan)) == PD_JSON_TOKEN_KEY)
     {
-      const char *shard = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+      g_autofree char *tensor = pd_json_scan_string (scan);
+      g_autofree char *shard = NULL;
+      token = pd_json_scan_next (scan);
+      if (token == PD_JSON_TOKEN_ERROR)
+        break;
+      if (token == PD_JSON_TOKEN_STRING)
+        shard = pd_json_scan_string (scan);
       if (shard == NULL || !is_plain_name (shard))
         {
           pd_error_set_bad_model (
               error,
               _ ("%s: tensor \"%.200s\" is not mapped to the name of a .safetensors file "
                  "beside it"),
-              index_path, tensor);
-          return NULL;
+              self->path, tensor);
+          return FALSE;
         }
-      PdSafetensors *file = g_hash_table_lookup (opened, shard);
-      if (file == NULL)
-        {
-          g_autofree char *path = g_build_filename (folder, shard, NULL);
-          g_autoptr (PdSafetensors) fresh = pd_safetensors_open (path, error);
-          if (fresh == NULL || !add_file (self, fresh, NULL, error))
-            return NULL;
-          file = fresh; /* held by self */
-          g_hash_table_insert (opened, (gpointer) shard, file);
-        }
-      if (pd_safetensors_find (file, tensor) == NULL)
-        {
-          pd_error_set_bad_model (error, _ ("%s: tensor \"%.200s\" is not in %.200s"), index_path,
-                                  tensor, shard);
-          return NULL;
-        }
+      if (!open_shard (self, folder, tensor, shard, opened, error))
+        return FALSE;
     }
-  return g_steal_pointer (&self);
+  return token == PD_JSON_TOKEN_OBJECT_END || pd_json_scan_fail (scan, self->path, error);
+}
+
+/* The index is an object whose member "weight_map" is one. */
+static gboolean
+read_index (PdCheckpoint *self, const char *folder, PdJsonScan *scan, GError **error)
+{
+  gboolean found = FALSE;
+  PdJsonToken token = pd_json_scan_next (scan);
+  while (token == PD_JSON_TOKEN_OBJECT && (token = pd_json_scan_next (scan)) == PD_JSON_TOKEN_KEY)
+    {
+      gboolean is_map = pd_json_scan_is (scan, "weight_map");
+      token = pd_json_scan_next (scan);
+      if (is_map && !found && token == PD_JSON_TOKEN_OBJECT)
+        {
+          found = TRUE;
+          if (!read_weight_map (self, folder, scan, error))
+            return FALSE;
+        }
+      else if (!pd_json_scan_skip (scan, token))
+        break;
+      token = PD_JSON_TOKEN_OBJECT;
+    }
+  if (scan->reason != NULL || pd_json_scan_next (scan) == PD_JSON_TOKEN_ERROR)
+    return pd_json_scan_fail (scan, self->path, error);
+  if (!found)
+    pd_error_set_bad_model (error, _ ("%s: \"weight_map\" is missing or not an object"),
+                            self->path);
+  return found;
+}
+
+static PdCheckpoint *
+open_shards (const char *folder, const char *index_path, PdPart part, GError **error)
+{
+  g_autoptr (GBytes) bytes = pd_file_read (index_path, MAX_INDEX, error);
+  if (bytes == NULL)
+    return NULL;
+  g_autoptr (PdCheckpoint) self = checkpoint_new (index_path, part);
+  PdJsonScan scan;
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+  if (!pd_json_scan_init (&scan, data, length, index_path, error))
+    return NULL;
+  return read_index (self, folder, &scan, error) ? g_steal_pointer (&self) : NULL;
 }
 
 PdCheckpoint *
@@ -242,6 +312,20 @@ pd_checkpoint_list (PdCheckpoint *self)
   return g_ptr_array_ref (self->names);
 }
 
+/* A copy of @value that the checkpoint keeps in @table for @key, the first one that was made. */
+static const PdTensorInfo *
+keep (PdCheckpoint *self, GHashTable *table, const PdTensorInfo *key, const PdTensorInfo *value)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  PdTensorInfo *known = g_hash_table_lookup (table, key);
+  if (known == NULL)
+    {
+      known = g_memdup2 (value, sizeof *value);
+      g_hash_table_insert (table, (gpointer) key, known);
+    }
+  return known;
+}
+
 /* @info as a matrix or as a 1×1 convolution, whichever it is not. NULL if it is neither. */
 static const PdTensorInfo *
 other_view (PdCheckpoint *self, const PdTensorInfo *info)
@@ -256,15 +340,52 @@ other_view (PdCheckpoint *self, const PdTensorInfo *info)
     view.n_dims = 2;
   else
     return NULL;
+  return keep (self, self->views, info, &view);
+}
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
-  PdTensorInfo *known = g_hash_table_lookup (self->views, info);
-  if (known == NULL)
+/* The tensor with the scale of @info, called @name; NULL if there is none. The first of these names
+ * are those of one number by which a weight of 8 bits is multiplied. */
+static const PdTensorInfo *
+find_scale (PdCheckpoint *self, const char *name, gboolean *usable)
+{
+  static const char *const suffixes[] = { "scale_weight",   "weight_scale", "weight_scale_inv",
+                                          "weight_scale_2", "weight.scale", "weight._scale" };
+  static const guint n_usable = 3;
+  static const char weight[] = "weight";
+  if (!g_str_has_suffix (name, ".weight"))
+    return NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
     {
-      known = g_memdup2 (&view, sizeof view);
-      g_hash_table_insert (self->views, (gpointer) info, known);
+      g_autofree char *scale =
+          g_strdup_printf ("%.*s%s", (int) (strlen (name) - strlen (weight)), name, suffixes[i]);
+      const PdTensorInfo *info = g_hash_table_lookup (self->tensors, scale);
+      *usable = i < n_usable;
+      if (info != NULL)
+        return info;
     }
-  return known;
+  return NULL;
+}
+
+/* @info with its scale, where there is one; NULL if that cannot be used. */
+static const PdTensorInfo *
+apply_scale (PdCheckpoint *self, const char *name, const PdTensorInfo *info, GError **error)
+{
+  PdTensorInfo scaled = *info;
+  gboolean usable;
+  const PdTensorInfo *scale = find_scale (self, name, &usable);
+  if (scale == NULL)
+    return info;
+  if (usable && pd_dtype_is_float (scale->dtype) && pd_tensor_info_count (scale) == 1)
+    pd_tensor_info_to_f32 (scale, &scaled.scale);
+  if (isfinite (scaled.scale) && scaled.scale != 0)
+    return keep (self, self->scaled, info, &scaled);
+  g_autofree char *shape = pd_tensor_format_shape (scale->n_dims, scale->dims);
+  pd_error_set_bad_model (
+      error,
+      _ ("%s: tensor \"%.200s\", %s of %.20s, is a scale that is not supported, "
+         "expected one number; use the model in F16"),
+      self->path, scale->name, shape, scale->dtype_name);
+  return NULL;
 }
 
 static gboolean
@@ -276,13 +397,6 @@ shape_matches (const PdTensorInfo *info, guint n_dims, const gint64 *dims)
     if (dims[i] != -1 && dims[i] != info->dims[i])
       return FALSE;
   return TRUE;
-}
-
-static gboolean
-is_float (PdDtype dtype)
-{
-  return dtype == PD_DTYPE_F16 || dtype == PD_DTYPE_BF16 || dtype == PD_DTYPE_F32 ||
-         dtype == PD_DTYPE_F64;
 }
 
 const PdTensorInfo *
@@ -297,13 +411,17 @@ pd_checkpoint_get (
                               self->path, name, expected);
       return NULL;
     }
-  if (!is_float (info->dtype))
+  if (!pd_dtype_is_float (info->dtype))
     {
-      pd_error_set_bad_model (
-          error, _ ("%s: tensor \"%s\" has dtype %s, expected one of F16 BF16 F32 F64"), self->path,
-          info->name, pd_dtype_name (info->dtype));
+      pd_error_set_bad_model (error,
+                              _ ("%s: tensor \"%s\" has dtype %.20s, expected one of F16 BF16 F32 "
+                                 "F64 F8_E4M3 F8_E5M2"),
+                              self->path, info->name, info->dtype_name);
       return NULL;
     }
+  info = apply_scale (self, name, info, error);
+  if (info == NULL)
+    return NULL;
   const PdTensorInfo *view = info->n_dims != n_dims ? other_view (self, info) : info;
   if (view != NULL && shape_matches (view, n_dims, dims))
     return view;

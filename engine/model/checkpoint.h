@@ -38,8 +38,9 @@ gboolean pd_checkpoint_has (PdCheckpoint *self, const char *name);
 
 /* The tensor of diffusers' @name with shape @dims (-1: any size). A matrix stored as a 1×1
  * convolution, or the reverse, is given the wanted number of dimensions. The dtype is one of the
- * floating-point ones. Fails with PD_ERROR_BAD_MODEL, naming the tensor and what was expected and
- * found. The info lives as long as the checkpoint; its name is the file's own. */
+ * floating-point ones; the scale that files of 8-bit weights have beside a weight is in the info.
+ * Fails with PD_ERROR_BAD_MODEL, naming the tensor and what was expected and found. The info lives
+ * as long as the checkpoint; its name is the file's own. */
 const PdTensorInfo *pd_checkpoint_get (
     PdCheckpoint *self, const char *name, guint n_dims, const gint64 *dims, GError **error);
 

@@ -3,6 +3,55 @@
 
 #include <string.h>
 
+static const struct
+{
+  const char *name;
+  gsize size;
+} DTYPES[] = {
+  [PD_DTYPE_F64] = { "F64", 8 },         [PD_DTYPE_F32] = { "F32", 4 },
+  [PD_DTYPE_F16] = { "F16", 2 },         [PD_DTYPE_BF16] = { "BF16", 2 },
+  [PD_DTYPE_I64] = { "I64", 8 },         [PD_DTYPE_I32] = { "I32", 4 },
+  [PD_DTYPE_I16] = { "I16", 2 },         [PD_DTYPE_I8] = { "I8", 1 },
+  [PD_DTYPE_U8] = { "U8", 1 },           [PD_DTYPE_BOOL] = { "BOOL", 1 },
+  [PD_DTYPE_F8_E4M3] = { "F8_E4M3", 1 }, [PD_DTYPE_F8_E5M2] = { "F8_E5M2", 1 },
+  [PD_DTYPE_OTHER] = { "?", 0 },
+};
+
+const char *
+pd_dtype_name (PdDtype dtype)
+{
+  return DTYPES[dtype].name;
+}
+
+PdDtype
+pd_dtype_from_name (const char *name)
+{
+  for (guint i = 0; i < PD_DTYPE_OTHER; i++)
+    if (g_str_equal (DTYPES[i].name, name))
+      return (PdDtype) i;
+  return PD_DTYPE_OTHER;
+}
+
+gsize
+pd_dtype_size (PdDtype dtype)
+{
+  return DTYPES[dtype].size;
+}
+
+gboolean
+pd_dtype_is_float (PdDtype dtype)
+{
+  return dtype == PD_DTYPE_F16 || dtype == PD_DTYPE_BF16 || dtype == PD_DTYPE_F32 ||
+         dtype == PD_DTYPE_F64 || dtype == PD_DTYPE_F8_E4M3 || dtype == PD_DTYPE_F8_E5M2;
+}
+
+gsize
+pd_tensor_info_count (const PdTensorInfo *self)
+{
+  gsize size = pd_dtype_size (self->dtype);
+  return size > 0 ? self->size / size : 0;
+}
+
 static float
 float_from_bits (guint32 bits)
 {
@@ -36,6 +85,33 @@ halves_to_floats (const guint8 *data, gsize count, float *out)
       memcpy (&half, data + 2 * i, 2);
       out[i] = half_to_float (GUINT16_FROM_LE (half));
     }
+}
+
+/* OCP 8-bit floating point: E5M2 is the upper half of a binary16; E4M3 has a bias of 7, and 448 is
+ * its largest number, above which only NaN is left. */
+static float
+byte_to_float (guint8 byte, PdDtype dtype)
+{
+  guint32 sign = (guint32) (byte & 0x80) << 24, exponent = byte >> 3 & 15, bits;
+  float subnormal = (float) (byte & 7) * 0x1p-9f;
+  if (dtype == PD_DTYPE_F8_E5M2)
+    return half_to_float ((guint16) (byte << 8));
+  memcpy (&bits, &subnormal, sizeof bits);
+  if (exponent > 0)
+    bits = (exponent + 120) << 23 | (guint32) (byte & 7) << 20;
+  if ((byte & 0x7f) == 0x7f)
+    bits = 0x7fc00000;
+  return float_from_bits (bits | sign);
+}
+
+static void
+bytes_to_floats (const guint8 *data, gsize count, PdDtype dtype, float *out)
+{
+  float table[256];
+  for (guint i = 0; i < 256; i++)
+    table[i] = byte_to_float ((guint8) i, dtype);
+  for (gsize i = 0; i < count; i++)
+    out[i] = table[data[i]];
 }
 
 static void
@@ -117,5 +193,13 @@ pd_tensor_info_to_f32 (const PdTensorInfo *self, float *out)
     case PD_DTYPE_BOOL:
       integers_to_floats (self->data, count, 1, FALSE, out);
       break;
+    case PD_DTYPE_F8_E4M3:
+    case PD_DTYPE_F8_E5M2:
+      bytes_to_floats (self->data, count, self->dtype, out);
+      break;
+    case PD_DTYPE_OTHER: /* it has no elements */
+      break;
     }
+  for (gsize i = 0; self->scale != 0 && i < count; i++)
+    out[i] *= self->scale;
 }

@@ -2,133 +2,71 @@
 #include "engine/model/json.h"
 
 #include <glib/gi18n-lib.h>
-#include <math.h>
 #include <string.h>
 
 #include "engine/error.h"
+#include "engine/model/file.h"
+#include "engine/model/foreign.h"
+#include "engine/model/json-scan.h"
 
 enum
 {
-  /* Model files nest four levels at most; json-glib recurses per level and has no limit. */
-  MAX_DEPTH = 32
+  MAX_VALUES = 256 * 1024, /* json-glib takes some 150 bytes for each */
 };
 
-/* The value of four hexadecimal digits at @at, or -1. */
-static int
-hex4 (const char *at, const char *end)
+/* json-glib hashes keys with a function that anybody can find collisions for; then n keys cost n²
+ * comparisons. Their sum over all objects is limited: 4096 keys in one, or fewer in several. */
+static const guint64 MAX_COMPARISONS = 4096 * 4096;
+
+/* Counts while the text is looked through. */
+typedef struct
 {
-  int value = 0;
-  if (end - at < 4)
-    return -1;
-  for (int i = 0; i < 4; i++)
-    {
-      if (!g_ascii_isxdigit (at[i]))
-        return -1;
-      value = value * 16 + g_ascii_xdigit_value (at[i]);
-    }
-  return value;
+  guint keys[PD_JSON_MAX_DEPTH]; /* of each open object */
+  guint n_values;
+  guint64 comparisons;
+} Work;
+
+static gboolean
+check_work (Work *work, const char *name, GError **error)
+{
+  if (work->n_values > MAX_VALUES)
+    pd_error_set_bad_model (error, _ ("%s: more than %d values in the JSON"), name, MAX_VALUES);
+  else if (work->comparisons > MAX_COMPARISONS)
+    pd_error_set_bad_model (error, _ ("%s: too many keys in the objects of the JSON"), name);
+  else
+    return TRUE;
+  return FALSE;
 }
 
-/* The end of the string that begins at @at (a quotation mark), or NULL. */
-static const char *
-skip_string (const char *at, const char *end)
+/* Checks what json-glib does not: it recurses without a limit, takes comments, and builds nodes
+ * without end. Python's infinities in @data become null. */
+static gboolean
+check_text (char *data, gsize length, const char *name, GError **error)
 {
-  at++;
-  while (at < end)
+  PdJsonScan scan;
+  PdJsonToken token;
+  Work work = { 0 };
+  if (!pd_json_scan_init (&scan, data, length, name, error))
+    return FALSE;
+  while ((token = pd_json_scan_next (&scan)) != PD_JSON_TOKEN_END)
     {
-      if (*at == '"')
-        return at + 1;
-      if ((guchar) *at < 0x20)
-        return NULL;
-      if (*at != '\\')
+      if (token == PD_JSON_TOKEN_ERROR)
+        return pd_json_scan_fail (&scan, name, error);
+      if (token == PD_JSON_TOKEN_OBJECT)
+        work.keys[scan.depth - 1] = 0;
+      else if (token == PD_JSON_TOKEN_KEY)
+        work.comparisons += 2 * (guint64) work.keys[scan.depth - 1]++ + 1;
+      else if (token == PD_JSON_TOKEN_LITERAL && memchr (scan.text, 'I', scan.length) != NULL)
         {
-          at++;
-          continue;
+          char *literal = data + (scan.text - data);
+          memset (literal, ' ', scan.length);
+          memcpy (literal, "null", 4);
         }
-      if (++at == end || *at == '\0' || strchr ("\"\\/bfnrtu", *at) == NULL)
-        return NULL;
-      if (*at++ != 'u')
-        continue;
-      int unit = hex4 (at, end);
-      if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
-        return NULL;
-      at += 4;
-      if (unit >= 0xd800 && unit <= 0xdbff)
-        {
-          if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
-            return NULL;
-          unit = hex4 (at + 2, end);
-          if (unit < 0xdc00 || unit > 0xdfff)
-            return NULL;
-          at += 6;
-        }
+      work.n_values += token != PD_JSON_TOKEN_OBJECT_END && token != PD_JSON_TOKEN_ARRAY_END;
+      if (!check_work (&work, name, error))
+        return FALSE;
     }
-  return NULL;
-}
-
-/* The end of the number or literal that begins at @at, or NULL. Python's infinities become null. */
-static char *
-skip_scalar (char *at, const char *end)
-{
-  static const char *const words[] = { "true", "false", "null", "Infinity", "-Infinity" };
-  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
-    {
-      gsize length = strlen (words[i]);
-      if ((gsize) (end - at) < length || memcmp (at, words[i], length) != 0)
-        continue;
-      if (i >= 3)
-        {
-          memset (at, ' ', length);
-          memcpy (at, "null", 4);
-        }
-      return at + length;
-    }
-  if (*at != '-' && !g_ascii_isdigit (*at))
-    return NULL;
-  while (at < end && (g_ascii_isdigit (*at) || (*at != '\0' && strchr ("+-.eE", *at) != NULL)))
-    at++;
-  return at;
-}
-
-/* json-glib's scanner also takes comments, and its parser recurses: both are excluded here. Returns
- * the place of the first offence, or NULL. */
-static const char *
-check_lexically (char *data, gsize length, const char **reason)
-{
-  const char *end = data + length;
-  char *at = data;
-  guint depth = 0, n_roots = 0;
-  while (at < end)
-    {
-      char c = *at;
-      const char *next = at + 1;
-      gboolean is_value = c == '\0' || strchr (" \t\r\n:,]}", c) == NULL;
-      gboolean is_surplus = is_value && depth == 0 && n_roots++ > 0;
-      if (c == '{' || c == '[')
-        {
-          if (++depth > MAX_DEPTH)
-            {
-              *reason = _ ("nested too deeply");
-              return at;
-            }
-        }
-      else if (c == '}' || c == ']')
-        {
-          if (depth-- == 0)
-            next = NULL;
-        }
-      else if (c == '"')
-        next = skip_string (at, end);
-      else if (c == '\0' || strchr (" \t\r\n:,", c) == NULL)
-        next = skip_scalar (at, end);
-      if (next == NULL || is_surplus)
-        {
-          *reason = _ ("a syntax error");
-          return at;
-        }
-      at += next - at;
-    }
-  return NULL;
+  return TRUE;
 }
 
 typedef struct
@@ -150,23 +88,11 @@ count_member (JsonParser *parser, JsonObject *object, const char *key, gpointer 
 JsonNode *
 pd_json_parse (const char *data, gsize length, const char *name, GError **error)
 {
-  const char *invalid = NULL, *reason = NULL;
-  if (!g_utf8_validate_len (data, length, &invalid))
-    {
-      pd_error_set_bad_model (error, _ ("%s: not valid UTF-8 at byte %zu of the JSON"), name,
-                              (gsize) (invalid - data));
-      return NULL;
-    }
   g_autofree char *copy = g_malloc (length + 1);
-  memcpy (copy, data, length);
+  memcpy (copy, data != NULL ? data : "", length);
   copy[length] = '\0';
-  const char *offence = check_lexically (copy, length, &reason);
-  if (offence != NULL)
-    {
-      pd_error_set_bad_model (error, _ ("%s: not valid JSON: %s at byte %zu"), name, reason,
-                              (gsize) (offence - copy));
-      return NULL;
-    }
+  if (!check_text (copy, length, name, error))
+    return NULL;
 
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (GHashTable) counts = g_hash_table_new (NULL, NULL);
@@ -189,32 +115,35 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   return json_parser_steal_root (parser);
 }
 
+/* Whether a text may be JSON, well-formed or not. */
+static gboolean
+is_json_start (const char *data, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isspace (data[i]))
+      return strchr ("{[\"-0123456789tfnI", data[i]) != NULL;
+  return FALSE;
+}
+
 JsonNode *
 pd_json_load_object (const char *path, gsize max_bytes, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &failure);
-  if (file == NULL)
-    {
-      pd_error_set_bad_model (error, "%s", failure->message);
-      return NULL;
-    }
-  gsize length = g_mapped_file_get_length (file);
-  if (length > max_bytes)
-    {
-      pd_error_set_bad_model (error, _ ("%s: %zu bytes, expected at most %zu"), path, length,
-                              max_bytes);
-      return NULL;
-    }
-  const char *data = g_mapped_file_get_contents (file);
-  g_autoptr (JsonNode) root = pd_json_parse (data != NULL ? data : "", length, path, error);
-  if (root == NULL)
+  g_autoptr (GBytes) bytes = pd_file_read (path, max_bytes, error);
+  if (bytes == NULL)
     return NULL;
-  if (!JSON_NODE_HOLDS_OBJECT (root))
-    {
-      pd_error_set_bad_model (error, _ ("%s: %s found, a JSON object expected"), path,
-                              json_node_type_name (root));
-      return NULL;
-    }
-  return g_steal_pointer (&root);
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (JsonNode) root = pd_json_parse (data, length, path, &failure);
+  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root))
+    return g_steal_pointer (&root);
+  const char *foreign = pd_foreign_name (data, MIN (length, PD_FOREIGN_LENGTH), length);
+  if (foreign != NULL && !is_json_start (data, length))
+    pd_error_set_bad_model (error, _ ("%s: this is %s"), path, foreign);
+  else if (failure != NULL)
+    g_propagate_error (error, g_steal_pointer (&failure));
+  else
+    pd_error_set_bad_model (error, _ ("%s: %s found, a JSON object expected"), path,
+                            json_node_type_name (root));
+  return NULL;
 }

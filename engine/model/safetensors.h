@@ -15,10 +15,15 @@ typedef enum
   PD_DTYPE_I8,
   PD_DTYPE_U8,
   PD_DTYPE_BOOL,
+  PD_DTYPE_F8_E4M3, /* 4 bits of exponent, no infinities */
+  PD_DTYPE_F8_E5M2,
+  PD_DTYPE_OTHER, /* one whose elements cannot be read */
 } PdDtype;
 
 const char *pd_dtype_name (PdDtype dtype);
-gsize pd_dtype_size (PdDtype dtype); /* bytes per element */
+PdDtype pd_dtype_from_name (const char *name);
+gsize pd_dtype_size (PdDtype dtype); /* bytes per element; 0 of PD_DTYPE_OTHER */
+gboolean pd_dtype_is_float (PdDtype dtype);
 
 enum
 {
@@ -30,16 +35,18 @@ typedef struct
 {
   const char *name;
   PdDtype dtype;
-  guint n_dims; /* 0: a scalar */
+  const char *dtype_name; /* the file's */
+  guint n_dims;           /* 0: a scalar */
   gint64 dims[PD_TENSOR_MAX_DIMS];
   const guint8 *data; /* in the mapping; NOT aligned to the element size */
-  gsize size;         /* bytes = pd_tensor_info_count () · pd_dtype_size () */
+  gsize size;         /* bytes = pd_tensor_info_count () · pd_dtype_size (), if that is not 0 */
+  float scale;        /* what all values are multiplied by; 0: nothing */
 } PdTensorInfo;
 
-/* Elements. */
+/* Elements; 0 where the dtype is PD_DTYPE_OTHER. */
 gsize pd_tensor_info_count (const PdTensorInfo *self);
 
-/* Writes pd_tensor_info_count () values to @out, converted to f32. */
+/* Writes pd_tensor_info_count () values to @out, converted to f32 and multiplied by the scale. */
 void pd_tensor_info_to_f32 (const PdTensorInfo *self, float *out);
 
 /* "32x4x3x3", or "scalar". */
@@ -51,7 +58,9 @@ char *pd_tensor_format_shape (guint n_dims, const gint64 *dims);
  * Format: https://github.com/huggingface/safetensors */
 typedef struct _PdSafetensors PdSafetensors;
 
-/* Fails with PD_ERROR_BAD_MODEL, naming file, tensor, what was found and what was expected. */
+/* A tensor of any dtype may be in the file; whether it can be used is up to the user. Can be
+ * cancelled by the thread's current cancellable (g_cancellable_push_current). Fails with
+ * PD_ERROR_BAD_MODEL, naming file, tensor, what was found and what was expected. */
 PdSafetensors *pd_safetensors_open (const char *path, GError **error);
 
 PdSafetensors *pd_safetensors_ref (PdSafetensors *self);

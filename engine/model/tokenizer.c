@@ -9,11 +9,20 @@
 #include "engine/error.h"
 #include "engine/model/bpe.h"
 #include "engine/model/clip-vocabulary.h"
+#include "engine/model/file.h"
+#include "engine/model/json-scan.h"
 #include "engine/model/json.h"
+#include "engine/model/keyed-hash.h"
 #include "engine/model/words.h"
 
-static const gsize MAX_FILE = 32 * 1024 * 1024;
+/* CLIP's vocabulary has 0.9 MB. */
+static const gsize MAX_FILE = 8 * 1024 * 1024;
 static const gint64 MAX_ID = 1000000;
+
+enum
+{
+  LOOK_INTERVAL = 4096, /* tokens between two looks at the cancellable */
+};
 
 struct _PdTokenizer
 {
@@ -84,33 +93,60 @@ tokenizer_new (GHashTable *vocabulary,
   return g_steal_pointer (&self);
 }
 
+/* The members of vocab.json, token: id. */
+static gboolean
+read_vocabulary (GHashTable *vocabulary, PdJsonScan *scan, const char *path, GError **error)
+{
+  PdJsonToken token = pd_json_scan_next (scan);
+  if (token != PD_JSON_TOKEN_OBJECT && token != PD_JSON_TOKEN_ERROR)
+    {
+      pd_error_set_bad_model (error, _ ("%s: a JSON object expected"), path);
+      return FALSE;
+    }
+  while ((token = pd_json_scan_next (scan)) == PD_JSON_TOKEN_KEY)
+    {
+      g_autofree char *text = pd_json_scan_string (scan);
+      gint64 id;
+      token = pd_json_scan_next (scan);
+      if (token == PD_JSON_TOKEN_ERROR)
+        break;
+      if (!pd_json_scan_count (scan, token, &id) || id > MAX_ID)
+        {
+          pd_error_set_bad_model (
+              error, _ ("%s: the id of \"%.60s\" is not a whole number from 0 to %" PRId64), path,
+              text, MAX_ID);
+          return FALSE;
+        }
+      if (g_hash_table_contains (vocabulary, text))
+        {
+          pd_error_set_bad_model (error, _ ("%s: the key \"%.200s\" appears twice"), path, text);
+          return FALSE;
+        }
+      g_hash_table_insert (vocabulary, g_steal_pointer (&text), GINT_TO_POINTER ((gint) id));
+      if (g_hash_table_size (vocabulary) % LOOK_INTERVAL == 0 &&
+          g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), error))
+        return FALSE;
+    }
+  return (token == PD_JSON_TOKEN_OBJECT_END && pd_json_scan_next (scan) == PD_JSON_TOKEN_END) ||
+         pd_json_scan_fail (scan, path, error);
+}
+
 /* Token -> id of vocab.json. */
 static GHashTable *
 load_vocabulary (const char *folder, GError **error)
 {
   g_autofree char *path = g_build_filename (folder, "vocab.json", NULL);
-  g_autoptr (JsonNode) root = pd_json_load_object (path, MAX_FILE, error);
-  if (root == NULL)
+  g_autoptr (GBytes) bytes = pd_file_read (path, MAX_FILE, error);
+  if (bytes == NULL)
     return NULL;
-  g_autoptr (GHashTable) vocabulary = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  JsonObjectIter iter;
-  const char *token;
-  JsonNode *node;
-  json_object_iter_init_ordered (&iter, json_node_get_object (root));
-  while (json_object_iter_next_ordered (&iter, &token, &node))
-    {
-      gint64 id = JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_INT64
-                      ? json_node_get_int (node)
-                      : -1;
-      if (id < 0 || id > MAX_ID)
-        {
-          pd_error_set_bad_model (
-              error, _ ("%s: the id of \"%.60s\" is not a whole number from 0 to %" PRId64), path,
-              token, MAX_ID);
-          return NULL;
-        }
-      g_hash_table_insert (vocabulary, g_strdup (token), GINT_TO_POINTER ((gint) id));
-    }
+  g_autoptr (GHashTable) vocabulary =
+      g_hash_table_new_full (pd_keyed_hash, g_str_equal, g_free, NULL);
+  PdJsonScan scan;
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+  if (!pd_json_scan_init (&scan, data, length, path, error) ||
+      !read_vocabulary (vocabulary, &scan, path, error))
+    return NULL;
   return g_steal_pointer (&vocabulary);
 }
 
@@ -118,16 +154,14 @@ static char *
 load_merges (const char *folder, GError **error)
 {
   g_autofree char *path = g_build_filename (folder, "merges.txt", NULL);
-  g_autoptr (GError) failure = NULL;
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, &failure);
-  if (file == NULL)
-    {
-      pd_error_set_bad_model (error, "%s", failure->message);
-      return NULL;
-    }
-  gsize length = g_mapped_file_get_length (file);
-  const char *data = length > 0 ? g_mapped_file_get_contents (file) : "";
-  if (length > MAX_FILE || !g_utf8_validate_len (data, length, NULL))
+  g_autoptr (GBytes) bytes = pd_file_read (path, MAX_FILE, error);
+  if (bytes == NULL)
+    return NULL;
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+  if (length == 0)
+    return g_strdup ("");
+  if (!g_utf8_validate_len (data, length, NULL))
     {
       pd_error_set_bad_model (error, _ ("%s: expected at most %zu bytes of UTF-8"), path, MAX_FILE);
       return NULL;
