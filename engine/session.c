@@ -30,6 +30,13 @@ pd_session_clear (PdSession *self)
   g_clear_pointer (&self->context, g_free);
 }
 
+static void
+note (const PdSession *self, const char *text)
+{
+  if (self->listener != NULL && self->listener->note != NULL)
+    self->listener->note (text, self->listener->user_data);
+}
+
 static double
 seconds_since (gint64 time)
 {
@@ -37,10 +44,14 @@ seconds_since (gint64 time)
 }
 
 /* The solver @type on the model's training schedule; unless @chosen, the one that the model asks
- * for. */
+ * for. @notes: of pd_schedule_json_load. */
 static PdSolver *
-solver_of_type (
-    const PdSession *self, gboolean chosen, PdSolverType type, gsize n_elements, GError **error)
+solver_of_type (const PdSession *self,
+                gboolean chosen,
+                PdSolverType type,
+                gsize n_elements,
+                GPtrArray *notes,
+                GError **error)
 {
   JsonNode *node = self->model->files->scheduler;
   JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
@@ -51,10 +62,10 @@ solver_of_type (
     pd_schedule_config_init (&config);
   else if (chosen)
     {
-      if (!pd_schedule_json_load_for (settings, type, &config, error))
+      if (!pd_schedule_json_load_for (settings, type, &config, notes, error))
         return NULL;
     }
-  else if (!pd_schedule_json_load (settings, NULL, &type, &config, error))
+  else if (!pd_schedule_json_load (settings, NULL, &type, &config, notes, error))
     return NULL;
   if (request->karras && type != PD_SOLVER_DDIM)
     config.use_karras_sigmas = TRUE;
@@ -64,22 +75,27 @@ solver_of_type (
 
 /* The model's own solver, or the requested one. */
 static PdSolver *
-make_solver (gsize n_elements, gpointer user_data, GError **error)
+requested_solver (const PdSession *self, gsize n_elements, GPtrArray *notes, GError **error)
 {
-  const PdSession *self = user_data;
   PdRequestSolver wanted = self->request->solver;
   PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
 
   if (wanted != PD_REQUEST_SOLVER_AUTO &&
       !pd_solver_type_from_string (pd_request_nick (PD_TYPE_REQUEST_SOLVER, wanted), &type, error))
     return NULL;
-  return solver_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, n_elements, error);
+  return solver_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, n_elements, notes, error);
+}
+
+static PdSolver *
+make_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  return requested_solver (user_data, n_elements, NULL, error);
 }
 
 static PdSolver *
 make_inverting_solver (gsize n_elements, gpointer user_data, GError **error)
 {
-  return solver_of_type (user_data, TRUE, PD_SOLVER_DDIM, n_elements, error);
+  return solver_of_type (user_data, TRUE, PD_SOLVER_DDIM, n_elements, NULL, error);
 }
 
 guint
@@ -93,6 +109,8 @@ pd_session_native_size (const PdSession *self)
 gboolean
 pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error)
 {
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+
   self->h = h;
   self->w = w;
   self->n_elements = (gsize) self->channels * h * w;
@@ -100,9 +118,12 @@ pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GErro
   self->n_adjust = 0;
   self->canvas_start = g_get_monotonic_time ();
   g_clear_pointer (&self->solver, pd_solver_free);
-  self->solver = make_solver (self->n_elements, self, error);
+  self->solver = requested_solver (self, self->n_elements, notes, error);
   if (self->solver == NULL)
     return FALSE;
+  for (guint i = 0; i < notes->len && !self->solver_noted; i++)
+    note (self, notes->pdata[i]);
+  self->solver_noted = TRUE;
   self->report->solver = pd_solver_type_to_string (pd_solver_type (self->solver));
   return TRUE;
 }
@@ -254,13 +275,6 @@ pd_session_canvas_options (const PdSession *self)
     .guidance = request->guidance,
     .guidance_rescale = request->guidance_rescale,
   };
-}
-
-static void
-note (const PdSession *self, const char *text)
-{
-  if (self->listener != NULL && self->listener->note != NULL)
-    self->listener->note (text, self->listener->user_data);
 }
 
 static void

@@ -54,8 +54,9 @@ typedef struct
   /* The canvas that is worked on, latent pixels. */
   guint channels, h, w;
   gsize n_elements;
-  double strength;  /* of the run of the solver: 1 starts from noise */
-  PdSolver *solver; /* owned; for its schedule: the one that denoises is made for the canvas */
+  double strength;       /* of the run of the solver: 1 starts from noise */
+  gboolean solver_noted; /* what was left out of the model's settings */
+  PdSolver *solver;      /* owned; for its schedule: the one that denoises is made for the canvas */
 
   /* The prompts; owned. */
   float *context; /* [branches][tokens][width], then that of the regions */

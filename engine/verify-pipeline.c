@@ -95,7 +95,7 @@ make_solver (const Run *self, GError **error)
   if (files->scheduler == NULL)
     pd_schedule_config_init (&config);
   else if (!pd_schedule_json_load_for (json_node_get_object (files->scheduler), self->kind->solver,
-                                       &config, error))
+                                       &config, NULL, error))
     return NULL;
   config.timestep_spacing = self->kind->spacing;
   config.steps_offset = steps_offset;

@@ -111,7 +111,8 @@ verify_case (Case *self, PdJsonReader *reader, GError **error)
   if (settings == NULL || !JSON_NODE_HOLDS_OBJECT (settings))
     pd_json_reader_fail (reader, "\"config\" is not an object");
   if (!pd_json_reader_finish (reader, error) ||
-      !pd_schedule_json_load (json_node_get_object (settings), scheduler, &type, &config, error) ||
+      !pd_schedule_json_load (json_node_get_object (settings), scheduler, &type, &config, NULL,
+                              error) ||
       !pd_schedule_json_step_arguments (
           arguments && JSON_NODE_HOLDS_OBJECT (arguments) ? json_node_get_object (arguments) : NULL,
           type, &config, error))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
+#include <string.h>
 
 #include "engine/diffusion/schedule-json.h"
 #include "engine/error.h"
@@ -197,7 +198,7 @@ test_json_defaults (void)
   g_autoptr (GError) error = NULL;
   PdSolverType type;
 
-  g_assert_true (pd_schedule_json_load (object, NULL, &type, &config, &error));
+  g_assert_true (pd_schedule_json_load (object, NULL, &type, &config, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpint (type, ==, PD_SOLVER_EULER);
   g_assert_cmpfloat (config.beta_start, ==, 0.001);
@@ -216,7 +217,7 @@ test_json_sde (void)
   PdSolverType type;
 
   g_assert_true (
-      pd_schedule_json_load (object, "DPMSolverMultistepScheduler", &type, &config, &error));
+      pd_schedule_json_load (object, "DPMSolverMultistepScheduler", &type, &config, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpint (type, ==, PD_SOLVER_DPMPP_SDE);
 }
@@ -237,7 +238,7 @@ test_json_other_solver (void)
       g_autoptr (PdSolver) solver = NULL;
       g_autoptr (GError) error = NULL;
 
-      g_assert_true (pd_schedule_json_load_for (object, type, &config, &error));
+      g_assert_true (pd_schedule_json_load_for (object, type, &config, NULL, &error));
       g_assert_no_error (error);
       g_assert_cmpint (config.beta_schedule, ==, PD_BETAS_SCALED_LINEAR);
       g_assert_cmpint (config.prediction_type, ==, PD_PREDICTION_V);
@@ -279,7 +280,15 @@ test_json_refused (void)
     { "DPMSolverMultistepScheduler", "{\"final_sigmas_type\": \"last\"}", "final_sigmas_type",
       "last" },
     { "FlowMatchEulerDiscreteScheduler", "{}", "FlowMatchEulerDiscreteScheduler", "" },
-    { NULL, "{}", "class", "" },
+    { "EDMEulerScheduler", "{}", "EDMEulerScheduler", "" },
+    { "FlaxScoreSdeVeScheduler", "{}", "ScoreSdeVe", "" },
+    { NULL, "{\"_class_name\": \"FlowMatchHeunDiscreteScheduler\"}", "FlowMatchHeun", "" },
+    { NULL, "{\"_class_name\": 7}", "_class_name", "7" },
+    { NULL, "{\"prediction_type\": \"flow_prediction\"}", "prediction_type", "flow_prediction" },
+    { "DEISMultistepScheduler", "{\"beta_schedule\": \"exponential\"}", "beta_schedule",
+      "exponential" },
+    { "KDPM2DiscreteScheduler", "{\"use_flow_sigmas\": true}", "use_flow_sigmas", "true" },
+    { "SomeNewScheduler", "{\"use_zero_snr_betas\": true}", "use_zero_snr_betas", "true" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -289,12 +298,130 @@ test_json_refused (void)
       g_autoptr (GError) error = NULL;
       PdSolverType type;
 
-      g_assert_false (pd_schedule_json_load (object, cases[i].class_name, &type, &config, &error));
+      g_assert_false (
+          pd_schedule_json_load (object, cases[i].class_name, &type, &config, NULL, &error));
       g_assert_error (error, PD_ERROR, PD_ERROR_BAD_MODEL);
       g_test_message ("%s", error->message);
       g_assert_nonnull (g_strstr_len (error->message, -1, cases[i].key));
       g_assert_nonnull (g_strstr_len (error->message, -1, cases[i].value));
     }
+}
+
+/* Classes that are none of the solvers, with what of their settings still counts; every published
+ * one that latent diffusion has been used with, and names that nobody has published. */
+static void
+test_json_nearest (void)
+{
+  static const struct
+  {
+    const char *class_name;
+    PdSolverType type;
+    double beta_start; /* where the file does not say */
+  } cases[] = {
+    { "DEISMultistepScheduler", PD_SOLVER_DPMPP_2M, 0.0001 },
+    { "DPMSolverSinglestepScheduler", PD_SOLVER_DPMPP_2M, 0.0001 },
+    { "DPMSolverMultistepInverseScheduler", PD_SOLVER_DPMPP_2M, 0.0001 },
+    { "DPMSolverSDEScheduler", PD_SOLVER_DPMPP_SDE, 0.00085 },
+    { "SASolverScheduler", PD_SOLVER_DPMPP_SDE, 0.0001 },
+    { "LMSDiscreteScheduler", PD_SOLVER_DPMPP_2M, 0.0001 },
+    { "KDPM2DiscreteScheduler", PD_SOLVER_HEUN, 0.00085 },
+    { "KDPM2AncestralDiscreteScheduler", PD_SOLVER_EULER_A, 0.00085 },
+    { "TCDScheduler", PD_SOLVER_LCM, 0.00085 },
+    { "DDIMParallelScheduler", PD_SOLVER_DDIM, 0.0001 },
+    { "DDIMInverseScheduler", PD_SOLVER_DDIM, 0.0001 },
+    { "DDPMParallelScheduler", PD_SOLVER_DDPM, 0.0001 },
+    { "DDPMWuerstchenScheduler", PD_SOLVER_DDPM, 0.00085 },
+    { "RePaintScheduler", PD_SOLVER_DDPM, 0.0001 },
+    { "UnCLIPScheduler", PD_SOLVER_DDPM, 0.00085 },
+    { "IPNDMScheduler", PD_SOLVER_PNDM, 0.00085 },
+    { "CogVideoXDDIMScheduler", PD_SOLVER_DDIM, 0.00085 },
+    { "CogVideoXDPMScheduler", PD_SOLVER_DPMPP_2M, 0.00085 },
+    { "LTXEulerAncestralRFScheduler", PD_SOLVER_EULER_A, 0.00085 },
+    { "RES4LYFHeunScheduler", PD_SOLVER_HEUN, 0.00085 },
+    { "GradientEstimationScheduler", PD_SOLVER_PNDM, 0.00085 },
+    { "Scheduler", PD_SOLVER_PNDM, 0.00085 },
+    { NULL, PD_SOLVER_PNDM, 0.00085 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *name = cases[i].class_name != NULL
+                                  ? g_strdup_printf ("\"_class_name\":\"%s\",", cases[i].class_name)
+                                  : g_strdup ("");
+      g_autofree char *text = g_strdup_printf ("{%s\"beta_end\":0.013,\"steps_offset\":3,"
+                                               "\"skip_prk_steps\":false,"
+                                               "\"prediction_type\":\"v_prediction\"}",
+                                               name);
+      g_autoptr (JsonObject) object = parse (text);
+      g_auto (PdScheduleConfig) config = { 0 }, chosen = { 0 };
+      g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PdSolver) solver = NULL;
+      PdSolverType type;
+
+      pd_schedule_json_load (object, NULL, &type, &config, notes, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (type, ==, cases[i].type);
+      g_assert_cmpfloat (config.beta_start, ==, cases[i].beta_start);
+      g_assert_cmpfloat (config.beta_end, ==, 0.013);
+      g_assert_cmpuint (config.steps_offset, ==, 3);
+      g_assert_cmpint (config.prediction_type, ==, PD_PREDICTION_V);
+      g_assert_false (config.clip_sample);
+      solver = pd_solver_new (type, &config, 10, 1.0, 4, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (notes->len, ==, 1);
+      g_test_message ("%s", (char *) notes->pdata[0]);
+      g_assert_nonnull (strstr (notes->pdata[0], pd_solver_type_to_string (type)));
+      if (cases[i].class_name != NULL)
+        g_assert_nonnull (strstr (notes->pdata[0], cases[i].class_name));
+
+      /* Whoever chooses the solver has nothing to be told. */
+      g_ptr_array_set_size (notes, 0);
+      pd_schedule_json_load_for (object, PD_SOLVER_EULER, &chosen, notes, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (notes->len, ==, 0);
+      g_assert_cmpfloat (chosen.beta_start, ==, cases[i].beta_start);
+    }
+}
+
+/* The schedulers of JAX are the same. */
+static void
+test_json_flax (void)
+{
+  g_autoptr (JsonObject) object =
+      parse ("{\"_class_name\": \"FlaxPNDMScheduler\", \"skip_prk_steps\": true}");
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  g_auto (PdScheduleConfig) config = { 0 };
+  g_autoptr (GError) error = NULL;
+  PdSolverType type;
+
+  g_assert_true (pd_schedule_json_load (object, NULL, &type, &config, notes, &error));
+  g_assert_cmpint (type, ==, PD_SOLVER_PNDM);
+  g_assert_cmpfloat (config.beta_start, ==, 0.0001);
+  g_assert_cmpuint (notes->len, ==, 0);
+}
+
+/* Each unknown switch that is true is noted, whatever the solver. */
+static void
+test_json_switches (void)
+{
+  g_autoptr (JsonObject) object =
+      parse ("{\"_class_name\": \"EulerDiscreteScheduler\", \"use_beta_sigmas\": true, "
+             "\"use_exponential_sigmas\": true, \"use_karras_sigmas\": true, \"magic\": false, "
+             "\"sigma_data\": 0.5}");
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+  g_auto (PdScheduleConfig) config = { 0 }, chosen = { 0 };
+  g_autoptr (GError) error = NULL;
+  PdSolverType type;
+
+  g_assert_true (pd_schedule_json_load (object, NULL, &type, &config, notes, &error));
+  g_assert_true (config.use_karras_sigmas);
+  g_assert_true (pd_schedule_json_load_for (object, PD_SOLVER_DDIM, &chosen, notes, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (notes->len, ==, 4);
+  for (guint i = 0; i < 4; i++)
+    g_assert_nonnull (
+        strstr (notes->pdata[i], i % 2 == 0 ? "use_beta_sigmas" : "use_exponential_sigmas"));
 }
 
 static void
@@ -329,6 +456,9 @@ main (int argc, char **argv)
   g_test_add_func ("/schedule/json/sde", test_json_sde);
   g_test_add_func ("/schedule/json/other-solver", test_json_other_solver);
   g_test_add_func ("/schedule/json/refused", test_json_refused);
+  g_test_add_func ("/schedule/json/nearest", test_json_nearest);
+  g_test_add_func ("/schedule/json/flax", test_json_flax);
+  g_test_add_func ("/schedule/json/switches", test_json_switches);
   g_test_add_func ("/schedule/json/step-arguments", test_json_step_arguments);
   return g_test_run ();
 }

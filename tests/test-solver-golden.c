@@ -118,7 +118,7 @@ test_case (gconstpointer data)
 
   pd_schedule_json_load (json_object_get_object_member (settings, "config"),
                          json_object_get_string_member (settings, "scheduler"), &type, &config,
-                         &error);
+                         NULL, &error);
   g_assert_no_error (error);
   pd_schedule_json_step_arguments (json_object_get_object_member (settings, "step_arguments"), type,
                                    &config, &error);

@@ -6,33 +6,11 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/diffusion/scheduler-class.h"
 #include "engine/error.h"
 #include "engine/model/json.h"
 
 static const gint64 max_train_timesteps = 1000000;
-
-/* What a class of diffusers stands for and where its defaults differ. */
-typedef struct
-{
-  const char *name;
-  PdSolverType type;
-  PdTimestepSpacing spacing;
-  gboolean clip_sample;
-  gboolean set_alpha_to_one;
-} SchedulerClass;
-
-static const SchedulerClass classes[] = {
-  { "DDIMScheduler", PD_SOLVER_DDIM, PD_SPACING_LEADING, TRUE, TRUE },
-  { "EulerDiscreteScheduler", PD_SOLVER_EULER, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "EulerAncestralDiscreteScheduler", PD_SOLVER_EULER_A, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "HeunDiscreteScheduler", PD_SOLVER_HEUN, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "DPMSolverMultistepScheduler", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "DPMSolverMultistepScheduler", PD_SOLVER_DPMPP_SDE, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "UniPCMultistepScheduler", PD_SOLVER_UNIPC, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "LCMScheduler", PD_SOLVER_LCM, PD_SPACING_LEADING, FALSE, TRUE },
-  { "DDPMScheduler", PD_SOLVER_DDPM, PD_SPACING_LEADING, TRUE, FALSE },
-  { "PNDMScheduler", PD_SOLVER_PNDM, PD_SPACING_LEADING, FALSE, FALSE },
-};
 
 static const char *const beta_schedules[] = { "linear", "scaled_linear", "squaredcos_cap_v2",
                                               NULL };
@@ -102,7 +80,7 @@ read_training (PdJsonReader *reader, PdScheduleConfig *config)
 }
 
 static void
-read_run (PdJsonReader *reader, const SchedulerClass *class, PdScheduleConfig *config)
+read_run (PdJsonReader *reader, const PdSchedulerClass *class, PdScheduleConfig *config)
 {
   config->timestep_spacing = (PdTimestepSpacing) pd_json_reader_choice (reader, "timestep_spacing",
                                                                         class->spacing, spacings);
@@ -239,15 +217,6 @@ read_solver (PdJsonReader *reader, PdSolverType type, PdScheduleConfig *config)
     }
 }
 
-static const SchedulerClass *
-find_class (PdSolverType type)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (classes[i].type == type)
-      return &classes[i];
-  g_return_val_if_reached (NULL);
-}
-
 /* DPMSolverMultistepScheduler is two solvers. */
 static void
 read_algorithm (PdJsonReader *reader, PdSolverType *type)
@@ -259,30 +228,34 @@ read_algorithm (PdJsonReader *reader, PdSolverType *type)
     *type = PD_SOLVER_DPMPP_SDE;
 }
 
-static gboolean
-type_of_class (const char *name, PdSolverType *type, GError **error)
+static void note (GPtrArray *notes, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+note (GPtrArray *notes, const char *format, ...)
 {
-  g_autoptr (GString) known = g_string_new (NULL);
+  va_list args;
 
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    {
-      if (g_strcmp0 (classes[i].name, name) == 0)
-        {
-          *type = classes[i].type;
-          return TRUE;
-        }
-      if (i == 0 || strcmp (classes[i].name, classes[i - 1].name) != 0)
-        g_string_append_printf (known, "%s%s", i > 0 ? ", " : "", classes[i].name);
-    }
+  va_start (args, format);
+  if (notes)
+    g_ptr_array_add (notes, g_strdup_vprintf (format, args));
+  va_end (args);
+}
 
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-               _ ("the scheduler class \"%s\" is not supported; expected one of %s"),
-               name ? name : "", known->str);
+/* Whether a switch is about what the weights predict or the noise they were trained with, by the
+ * words that such switches have. */
+static gboolean
+is_about_weights (const char *key)
+{
+  static const char *const words[] = { "flow", "betas", "snr", "prediction", "shift" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strstr (key, words[i]))
+      return TRUE;
   return FALSE;
 }
 
 static void
-check_unknown_switches (PdJsonReader *reader)
+check_unknown_switches (PdJsonReader *reader, GPtrArray *notes)
 {
   g_autoptr (GList) keys = json_object_get_members (reader->object);
 
@@ -290,17 +263,26 @@ check_unknown_switches (PdJsonReader *reader)
     {
       JsonNode *node = json_object_get_member (reader->object, key->data);
 
-      if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_BOOLEAN &&
-          json_node_get_boolean (node) && !g_strv_contains (switches, key->data))
+      if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_BOOLEAN ||
+          !json_node_get_boolean (node) || g_strv_contains (switches, key->data))
+        continue;
+      if (is_about_weights (key->data))
         pd_json_reader_fail (reader, _ ("\"%s\" is true, which is not supported"),
                              (const char *) key->data);
+      else
+        note (notes, _ ("the model's scheduler sets \"%s\", which is not known: left out"),
+              (const char *) key->data);
     }
 }
 
 static gboolean
-finish (PdJsonReader *reader, PdScheduleConfig *loaded, PdScheduleConfig *config, GError **error)
+finish (PdJsonReader *reader,
+        PdScheduleConfig *loaded,
+        PdScheduleConfig *config,
+        GPtrArray *notes,
+        GError **error)
 {
-  check_unknown_switches (reader);
+  check_unknown_switches (reader, notes);
   if (!pd_json_reader_finish (reader, error))
     {
       pd_schedule_config_finish (loaded);
@@ -310,32 +292,55 @@ finish (PdJsonReader *reader, PdScheduleConfig *loaded, PdScheduleConfig *config
   return TRUE;
 }
 
-/* The beta range a class has if the file does not say. */
-static void
-init_training (PdScheduleConfig *config, PdSolverType type)
+/* The name of the class a file is for unless @name is one; NULL if it has none. */
+static gboolean
+read_class (JsonObject *object, const char **name, GError **error)
 {
-  const gboolean latent = type == PD_SOLVER_LCM || type == PD_SOLVER_HEUN;
+  static const char key[] = "_class_name";
+  PdJsonReader reader = { .name = "scheduler_config.json", .object = object };
+  PdSolverType nearest;
 
-  config->beta_start = latent ? 0.00085 : 0.0001;
-  config->beta_end = latent ? 0.012 : 0.02;
-  config->beta_schedule = type == PD_SOLVER_LCM ? PD_BETAS_SCALED_LINEAR : PD_BETAS_LINEAR;
+  if (!*name)
+    *name = pd_json_reader_string (&reader, key);
+  if (!pd_scheduler_class_find (*name) && !pd_scheduler_class_nearest (*name, &nearest))
+    pd_json_reader_fail (&reader,
+                         _ ("\"%s\" is \"%.60s\": the model was trained in another way than "
+                            "those of Stable Diffusion 1.x, which is not supported"),
+                         key, *name);
+  return pd_json_reader_finish (&reader, error);
 }
 
-/* Gives the name and solver of the class a file is for. */
+/* The settings for solver @type; those that only @own reads, the file's class, count only if it is
+ * that solver. */
 static gboolean
-read_class (JsonObject *object,
-            const char *class_name,
-            const char **name,
-            PdSolverType *type,
-            GError **error)
+load (JsonObject *object,
+      const char *own,
+      const PdSchedulerClass *class,
+      gboolean is_own,
+      PdScheduleConfig *config,
+      GPtrArray *notes,
+      GError **error)
 {
-  JsonNode *node = json_object_get_member (object, "_class_name");
+  PdJsonReader reader = { .name = class->name, .object = object };
+  PdScheduleConfig loaded;
 
-  *name = class_name;
-  if (!class_name && node && JSON_NODE_HOLDS_VALUE (node) &&
-      json_node_get_value_type (node) == G_TYPE_STRING)
-    *name = json_node_get_string (node);
-  return type_of_class (*name, type, error);
+  pd_schedule_config_init (&loaded);
+  pd_scheduler_class_init_betas (own, &loaded);
+  read_training (&reader, &loaded);
+  read_run (&reader, class, &loaded);
+  if (is_own)
+    read_solver (&reader, class->type, &loaded);
+  return finish (&reader, &loaded, config, notes, error);
+}
+
+/* Clipping is a default from models of pixels; latents are not within [-1, 1]. */
+static PdSchedulerClass
+class_for_latents (PdSolverType type)
+{
+  PdSchedulerClass class = *pd_scheduler_class_of (type);
+
+  class.clip_sample = FALSE;
+  return class;
 }
 
 gboolean
@@ -343,48 +348,57 @@ pd_schedule_json_load (JsonObject *object,
                        const char *class_name,
                        PdSolverType *type,
                        PdScheduleConfig *config,
+                       GPtrArray *notes,
                        GError **error)
 {
-  PdJsonReader reader = { .object = object };
-  PdScheduleConfig loaded;
+  const PdSchedulerClass *known;
+  PdSchedulerClass class;
 
-  if (!read_class (object, class_name, &reader.name, type, error))
+  if (!read_class (object, &class_name, error))
     return FALSE;
+  known = pd_scheduler_class_find (class_name);
+  if (known)
+    {
+      PdJsonReader reader = { .name = known->name, .object = object };
 
-  pd_schedule_config_init (&loaded);
-  init_training (&loaded, *type);
-  read_algorithm (&reader, type);
-  read_training (&reader, &loaded);
-  read_run (&reader, find_class (*type), &loaded);
-  read_solver (&reader, *type, &loaded);
-  return finish (&reader, &loaded, config, error);
+      *type = known->type;
+      read_algorithm (&reader, type);
+      if (!pd_json_reader_finish (&reader, error))
+        return FALSE;
+      return load (object, class_name, pd_scheduler_class_of (*type), TRUE, config, notes, error);
+    }
+
+  pd_scheduler_class_nearest (class_name, type);
+  class = class_for_latents (*type);
+  if (!load (object, class_name, &class, FALSE, config, notes, error))
+    return FALSE;
+  if (class_name)
+    note (notes,
+          _ ("the model's scheduler \"%s\" is not known: the solver %s, which comes nearest, is "
+             "used"),
+          class_name, pd_solver_type_to_string (*type));
+  else
+    note (notes, _ ("the model's scheduler has no name: the solver %s is used"),
+          pd_solver_type_to_string (*type));
+  return TRUE;
 }
 
 gboolean
 pd_schedule_json_load_for (JsonObject *object,
                            PdSolverType type,
                            PdScheduleConfig *config,
+                           GPtrArray *notes,
                            GError **error)
 {
-  SchedulerClass class = *find_class (type);
-  PdJsonReader reader = { .name = class.name, .object = object };
-  PdSolverType own = type;
-  PdScheduleConfig loaded;
-  const char *own_name;
+  PdSchedulerClass class = class_for_latents (type);
+  const PdSchedulerClass *known;
+  const char *own = NULL;
 
-  pd_schedule_config_init (&loaded);
-  if (read_class (object, NULL, &own_name, &own, NULL))
-    init_training (&loaded, own);
-  else
-    own_name = NULL;
-
-  /* clipping is a default from models of pixels; latents are not within [-1, 1] */
-  class.clip_sample = FALSE;
-  read_training (&reader, &loaded);
-  read_run (&reader, &class, &loaded);
-  if (g_strcmp0 (own_name, class.name) == 0)
-    read_solver (&reader, type, &loaded);
-  return finish (&reader, &loaded, config, error);
+  if (!read_class (object, &own, error))
+    return FALSE;
+  known = pd_scheduler_class_find (own);
+  return load (object, own, &class, known && g_str_equal (known->name, class.name), config, notes,
+               error);
 }
 
 gboolean
