@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench.h"
+#include "engine/confine.h"
 #include "engine/listing.h"
 #include "engine/message.h"
 #include "engine/rpc.h"
@@ -20,6 +21,7 @@ typedef struct
   const char *summary;
   /* argv[0] is the verb. Returns the exit status. */
   int (*run) (int argc, char **argv, const char *data_folder);
+  gboolean confines; /* itself, as soon as it knows what it has to write */
 } Verb;
 
 static int
@@ -29,16 +31,16 @@ run_verify (int argc, char **argv, const char *data_folder)
 }
 
 static const Verb verbs[] = {
-  { "generate", N_ ("Make a picture from a text"), pd_run_generate },
-  { "inpaint", N_ ("Make a part of a picture anew, continuing the rest"), pd_run_inpaint },
-  { "restyle", N_ ("Make a new version of a picture, guided by a text"), pd_run_restyle },
-  { "upscale", N_ ("Make a picture larger and add detail"), pd_run_upscale },
+  { "generate", N_ ("Make a picture from a text"), pd_run_generate, TRUE },
+  { "inpaint", N_ ("Make a part of a picture anew, continuing the rest"), pd_run_inpaint, TRUE },
+  { "restyle", N_ ("Make a new version of a picture, guided by a text"), pd_run_restyle, TRUE },
+  { "upscale", N_ ("Make a picture larger and add detail"), pd_run_upscale, TRUE },
   { "models", N_ ("List the models that --model knows by name"), pd_listing_models },
   { "devices", N_ ("List the Vulkan devices that --device can name"), pd_listing_devices },
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
   { "bench", N_ ("Measure kernels and a model against what the device does at best"),
     pd_bench_main },
-  { "serve", N_ ("Serve a program such as GIMP"), pd_rpc_main },
+  { "serve", N_ ("Serve a program such as GIMP"), pd_rpc_main, TRUE },
 };
 
 static void
@@ -109,6 +111,8 @@ run_verb (const Verb *verb, int argc, char **argv)
   g_autofree char *name = g_strconcat ("parallel-diffusion ", verb->name, NULL);
 
   g_set_prgname (name);
+  if (!verb->confines)
+    pd_confine (&(PdConfineOptions){ 0 });
   return verb->run (argc, argv, data_folder);
 }
 

@@ -297,15 +297,21 @@ pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
   return TRUE;
 }
 
+const char *
+pd_options_text (PdOptions *options, const char *name)
+{
+  for (guint i = options->given->len; i > 0; i--)
+    if (g_str_equal (g_array_index (options->given, Given, i - 1).name, name))
+      return g_array_index (options->given, Given, i - 1).text;
+  return NULL;
+}
+
 gboolean
 pd_options_given (PdOptions *options, const char *name)
 {
   if (g_str_equal (name, "from"))
     return options->from != NULL;
-  for (guint i = 0; i < options->given->len; i++)
-    if (g_str_equal (g_array_index (options->given, Given, i).name, name))
-      return TRUE;
-  return FALSE;
+  return pd_options_text (options, name) != NULL;
 }
 
 gboolean

@@ -26,6 +26,10 @@ int pd_options_usage_error (PdOptions *options, const char *message);
  * Errors: PD_ERROR_BAD_REQUEST. */
 gboolean pd_options_apply (PdOptions *options, PdRequest *request, GError **error);
 
+/* Returns: the text given last for the option of that name, without its dashes; NULL if there is
+ * none. */
+const char *pd_options_text (PdOptions *options, const char *name);
+
 /* Whether the option of that name, without its dashes, was given. */
 gboolean pd_options_given (PdOptions *options, const char *name);
 

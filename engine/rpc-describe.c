@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc-describe.h"
+#include "engine/confine.h"
 #include "engine/gpu/device.h"
 #include "engine/message.h"
 #include "engine/model/catalog.h"
@@ -96,6 +97,7 @@ GVariant *
 pd_rpc_describe_engine (const char *data_folder)
 {
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  g_autofree char *confinement = pd_confine_describe ();
   const GPtrArray *models = pd_catalog_list (catalog);
   GVariantBuilder builder;
   GVariantDict dict;
@@ -104,6 +106,7 @@ pd_rpc_describe_engine (const char *data_folder)
   g_variant_dict_insert (&dict, "version", "s", PD_VERSION);
   g_variant_dict_insert (&dict, "protocol", "x", (gint64) PD_RPC_PROTOCOL);
   g_variant_dict_insert (&dict, "data", "s", data_folder);
+  g_variant_dict_insert (&dict, "confinement", "s", confinement);
   add_devices (&dict);
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
   for (guint i = 0; i < models->len; i++)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc.h"
+#include "engine/confine.h"
+#include "engine/model/catalog.h"
 #include "engine/options.h"
 #include "engine/message.h"
 #include "engine/rpc-error.h"
@@ -13,6 +15,7 @@
 #include <gio/gunixoutputstream.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <libintl.h>
 #include <jsonrpc-glib.h>
 #include <signal.h>
 #include <string.h>
@@ -381,6 +384,57 @@ take_output (void)
   return g_unix_output_stream_new (fd, TRUE);
 }
 
+/* Adds @path; if that is a snapshot in a cache of the Hugging Face hub, whose files are links to
+ * ../../blobs, the whole of that model. */
+static void
+add_readable (GStrvBuilder *readable, const char *path)
+{
+  g_autofree char *real = realpath (path, NULL);
+  char *snapshots = real != NULL ? strstr (real, "/snapshots/") : NULL;
+
+  g_strv_builder_add (readable, path);
+  if (snapshots == NULL)
+    return;
+  *snapshots = '\0';
+  g_strv_builder_add (readable, real);
+}
+
+/* Before anything is read or another thread started. PD_CONFINE_WRITE and PD_CONFINE_READ are how
+ * the parent tells, one path a line, of its folder and of models that lie elsewhere; a parent
+ * that does not must have its folder in the one for temporary files. What a folder of models links
+ * to is its owner's choice as well; links inside a model are not followed out of it. */
+static void
+give_up_rights (const char *data_folder)
+{
+  g_autoptr (GStrvBuilder) readable = g_strv_builder_new ();
+  g_auto (GStrv) folders = pd_catalog_folders (data_folder);
+  g_auto (GStrv) more = g_strsplit (g_getenv ("PD_CONFINE_READ") ?: "", "\n", -1);
+  g_auto (GStrv) writable =
+      g_strsplit (g_getenv ("PD_CONFINE_WRITE") ?: g_get_tmp_dir (), "\n", -1);
+  g_auto (GStrv) paths = NULL;
+
+  g_strv_builder_add_many (readable, data_folder, bindtextdomain (GETTEXT_PACKAGE, NULL), NULL);
+  for (guint i = 0; more[i] != NULL; i++)
+    add_readable (readable, more[i]);
+  g_strv_builder_addv (readable, (const char **) folders);
+  for (guint i = 0; folders[i] != NULL; i++)
+    {
+      g_autoptr (GDir) dir = g_dir_open (folders[i], 0, NULL);
+      const char *name;
+
+      while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+        {
+          g_autofree char *path = g_build_filename (folders[i], name, NULL);
+
+          if (g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+            add_readable (readable, path);
+        }
+    }
+  paths = g_strv_builder_end (readable);
+  pd_confine (&(PdConfineOptions){ .readable = (const char *const *) paths,
+                                   .writable = (const char *const *) writable });
+}
+
 int
 pd_rpc_main (int argc, char **argv, const char *data_folder)
 {
@@ -394,6 +448,7 @@ pd_rpc_main (int argc, char **argv, const char *data_folder)
 
   if (!pd_options_parse (options, argc, argv, &error))
     return pd_options_usage_error (options, error->message);
+  give_up_rights (data_folder);
   output = take_output ();
   signal (SIGPIPE, SIG_IGN);
   gegl_init (NULL, NULL);

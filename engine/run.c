@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run.h"
+#include "engine/confine.h"
 #include "engine/console.h"
 #include "engine/engine.h"
 #include "engine/error.h"
@@ -262,6 +263,27 @@ prepare (Job *job, PdOptions *options, GError **error)
   return TRUE;
 }
 
+/* Before the first file is read: what may be written from now on are the folders of what the
+ * command line names. */
+static void
+give_up_rights (PdOptions *options)
+{
+  static const char *const written[] = { "output", "preview" };
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) writable = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (written); i++)
+    {
+      const char *path = pd_options_text (options, written[i]);
+      g_autofree char *folder = path ? g_path_get_dirname (path) : NULL;
+
+      if (folder)
+        g_strv_builder_add (builder, folder);
+    }
+  writable = g_strv_builder_end (builder);
+  pd_confine (&(PdConfineOptions){ .writable = (const char *const *) writable });
+}
+
 static int
 make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 {
@@ -269,6 +291,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
   g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
 
+  give_up_rights (options);
   if (!pd_options_apply (options, request, &job.error))
     return pd_console_error (console, job.error);
   if (!*request->output)

@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "engine/rpc-error.h"
 #include "engine/rpc-folder.h"
+#include "plug-in/engine-command.h"
 #include "plug-in/engine-process.h"
 
 #include <inttypes.h>
@@ -33,6 +34,9 @@ struct _PdEngineClient
 
   char *command; /* NULL: the installed engine */
   char *folder;  /* NULL: not yet made */
+  gboolean confined;
+  GPtrArray *readable; /* paths that the engine may read beside its own */
+  gboolean outdated;   /* more may be read now than when the process was started */
   guint start_timeout, stop_timeout;
   PdEngineProcess *process; /* NULL: none is running */
   GVariant *hello;          /* NULL until it has answered */
@@ -323,52 +327,6 @@ on_end (const GError *why, gpointer user_data)
 
 /* The process. */
 
-static char *
-find_engine (GError **error)
-{
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *folder = program != NULL ? g_path_get_dirname (program) : g_strdup (".");
-  g_autofree char *beside = g_build_filename (folder, "bin", "parallel-diffusion", NULL);
-  const char *const places[] = { beside, PD_BIN_FOLDER "/parallel-diffusion",
-                                 "parallel-diffusion" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
-    {
-      char *found = g_find_program_in_path (places[i]);
-
-      if (found != NULL)
-        return found;
-    }
-  g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
-               _ ("The engine is not installed: neither %s nor %s is a program, and no folder of "
-                  "PATH has a parallel-diffusion"),
-               places[0], places[1]);
-  return NULL;
-}
-
-/* Returns: (transfer full) the words of the command. */
-static char **
-command_words (const PdEngineClient *self, GError **error)
-{
-  g_autoptr (GError) cause = NULL;
-  char **words = NULL;
-
-  if (self->command == NULL)
-    {
-      g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-      g_autofree char *engine = find_engine (error);
-
-      if (engine == NULL)
-        return NULL;
-      g_strv_builder_add_many (builder, engine, "serve", NULL);
-      return g_strv_builder_end (builder);
-    }
-  if (!g_shell_parse_argv (self->command, NULL, &words, &cause))
-    g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
-                 _ ("The engine's command “%s” cannot be read: %s"), self->command, cause->message);
-  return words;
-}
-
 static gboolean
 on_start_timeout (gpointer user_data)
 {
@@ -385,19 +343,35 @@ on_start_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* What the engine keeps of its rights; engine/rpc.c reads it. Returns: (transfer full). */
+static char **
+environment (const PdEngineClient *self)
+{
+  g_autoptr (GString) readable = g_string_new (NULL);
+  char **result = g_environ_setenv (g_get_environ (), "PD_CONFINE_WRITE", self->folder, TRUE);
+
+  for (guint i = 0; i < self->readable->len; i++)
+    g_string_append_printf (readable, "%s\n", (const char *) self->readable->pdata[i]);
+  result = g_environ_setenv (result, "PD_CONFINE_READ", readable->str, TRUE);
+  return self->confined ? result : g_environ_setenv (result, "PD_CONFINE", "no", TRUE);
+}
+
 static gboolean
 start (PdEngineClient *self, GError **error)
 {
   const char *folder = pd_engine_client_get_folder (self, error);
-  g_auto (GStrv) words = folder != NULL ? command_words (self, error) : NULL;
+  g_auto (GStrv) words = folder != NULL ? pd_engine_command_words (self->command, error) : NULL;
+  g_auto (GStrv) variables = words != NULL ? environment (self) : NULL;
   GVariantDict params;
 
   if (words == NULL)
     return FALSE;
   self->process =
-      pd_engine_process_new ((const char *const *) words, on_message, on_end, self, error);
+      pd_engine_process_new ((const char *const *) words, (const char *const *) variables,
+                             on_message, on_end, self, error);
   if (self->process == NULL)
     return FALSE;
+  self->outdated = FALSE;
   self->stopped = FALSE;
   self->timeout = g_timeout_add (self->start_timeout, on_start_timeout, self);
   g_variant_dict_init (&params, NULL);
@@ -406,7 +380,8 @@ start (PdEngineClient *self, GError **error)
   return TRUE;
 }
 
-/* Sends what waits, as soon as there is an engine that has nothing to stop. */
+/* Sends what waits, as soon as there is an engine that has nothing to stop and may read what the
+ * calls name. */
 static void
 flush (PdEngineClient *self)
 {
@@ -414,9 +389,11 @@ flush (PdEngineClient *self)
   g_autoptr (GError) error = NULL;
   Call *call;
 
+  if (self->outdated && g_queue_is_empty (&self->sent))
+    drop_process (self);
   if (self->process == NULL && !g_queue_is_empty (&self->waiting) && !start (self, &error))
     give_up (self, error);
-  while (self->hello != NULL && !is_stopping (self) &&
+  while (self->hello != NULL && !self->outdated && !is_stopping (self) &&
          (call = g_queue_pop_head (&self->waiting)) != NULL)
     if (g_str_equal (call->method, "initialize"))
       {
@@ -531,6 +508,22 @@ pd_engine_client_set_timeouts (PdEngineClient *self, guint start_timeout, guint 
   self->stop_timeout = stop_timeout;
 }
 
+void
+pd_engine_client_set_confined (PdEngineClient *self, gboolean confined)
+{
+  self->confined = confined;
+}
+
+void
+pd_engine_client_allow (PdEngineClient *self, const char *path)
+{
+  if (!g_path_is_absolute (path) ||
+      g_ptr_array_find_with_equal_func (self->readable, path, g_str_equal, NULL))
+    return;
+  g_ptr_array_add (self->readable, g_strdup (path));
+  self->outdated = self->process != NULL && self->confined;
+}
+
 const char *
 pd_engine_client_get_folder (PdEngineClient *self, GError **error)
 {
@@ -565,6 +558,7 @@ pd_engine_client_finalize (GObject *object)
   PdEngineClient *self = PD_ENGINE_CLIENT (object);
 
   g_free (self->command);
+  g_ptr_array_unref (self->readable);
   G_OBJECT_CLASS (pd_engine_client_parent_class)->finalize (object);
 }
 
@@ -586,6 +580,8 @@ pd_engine_client_class_init (PdEngineClientClass *class)
 static void
 pd_engine_client_init (PdEngineClient *self)
 {
+  self->confined = TRUE;
+  self->readable = g_ptr_array_new_with_free_func (g_free);
   self->start_timeout = default_start_timeout;
   self->stop_timeout = default_stop_timeout;
 }

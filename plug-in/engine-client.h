@@ -24,6 +24,15 @@ PdEngineClient *pd_engine_client_new (const char *command);
  * set) and, when a call has been cancelled, to end its work before it is killed (60 000). */
 void pd_engine_client_set_timeouts (PdEngineClient *self, guint start, guint stop);
 
+/* Whether an engine that is started from now on gives up the rights it does not need, see
+ * engine/confine.h (it does unless told otherwise). */
+void pd_engine_client_set_confined (PdEngineClient *self, gboolean confined);
+
+/* Lets the engine read the file or folder @path, beside the models it finds by name. A path that is
+ * not absolute is none. An engine that is running without that right ends after the calls that it
+ * has, and the next call starts another. */
+void pd_engine_client_allow (PdEngineClient *self, const char *path);
+
 /* The folder for the files that calls name, for this user alone; it is removed with the client, or
  * by the engine if this process dies. Errors: G_FILE_ERROR.
  * Returns: (transfer none). */

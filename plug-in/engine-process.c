@@ -211,20 +211,22 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
 
 PdEngineProcess *
 pd_engine_process_new (const char *const *argv,
+                       const char *const *environment,
                        PdEngineMessageFunc on_engine_message,
                        PdEngineEndFunc on_end,
                        gpointer user_data,
                        GError **error)
 {
   g_autoptr (GError) cause = NULL;
-  g_autoptr (GSubprocess) process =
-      g_subprocess_newv (argv,
-                         G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-                             G_SUBPROCESS_FLAGS_STDERR_PIPE,
-                         &cause);
+  g_autoptr (GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                 G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr (GSubprocess) process = NULL;
   PdEngineProcess *self;
   struct sigaction on_pipe;
 
+  g_subprocess_launcher_set_environ (launcher, (char **) environment);
+  process = g_subprocess_launcher_spawnv (launcher, argv, &cause);
   /* Writing to an engine that has just died must not end this process. */
   if (sigaction (SIGPIPE, NULL, &on_pipe) == 0 && on_pipe.sa_handler == SIG_DFL)
     signal (SIGPIPE, SIG_IGN);

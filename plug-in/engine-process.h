@@ -15,8 +15,10 @@ typedef void (*PdEngineMessageFunc) (JsonNode *message, gpointer user_data);
  * signal and the last lines of standard error. */
 typedef void (*PdEngineEndFunc) (const GError *why, gpointer user_data);
 
-/* @argv: the words of its command. Errors: PD_ERROR_NO_DEVICE (cannot be started). */
+/* @argv: the words of its command. @environment: "NAME=value" …; both NULL-terminated. Errors:
+ * PD_ERROR_NO_DEVICE (cannot be started). */
 PdEngineProcess *pd_engine_process_new (const char *const *argv,
+                                        const char *const *environment,
                                         PdEngineMessageFunc on_message,
                                         PdEngineEndFunc on_end,
                                         gpointer user_data,

@@ -135,6 +135,7 @@ estimate_async (PdHost *host,
       g_object_unref (task);
       return;
     }
+  pd_job_allow_files (self->client, request);
   g_object_set (sent, "width", place.width, "height", place.height, NULL);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));

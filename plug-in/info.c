@@ -82,6 +82,7 @@ pd_info_collect (PdEngineClient *client, GError **error)
   if (!engine)
     return NULL;
   g_string_append_printf (text, _ ("Parallel Diffusion %s\n"), text_of (engine, "version"));
+  g_string_append_printf (text, _ ("Engine: %s\n"), text_of (engine, "confinement"));
   devices = add_list (text, engine, "devices", _ ("Devices:"));
   models = add_list (text, engine, "models", _ ("Models:"));
   if (devices == 0)

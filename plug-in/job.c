@@ -6,6 +6,7 @@
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <string.h>
 
 enum
 {
@@ -72,6 +73,22 @@ pd_job_describe (PdRequest *request)
   g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
 
   return json_gvariant_deserialize_data (json, -1, "a{sv}", NULL);
+}
+
+void
+pd_job_allow_files (PdEngineClient *client, PdRequest *request)
+{
+  static const char mask_prefix[] = "mask=";
+  g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
+
+  pd_engine_client_allow (client, request->model);
+  for (guint i = 0; regions[i]; i++)
+    if (g_str_has_prefix (g_strstrip (regions[i]), mask_prefix))
+      {
+        g_auto (GStrv) halves = g_strsplit (regions[i] + strlen (mask_prefix), ":", 2);
+
+        pd_engine_client_allow (client, *halves);
+      }
 }
 
 /* What the engine is sent: sizes are the context's, all of which it may look at. */
@@ -224,6 +241,7 @@ pd_job_run_async (PdEngineClient *client,
   g_task_set_task_data (task, job, (GDestroyNotify) job_free);
   /* A layer that was added is a result, even if cancellation came a moment later. */
   g_task_set_check_cancellable (task, FALSE);
+  pd_job_allow_files (client, request);
   if (engine)
     job_start (task, engine);
   else

@@ -14,6 +14,10 @@ guint pd_job_native (PdRequest *request, GVariant *engine);
 /* Returns: the request's parameters as an a{sv}, floating; files are not among them. */
 GVariant *pd_job_describe (PdRequest *request);
 
+/* Lets the engine read the files that @request names beside the pictures: a model and masks of
+ * regions. Before a call that sends the request. */
+void pd_job_allow_files (PdEngineClient *client, PdRequest *request);
+
 /* The parameters are copied. When `engine`, the answer to "initialize", is given, pixels and
  * selection are those of the moment of this call; else the engine is asked first. */
 void pd_job_run_async (PdEngineClient *client,

@@ -128,7 +128,7 @@ recall (PdRequest *request)
   g_autofree char *json = g_malloc0 ((gsize) MAX (size, 0) + 1);
 
   if (size <= 0 || !gimp_get_data (run_name, json) || !pd_request_set_json (request, json, 0, NULL))
-    pd_settings_load (request, NULL);
+    pd_settings_load (request);
 }
 
 static void
@@ -296,7 +296,6 @@ run_request (int n, const GimpParam *arguments, GError **error)
 {
   g_autoptr (PdRequest) request = pd_request_new ();
   g_autoptr (PdEngineClient) client = NULL;
-  g_autofree char *command = NULL;
   const char *folder;
   gint32 layer;
 
@@ -305,8 +304,7 @@ run_request (int n, const GimpParam *arguments, GError **error)
       read_arguments (request, n, arguments, error);
       return -1;
     }
-  pd_settings_load (NULL, &command);
-  client = pd_engine_client_new (command);
+  client = pd_settings_new_client ();
   folder = pd_engine_client_get_folder (client, error);
   if (!folder)
     return -1;
@@ -315,7 +313,7 @@ run_request (int n, const GimpParam *arguments, GError **error)
   switch (arguments[ARG_RUN_MODE].data.d_int32)
     {
     case GIMP_RUN_INTERACTIVE:
-      pd_settings_load (request, NULL);
+      pd_settings_load (request);
       layer = run_dialog (client, arguments, request, error);
       break;
     case GIMP_RUN_WITH_LAST_VALS:
@@ -335,11 +333,8 @@ run_request (int n, const GimpParam *arguments, GError **error)
 static char *
 run_info (GError **error)
 {
-  g_autoptr (PdEngineClient) client = NULL;
-  g_autofree char *command = NULL;
+  g_autoptr (PdEngineClient) client = pd_settings_new_client ();
 
-  pd_settings_load (NULL, &command);
-  client = pd_engine_client_new (command);
   return pd_info_collect (client, error);
 }
 

@@ -36,14 +36,12 @@ load_root (void)
 }
 
 void
-pd_settings_load (PdRequest *request, char **engine_command)
+pd_settings_load (PdRequest *request)
 {
   g_autoptr (JsonNode) root = load_root ();
-  JsonObject *object = json_node_get_object (root);
-  JsonNode *last = json_object_get_member (object, "request");
-  JsonNode *command = json_object_get_member (object, "engine-command");
+  JsonNode *last = json_object_get_member (json_node_get_object (root), "request");
 
-  if (request && last && JSON_NODE_HOLDS_OBJECT (last))
+  if (last && JSON_NODE_HOLDS_OBJECT (last))
     {
       g_autofree char *json = json_to_string (last, FALSE);
       g_autoptr (GError) error = NULL;
@@ -51,9 +49,19 @@ pd_settings_load (PdRequest *request, char **engine_command)
       if (!pd_request_set_json (request, json, 0, &error))
         g_info ("the last parameters are not used: %s", error->message);
     }
-  if (engine_command)
-    *engine_command =
-        command && JSON_NODE_HOLDS_VALUE (command) ? json_node_dup_string (command) : NULL;
+}
+
+PdEngineClient *
+pd_settings_new_client (void)
+{
+  g_autoptr (JsonNode) root = load_root ();
+  JsonObject *object = json_node_get_object (root);
+  PdEngineClient *client = pd_engine_client_new (
+      json_object_get_string_member_with_default (object, "engine-command", NULL));
+
+  pd_engine_client_set_confined (
+      client, json_object_get_boolean_member_with_default (object, "confine-engine", TRUE));
+  return client;
 }
 
 gboolean

@@ -233,6 +233,49 @@ test_errors (void)
   assert_works (client);
 }
 
+/* The engine reads a model that lies elsewhere only if it has been allowed to, and is started again
+ * for that. */
+static void
+test_allow (void)
+{
+  g_autoptr (PdEngineClient) client = new_client ();
+  g_autofree char *folder = g_dir_make_tmp ("pd-elsewhere-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (folder, "empty.safetensors", NULL);
+  g_autofree char *request = g_strdup_printf ("{\"model\": \"%s\"}", file);
+  g_auto (Answer) answer = { 0 };
+  const char *confinement = NULL;
+  pid_t pid;
+
+  g_assert_true (g_file_set_contents (file, "", 0, NULL));
+  call (&answer, client, "initialize", NULL);
+  g_assert_true (g_variant_lookup (answer.result, "confinement", "&s", &confinement));
+  g_test_message ("%s", confinement);
+  if (!g_str_has_prefix (confinement, "confined: "))
+    {
+      g_test_skip ("the kernel does not confine");
+      return;
+    }
+  pid = find_child ();
+  call (&answer, client, "generate", picture_params (client, request));
+  g_assert_nonnull (strstr (answer.error->message, g_strerror (EACCES)));
+  g_assert_cmpint (find_child (), ==, pid);
+
+  pd_engine_client_allow (client, file);
+  call (&answer, client, "generate", picture_params (client, request));
+  g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_MODEL);
+  g_assert_null (strstr (answer.error->message, g_strerror (EACCES)));
+  g_assert_cmpint (find_child (), !=, pid);
+
+  /* The same again, and what is no path, changes nothing. */
+  pid = find_child ();
+  pd_engine_client_allow (client, file);
+  pd_engine_client_allow (client, "default");
+  assert_works (client);
+  g_assert_cmpint (find_child (), ==, pid);
+  g_remove (file);
+  g_rmdir (folder);
+}
+
 static void
 cancel_at_progress (PdEngineClient *client, GVariant *progress, gpointer user_data)
 {
@@ -290,6 +333,9 @@ test_kill (void)
   };
   g_autoptr (PdEngineClient) client = new_client ();
 
+  /* An engine of an earlier test may still be at the end of its work. */
+  for (pid_t pid; (pid = find_child ()) > 0;)
+    wait_for_end (pid);
   for (guint i = 0; i < KILLS; i++)
     {
       const gint32 delay = g_test_rand_int_range (0, LONGEST);
@@ -431,6 +477,7 @@ main (int argc, char **argv)
   g_test_add_func ("/engine-client/picture", test_picture);
   g_test_add_func ("/engine-client/notes", test_notes);
   g_test_add_func ("/engine-client/errors", test_errors);
+  g_test_add_func ("/engine-client/allow", test_allow);
   g_test_add_func ("/engine-client/cancel", test_cancel);
   g_test_add_func ("/engine-client/kill", test_kill);
   g_test_add_func ("/engine-client/orphan", test_orphan);

@@ -111,18 +111,36 @@ pd_catalog_new_for_folders (const char *const *folders)
   return self;
 }
 
+char **
+pd_catalog_folders (const char *data_folder)
+{
+  g_autoptr (GStrvBuilder) folders = g_strv_builder_new ();
+  const char *const *system = g_get_system_data_dirs ();
+  g_autofree char *users =
+      g_build_filename (g_get_user_data_dir (), "parallel-diffusion", "models", NULL);
+
+  if (data_folder != NULL)
+    {
+      g_autofree char *embedded = g_build_filename (data_folder, "models", NULL);
+
+      g_strv_builder_add (folders, embedded);
+    }
+  g_strv_builder_add (folders, users);
+  for (guint i = 0; system[i] != NULL; i++)
+    {
+      g_autofree char *shared = g_build_filename (system[i], "parallel-diffusion", "models", NULL);
+
+      g_strv_builder_add (folders, shared);
+    }
+  return g_strv_builder_end (folders);
+}
+
 PdCatalog *
 pd_catalog_new (const char *data_folder)
 {
-  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
-  if (data_folder != NULL)
-    g_ptr_array_add (folders, g_build_filename (data_folder, "models", NULL));
-  g_ptr_array_add (folders,
-                   g_build_filename (g_get_user_data_dir (), "parallel-diffusion", "models", NULL));
-  for (const char *const *dir = g_get_system_data_dirs (); *dir != NULL; dir++)
-    g_ptr_array_add (folders, g_build_filename (*dir, "parallel-diffusion", "models", NULL));
-  g_ptr_array_add (folders, NULL);
-  return pd_catalog_new_for_folders ((const char *const *) folders->pdata);
+  g_auto (GStrv) folders = pd_catalog_folders (data_folder);
+
+  return pd_catalog_new_for_folders ((const char *const *) folders);
 }
 
 void

@@ -14,10 +14,13 @@ typedef struct
  * opened but the folders. */
 typedef struct _PdCatalog PdCatalog;
 
-/* Looks in, earlier ones hiding later ones of the same name:
- *   @data_folder/models (the embedded model; may be NULL),
- *   parallel-diffusion/models in the XDG data folder of the user and of the system.
- * A folder that is not there holds nothing. */
+/* Returns: (transfer full) the folders that models are found in by name:
+ *   @data_folder/models (the embedded model; @data_folder may be NULL),
+ *   parallel-diffusion/models in the XDG data folder of the user and of the system. */
+char **pd_catalog_folders (const char *data_folder);
+
+/* Looks in pd_catalog_folders(), earlier ones hiding later ones of the same name. A folder that is
+ * not there holds nothing. */
 PdCatalog *pd_catalog_new (const char *data_folder);
 
 /* Looks in the given folders (NULL-terminated). */
