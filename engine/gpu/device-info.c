@@ -246,6 +246,7 @@ query_features (PdDeviceInfo *info, VkPhysicalDevice physical)
   info->storage16 = v11.storageBuffer16BitAccess;
   info->int16 = features.features.shaderInt16;
   info->int64 = features.features.shaderInt64;
+  info->robust_access = features.features.robustBufferAccess;
   info->buffer_device_address = v12.bufferDeviceAddress;
   info->memory_model = v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope;
   info->subgroup_size_control =

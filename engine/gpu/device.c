@@ -172,7 +172,11 @@ create_logical (PdDevice *device, GError **error)
   VkPhysicalDeviceFeatures2 features = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
     .pNext = &v11,
-    .features = { .shaderInt16 = info->int16, .shaderInt64 = info->int64 },
+    /* No kernel counts on it: it is there for the case that one is wrong. The layer that would tell
+     * of that case does not look where it is enabled. */
+    .features = { .robustBufferAccess = info->robust_access && !device->instance->assisted,
+                  .shaderInt16 = info->int16,
+                  .shaderInt64 = info->int64 },
   };
   VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                     .queueFamilyIndex = device->family,

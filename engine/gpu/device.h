@@ -47,6 +47,7 @@ typedef struct
   gboolean storage16; /* 16-bit members in storage buffers and behind addresses */
   gboolean int16;
   gboolean int64;
+  gboolean robust_access; /* accesses through a binding stay within its buffer */
   gboolean buffer_device_address;
   gboolean
       cooperative_matrix; /* VK_KHR_cooperative_matrix: f16 x f16 summed in f32, per subgroup */
@@ -82,7 +83,8 @@ typedef struct
   const char *selector;
   guint64 memory_limit; /* bytes; 0: PdDeviceInfo.budget */
   gboolean validation;  /* Khronos validation layer with synchronisation validation; environment
-                           PD_VALIDATION=1 asks for it too */
+                           PD_VALIDATION=1 asks for it too, PD_VALIDATION=gpu for the layer with
+                           GPU-assisted validation instead: each access of a kernel is looked at */
   gboolean narrow; /* leave a CPU device its default vector width instead of asking lavapipe for 512
                       bits where the processor has AVX-512. Counts for the first instance of a
                       process only; a set LP_NATIVE_VECTOR_WIDTH is never changed. */

@@ -108,8 +108,12 @@ create (PdInstance *instance, GError **error)
   static const char *const extensions[] = { VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
                                             VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME };
   static const char *const layers[] = { validation_layer };
-  static const VkValidationFeatureEnableEXT enables[] = {
+  static const VkValidationFeatureEnableEXT synchronisation[] = {
     VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
+  };
+  static const VkValidationFeatureEnableEXT assisted[] = {
+    VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_EXT,
+    VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_RESERVE_BINDING_SLOT_EXT
   };
   VkApplicationInfo application = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                     .pApplicationName = "parallel-diffusion",
@@ -125,12 +129,18 @@ create (PdInstance *instance, GError **error)
   };
   VkValidationFeaturesEXT features = { .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                        .pNext = &messenger,
-                                       .enabledValidationFeatureCount = G_N_ELEMENTS (enables),
-                                       .pEnabledValidationFeatures = enables };
+                                       .enabledValidationFeatureCount =
+                                           G_N_ELEMENTS (synchronisation),
+                                       .pEnabledValidationFeatures = synchronisation };
   VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                 .pApplicationInfo = &application };
   PFN_vkCreateDebugUtilsMessengerEXT create_messenger;
 
+  if (instance->assisted)
+    {
+      features.enabledValidationFeatureCount = G_N_ELEMENTS (assisted);
+      features.pEnabledValidationFeatures = assisted;
+    }
   if (instance->validation)
     {
       info.pNext = &features;
@@ -155,7 +165,9 @@ pd_instance_new (gboolean validation, gboolean narrow, GError **error)
   g_autoptr (PdInstance) instance = g_new0 (PdInstance, 1);
   guint32 version = VK_API_VERSION_1_0;
 
-  instance->validation = validation || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
+  instance->assisted = g_strcmp0 (g_getenv ("PD_VALIDATION"), "gpu") == 0;
+  instance->validation =
+      validation || instance->assisted || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
   if (!narrow)
     ask_for_wide_vectors ();
   keep_shader_caches_apart ();

@@ -16,6 +16,7 @@ typedef struct
 {
   VkInstance vk;
   gboolean validation;
+  gboolean assisted; /* by code in the kernels, which looks at every access */
   VkDebugUtilsMessengerEXT messenger;
   gint messages; /* atomic */
 } PdInstance;
