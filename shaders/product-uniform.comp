@@ -113,13 +113,16 @@ main ()
   uint y_row = push.y_row, y_start = push.y_start;
   uint64_t vector = push.vector, vector_2 = push.vector_2, added = push.added;
 
+  float s = 0, stored, t;
+
   [[unroll]] for (uint round = 0; round < ROUNDS; round++)
     {
       const uint copy = 3 + round * (EIGHTS + 1);
       const bool uneven = UNITS % CHUNKS != 0 && round == ROUNDS - 1;
       uint unit = DIGIT (gl_LocalInvocationID.z, copy) + round * CHUNKS;
-      float s = 0, t;
 
+      stored = s;
+      s = 0;
       if (uneven)
         unit = min (unit, UNITS - 1);
       uint row = unit / ROW_UNITS, part = unit % ROW_UNITS;
@@ -146,11 +149,15 @@ main ()
       [[unroll]] for (uint i = 0; i < EIGHTS; i++)
         {
           unit = DIGIT (gl_LocalInvocationID.z, copy + 1 + i) + round * CHUNKS;
+          // An invocation without a unit stores its last one again: there are at most 16 of them,
+          // which is never more than units, so that each has one.
+          if (uneven)
+            {
+              s = mix (s, stored, unit >= UNITS);
+              unit = mix (unit, unit - CHUNKS, unit >= UNITS);
+            }
           uint at = (PLACE (copy + 1 + i, unit / ROW_UNITS, unit % ROW_UNITS) + y_start) & 0x3ffffffu;
 
-          // A surplus unit goes past the end of the binding, where stores are dropped.
-          if (uneven)
-            at = unit < UNITS ? at : 0x3ffffffu;
           y[at + i] = pack_8 (s, 8 * i);
         }
     }

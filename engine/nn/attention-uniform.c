@@ -169,12 +169,13 @@ pack_keys (const Emitter *self, PdTensor *own, PdTensor *more, guint image, guin
           self->own);
 }
 
+/* Bytes @offset … @end - 1. */
 static void
-read_at (PdDispatch *dispatch, PdStorage *storage, gsize offset, guint address_at)
+read_at (PdDispatch *dispatch, PdStorage *storage, gsize offset, gsize end, guint address_at)
 {
   dispatch->access[dispatch->n_access++] = (PdAccess){ .storage = storage,
                                                        .offset = offset,
-                                                       .range = storage->size - offset,
+                                                       .range = end - offset,
                                                        .mode = PD_ACCESS_READ,
                                                        .binding = -1,
                                                        .address_at = address_at };
@@ -190,6 +191,9 @@ emit_block (const Emitter *self, guint block, guint tile, guint head)
   gsize query_tile = self->parts * PART * self->lanes * sizeof (float);
   gsize state_tile = query_tile / PART * STATE;
   gsize first_tile = (gsize) head * self->tiles + tile;
+  gsize end_tile = (gsize) (head + heads - 1) * self->tiles + tile + x * y;
+  gsize head_bytes = self->blocks * block_floats (self) * sizeof (float);
+  gsize packed = head * head_bytes + block * block_floats (self) * sizeof (float);
   PdDispatch dispatch = {
     .label = "attention",
     .shader = self->lanes == 16 ? "attention-uniform-16" : "attention-uniform-8",
@@ -199,25 +203,23 @@ emit_block (const Emitter *self, guint block, guint tile, guint head)
     .groups = { x, y, heads },
     .work = 4.0 * x * y * heads * self->lanes * block_keys (self) * self->parts * PART
   };
-  AttentionPush push = { .keys_head =
-                             (guint32) (self->blocks * block_floats (self) * sizeof (float)),
+  AttentionPush push = { .keys_head = (guint32) head_bytes,
                          .tiles = self->tiles,
                          .first = block == 0,
                          .causal =
                              (gint32) (tile * self->lanes) - (gint32) (block * block_keys (self)) };
-  gsize end;
 
   for (guint i = 0; i < MAX_PARTS; i++)
     push.table[i] = i;
-  read_at (&dispatch, self->queries, first_tile * query_tile, G_STRUCT_OFFSET (AttentionPush, q));
-  read_at (&dispatch, self->packed,
-           ((gsize) head * self->blocks + block) * block_floats (self) * sizeof (float),
+  read_at (&dispatch, self->queries, first_tile * query_tile, end_tile * query_tile,
+           G_STRUCT_OFFSET (AttentionPush, q));
+  read_at (&dispatch, self->packed, packed,
+           packed + (heads - 1) * head_bytes + block_floats (self) * sizeof (float),
            G_STRUCT_OFFSET (AttentionPush, keys));
-  read_at (&dispatch, self->state, first_tile * state_tile,
+  read_at (&dispatch, self->state, first_tile * state_tile, end_tile * state_tile,
            G_STRUCT_OFFSET (AttentionPush, old_state));
-  end = ((gsize) (head + heads - 1) * self->tiles + tile + x * y) * state_tile;
   dispatch.access[dispatch.n_access++] = pd_graph_bind (
-      self->graph, 0, self->state, first_tile * state_tile, end - first_tile * state_tile,
+      self->graph, 0, self->state, first_tile * state_tile, (end_tile - first_tile) * state_tile,
       PART * sizeof (float), PD_ACCESS_WRITE, &push.state_start);
   memcpy (dispatch.push, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);

@@ -366,6 +366,9 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **
       const PdAccess *access = &dispatch->access[i];
       Touched now = touched_by (access);
 
+      /* By address nobody else would notice. */
+      g_assert (access->offset <= access->storage->size &&
+                access->range <= access->storage->size - access->offset);
       g_array_append_val (pending, now);
       if (access->binding < 0)
         {

@@ -74,7 +74,9 @@ enum
 
 /* A range of bytes that a dispatch touches. Bound as the storage buffer of binding number @binding,
  * or, with binding = -1, reached by device address: the 64-bit address of (storage, offset) is then
- * written at byte @address_at of the push constants. A descriptor's range must not exceed
+ * written at byte @address_at of the push constants. Either way offset + range is within the
+ * storage, its slack included, and the kernel touches nothing else: no store or load may count on
+ * being dropped because it is out of bounds. A descriptor's range must not exceed
  * max_storage_buffer_range: ops split their dispatches by rows. */
 typedef struct
 {

@@ -46,7 +46,6 @@ typedef struct
   gsize a, y;
   gsize a_pixel, a_row, y_pixel, y_row; /* steps between pixels and rows of a tile */
   guint columns, rows;                  /* tiles */
-  gsize y_end;                          /* where writing has to stop */
   guint image;                          /* whose image_bias holds */
 } Tiles;
 
@@ -117,23 +116,23 @@ start_of (const PdTensor *tensor)
   return tensor->offset / sizeof (float);
 }
 
-/* Reads @storage from @first floats on, its address at @address_at of the push constants. */
+/* Reads @count floats of @storage from @first on, their address at @address_at of the push
+ * constants. */
 static void
-read_at (PdDispatch *dispatch, const PdStorage *storage, gsize first, guint address_at)
+read_at (PdDispatch *dispatch, const PdStorage *storage, gsize first, gsize count, guint address_at)
 {
-  gsize offset = first * sizeof (float);
-
   dispatch->access[dispatch->n_access++] = (PdAccess){ .storage = (PdStorage *) storage,
-                                                       .offset = offset,
-                                                       .range = storage->size - offset,
+                                                       .offset = first * sizeof (float),
+                                                       .range = count * sizeof (float),
                                                        .mode = PD_ACCESS_READ,
                                                        .binding = -1,
                                                        .address_at = address_at };
 }
 
-/* Adds the vectors of @tiles for the columns from @column on. */
+/* Adds the vectors of @tiles for @columns columns from @column on. */
 static guint
-read_vectors (const Emitter *self, PdDispatch *dispatch, const Tiles *tiles, guint column)
+read_vectors (
+    const Emitter *self, PdDispatch *dispatch, const Tiles *tiles, guint column, guint columns)
 {
   const PdProduct *product = self->product;
   PdTensor *image_bias = product->epilogue.image_bias;
@@ -142,13 +141,35 @@ read_vectors (const Emitter *self, PdDispatch *dispatch, const Tiles *tiles, gui
   guint count = 0;
 
   if (product->bias != NULL)
-    read_at (dispatch, &product->bias->storage, column, at[count++]);
+    read_at (dispatch, &product->bias->storage, column, columns, at[count++]);
   if (image_bias != NULL)
     read_at (dispatch, image_bias->storage,
              start_of (image_bias) + tiles->image * pd_tensor_image_pitch (image_bias) +
                  pd_tensor_interior (image_bias) + column,
-             at[count++]);
+             columns, at[count++]);
   return count;
+}
+
+/* Floats from the first tile's first pixel to the last one's of @columns by @rows tiles whose
+ * pixels are so far apart. */
+static gsize
+last_pixel (guint log_tx, guint columns, guint rows, gsize pixel, gsize row)
+{
+  guint tx = 1u << log_tx, ty = TILE / tx;
+
+  return ((gsize) columns * tx - 1) * pixel + ((gsize) rows * ty - 1) * row;
+}
+
+/* Floats from the start of chunk @first to the end of what a pixel of chunks @first …
+ * @first + @count - 1 has. */
+static gsize
+chunks_end (const Emitter *self, guint first, guint count)
+{
+  gsize end = 0;
+
+  for (guint i = first; i < first + count; i++)
+    end = MAX (end, chunk_offset (self, i) - chunk_offset (self, first));
+  return end + self->depth.depth;
 }
 
 /* Chunks first … first + count - 1 for the part of @tiles from tile (@x, @row) on, columns from
@@ -167,7 +188,8 @@ emit_dispatch (const Emitter *self,
   const PdEpilogue *epilogue = &product->epilogue;
   const PdMatrix *b = product->b;
   PdTensor *y = self->y, *added = NULL;
-  guint tx = 1u << tiles->log_tx, ty = TILE / tx, column = panel * self->panel;
+  guint tx = 1u << tiles->log_tx, ty = TILE / tx;
+  guint column = panel * self->panel, columns = groups[2] * self->panel;
   gboolean rows_first = tiles->log_tx < 4 && tiles->columns < tiles->rows;
   gboolean last = first + count == self->depth.chunks;
   gsize offset = (gsize) row * ty * tiles->y_row + (gsize) x * tx * tiles->y_pixel + column;
@@ -176,7 +198,7 @@ emit_dispatch (const Emitter *self,
       panel * b_panel + (gsize) first * self->depth.depth * self->panel * pd_type_size (b->type);
   Added added_when = ADDED_NONE;
   guint vectors = 0;
-  gsize y_first, y_end;
+  gsize y_first, y_count;
   PdDispatch dispatch = { .label = product->label,
                           .shader = self->shader,
                           .n_constants = 8,
@@ -199,11 +221,17 @@ emit_dispatch (const Emitter *self,
   read_at (&dispatch, product->a->storage,
            start_of (product->a) + tiles->a + (gsize) row * ty * tiles->a_row +
                (gsize) x * tx * tiles->a_pixel + chunk_offset (self, first),
+           last_pixel (tiles->log_tx, groups[0], groups[1], tiles->a_pixel, tiles->a_row) +
+               chunks_end (self, first, count),
            G_STRUCT_OFFSET (ProductPush, a));
-  read_at (&dispatch, self->panels, b_start / sizeof (float), G_STRUCT_OFFSET (ProductPush, b));
+  read_at (&dispatch, self->panels, b_start / sizeof (float),
+           ((groups[2] - 1) * b_panel +
+            (gsize) count * self->depth.depth * self->panel * pd_type_size (b->type)) /
+               sizeof (float),
+           G_STRUCT_OFFSET (ProductPush, b));
   if (first == 0)
     {
-      vectors = read_vectors (self, &dispatch, tiles, column);
+      vectors = read_vectors (self, &dispatch, tiles, column, columns);
       if (epilogue->residual != NULL)
         {
           added = epilogue->residual;
@@ -215,17 +243,15 @@ emit_dispatch (const Emitter *self,
       added = self->collect[0] == NULL ? y : self->collect[(first / self->depth.group + 1) % 2];
       added_when = ADDED_BEFORE;
     }
-  if (added != NULL)
-    read_at (&dispatch, added->storage, start_of (added) + tiles->y + offset,
-             G_STRUCT_OFFSET (ProductPush, added));
-
   y_first = start_of (y) + tiles->y + offset;
-  y_end = MIN (y_first + (gsize) (groups[1] * ty) * tiles->y_row +
-                   (gsize) (groups[0] * tx + 1) * tiles->y_pixel,
-               start_of (y) + tiles->y_end);
-  dispatch.access[dispatch.n_access++] = pd_graph_bind (
-      self->graph, 0, y->storage, y_first * sizeof (float), (y_end - y_first) * sizeof (float),
-      UNIT * sizeof (float), PD_ACCESS_WRITE, &push.y_start);
+  y_count =
+      last_pixel (tiles->log_tx, groups[0], groups[1], tiles->y_pixel, tiles->y_row) + columns;
+  if (added != NULL)
+    read_at (&dispatch, added->storage, start_of (added) + tiles->y + offset, y_count,
+             G_STRUCT_OFFSET (ProductPush, added));
+  dispatch.access[dispatch.n_access++] =
+      pd_graph_bind (self->graph, 0, y->storage, y_first * sizeof (float), y_count * sizeof (float),
+                     UNIT * sizeof (float), PD_ACCESS_WRITE, &push.y_start);
 
   dispatch.constants[0] = count;
   dispatch.constants[1] = self->depth.depth;
@@ -280,7 +306,8 @@ move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
              row * pd_tensor_row_pitch (y) + (gsize) x * y->ld;
 }
 
-/* Pixels in memory order, as if in rows of TILE · DIGITS. */
+/* Pixels in memory order, as if in rows of TILE · DIGITS. The last tile may run over the end, into
+ * the images that follow and are made later, or into the slack. */
 static void
 emit_flat (const Emitter *self, guint image, guint images)
 {
@@ -296,7 +323,6 @@ emit_flat (const Emitter *self, guint image, guint images)
                   .image = image };
 
   move_to (self, &tiles, 0, 0);
-  tiles.y_end = tiles.y + pixels * y->ld;
   emit_tiles (self, &tiles);
   tiles.a += tiles.rows * tiles.a_row;
   tiles.y += tiles.rows * tiles.y_row;
@@ -436,7 +462,6 @@ pd_product_uniform_into (PdGraph *graph, const PdProduct *given, PdStorage *pane
                           .a_row = product.stride * pd_tensor_row_pitch (a),
                           .y_pixel = y->ld,
                           .y_row = pd_tensor_row_pitch (y),
-                          .y_end = pd_tensor_bytes (y) / sizeof (float),
                           .image = image };
 
           if (shape >= 0)
