@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/buffer-file.h"
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,7 +194,9 @@ pd_buffer_file_load (const char *path, GError **error)
       fail (error, path, _ ("the file ends too early; write it again"));
       return NULL;
     }
-  pixels = g_malloc (tile_bytes);
+  pixels = pd_try_new (guchar, tile_bytes, _ ("a tile of the picture"), error);
+  if (pixels == NULL)
+    return NULL;
   buffer = gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) header->width, (int) header->height),
                             file.format);
   for (next = header->next; next != 0;)
@@ -249,8 +252,10 @@ write_tiles (File *file, GeglBuffer *buffer, GError **error)
   const guint columns = (file->header.width + TILE - 1) / TILE;
   const guint rows = (file->header.height + TILE - 1) / TILE;
   const guint64 n_tiles = (guint64) columns * rows;
-  g_autofree guchar *pixels = g_malloc (tile_bytes);
+  g_autofree guchar *pixels = pd_try_new (guchar, tile_bytes, _ ("a tile of the picture"), error);
 
+  if (pixels == NULL)
+    return FALSE;
   for (guint64 i = 0; i < n_tiles; i++)
     {
       const guint64 place = sizeof (Header) + (i + 1) * sizeof (Entry);

@@ -7,6 +7,7 @@
 #include "engine/error.h"
 #include "engine/estimate.h"
 #include "engine/gpu/kernels.h"
+#include "engine/host-memory.h"
 #include "engine/inpaint.h"
 #include "engine/model/catalog.h"
 #include "engine/levels.h"
@@ -79,8 +80,11 @@ pd_engine_free (PdEngine *self)
 static gboolean
 start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **error)
 {
-  g_autofree float *noise = g_new (float, session->n_elements), *clean = NULL;
+  const gsize n = session->n_elements;
+  g_autofree float *noise = pd_try_new (float, n, _ ("the canvas"), error), *clean = NULL;
 
+  if (noise == NULL)
+    return FALSE;
   if (input == NULL)
     {
       pd_session_draw_noise (session, noise);
@@ -88,8 +92,8 @@ start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **err
         latent[i] = (float) (noise[i] * pd_solver_init_sigma (session->solver));
       return TRUE;
     }
-  clean = g_new (float, session->n_elements);
-  if (!pd_session_encode (session, input, clean, error))
+  clean = pd_try_new (float, n, _ ("the canvas"), error);
+  if (clean == NULL || !pd_session_encode (session, input, clean, error))
     return FALSE;
   if (pd_solver_n_timesteps (session->solver) == 0)
     {
@@ -158,8 +162,8 @@ run_plain (PdSession *session, const PdImages *images, GError **error)
     return FALSE;
   session->report->full_width = session->w * scale;
   session->report->full_height = session->h * scale;
-  latent = g_new (float, session->n_elements);
-  return pd_session_encode_text (session, error) &&
+  latent = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
+  return latent != NULL && pd_session_encode_text (session, error) &&
          start_latent (session, restyle ? images->input : NULL, latent, error) &&
          pd_session_denoise (session, latent, error) &&
          pd_session_decode (session, latent, images->output, error);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/estimate.h"
+#include "engine/host-memory.h"
 
 #include <unistd.h>
+
+#include <glib/gi18n-lib.h>
 
 #include "engine/plan.h"
 
@@ -92,7 +95,10 @@ pd_estimate_levels (PdSession *session,
   session->branches = request->guidance == 1.0 ? 1 : 2;
   session->tokens = CHUNK;
   g_free (session->context);
-  session->context = g_new0 (float, (gsize) session->branches * session->tokens * width);
+  session->context = pd_try_new0 (float, (gsize) session->branches * session->tokens * width,
+                                  _ ("the prompt"), error);
+  if (session->context == NULL)
+    return FALSE;
   for (guint i = 0; i < n; i++)
     {
       gboolean from_picture = i + first_rise > 0;

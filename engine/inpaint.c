@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/inpaint.h"
+#include "engine/host-memory.h"
 
 #include "engine/picture.h"
 #include "engine/region.h"
@@ -18,12 +21,15 @@ static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
  * latent is let go as fully as an area is. What that makes anew beyond the mask is hidden when the
  * result is laid over the original. */
 static float *
-mask_latents (const PdSession *session, GeglBuffer *mask)
+mask_latents (const PdSession *session, GeglBuffer *mask, GError **error)
 {
   guint scale = pd_model_scale (session->model), width = session->w * scale;
-  float *latents = g_new0 (float, (gsize) session->h * session->w);
-  g_autofree float *rows = g_new (float, (gsize) width *scale);
+  const gsize n = (gsize) session->h * session->w;
+  g_autofree float *latents = pd_try_new0 (float, n, _ ("the canvas"), error), *rows = NULL;
 
+  if (latents == NULL ||
+      (rows = pd_try_new (float, (gsize) width *scale, _ ("rows of the mask"), error)) == NULL)
+    return NULL;
   for (guint y = 0; y < session->h; y++)
     {
       gegl_buffer_get (mask, GEGL_RECTANGLE (0, (int) (y * scale), (int) width, (int) scale), 1.0,
@@ -35,7 +41,7 @@ mask_latents (const PdSession *session, GeglBuffer *mask)
           *latent = MAX (*latent, MIN (rows[i], 1.0f));
         }
     }
-  return latents;
+  return g_steal_pointer (&latents);
 }
 
 /* The clean latent of the canvas, made from @input and @mask, which have its size. */
@@ -43,16 +49,17 @@ static gboolean
 make_latent (PdSession *session, GeglBuffer *input, GeglBuffer *mask, float *latent, GError **error)
 {
   gsize n = session->n_elements;
-  g_autofree float *clean = g_new (float, n), *noise = g_new (float, n), *cells = NULL;
-  PdKeep keep = { .channels = session->channels,
-                  .height = session->h,
-                  .width = session->w,
-                  .clean = clean,
-                  .noise = noise };
+  g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error);
+  g_autofree float *noise = NULL, *cells = NULL;
+  PdKeep keep = { .channels = session->channels, .height = session->h, .width = session->w };
 
-  if (!pd_session_encode (session, input, clean, error))
+  if (clean == NULL || (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
+      !pd_session_encode (session, input, clean, error) ||
+      (cells = mask_latents (session, mask, error)) == NULL)
     return FALSE;
-  keep.mask = cells = mask_latents (session, mask);
+  keep.clean = clean;
+  keep.noise = noise;
+  keep.mask = cells;
   pd_session_draw_noise (session, noise);
   if (pd_solver_n_timesteps (session->solver) == 0)
     memcpy (latent, clean, n * sizeof *latent);
@@ -88,14 +95,15 @@ layers_clear (Layers *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Layers, layers_clear)
 
-static void
-layers_start (Layers *self)
+static gboolean
+layers_start (Layers *self, GError **error)
 {
-  gsize pixels = (gsize) self->w * ROWS;
+  const gsize pixels = (gsize) self->w * ROWS;
+  const char *what = _ ("rows of the picture");
 
-  self->original_rows = g_new (float, pixels *COLORS);
-  self->made_rows = g_new0 (float, pixels *COLORS);
-  self->mask_rows = g_new (float, pixels);
+  return (self->original_rows = pd_try_new (float, pixels *COLORS, what, error)) != NULL &&
+         (self->made_rows = pd_try_new0 (float, pixels *COLORS, what, error)) != NULL &&
+         (self->mask_rows = pd_try_new (float, pixels, what, error)) != NULL;
 }
 
 /* Reads row @y of the region and those after. Returns: where they are in the original. */
@@ -121,19 +129,21 @@ layers_read (const Layers *self, guint y, guint *rows)
 
 /* Lays what was made, its colours matched at the rim, over the original; where the mask is 0 that
  * stays as it is. @apart: where the mask is not 0 nothing of it stays. */
-static void
-lay_over (Layers *self, gboolean apart)
+static gboolean
+lay_over (Layers *self, gboolean apart, GError **error)
 {
-  g_autoptr (PdRim) rim = pd_rim_new (self->w, self->h);
+  g_autoptr (PdRim) rim = pd_rim_new (self->w, self->h, error);
   guint rows;
 
-  layers_start (self);
+  if (rim == NULL || !layers_start (self, error))
+    return FALSE;
   for (guint y = 0; y < self->h; y += rows)
     {
       layers_read (self, y, &rows);
       pd_rim_add (rim, y, rows, self->original_rows, self->made_rows, self->mask_rows);
     }
-  pd_rim_solve (rim);
+  if (!pd_rim_solve (rim, error))
+    return FALSE;
   for (guint y = 0; y < self->h; y += rows)
     {
       GeglRectangle place = layers_read (self, y, &rows);
@@ -150,6 +160,7 @@ lay_over (Layers *self, gboolean apart)
       gegl_buffer_set (self->original, &place, 0, babl_format (pixel_format), self->original_rows,
                        GEGL_AUTO_ROWSTRIDE);
     }
+  return TRUE;
 }
 
 gboolean
@@ -185,10 +196,11 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
       g_auto (Layers)
           layers = { .original = input, .mask = mask, .w = region.work_w, .h = region.work_h };
 
-      lay_over (&layers, FALSE);
+      if (!lay_over (&layers, FALSE, error))
+        return FALSE;
     }
-  latent = g_new (float, session->n_elements);
-  if (!pd_session_encode_text (session, error) ||
+  latent = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
+  if (latent == NULL || !pd_session_encode_text (session, error) ||
       !make_latent (session, input, mask, latent, error))
     return FALSE;
   work = pd_picture_new (region.work_w, region.work_h, pixel_format);
@@ -208,7 +220,6 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
                                .w = region.w,
                                .h = region.h };
 
-    lay_over (&layers, images->apart);
+    return lay_over (&layers, images->apart, error);
   }
-  return TRUE;
 }

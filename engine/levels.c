@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/levels.h"
 #include "engine/tiles/guide.h"
 #include "engine/tiles/resample.h"
@@ -93,8 +94,10 @@ static gboolean
 only_enlarge (Rise *self, GError **error)
 {
   guint width = self->level.width, height = self->level.height;
-  g_autofree float *rgb = g_new (float, (gsize) width *STRIP * 3);
+  g_autofree float *rgb = pd_try_new (float, (gsize) width *STRIP * 3, _ ("enlarging"), error);
 
+  if (rgb == NULL)
+    return FALSE;
   for (guint y = 0; y < height; y += STRIP)
     {
       guint rows = MIN (STRIP, height - y);
@@ -113,10 +116,13 @@ only_enlarge (Rise *self, GError **error)
 static float *
 inverted_noise (PdSession *session, const float *reference, double share, GError **error)
 {
-  g_autofree float *noise = g_new (float, session->n_elements);
-  g_autofree float *inverted = g_memdup2 (reference, session->n_elements * sizeof *inverted);
+  const gsize n = session->n_elements;
+  g_autofree float *noise = pd_try_new (float, n, _ ("the canvas"), error), *inverted = NULL;
   double norm = sqrt (share * share + (1 - share) * (1 - share)), alpha, sigma;
 
+  if (noise == NULL || (inverted = pd_try_new (float, n, _ ("the canvas"), error)) == NULL)
+    return NULL;
+  memcpy (inverted, reference, n * sizeof *inverted);
   if (!pd_session_invert (session, inverted, &alpha, &sigma, error))
     return NULL;
   pd_session_draw_noise (session, noise);
@@ -134,7 +140,8 @@ denoise_again (Rise *self, float *latent, GError **error)
 {
   PdSession *session = self->session;
   double inversion = session->request->inversion;
-  g_autofree float *reference = g_new (float, session->n_elements), *noise = NULL;
+  g_autofree float *reference = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
+  g_autofree float *noise = NULL;
   PdGuide guide = { .channels = session->channels,
                     .height = session->h,
                     .width = session->w,
@@ -147,7 +154,7 @@ denoise_again (Rise *self, float *latent, GError **error)
                     .radius = RADIUS };
   gboolean ok;
 
-  if (!pd_session_encode_from (session, read_enlarged, self, reference, error))
+  if (reference == NULL || !pd_session_encode_from (session, read_enlarged, self, reference, error))
     return FALSE;
   if (session->request->mode == PD_REQUEST_MODE_UPSCALE && inversion > 0)
     {
@@ -157,7 +164,8 @@ denoise_again (Rise *self, float *latent, GError **error)
     }
   else
     guide.draw = session->n_draws++;
-  pd_guide_start (&guide, session->solver, latent);
+  if (!pd_guide_start (&guide, session->solver, latent, error))
+    return FALSE;
   pd_session_add_adjust (session,
                          &(PdAdjust){ pd_guide_adjust_latent, pd_guide_adjust_clean, &guide });
   session->clean = reference;
@@ -189,7 +197,9 @@ run_level (Rise *self, double strength, float **latent, GError **error)
   session->report->full_height = session->h * scale;
   if (pd_solver_n_timesteps (session->solver) == 0)
     return only_enlarge (self, error);
-  result = g_new (float, session->n_elements);
+  result = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
+  if (result == NULL)
+    return FALSE;
   if (!(self->before == NULL ? denoise_noise (session, result, error)
                              : denoise_again (self, result, error)) ||
       !pd_session_decode (session, result, self->output, error))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/picture.h"
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/png-file.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
@@ -98,7 +99,7 @@ pd_picture_load_mask (const char *path, GError **error)
 {
   g_autoptr (GeglBuffer) picture = pd_picture_load (path, error);
   g_autofree float *values = NULL;
-  GeglBuffer *mask;
+  g_autoptr (GeglBuffer) mask = NULL;
   GeglRectangle rows;
   int height;
 
@@ -108,7 +109,9 @@ pd_picture_load_mask (const char *path, GError **error)
   height = rows.height;
   mask = pd_picture_new ((guint) rows.width, (guint) height, "Y float");
   rows.height = MIN (ROWS, height);
-  values = g_new (float, (gsize) rows.width *rows.height);
+  values = pd_try_new (float, (gsize) rows.width *rows.height, _ ("rows of the mask"), error);
+  if (values == NULL)
+    return NULL;
   for (; rows.y < height; rows.y += ROWS)
     {
       rows.height = MIN (ROWS, height - rows.y);
@@ -116,7 +119,7 @@ pd_picture_load_mask (const char *path, GError **error)
                        GEGL_ABYSS_NONE);
       gegl_buffer_set (mask, &rows, 0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE);
     }
-  return mask;
+  return g_steal_pointer (&mask);
 }
 
 /* The linear and cubic samplers look at a fixed number of pixels: reduced with them, a picture

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/preview.h"
+#include "engine/host-memory.h"
 
 #include <math.h>
 
@@ -74,9 +75,12 @@ decode (PdPreview *self, float *raw, GError **error)
   guint scale = pd_model_scale (self->model);
   guint channels = pd_model_latent_channels (self->model);
   guint width = self->w * scale, height = self->h * scale;
-  g_autofree float *picture = g_new (float, (gsize) width *height * 3);
-  g_autofree guint8 *rgb = g_malloc ((gsize) width * height * 3);
+  const gsize n = (gsize) width * height * 3;
+  g_autofree float *picture = pd_try_new (float, n, _ ("the preview"), error);
+  g_autofree guint8 *rgb = NULL;
 
+  if (picture == NULL || (rgb = pd_try_new (guint8, n, _ ("the preview"), error)) == NULL)
+    return FALSE;
   if (self->pass != NULL)
     {
       for (gsize i = 0; i < (gsize) channels * self->h * self->w; i++)
@@ -125,7 +129,12 @@ show (guint h, guint w, const float *clean, gpointer user_data)
 
       g_clear_error (&error);
       g_clear_pointer (&mosaic, pd_mosaic_free);
-      mosaic = pd_mosaic_new (channels, h, w, MAX (1, MAX (h, w) / self->shrink));
+      mosaic = pd_mosaic_new (channels, h, w, MAX (1, MAX (h, w) / self->shrink), &error);
+      if (mosaic == NULL)
+        {
+          give_up (self, error);
+          return;
+        }
       small = pd_mosaic_clean (mosaic, &small_h, &small_w);
       if (prepare (self, small_h, small_w, &error))
         break;
@@ -136,8 +145,10 @@ show (guint h, guint w, const float *clean, gpointer user_data)
         }
     }
   pd_mosaic_update (mosaic, NULL, 0, clean, 1, NULL);
-  raw = g_memdup2 (small, (gsize) channels * self->h * self->w * sizeof *raw);
-  if (!decode (self, raw, &error))
+  raw = pd_try_new (float, (gsize) channels * self->h * self->w, _ ("the preview"), &error);
+  if (raw != NULL)
+    memcpy (raw, small, (gsize) channels * self->h * self->w * sizeof *raw);
+  if (raw == NULL || !decode (self, raw, &error))
     give_up (self, error);
   self->last_end = g_get_monotonic_time ();
   self->last_cost = self->last_end - start;

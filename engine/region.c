@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/picture.h"
 #include "engine/region.h"
 
@@ -76,8 +77,10 @@ pd_region_bounds (GeglBuffer *mask, GeglRectangle *bounds, GError **error)
 {
   int width = gegl_buffer_get_width (mask), height = gegl_buffer_get_height (mask);
   int left = width, right = -1, top = height, bottom = -1;
-  g_autofree float *values = g_new (float, (gsize) width *ROWS);
+  g_autofree float *values = pd_try_new (float, (gsize) width *ROWS, _ ("rows of the mask"), error);
 
+  if (values == NULL)
+    return FALSE;
   for (int y = 0; y < height; y += ROWS)
     {
       int rows = MIN (ROWS, height - y);

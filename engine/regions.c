@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/picture.h"
 
 /* Width of a rectangle's rim, latent pixels: half within, half without. */
@@ -200,8 +201,8 @@ read_rows (GeglBuffer *mask, guint top, guint bottom, float *values)
       babl_format ("Y' float"), values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
 }
 
-void
-pd_regions_digest (const PdRegions *self, GChecksum *checksum)
+gboolean
+pd_regions_digest (const PdRegions *self, GChecksum *checksum, GError **error)
 {
   for (guint i = 0; i < self->regions->len; i++)
     {
@@ -213,24 +214,35 @@ pd_regions_digest (const PdRegions *self, GChecksum *checksum)
         continue;
       width = (guint) gegl_buffer_get_width (region->mask);
       height = (guint) gegl_buffer_get_height (region->mask);
-      row = g_new (float, width);
+      row = pd_try_new (float, width, _ ("a row of the mask"), error);
+      if (row == NULL)
+        return FALSE;
       for (guint y = 0; y < height; y++)
         {
           read_rows (region->mask, y, y + 1, row);
           g_checksum_update (checksum, (const guchar *) row, (gssize) (width * sizeof *row));
         }
     }
+  return TRUE;
 }
 
 /* An axis of a canvas of @n latent pixels that shows @size pixels from @from on, of @whole. The
  * weights of begin … begin + length along it. Where the picture ends there is no rim. */
 static float *
-axis_weights (
-    guint begin, guint length, guint whole, double from, double size, guint n, gboolean wrap)
+axis_weights (guint begin,
+              guint length,
+              guint whole,
+              double from,
+              double size,
+              guint n,
+              gboolean wrap,
+              GError **error)
 {
   double first = (begin - from) * n / size, last = (begin + length - from) * n / size;
-  float *weights = g_new (float, n);
+  float *weights = pd_try_new (float, n, _ ("the regions"), error);
 
+  if (weights == NULL)
+    return NULL;
   if (begin == 0 && (!wrap || length == whole))
     first = -INFINITY;
   if (begin + length == whole && (!wrap || length == whole))
@@ -268,20 +280,30 @@ cell_range (guint cell,
 
 /* The mask's means over the latent pixels. */
 static float *
-mask_weights (
-    const PdRegions *self, GeglBuffer *mask, double x, double y, double width, double height)
+mask_weights (const PdRegions *self,
+              GeglBuffer *mask,
+              double x,
+              double y,
+              double width,
+              double height,
+              GError **error)
 {
   guint mask_w = (guint) gegl_buffer_get_width (mask);
   guint mask_h = (guint) gegl_buffer_get_height (mask);
-  float *weights = g_new (float, (gsize) self->h * self->w);
+  const gsize n = (gsize) self->h * self->w;
+  g_autofree float *weights = pd_try_new (float, n, _ ("the regions"), error);
 
+  if (weights == NULL)
+    return NULL;
   for (guint i = 0; i < self->h; i++)
     {
       g_autofree float *rows = NULL;
       guint top, bottom;
 
       cell_range (i, self->h, y, height, self->height, mask_h, &top, &bottom);
-      rows = g_new (float, (gsize) (bottom - top) * mask_w);
+      rows = pd_try_new (float, (gsize) (bottom - top) * mask_w, _ ("rows of the mask"), error);
+      if (rows == NULL)
+        return NULL;
       read_rows (mask, top, bottom, rows);
       for (guint j = 0; j < self->w; j++)
         {
@@ -296,10 +318,10 @@ mask_weights (
               (float) CLAMP (sum / ((double) (bottom - top) * (right - left)), 0, 1);
         }
     }
-  return weights;
+  return g_steal_pointer (&weights);
 }
 
-void
+gboolean
 pd_regions_set_canvas (PdRegions *self,
                        double x,
                        double y,
@@ -308,7 +330,8 @@ pd_regions_set_canvas (PdRegions *self,
                        guint h,
                        guint w,
                        gboolean wrap_y,
-                       gboolean wrap_x)
+                       gboolean wrap_x,
+                       GError **error)
 {
   self->h = h;
   self->w = w;
@@ -321,12 +344,21 @@ pd_regions_set_canvas (PdRegions *self,
       g_clear_pointer (&region->weights, g_free);
       if (region->mask != NULL)
         {
-          region->weights = mask_weights (self, region->mask, x, y, width, height);
+          region->weights = mask_weights (self, region->mask, x, y, width, height, error);
+          if (region->weights == NULL)
+            return FALSE;
           continue;
         }
-      region->rows = axis_weights (region->y, region->height, self->height, y, height, h, wrap_y);
-      region->columns = axis_weights (region->x, region->width, self->width, x, width, w, wrap_x);
+      region->rows =
+          axis_weights (region->y, region->height, self->height, y, height, h, wrap_y, error);
+      if (region->rows == NULL)
+        return FALSE;
+      region->columns =
+          axis_weights (region->x, region->width, self->width, x, width, w, wrap_x, error);
+      if (region->columns == NULL)
+        return FALSE;
     }
+  return TRUE;
 }
 
 static float

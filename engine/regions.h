@@ -22,19 +22,20 @@ guint pd_regions_count (const PdRegions *self);
 const char *pd_regions_prompt (const PdRegions *self, guint region);
 
 /* Adds what the masks show to @checksum. */
-void pd_regions_digest (const PdRegions *self, GChecksum *checksum);
+gboolean pd_regions_digest (const PdRegions *self, GChecksum *checksum, GError **error);
 
 /* From now on weights are those of a canvas of h × w latent pixels that shows the rectangle x, y,
  * width, height of the picture. On axes that wrap, rims go round. */
-void pd_regions_set_canvas (PdRegions *self,
-                            double x,
-                            double y,
-                            double width,
-                            double height,
-                            guint h,
-                            guint w,
-                            gboolean wrap_y,
-                            gboolean wrap_x);
+gboolean pd_regions_set_canvas (PdRegions *self,
+                                double x,
+                                double y,
+                                double width,
+                                double height,
+                                guint h,
+                                guint w,
+                                gboolean wrap_y,
+                                gboolean wrap_x,
+                                GError **error);
 
 /* A PdPromptWeightsFunc; @self is a PdRegions. */
 void pd_regions_weights (guint region,

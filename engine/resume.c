@@ -8,6 +8,7 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 enum
 {
@@ -97,8 +98,8 @@ add_files (GChecksum *checksum, const char *path)
     }
 }
 
-static void
-add_pixels (GChecksum *checksum, GeglBuffer *buffer, const char *format)
+static gboolean
+add_pixels (GChecksum *checksum, GeglBuffer *buffer, const char *format, GError **error)
 {
   const GeglRectangle *extent;
   gsize row_bytes;
@@ -106,19 +107,22 @@ add_pixels (GChecksum *checksum, GeglBuffer *buffer, const char *format)
   g_autofree char *size = NULL;
 
   if (buffer == NULL)
-    return;
+    return TRUE;
   extent = gegl_buffer_get_extent (buffer);
   size = g_strdup_printf ("%d %d %d %d", extent->x, extent->y, extent->width, extent->height);
   add_text (checksum, size);
   row_bytes =
       (gsize) extent->width * (gsize) babl_format_get_bytes_per_pixel (babl_format (format));
-  row = g_malloc (row_bytes);
+  row = pd_try_new (guchar, row_bytes, _ ("a row of the picture"), error);
+  if (row == NULL)
+    return FALSE;
   for (int y = 0; y < extent->height; y++)
     {
       gegl_buffer_get (buffer, GEGL_RECTANGLE (extent->x, extent->y + y, extent->width, 1), 1.0,
                        babl_format (format), row, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
       g_checksum_update (checksum, row, (gssize) row_bytes);
     }
+  return TRUE;
 }
 
 /* The parameters, but not where pictures come from: their pixels count. */
@@ -137,8 +141,9 @@ parameters (PdRequest *request)
   return json_to_string (node, FALSE);
 }
 
+/* The digest of the run, made once; NULL on an error. */
 static const guint8 *
-run_digest (PdResume *self)
+run_digest (PdResume *self, GError **error)
 {
   const PdResumeKey *key = &self->key;
   g_autoptr (GChecksum) checksum = NULL;
@@ -154,10 +159,10 @@ run_digest (PdResume *self)
   add_text (checksum, key->precision);
   add_text (checksum, key->model->files->path);
   add_files (checksum, key->model->files->path);
-  add_pixels (checksum, key->images->input, "R'G'B'A float");
-  add_pixels (checksum, key->images->mask, "Y float");
-  if (key->regions != NULL)
-    pd_regions_digest (key->regions, checksum);
+  if (!add_pixels (checksum, key->images->input, "R'G'B'A float", error) ||
+      !add_pixels (checksum, key->images->mask, "Y float", error) ||
+      (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error)))
+    return NULL;
   g_checksum_get_digest (checksum, self->run, &length);
   self->has_run = TRUE;
   return self->run;
@@ -169,7 +174,9 @@ pd_resume_load (PdResume *self, GError **error)
   g_autofree char *path = NULL;
 
   pd_journal_clear (&self->loaded);
-  path = pd_journal_find (self->folder, run_digest (self));
+  if (run_digest (self, error) == NULL)
+    return FALSE;
+  path = pd_journal_find (self->folder, self->run);
   if (path == NULL)
     return TRUE;
   if (!pd_journal_load (&self->loaded, path, error))
@@ -206,7 +213,9 @@ pd_resume_save (PdResume *self, PdJournal *journal, GError **error)
   const gint64 start = g_get_monotonic_time ();
   gboolean saved;
 
-  memcpy (journal->run, run_digest (self), sizeof journal->run);
+  if (run_digest (self, error) == NULL)
+    return FALSE;
+  memcpy (journal->run, self->run, sizeof journal->run);
   if (self->path == NULL)
     pd_journal_prune (self->folder, KEEP_SECONDS);
   g_free (self->path);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rim.h"
+#include "engine/host-memory.h"
 
 #include <math.h>
+
+#include <glib/gi18n-lib.h>
 
 enum
 {
@@ -35,14 +38,6 @@ struct _PdRim
   Level level;
 };
 
-static Level
-level_new (guint w, guint h)
-{
-  gsize n = (gsize) w * h;
-
-  return (Level){ w, h, g_new0 (float, n), g_new0 (float, n *COLORS), g_new0 (float, n *COLORS) };
-}
-
 static void
 level_clear (Level *self)
 {
@@ -51,19 +46,35 @@ level_clear (Level *self)
   g_free (self->given);
 }
 
-PdRim *
-pd_rim_new (guint width, guint height)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Level, level_clear)
+
+/* @self: to be cleared also if this fails. */
+static gboolean
+level_init (Level *self, guint w, guint h, GError **error)
 {
-  PdRim *self = g_new0 (PdRim, 1);
+  const gsize n = (gsize) w * h;
+  const char *what = _ ("matching the colours at the rim");
+
+  *self = (Level){ .w = w, .h = h };
+  return (self->weight = pd_try_new0 (float, n, what, error)) != NULL &&
+         (self->offset = pd_try_new0 (float, n *COLORS, what, error)) != NULL &&
+         (self->given = pd_try_new0 (float, n *COLORS, what, error)) != NULL;
+}
+
+PdRim *
+pd_rim_new (guint width, guint height, GError **error)
+{
+  g_autoptr (PdRim) self = g_new0 (PdRim, 1);
 
   self->width = width;
   self->height = height;
   self->cell = LEAST_CELL;
   while ((guint64) width * height / self->cell / self->cell > MOST_CELLS)
     self->cell *= 2;
-  self->level =
-      level_new ((width + self->cell - 1) / self->cell, (height + self->cell - 1) / self->cell);
-  return self;
+  if (!level_init (&self->level, (width + self->cell - 1) / self->cell,
+                   (height + self->cell - 1) / self->cell, error))
+    return NULL;
+  return g_steal_pointer (&self);
 }
 
 void
@@ -156,11 +167,14 @@ relax (Level *self, guint y, guint x)
     }
 }
 
-static Level
-halve (const Level *fine)
+static gboolean
+halve (const Level *fine, Level *result, GError **error)
 {
-  Level coarse = level_new ((fine->w + 1) / 2, (fine->h + 1) / 2);
+  Level coarse;
 
+  if (!level_init (result, (fine->w + 1) / 2, (fine->h + 1) / 2, error))
+    return FALSE;
+  coarse = *result;
   for (guint y = 0; y < fine->h; y++)
     for (guint x = 0; x < fine->w; x++)
       {
@@ -173,39 +187,40 @@ halve (const Level *fine)
   for (gsize i = 0; i < (gsize) coarse.w * coarse.h; i++)
     for (guint c = 0; c < COLORS; c++)
       coarse.given[i * COLORS + c] /= MAX (coarse.weight[i], G_MINFLOAT);
-  return coarse;
+  return TRUE;
 }
 
 /* From the coarsest grid to the finest, each starting from the one before (cascadic multigrid). */
-static void
-solve (Level *self)
+static gboolean
+solve (Level *self, GError **error)
 {
   if (self->w > 1 || self->h > 1)
     {
-      Level coarse = halve (self);
+      g_auto (Level) coarse = { 0 };
 
-      solve (&coarse);
+      if (!halve (self, &coarse, error) || !solve (&coarse, error))
+        return FALSE;
       for (guint y = 0; y < self->h; y++)
         for (guint x = 0; x < self->w; x++)
           interpolate (&coarse, (y + 0.5) / 2, (x + 0.5) / 2,
                        self->offset + ((gsize) y * self->w + x) * COLORS);
-      level_clear (&coarse);
     }
   for (guint sweep = 0; sweep < SWEEPS; sweep++)
     for (guint y = 0; y < self->h; y++)
       for (guint x = 0; x < self->w; x++)
         relax (self, y, x);
+  return TRUE;
 }
 
-void
-pd_rim_solve (PdRim *self)
+gboolean
+pd_rim_solve (PdRim *self, GError **error)
 {
   Level *level = &self->level;
 
   for (gsize i = 0; i < (gsize) level->w * level->h; i++)
     for (guint c = 0; c < COLORS; c++)
       level->given[i * COLORS + c] /= MAX (level->weight[i], G_MINFLOAT);
-  solve (level);
+  return solve (level, error);
 }
 
 void

@@ -13,7 +13,7 @@ typedef struct _PdRim PdRim;
 
 /* For @width × @height pixels. Differences are taken over squares of 2 × 2 pixels, over larger ones
  * where these would take too much memory. */
-PdRim *pd_rim_new (guint width, guint height);
+PdRim *pd_rim_new (guint width, guint height, GError **error);
 void pd_rim_free (PdRim *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdRim, pd_rim_free)
 
@@ -23,7 +23,7 @@ void pd_rim_add (
     PdRim *self, guint y, guint rows, const float *original, const float *made, const float *mask);
 
 /* After all rows have been added. */
-void pd_rim_solve (PdRim *self);
+gboolean pd_rim_solve (PdRim *self, GError **error);
 
 /* Adds the offset to these rows of @made. Where nothing is kept at all, it is 0. */
 void pd_rim_apply (const PdRim *self, guint y, guint rows, float *made);

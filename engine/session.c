@@ -219,25 +219,38 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
                    MIN (step / progress->n_steps, 1));
 }
 
-static void
-adjust_latent (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data)
+static gboolean
+adjust_latent (const PdSolver *solver,
+               guint i,
+               const PdArea *area,
+               float *latent,
+               gpointer user_data,
+               GError **error)
 {
   const PdSession *self = user_data;
 
   for (guint k = 0; k < self->n_adjust; k++)
-    if (self->adjust[k].latent != NULL)
-      self->adjust[k].latent (solver, i, area, latent, self->adjust[k].user_data);
+    if (self->adjust[k].latent != NULL &&
+        !self->adjust[k].latent (solver, i, area, latent, self->adjust[k].user_data, error))
+      return FALSE;
+  return TRUE;
 }
 
-static void
-adjust_clean (const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data)
+static gboolean
+adjust_clean (const PdSolver *solver,
+              guint i,
+              const PdArea *area,
+              float *clean,
+              gpointer user_data,
+              GError **error)
 {
   const PdSession *self = user_data;
 
   for (guint k = 0; k < self->n_adjust; k++)
-    if (self->adjust[k].clean != NULL)
-      self->adjust[k].clean (solver, i, area, clean, self->adjust[k].user_data);
+    if (self->adjust[k].clean != NULL &&
+        !self->adjust[k].clean (solver, i, area, clean, self->adjust[k].user_data, error))
+      return FALSE;
+  return TRUE;
 }
 
 PdCanvasOptions
@@ -289,11 +302,12 @@ save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const f
   g_autoptr (GError) error = NULL;
 
   journal.parts[PD_JOURNAL_LATENT] = g_bytes_new_static (latent, self->n_elements * sizeof *latent);
-  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver);
-  journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas);
+  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver, &error);
+  if (error == NULL)
+    journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas, &error);
   if (self->base != NULL)
     journal.parts[PD_JOURNAL_BASE] = g_bytes_new_static (self->base, base_bytes);
-  if (!pd_resume_save (self->resume, &journal, &error) && !self->journal_failed)
+  if ((error != NULL || !pd_resume_save (self->resume, &journal, &error)) && !self->journal_failed)
     {
       self->journal_failed = TRUE;
       note (self, error->message);
@@ -373,8 +387,8 @@ restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
 /* Regions are those of the picture that the request speaks of. The canvas shows the session's area
  * of it, or all of it, perhaps in another size; what the last block of pixels has beyond the
  * picture counts as its edge. */
-static void
-place_regions (PdSession *self)
+static gboolean
+place_regions (PdSession *self, GError **error)
 {
   const PdRequest *request = self->request;
   guint scale = pd_model_scale (self->model);
@@ -383,15 +397,14 @@ place_regions (PdSession *self)
                    height >= request->height && height < request->height + scale;
 
   if (self->regions == NULL)
-    return;
+    return TRUE;
   if (self->area.width > 0)
-    pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
-                           self->area.height, self->h, self->w, FALSE, FALSE);
-  else
-    pd_regions_set_canvas (self->regions, 0, 0, exact ? width : request->width,
-                           exact ? height : request->height, self->h, self->w,
-                           request->seamless & PD_REQUEST_SEAMLESS_Y,
-                           request->seamless & PD_REQUEST_SEAMLESS_X);
+    return pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
+                                  self->area.height, self->h, self->w, FALSE, FALSE, error);
+  return pd_regions_set_canvas (self->regions, 0, 0, exact ? width : request->width,
+                                exact ? height : request->height, self->h, self->w,
+                                request->seamless & PD_REQUEST_SEAMLESS_Y,
+                                request->seamless & PD_REQUEST_SEAMLESS_X, error);
 }
 
 /* Makes batch and tile fit the memory; tells what was chosen for the last canvas of the run. */
@@ -450,13 +463,9 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
         options.adjust_clean = adjust_clean;
     }
   begin_stage (self, "denoise");
-  place_regions (self);
-  if (!plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver), error))
-    {
-      self->n_adjust = 0;
-      return FALSE;
-    }
-  if (!restore (self, &options, latent, error))
+  if (!place_regions (self, error) ||
+      !plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver), error) ||
+      !restore (self, &options, latent, error))
     {
       self->n_adjust = 0;
       return FALSE;

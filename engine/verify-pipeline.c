@@ -198,15 +198,15 @@ start_latent (Run *self, float *latent, float **clean, float **added, GError **e
 }
 
 /* After step @s: what stays is put back at the level of the next step, or clean after the last. */
-static void
-put_back (const Run *self, const PdKeep *keep, guint s, float *latent)
+static gboolean
+put_back (const Run *self, const PdKeep *keep, guint s, float *latent, GError **error)
 {
   const PdArea area = { 0, 0, self->h, self->w };
 
   if (s + 1 < pd_solver_n_timesteps (self->solver))
-    pd_keep_before_step (self->solver, s + 1, &area, latent, (gpointer) keep);
-  else
-    pd_keep_finish (keep, latent);
+    return pd_keep_before_step (self->solver, s + 1, &area, latent, (gpointer) keep, error);
+  pd_keep_finish (keep, latent);
+  return TRUE;
 }
 
 /* @keep: may be NULL. @extra: of @n_extra numbers, appended to the latent; may be NULL. */
@@ -255,8 +255,8 @@ denoise (Run *self,
         }
       if (!pd_solver_step (self->solver, s, output, noise, latent, error))
         return FALSE;
-      if (keep != NULL)
-        put_back (self, keep, s, latent);
+      if (keep != NULL && !put_back (self, keep, s, latent, error))
+        return FALSE;
       memcpy (latents + s * n, latent, n * sizeof *latent);
     }
   pd_verify_file_check_in (self->file, name, "latents", latents, n_steps * n);

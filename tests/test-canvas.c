@@ -21,10 +21,8 @@ static float *
 read_golden (const char *name)
 {
   const PdTensorInfo *info = pd_safetensors_find (golden, name);
-  float *values;
+  float *values = g_new (float, pd_tensor_info_count (info));
 
-  g_assert_nonnull (info);
-  values = g_new (float, pd_tensor_info_count (info));
   pd_tensor_info_to_f32 (info, values);
   return values;
 }
@@ -346,19 +344,23 @@ keep_state (const PdSolver *solver,
 
   if (!stopping)
     return;
-  self->solver = pd_solver_save_state (solver);
-  self->canvas = pd_canvas_save_state (canvas);
+  self->solver = pd_solver_save_state (solver, NULL);
+  self->canvas = pd_canvas_save_state (canvas, NULL);
   self->latent = g_bytes_new (latent, pd_tensor_info_count (start) * sizeof (float));
 }
 
 /* A hook that is not the same done twice. */
-static void
-darken (const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data)
+static gboolean
+darken (const PdSolver *solver,
+        guint i,
+        const PdArea *area,
+        float *latent,
+        gpointer user_data,
+        GError **unused)
 {
-  gsize n = (gsize) pd_unet_config (unet)->in_channels * area->h * area->w;
-
-  for (gsize e = 0; e < n; e++)
-    latent[e] *= 0.99f;
+  for (gsize n = (gsize) pd_unet_config (unet)->in_channels * area->h * area->w; n-- > 0;)
+    latent[n] *= 0.99f;
+  return TRUE;
 }
 
 /* A run that was stopped within a step or between two goes on to the same bytes. */
@@ -546,10 +548,8 @@ test_wide (void)
   g_assert_cmpuint (wide_forwards, ==, 4);
   g_assert_cmpuint (narrow_forwards, ==, 6);
   for (guint i = 0; i < 4 * WIDE_TILE * WIDE_CANVAS; i++)
-    if (i % WIDE_CANVAS >= WIDE_TILE)
-      g_assert_cmpfloat_with_epsilon (narrow[i], wide[i], 1e-3);
-    else
-      g_assert_true (isfinite (narrow[i]));
+    g_assert_true (isfinite (narrow[i]) &&
+                   (i % WIDE_CANVAS < WIDE_TILE || fabsf (narrow[i] - wide[i]) <= 1e-3f));
 }
 
 int

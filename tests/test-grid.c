@@ -153,6 +153,36 @@ test_refused (void)
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 
+/* Grids of a million tiles are made, larger ones refused before anything is allocated for them; no
+ * number on the way is cut to 32 bits. */
+static void
+test_limit (void)
+{
+  static const Case too_many[] = {
+    { 1025, 1024, 1, 0, FALSE, FALSE },      { 8192, 8192, 1, 0, FALSE, FALSE },
+    { 65536, 65536, 1, 0, TRUE, TRUE },      { 65536, 65536, 512, 511, FALSE, TRUE },
+    { 524288, 524288, 4, 3, FALSE, FALSE },  { G_MAXUINT, G_MAXUINT, 2, 1, TRUE, TRUE },
+    { G_MAXUINT, 64, 64, 63, FALSE, FALSE }, { 1 << 21, 1, 2, 1, FALSE, FALSE },
+  };
+  PdGrid grid;
+
+  g_assert_true (pd_grid_init (&grid, 1024, 1024, 1, 0, FALSE, FALSE, NULL));
+  g_assert_cmpuint (pd_grid_n_tiles (&grid), ==, 1 << 20);
+  g_assert_true (
+      pd_grid_init (&grid, G_MAXUINT, G_MAXUINT, 1U << 31, 1U << 30, FALSE, FALSE, NULL));
+  g_assert_cmpuint (grid.y.count, ==, 3);
+  for (guint i = 0; i < G_N_ELEMENTS (too_many); i++)
+    {
+      const Case *c = &too_many[i];
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (
+          pd_grid_init (&grid, c->h, c->w, c->tile, c->overlap, c->wrap_y, c->wrap_x, &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+      g_assert_nonnull (strstr (error->message, "1048576"));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -162,5 +192,6 @@ main (int argc, char **argv)
   g_test_add_func ("/grid/even", test_even);
   g_test_add_func ("/grid/jitter", test_jitter);
   g_test_add_func ("/grid/refused", test_refused);
+  g_test_add_func ("/grid/limit", test_limit);
   return g_test_run ();
 }

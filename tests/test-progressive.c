@@ -153,7 +153,8 @@ test_low_pass (void)
 
         pd_noise_normal (i, 0, 0, (gsize) h * w, plane);
         out = g_memdup2 (plane, (gsize) h * w * sizeof *out);
-        pd_low_pass (out, (guint) h, (guint) w, cases[i].sigma, wrap & 1, wrap >> 1);
+        g_assert_true (
+            pd_low_pass (out, (guint) h, (guint) w, cases[i].sigma, wrap & 1, wrap >> 1, NULL));
         for (int y = 0; y < h; y++)
           for (int x = 0; x < w; x++)
             g_assert_cmpfloat_with_epsilon (
@@ -292,7 +293,7 @@ test_start (void)
 
   pd_noise_normal (9, 4, 0, N, noise);
   pd_solver_add_noise (solver, 0, reference, noise, expected);
-  pd_guide_start (&guide, solver, latent);
+  g_assert_true (pd_guide_start (&guide, solver, latent, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
 
@@ -300,12 +301,12 @@ test_start (void)
   pd_noise_normal (77, 0, 0, N, noise);
   pd_solver_add_noise (solver, 0, reference, noise, expected);
   guide.noise = noise;
-  pd_guide_start (&guide, solver, latent);
+  g_assert_true (pd_guide_start (&guide, solver, latent, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
 
   g_assert_cmpuint (pd_solver_n_timesteps (still), ==, 0);
-  pd_guide_start (&guide, still, latent);
+  g_assert_true (pd_guide_start (&guide, still, latent, NULL));
   g_assert_cmpmem (latent, N * sizeof (float), reference, N * sizeof (float));
 }
 
@@ -324,8 +325,8 @@ test_residual (void)
 
   pd_noise_normal (9, 4, 0, N, noise);
   pd_solver_add_noise (solver, step, reference, noise, noised);
-  pd_guide_adjust_latent (solver, step, &all, latent, &guide);
-  pd_guide_adjust_latent (solver, step, &part, tile, &guide);
+  g_assert_true (pd_guide_adjust_latent (solver, step, &all, latent, &guide, NULL));
+  g_assert_true (pd_guide_adjust_latent (solver, step, &part, tile, &guide, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], share * noised[i], 1e-5);
   for (guint c = 0; c < CHANNELS; c++)
@@ -351,7 +352,7 @@ test_pull (void)
 
       pd_noise_normal (6, 0, 0, N, before);
       memcpy (clean, before, N * sizeof *clean);
-      pd_guide_adjust_clean (solver, step, &all, clean, &guide);
+      g_assert_true (pd_guide_adjust_clean (solver, step, &all, clean, &guide, NULL));
       for (guint c = 0; c < CHANNELS; c++)
         {
           const float *plane = before + c * H * W, *target = reference + c * H * W;

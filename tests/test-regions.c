@@ -68,7 +68,7 @@ test_bad (void)
 static void
 read_weights (PdRegions *regions, guint region, gboolean wrap, float weights[8 * 16])
 {
-  pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, wrap, wrap);
+  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, wrap, wrap, NULL));
   pd_regions_weights (region, 0, 0, 8, 16, 8, 16, weights, regions);
 }
 
@@ -112,11 +112,11 @@ test_parts (void)
   g_autoptr (PdRegions) regions = parse ("64,0,64,64:moss");
   float weights[64], mean;
 
-  pd_regions_set_canvas (regions, 64, 0, 64, 64, 8, 8, FALSE, FALSE);
+  g_assert_true (pd_regions_set_canvas (regions, 64, 0, 64, 64, 8, 8, FALSE, FALSE, NULL));
   pd_regions_weights (0, 0, 4, 8, 4, 8, 4, weights, regions);
   for (guint i = 0; i < 32; i++)
     g_assert_cmpfloat (weights[i], ==, 1);
-  pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE);
+  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE, NULL));
   pd_regions_weights (0, 0, 0, 8, 16, 1, 1, &mean, regions);
   g_assert_cmpfloat_with_epsilon (mean, 0.5f, 1e-6f);
 }
@@ -153,7 +153,7 @@ test_mix (void)
   const PdPrompts prompts = { .n = 3, .weights = pd_regions_weights, .user_data = regions };
   float shares[4][8 * 16];
 
-  pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE);
+  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE, NULL));
   pd_prompts_mix (&prompts, 0, 0, 8, 16, 8, 16, shares[0]);
   for (guint i = 0; i < 8 * 16; i++)
     g_assert_cmpfloat_with_epsilon (shares[0][i] + shares[1][i] + shares[2][i] + shares[3][i], 1,
@@ -167,7 +167,7 @@ test_mix (void)
 static void
 test_mosaic (void)
 {
-  g_autoptr (PdMosaic) mosaic = pd_mosaic_new (1, 2, 8, 4);
+  g_autoptr (PdMosaic) mosaic = pd_mosaic_new (1, 2, 8, 4, NULL);
   float latent[16], prediction[16], mass[16];
   const float *clean;
   guint h, w;

@@ -51,13 +51,13 @@ make_case (double radius, double soft)
 static void
 repair (Case *self, int group)
 {
-  g_autoptr (PdRim) rim = pd_rim_new (WIDTH, HEIGHT);
+  g_autoptr (PdRim) rim = pd_rim_new (WIDTH, HEIGHT, NULL);
 
   for (int y = 0; y < HEIGHT; y += group)
     pd_rim_add (rim, (guint) y, (guint) MIN (group, HEIGHT - y),
                 self->original + y * WIDTH * COLORS, self->made + y * WIDTH * COLORS,
                 self->mask + y * WIDTH);
-  pd_rim_solve (rim);
+  g_assert_true (pd_rim_solve (rim, NULL));
   for (int y = 0; y < HEIGHT; y += group)
     pd_rim_apply (rim, (guint) y, (guint) MIN (group, HEIGHT - y), self->made + y * WIDTH * COLORS);
 }

@@ -32,7 +32,7 @@ run_small (PdSolverType type,
     {
       if (i == save_at)
         {
-          g_autoptr (GBytes) state = pd_solver_save_state (solver);
+          g_autoptr (GBytes) state = pd_solver_save_state (solver, NULL);
           g_autoptr (GBytes) again = NULL;
           g_autoptr (GError) error = NULL;
 
@@ -41,7 +41,7 @@ run_small (PdSolverType type,
           pd_solver_load_state (solver, state, &error);
           g_assert_no_error (error);
           g_assert_cmpuint (pd_solver_position (solver), ==, i);
-          again = pd_solver_save_state (solver);
+          again = pd_solver_save_state (solver, NULL);
           g_assert_true (g_bytes_equal (state, again));
         }
       normal_model_step (solver, i, config->prediction_type, SMALL, &draw, latent);
@@ -76,13 +76,13 @@ static void
 refuse_state (PdSolver *solver, const guint8 *data, gsize size)
 {
   g_autoptr (GBytes) state = g_bytes_new (data, size);
-  g_autoptr (GBytes) before = pd_solver_save_state (solver);
+  g_autoptr (GBytes) before = pd_solver_save_state (solver, NULL);
   g_autoptr (GBytes) after = NULL;
   g_autoptr (GError) error = NULL;
 
   g_assert_false (pd_solver_load_state (solver, state, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
-  after = pd_solver_save_state (solver);
+  after = pd_solver_save_state (solver, NULL);
   g_assert_true (g_bytes_equal (before, after));
 }
 
@@ -106,7 +106,7 @@ test_state_refused (void)
   solver = normal_model_solver (PD_SOLVER_UNIPC, &config, 9, 1.0, SMALL);
   normal_model_start (solver, SMALL, latent);
   normal_model_step (solver, 0, PD_PREDICTION_EPSILON, SMALL, &draw, latent);
-  state = pd_solver_save_state (solver);
+  state = pd_solver_save_state (solver, NULL);
   const guint8 *data = g_bytes_get_data (state, &size);
 
   more_steps = normal_model_solver (PD_SOLVER_UNIPC, &config, 10, 1.0, SMALL);

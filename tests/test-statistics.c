@@ -143,7 +143,7 @@ test_distance (gconstpointer data)
   output = g_new (float, n);
   own = g_new (PdMoments, 2 * 2 * count);
   fill (4, 1, 0, context, width);
-  statistics = pd_statistics_new (share, 2, 2, 1, count);
+  statistics = pd_statistics_new (share, 2, 2, 1, count, NULL);
   pd_statistics_begin (statistics);
   for (guint tile = 0; tile < 2; tile++)
     {

@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 /* A state is this header and n_history arrays of n_elements floats, newest first. */
 typedef struct
@@ -59,13 +60,15 @@ make_header (const PdSolver *solver)
 }
 
 GBytes *
-pd_solver_save_state (const PdSolver *solver)
+pd_solver_save_state (const PdSolver *solver, GError **error)
 {
   const gsize array_bytes = solver->n_elements * sizeof (float);
   const gsize total = sizeof (Header) + solver->n_history * array_bytes;
   const Header header = make_header (solver);
-  guint8 *data = g_malloc (total);
+  guint8 *data = pd_try_new (guint8, total, _ ("the journal"), error);
 
+  if (data == NULL)
+    return NULL;
   memcpy (data, &header, sizeof header);
   for (guint i = 0; i < solver->n_history; i++)
     memcpy (data + sizeof header + i * array_bytes, solver->history[i], array_bytes);

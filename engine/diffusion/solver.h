@@ -118,5 +118,5 @@ gboolean pd_solver_step (PdSolver *solver,
 /* Position and history of a run between two steps, in the machine's byte order. The latent is not
  * in it. To go on: a new solver with the same arguments, load_state, the same latent. load_state
  * checks type, size, schedule and values; PD_ERROR_BAD_REQUEST and no change if they do not fit. */
-GBytes *pd_solver_save_state (const PdSolver *solver);
+GBytes *pd_solver_save_state (const PdSolver *solver, GError **error);
 gboolean pd_solver_load_state (PdSolver *solver, GBytes *state, GError **error);

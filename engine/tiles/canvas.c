@@ -5,40 +5,8 @@
 
 #include "engine/diffusion/guidance.h"
 #include "engine/error.h"
-#include "engine/tiles/canvas.h"
-#include "engine/tiles/statistics.h"
-#include "engine/tiles/thumbnail.h"
-
-/* A prediction to be made: of a tile, for the prompt of the canvas (0) or of a part of it. */
-typedef struct
-{
-  guint tile, prompt;
-} Item;
-
-struct _PdCanvas
-{
-  PdCanvasOptions options;
-  PdGrid grid;
-  guint channels;
-  gsize tile_elements; /* of one tile's latent */
-  guint *starts_y, *starts_x;
-  float *profile_y, *profile_x;
-  float *mass;
-  GArray *items; /* of this step, in the order of the tiles */
-  float *shares; /* of each prompt in a tile, [prompts][tile_h][tile_w] */
-
-  PdUNetPass *pass; /* batch · branches images: every tile's branch 0, then every tile's branch 1 */
-  PdUNetPass *wide_pass; /* one tile in f32, for what the other cannot hold; made when needed */
-  float *context;
-  gsize context_elements; /* of one image */
-  float *input, *output;
-  float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
-  guint unet_forwards;
-
-  PdThumbnail *thumbnail;   /* NULL unless the tiles read the bank */
-  double bank_strength;     /* in this step */
-  PdStatistics *statistics; /* of group norms; NULL unless the tiles share them */
-};
+#include "engine/host-memory.h"
+#include "engine/tiles/canvas-private.h"
 
 static gsize
 canvas_elements (const PdCanvas *self)
@@ -48,11 +16,14 @@ canvas_elements (const PdCanvas *self)
 
 /* Every image of a batch gets its branch's context. */
 static float *
-repeat_context (const PdCanvasOptions *options, guint width)
+repeat_context (const PdCanvasOptions *options, guint width, GError **error)
 {
   gsize size = (gsize) options->tokens * width;
-  float *context = g_new (float, options->branches * options->batch * size);
+  float *context =
+      pd_try_new (float, options->branches * options->batch * size, _ ("the prompt"), error);
 
+  if (context == NULL)
+    return NULL;
   for (guint branch = 0; branch < options->branches; branch++)
     for (guint image = 0; image < options->batch; image++)
       memcpy (context + (branch * options->batch + image) * size, options->context + branch * size,
@@ -72,6 +43,13 @@ static guint
 n_prompts (const PdCanvas *self)
 {
   return 1 + (self->options.prompts != NULL ? self->options.prompts->n : 0);
+}
+
+/* Predictions of a step at most: of every tile, for every prompt. */
+static gsize
+n_parts (const PdCanvas *self)
+{
+  return (gsize) pd_grid_n_tiles (&self->grid) * n_prompts (self);
 }
 
 /* The UNet for the tiles of a batch. */
@@ -126,13 +104,44 @@ check_exact (const PdCanvas *self, GError **error)
   return FALSE;
 }
 
+/* What is kept of the tiles and of the canvas on the host, but for statistics. */
+static gboolean
+allocate (PdCanvas *self, GError **error)
+{
+  const PdCanvasOptions *options = &self->options;
+  const PdGrid *grid = &self->grid;
+  const gsize images = (gsize) options->batch * options->branches;
+  const gsize tile_pixels = (gsize) grid->y.tile * grid->x.tile;
+  const gsize pixels = (gsize) options->height * options->width;
+  guint width = (guint) pd_unet_config (options->unet)->cross_attention_dim;
+  const char *tiles = _ ("the tiles"), *canvas = _ ("the canvas");
+
+  self->context_elements = (gsize) options->tokens * width;
+  if ((self->starts_y = pd_try_new (guint, grid->y.count, tiles, error)) == NULL ||
+      (self->starts_x = pd_try_new (guint, grid->x.count, tiles, error)) == NULL ||
+      (self->profile_y = pd_try_new (float, grid->y.tile, tiles, error)) == NULL ||
+      (self->profile_x = pd_try_new (float, grid->x.tile, tiles, error)) == NULL ||
+      (self->items = pd_try_new (PdCanvasItem, n_parts (self), tiles, error)) == NULL ||
+      (self->input = pd_try_new0 (float, images * self->tile_elements, tiles, error)) == NULL ||
+      (self->output = pd_try_new (float, images * self->tile_elements, tiles, error)) == NULL ||
+      (self->context = repeat_context (options, width, error)) == NULL ||
+      (self->mass = pd_try_new (float, pixels, canvas, error)) == NULL)
+    return FALSE;
+  if (options->prompts != NULL &&
+      (self->shares = pd_try_new (float, n_prompts (self) * tile_pixels, tiles, error)) == NULL)
+    return FALSE;
+  if (options->branches == 2 && options->guidance_rescale > 0 &&
+      (self->conditional = pd_try_new (float, canvas_elements (self), canvas, error)) == NULL)
+    return FALSE;
+  return TRUE;
+}
+
 PdCanvas *
 pd_canvas_new (const PdCanvasOptions *options, GError **error)
 {
   const PdUNetConfig *config = pd_unet_config (options->unet);
   g_autoptr (PdCanvas) self = g_new0 (PdCanvas, 1);
   PdGrid *grid = &self->grid;
-  guint images;
 
   self->options = *options;
   self->channels = config->in_channels;
@@ -153,28 +162,14 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->options.batch = self->options.sync == PD_SYNC_EXACT
                             ? pd_grid_n_tiles (grid)
                             : MIN (options->batch, pd_grid_n_tiles (grid));
-  images = self->options.batch * options->branches;
-
   self->tile_elements = (gsize) self->channels * grid->y.tile * grid->x.tile;
-  self->starts_y = g_new (guint, grid->y.count);
-  self->starts_x = g_new (guint, grid->x.count);
-  self->profile_y = g_new (float, grid->y.tile);
-  self->profile_x = g_new (float, grid->x.tile);
-  self->mass = g_new (float, (gsize) options->height * options->width);
+  if (!allocate (self, error))
+    return NULL;
   /* A lone tile is the canvas: weighting and dividing would only round. */
   pd_weight_profile (pd_grid_n_tiles (grid) == 1 ? PD_WEIGHT_UNIFORM : options->weight,
                      grid->y.tile, grid->y.overlap, self->profile_y);
   pd_weight_profile (pd_grid_n_tiles (grid) == 1 ? PD_WEIGHT_UNIFORM : options->weight,
                      grid->x.tile, grid->x.overlap, self->profile_x);
-  self->items = g_array_new (FALSE, FALSE, sizeof (Item));
-  self->context_elements = (gsize) options->tokens * config->cross_attention_dim;
-  self->context = repeat_context (&self->options, config->cross_attention_dim);
-  if (options->prompts != NULL)
-    self->shares = g_new (float, (1 + options->prompts->n) * (gsize) grid->y.tile * grid->x.tile);
-  self->input = g_new0 (float, images * self->tile_elements);
-  self->output = g_new (float, images * self->tile_elements);
-  if (options->branches == 2 && options->guidance_rescale > 0)
-    self->conditional = g_new (float, canvas_elements (self));
   if (self->options.sync == PD_SYNC_ATTENTION)
     {
       self->thumbnail = pd_thumbnail_new (&self->options, grid->y.tile, grid->x.tile, error);
@@ -184,11 +179,17 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (self->options.sync == PD_SYNC_EXACT && !check_exact (self, error))
     return NULL;
   self->pass = make_pass (self, self->options.batch, FALSE, error);
-  if (self->pass != NULL && self->options.norm_share > 0)
-    self->statistics = pd_statistics_new (
-        options->norm_share, pd_grid_n_tiles (grid) * n_prompts (self), options->branches,
-        self->options.batch, pd_norms_count (pd_unet_pass_norms (self->pass)));
-  return self->pass != NULL ? g_steal_pointer (&self) : NULL;
+  if (self->pass == NULL)
+    return NULL;
+  if (self->options.norm_share > 0)
+    {
+      self->statistics = pd_statistics_new (
+          options->norm_share, n_parts (self), options->branches, self->options.batch,
+          pd_norms_count (pd_unet_pass_norms (self->pass)), error);
+      if (self->statistics == NULL)
+        return NULL;
+    }
+  return g_steal_pointer (&self);
 }
 
 void
@@ -205,7 +206,7 @@ pd_canvas_free (PdCanvas *self)
   g_free (self->profile_y);
   g_free (self->profile_x);
   g_free (self->mass);
-  g_clear_pointer (&self->items, g_array_unref);
+  g_free (self->items);
   g_free (self->shares);
   g_free (self->context);
   g_free (self->input);
@@ -255,78 +256,6 @@ tile_start (const PdCanvas *self, guint tile, guint *y, guint *x)
   *x = self->starts_x[tile % self->grid.x.count];
 }
 
-typedef struct
-{
-  guint32 height, width, tile_h, tile_w; /* latent pixels */
-  guint64 n_clean;                       /* numbers of the small clean canvas that follow, */
-  guint64 n_statistics;                  /* and of the group norms' statistics */
-} StateHeader;
-
-/* What follows the header. */
-static StateHeader
-list_state (PdCanvas *self, float *parts[2])
-{
-  gsize n_clean = 0, n_statistics = 0;
-
-  parts[0] = self->thumbnail != NULL ? pd_thumbnail_clean (self->thumbnail, &n_clean) : NULL;
-  parts[1] =
-      self->statistics != NULL ? pd_statistics_state (self->statistics, &n_statistics) : NULL;
-  return (StateHeader){ .height = self->options.height,
-                        .width = self->options.width,
-                        .tile_h = self->grid.y.tile,
-                        .tile_w = self->grid.x.tile,
-                        .n_clean = n_clean,
-                        .n_statistics = n_statistics };
-}
-
-GBytes *
-pd_canvas_save_state (PdCanvas *self)
-{
-  float *parts[2];
-  const StateHeader header = list_state (self, parts);
-  const guint64 counts[] = { header.n_clean, header.n_statistics };
-  GByteArray *state = g_byte_array_new ();
-
-  g_byte_array_append (state, (const guint8 *) &header, sizeof header);
-  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
-    if (counts[i] > 0)
-      g_byte_array_append (state, (const guint8 *) parts[i], (guint) (counts[i] * sizeof (float)));
-  return g_byte_array_free_to_bytes (state);
-}
-
-gboolean
-pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error)
-{
-  float *parts[2];
-  const StateHeader expected = list_state (self, parts);
-  const guint64 counts[] = { expected.n_clean, expected.n_statistics };
-  gsize size;
-  const guint8 *data = g_bytes_get_data (state, &size);
-  StateHeader header;
-
-  if (size != sizeof expected + (counts[0] + counts[1]) * sizeof (float) ||
-      memcmp (data, &expected, sizeof expected) != 0)
-    {
-      header = (StateHeader){ 0 };
-      if (size >= sizeof header)
-        memcpy (&header, data, sizeof header);
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("The run was begun with tiles of %u×%u latent pixels, and this one has "
-                      "%u×%u; give it the same tile and as much memory, or start anew without "
-                      "--resume"),
-                   header.tile_w, header.tile_h, expected.tile_w, expected.tile_h);
-      return FALSE;
-    }
-  data += sizeof expected;
-  for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
-    if (counts[i] > 0)
-      {
-        memcpy (parts[i], data, counts[i] * sizeof (float));
-        data += counts[i] * sizeof (float);
-      }
-  return TRUE;
-}
-
 const float *
 pd_canvas_mass (const PdCanvas *self)
 {
@@ -349,25 +278,25 @@ list_items (PdCanvas *self)
   const PdPrompts *prompts = self->options.prompts;
   gsize n = (gsize) self->grid.y.tile * self->grid.x.tile;
 
-  g_array_set_size (self->items, 0);
+  self->n_items = 0;
   for (guint tile = 0; tile < pd_grid_n_tiles (&self->grid); tile++)
     {
       if (prompts != NULL)
         mix_prompts (self, tile);
       for (guint prompt = 0; prompt < n_prompts (self); prompt++)
         {
-          const Item item = { tile, prompt };
+          const PdCanvasItem item = { tile, prompt };
 
           if (prompts == NULL || pd_prompts_count (self->shares + prompt * n, n))
-            g_array_append_val (self->items, item);
+            self->items[self->n_items++] = item;
         }
     }
 }
 
-static const Item *
-item_at (const PdCanvas *self, guint i)
+static const PdCanvasItem *
+item_at (const PdCanvas *self, gsize i)
 {
-  return &g_array_index (self->items, Item, i);
+  return &self->items[i];
 }
 
 /* Gives image @image of the batch its prompt; the branch without prompt has its own already. */
@@ -386,13 +315,13 @@ set_prompt (PdCanvas *self, guint image, guint prompt)
 /* Reads the tiles of items first … first + count - 1 into the batch, for every branch. */
 static void
 gather (
-    PdCanvas *self, const PdSolver *solver, guint i, const float *latent, guint first, guint count)
+    PdCanvas *self, const PdSolver *solver, guint i, const float *latent, gsize first, guint count)
 {
   gsize n = self->tile_elements;
 
   for (guint image = 0; image < count; image++)
     {
-      const Item *item = item_at (self, first + image);
+      const PdCanvasItem *item = item_at (self, first + image);
       guint y, x;
 
       tile_start (self, item->tile, &y, &x);
@@ -400,7 +329,7 @@ gather (
         set_prompt (self, image, item->prompt);
       if (self->statistics != NULL)
         pd_statistics_set_part (self->statistics, image,
-                                item->tile * n_prompts (self) + item->prompt);
+                                (gsize) item->tile * n_prompts (self) + item->prompt);
       pd_tile_read (&self->grid, self->channels, latent, y, x, self->input + image * n);
     }
   for (gsize e = 0; e < count * n; e++)
@@ -434,10 +363,13 @@ predict_wide (
 {
   const PdCanvasOptions *options = &self->options;
   gsize n = self->tile_elements, m = self->context_elements;
-  g_autofree float *input = g_new (float, options->branches *n);
-  g_autofree float *output = g_new (float, options->branches *n);
-  g_autofree float *context = g_new (float, options->branches *m);
+  const char *what = _ ("the tiles");
+  g_autofree float *input = pd_try_new (float, options->branches *n, what, error);
+  g_autofree float *output = NULL, *context = NULL;
 
+  if (input == NULL || (output = pd_try_new (float, options->branches *n, what, error)) == NULL ||
+      (context = pd_try_new (float, options->branches *m, what, error)) == NULL)
+    return FALSE;
   if (self->wide_pass == NULL)
     self->wide_pass = make_pass (self, 1, TRUE, error);
   if (self->wide_pass == NULL)
@@ -464,7 +396,7 @@ predict_wide (
 static gboolean
 predict_batch (PdCanvas *self,
                double timestep,
-               guint first,
+               gsize first,
                guint count,
                GCancellable *cancellable,
                GError **error)
@@ -500,7 +432,7 @@ predict_batch (PdCanvas *self,
 
 /* Adds the predictions of items first … first + count - 1 to the canvas. */
 static void
-scatter (PdCanvas *self, guint first, guint count, float *sum)
+scatter (PdCanvas *self, gsize first, guint count, float *sum)
 {
   const PdCanvasOptions *options = &self->options;
   gsize n = self->tile_elements;
@@ -509,7 +441,7 @@ scatter (PdCanvas *self, guint first, guint count, float *sum)
     {
       float *guided = self->output + image * n;
       const float *conditional = self->output + (options->batch + image) * n, *shares = NULL;
-      const Item *item = item_at (self, first + image);
+      const PdCanvasItem *item = item_at (self, first + image);
       guint y, x;
 
       if (options->branches == 2)
@@ -567,17 +499,18 @@ pd_canvas_predict (PdCanvas *self,
     pd_statistics_begin (self->statistics);
   if (self->thumbnail != NULL && !refresh_bank (self, solver, i, cancellable, error))
     return FALSE;
-  for (guint first = 0; first < self->items->len; first += options->batch)
+  for (gsize first = 0; first < self->n_items; first += options->batch)
     {
       /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
-      guint end = MIN (first + options->batch, self->items->len), count = end - first;
+      gsize end = MIN (first + options->batch, self->n_items);
+      guint count = (guint) (end - first);
 
       gather (self, solver, i, latent, first, count);
       if (!predict_batch (self, pd_solver_timestep (solver, i), first, count, cancellable, error))
         return FALSE;
       scatter (self, first, count, prediction);
       if (progress != NULL)
-        progress (end < self->items->len ? item_at (self, end)->tile : pd_canvas_n_tiles (self),
+        progress (end < self->n_items ? item_at (self, end)->tile : pd_canvas_n_tiles (self),
                   user_data);
     }
   pd_fusion_divide (self->channels, pixels, prediction, self->mass);

@@ -71,8 +71,9 @@ void pd_canvas_set_clean (PdCanvas *self, const float *clean);
 
 /* What the canvas knows beside the latent and the solver's state, between two steps or within one,
  * in the machine's byte order; a canvas with the same options goes on from it as the one that saved
- * it would. Errors: PD_ERROR_BAD_REQUEST (another grid, damaged); the canvas is then unchanged. */
-GBytes *pd_canvas_save_state (PdCanvas *self);
+ * it would. Errors: PD_ERROR_OUT_OF_MEMORY; PD_ERROR_BAD_REQUEST (another grid, damaged): the
+ * canvas is then unchanged. */
+GBytes *pd_canvas_save_state (PdCanvas *self, GError **error);
 gboolean pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error);
 
 /* How much the tiles done in this step weigh at each pixel, [height][width]; 0 where none is. */

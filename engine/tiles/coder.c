@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/tiles/coder.h"
 
 enum
@@ -37,12 +38,18 @@ pd_coder_halo (const PdModel *model, gboolean decode)
 }
 
 /* Makes room for @n windows. */
-static void
-resize (PdCoder *self, guint n)
+static gboolean
+resize (PdCoder *self, guint n, GError **error)
 {
-  self->latents = g_renew (float, self->latents, n * self->latent_elements);
-  self->log_variance = g_renew (float, self->log_variance, n * self->latent_elements);
-  self->pixels = g_renew (float, self->pixels, n * self->pixel_elements);
+  const gsize latents = n * self->latent_elements, pixels = n * self->pixel_elements;
+  const char *what = _ ("the autoencoder's windows");
+
+  g_clear_pointer (&self->latents, g_free);
+  g_clear_pointer (&self->log_variance, g_free);
+  g_clear_pointer (&self->pixels, g_free);
+  return (self->latents = pd_try_new (float, latents, what, error)) != NULL &&
+         (self->log_variance = pd_try_new (float, latents, what, error)) != NULL &&
+         (self->pixels = pd_try_new (float, pixels, what, error)) != NULL;
 }
 
 static gboolean
@@ -108,7 +115,8 @@ make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
 {
   const PdModel *model = self->options.model;
 
-  resize (self, n);
+  if (!resize (self, n, error))
+    return FALSE;
   if (model->tiny_vae != NULL)
     self->tiny = self->decode
                      ? pd_tiny_vae_decoder_new (model->tiny_vae, n, self->h, self->w, error)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/decode.h"
+#include "engine/host-memory.h"
 
 typedef struct
 {
@@ -41,7 +44,11 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
   pd_windows_core (&coder->windows, window, &y, &x);
   pieces = pd_windows_pieces (&coder->windows, scale, (y.start + y.first) * scale,
                               (x.start + x.first) * scale, y.length * scale, x.length * scale);
-  self->piece = g_renew (float, self->piece, coder->pixel_elements);
+  /* Windows become smaller at most. */
+  if (self->piece == NULL)
+    self->piece = pd_try_new (float, coder->pixel_elements, _ ("the autoencoder's windows"), error);
+  if (self->piece == NULL)
+    return FALSE;
   for (guint i = 0; i < pieces->len; i++)
     {
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/diffusion/noise.h"
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/tiles/denoise.h"
 
 /* What pd_canvas_predict's progress means to the whole run. */
@@ -92,7 +95,8 @@ step (const PdDenoise *self,
   if (self->adjust_clean != NULL)
     {
       pd_solver_to_x0 (solver, i, latent, prediction, prediction);
-      self->adjust_clean (solver, i, area, prediction, self->adjust_data);
+      if (!self->adjust_clean (solver, i, area, prediction, self->adjust_data, error))
+        return FALSE;
     }
   else
     pd_solver_x0_factors (solver, i, &from_latent, &from_prediction);
@@ -139,16 +143,16 @@ run_steps (const PdDenoise *self,
 {
   guint channels = pd_unet_config (self->canvas.unet)->in_channels;
   gsize n = (gsize) channels * area.h * area.w;
-  g_autofree float *prediction = g_new (float, n), *noise = g_new (float, n);
-  /* The latent between two steps, where adjusting it twice would not be the same as once. */
-  g_autofree float *between =
-      self->checkpoint != NULL && self->adjust_latent != NULL && self->canvas.sync != PD_SYNC_NONE
-          ? g_new (float, n)
-          : NULL;
+  /* The latent between two steps is kept where adjusting it twice would not be the same as once. */
+  gboolean keeps =
+      self->checkpoint != NULL && self->adjust_latent != NULL && self->canvas.sync != PD_SYNC_NONE;
+  g_autofree float *prediction = NULL, *noise = NULL, *between = NULL;
   g_autoptr (PdSolver) solver = self->make_solver (n, self->user_data, error);
   guint draw = self->first_draw, n_steps;
 
-  if (solver == NULL)
+  if (solver == NULL || (prediction = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
+      (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
+      (keeps && (between = pd_try_new (float, n, _ ("the canvas"), error)) == NULL))
     return FALSE;
   if (self->canvas.sync != PD_SYNC_NONE && !restore (self, canvas, solver, progress, error))
     return FALSE;
@@ -159,8 +163,9 @@ run_steps (const PdDenoise *self,
     {
       if (between != NULL)
         memcpy (between, latent, n * sizeof *between);
-      if (self->adjust_latent != NULL)
-        self->adjust_latent (solver, i, &area, latent, self->adjust_data);
+      if (self->adjust_latent != NULL &&
+          !self->adjust_latent (solver, i, &area, latent, self->adjust_data, error))
+        return FALSE;
       if (self->canvas.sync != PD_SYNC_NONE)
         progress->canvas = canvas;
       progress->solver = solver;
@@ -263,7 +268,7 @@ denoise_apart (const PdDenoise *self,
   const PdCanvasOptions *options = &self->canvas;
   guint channels = pd_unet_config (options->unet)->in_channels;
   gsize pixels = (gsize) options->height * options->width;
-  g_autofree float *sum = g_new0 (float, channels *pixels), *mass = g_new0 (float, pixels);
+  g_autofree float *sum = NULL, *mass = NULL;
   g_autofree float *profile_y = NULL, *profile_x = NULL, *tile = NULL;
   g_autofree guint *ys = NULL, *xs = NULL;
   g_autoptr (PdCanvas) canvas = NULL;
@@ -286,11 +291,15 @@ denoise_apart (const PdDenoise *self,
     return FALSE;
   pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
 
-  ys = g_new (guint, grid.y.count);
-  xs = g_new (guint, grid.x.count);
-  profile_y = g_new (float, grid.y.tile);
-  profile_x = g_new (float, grid.x.tile);
-  tile = g_new (float, (gsize) channels *grid.y.tile *grid.x.tile);
+  if ((sum = pd_try_new0 (float, channels *pixels, _ ("the canvas"), error)) == NULL ||
+      (mass = pd_try_new0 (float, pixels, _ ("the canvas"), error)) == NULL ||
+      (ys = pd_try_new (guint, grid.y.count, _ ("the tiles"), error)) == NULL ||
+      (xs = pd_try_new (guint, grid.x.count, _ ("the tiles"), error)) == NULL ||
+      (profile_y = pd_try_new (float, grid.y.tile, _ ("the tiles"), error)) == NULL ||
+      (profile_x = pd_try_new (float, grid.x.tile, _ ("the tiles"), error)) == NULL ||
+      (tile = pd_try_new (float, (gsize) channels *grid.y.tile *grid.x.tile, _ ("the tiles"),
+                          error)) == NULL)
+    return FALSE;
   pd_weight_profile (options->weight, grid.y.tile, grid.y.overlap, profile_y);
   pd_weight_profile (options->weight, grid.x.tile, grid.x.overlap, profile_x);
   pd_grid_starts (&grid, FALSE, options->seed, 0, ys, xs);
@@ -350,8 +359,10 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
     return TRUE;
   if (self->preview != NULL)
     {
-      mosaic = progress.mosaic =
-          pd_mosaic_new (channels, self->canvas.height, self->canvas.width, self->preview->side);
+      mosaic = progress.mosaic = pd_mosaic_new (channels, self->canvas.height, self->canvas.width,
+                                                self->preview->side, error);
+      if (mosaic == NULL)
+        return FALSE;
       if (self->clean != NULL)
         {
           pd_mosaic_update (mosaic, NULL, 0, self->clean, 1, NULL);

@@ -26,13 +26,21 @@ typedef struct
 
 /* Changes @latent ([channels][area->h][area->w]), which is noised to the level of step @i, before
  * the tiles see it. */
-typedef void (*PdAdjustLatentFunc) (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data);
+typedef gboolean (*PdAdjustLatentFunc) (const PdSolver *solver,
+                                        guint i,
+                                        const PdArea *area,
+                                        float *latent,
+                                        gpointer user_data,
+                                        GError **error);
 
 /* Changes the clean latent predicted at step @i, before the solver uses it; the noise that the
  * solver then finds in the latent changes with it. */
-typedef void (*PdAdjustCleanFunc) (
-    const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data);
+typedef gboolean (*PdAdjustCleanFunc) (const PdSolver *solver,
+                                       guint i,
+                                       const PdArea *area,
+                                       float *clean,
+                                       gpointer user_data,
+                                       GError **error);
 
 /* Small pictures of the clean canvas while it is denoised. */
 typedef struct

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/diffusion/noise.h"
+#include "engine/host-memory.h"
 #include "engine/tiles/encode.h"
 
 typedef struct
@@ -24,7 +27,11 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
   g_autoptr (GArray) pieces = pd_windows_pieces (&coder->windows, scale, part->y * scale,
                                                  part->x * scale, part->h * scale, part->w * scale);
 
-  self->piece = g_renew (float, self->piece, coder->pixel_elements);
+  /* Windows become smaller at most. */
+  if (self->piece == NULL)
+    self->piece = pd_try_new (float, coder->pixel_elements, _ ("the autoencoder's windows"), error);
+  if (self->piece == NULL)
+    return FALSE;
   for (guint i = 0; i < pieces->len; i++)
     {
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);

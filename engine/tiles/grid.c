@@ -9,9 +9,17 @@
  */
 static const guint32 JITTER_COUNTER = 0x7469c3a1;
 
+enum
+{
+  MAX_TILES = 1 << 20, /* what is kept of each tile fits the memory, and its number an integer */
+};
+
 static void
 init_axis (PdGridAxis *axis, guint canvas, guint tile, guint overlap, gboolean wrap)
 {
+  const guint64 covered = wrap ? canvas : (guint64) canvas - MIN (overlap, canvas);
+  const guint stride = tile - overlap;
+
   *axis = (PdGridAxis){ .canvas = canvas, .tile = tile, .overlap = overlap, .wrap = wrap };
   if (!wrap && tile >= canvas)
     {
@@ -20,10 +28,7 @@ init_axis (PdGridAxis *axis, guint canvas, guint tile, guint overlap, gboolean w
       axis->count = 1;
       return;
     }
-  if (wrap)
-    axis->count = (canvas + tile - overlap - 1) / (tile - overlap);
-  else
-    axis->count = (canvas - overlap + tile - overlap - 1) / (tile - overlap);
+  axis->count = (guint) ((covered + stride - 1) / stride);
 }
 
 gboolean
@@ -46,6 +51,16 @@ pd_grid_init (PdGrid *self,
     }
   init_axis (&self->y, canvas_h, tile, overlap, wrap_y);
   init_axis (&self->x, canvas_w, tile, overlap, wrap_x);
+  if ((guint64) self->y.count * self->x.count > MAX_TILES)
+    {
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+          _ ("A canvas of %u × %u latent pixels would be cut into %u × %u tiles of %u that "
+             "overlap by %u, more than %d; choose a larger tile, a smaller overlap or a "
+             "smaller picture"),
+          canvas_w, canvas_h, self->x.count, self->y.count, tile, overlap, MAX_TILES);
+      return FALSE;
+    }
   return TRUE;
 }
 

@@ -20,7 +20,7 @@ typedef struct
 
 /* @canvas_h × @canvas_w ≥ 1 in tiles of at most @tile. A tile larger than the canvas is cut to it
  * (on an axis that wraps it goes round, so that it keeps its surroundings). Fails with
- * PD_ERROR_BAD_REQUEST when @overlap ≥ @tile or a size is 0. */
+ * PD_ERROR_BAD_REQUEST when @overlap ≥ @tile, a size is 0 or there are more than 2^20 tiles. */
 gboolean pd_grid_init (PdGrid *self,
                        guint canvas_h,
                        guint canvas_w,

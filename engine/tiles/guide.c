@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/diffusion/noise.h"
+#include "engine/host-memory.h"
 #include "engine/tiles/guide.h"
 #include "engine/tiles/progressive.h"
 #include "engine/tiles/resample.h"
 
 /* latent = (1 - share) latent + share · (reference, noised to the level of step @i), in @area. */
-static void
+static gboolean
 mix (const PdGuide *self,
      const PdSolver *solver,
      guint i,
      const PdArea *area,
      double share,
-     float *latent)
+     float *latent,
+     GError **error)
 {
-  g_autofree float *drawn = g_new (float, area->w);
+  g_autofree float *drawn = pd_try_new (float, area->w, _ ("the canvas"), error);
   double scale = pd_solver_input_scale (solver, i), alpha, sigma;
 
+  if (drawn == NULL)
+    return FALSE;
   pd_solver_level (solver, i, &alpha, &sigma);
   for (guint c = 0; c < self->channels; c++)
     for (guint row = 0; row < area->h; row++)
@@ -40,35 +46,45 @@ mix (const PdGuide *self,
             }
           done += count;
         }
+  return TRUE;
 }
 
-void
-pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent)
+gboolean
+pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent, GError **error)
 {
   PdArea all = { 0, 0, self->height, self->width };
 
   if (pd_solver_n_timesteps (solver) > 0)
-    mix (self, solver, 0, &all, 1, latent);
-  else
-    memcpy (latent, self->reference,
-            (gsize) self->channels * self->height * self->width * sizeof *latent);
+    return mix (self, solver, 0, &all, 1, latent, error);
+  memcpy (latent, self->reference,
+          (gsize) self->channels * self->height * self->width * sizeof *latent);
+  return TRUE;
 }
 
-void
-pd_guide_adjust_latent (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer user_data)
+gboolean
+pd_guide_adjust_latent (const PdSolver *solver,
+                        guint i,
+                        const PdArea *area,
+                        float *latent,
+                        gpointer user_data,
+                        GError **error)
 {
   const PdGuide *self = user_data;
   double fade = pd_level_fade (i, pd_solver_n_timesteps (solver));
 
   /* A latent that has just been started is the reference already. */
-  if (i > 0 && self->residual > 0)
-    mix (self, solver, i, area, self->residual * fade * fade * fade, latent);
+  if (i == 0 || self->residual <= 0)
+    return TRUE;
+  return mix (self, solver, i, area, self->residual * fade * fade * fade, latent, error);
 }
 
-void
-pd_guide_adjust_clean (
-    const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer user_data)
+gboolean
+pd_guide_adjust_clean (const PdSolver *solver,
+                       guint i,
+                       const PdArea *area,
+                       float *clean,
+                       gpointer user_data,
+                       GError **error)
 {
   const PdGuide *self = user_data;
   double share = self->pull * pd_level_fade (i, pd_solver_n_timesteps (solver));
@@ -77,8 +93,10 @@ pd_guide_adjust_clean (
   g_autofree float *plane = NULL;
 
   if (share <= 0)
-    return;
-  plane = g_new (float, (gsize) area->h * area->w);
+    return TRUE;
+  plane = pd_try_new (float, (gsize) area->h * area->w, _ ("the canvas"), error);
+  if (plane == NULL)
+    return FALSE;
   for (guint c = 0; c < self->channels; c++)
     {
       float *to = clean + (gsize) c * area->h * area->w;
@@ -91,8 +109,10 @@ pd_guide_adjust_clean (
 
             plane[e] = self->reference[((gsize) c * self->height + y) * self->width + x] - to[e];
           }
-      pd_low_pass (plane, area->h, area->w, self->radius, wrap_y, wrap_x);
+      if (!pd_low_pass (plane, area->h, area->w, self->radius, wrap_y, wrap_x, error))
+        return FALSE;
       for (gsize e = 0; e < (gsize) area->h * area->w; e++)
         to[e] += (float) (share * plane[e]);
     }
+  return TRUE;
 }

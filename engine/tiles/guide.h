@@ -21,13 +21,22 @@ typedef struct
 
 /* Fills @latent with the reference, noised to the level of the first step of @solver; with the
  * reference itself if the run has no steps. */
-void pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent);
+gboolean
+pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent, GError **error);
 
 /* Mixes the noised reference into the latent, less from step to step: skip residual (Du et al.
  * 2024, DemoFusion, formula 4). */
-void pd_guide_adjust_latent (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer self);
+gboolean pd_guide_adjust_latent (const PdSolver *solver,
+                                 guint i,
+                                 const PdArea *area,
+                                 float *latent,
+                                 gpointer self,
+                                 GError **error);
 
 /* Moves the prediction's low frequencies towards the reference's, less from step to step. */
-void pd_guide_adjust_clean (
-    const PdSolver *solver, guint i, const PdArea *area, float *clean, gpointer self);
+gboolean pd_guide_adjust_clean (const PdSolver *solver,
+                                guint i,
+                                const PdArea *area,
+                                float *clean,
+                                gpointer self,
+                                GError **error);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/invert.h"
+#include "engine/host-memory.h"
 
 typedef struct
 {
@@ -68,7 +71,9 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
     return FALSE;
   pd_canvas_set_clean (canvas, latent);
   progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
-  output = g_new (float, n);
+  output = pd_try_new (float, n, _ ("the canvas"), error);
+  if (output == NULL)
+    return FALSE;
   for (guint i = progress.progress.n_steps; i-- > 0;)
     {
       if (!pd_canvas_predict (canvas, solver, i, latent, output, report_tiles, &progress,

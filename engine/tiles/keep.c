@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/keep.h"
+#include "engine/host-memory.h"
 
 /* @area of @canvas, [channels][area->h][area->w]. */
 static float *
-crop (const PdKeep *self, const float *canvas, const PdArea *area)
+crop (const PdKeep *self, const float *canvas, const PdArea *area, GError **error)
 {
-  float *part = g_new (float, (gsize) self->channels * area->h * area->w), *row = part;
+  const gsize n = (gsize) self->channels * area->h * area->w;
+  float *part = pd_try_new (float, n, _ ("the canvas"), error), *row = part;
 
+  if (part == NULL)
+    return NULL;
   for (guint c = 0; c < self->channels; c++)
     for (guint y = 0; y < area->h; y++, row += area->w)
       memcpy (row, canvas + (((gsize) c * self->height + area->y + y) * self->width + area->x),
@@ -31,19 +37,25 @@ put_back (
       }
 }
 
-void
-pd_keep_before_step (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer keep)
+gboolean
+pd_keep_before_step (const PdSolver *solver,
+                     guint i,
+                     const PdArea *area,
+                     float *latent,
+                     gpointer keep,
+                     GError **error)
 {
   const PdKeep *self = keep;
   g_autofree float *clean = NULL, *noise = NULL;
 
   if (i == 0)
-    return;
-  clean = crop (self, self->clean, area);
-  noise = crop (self, self->noise, area);
+    return TRUE;
+  if ((clean = crop (self, self->clean, area, error)) == NULL ||
+      (noise = crop (self, self->noise, area, error)) == NULL)
+    return FALSE;
   pd_solver_add_noise (solver, i, clean, noise, clean);
   put_back (self, area, (double) i / pd_solver_n_timesteps (solver), clean, latent);
+  return TRUE;
 }
 
 void

@@ -16,8 +16,12 @@ typedef struct
 
 /* A PdAdjustLatentFunc; @keep: a const PdKeep. Before the first step there is nothing to put back,
  * as it starts from the noised original or from noise. */
-void pd_keep_before_step (
-    const PdSolver *solver, guint i, const PdArea *area, float *latent, gpointer keep);
+gboolean pd_keep_before_step (const PdSolver *solver,
+                              guint i,
+                              const PdArea *area,
+                              float *latent,
+                              gpointer keep,
+                              GError **error);
 
 /* After the last step. */
 void pd_keep_finish (const PdKeep *self, float *latent);

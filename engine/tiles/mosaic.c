@@ -2,7 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/mosaic.h"
+#include "engine/host-memory.h"
 
 struct _PdMosaic
 {
@@ -12,9 +15,10 @@ struct _PdMosaic
 };
 
 PdMosaic *
-pd_mosaic_new (guint channels, guint height, guint width, guint side)
+pd_mosaic_new (guint channels, guint height, guint width, guint side, GError **error)
 {
-  PdMosaic *self = g_new (PdMosaic, 1);
+  g_autoptr (PdMosaic) self = g_new (PdMosaic, 1);
+  gsize n;
   double scale = MIN (1.0, (double) side / MAX (height, width));
 
   *self = (PdMosaic){ .channels = channels,
@@ -22,9 +26,11 @@ pd_mosaic_new (guint channels, guint height, guint width, guint side)
                       .width = width,
                       .h = CLAMP ((guint) lround (height * scale), 1, height),
                       .w = CLAMP ((guint) lround (width * scale), 1, width) };
-  self->kept = g_new0 (float, (gsize) channels * self->h * self->w);
-  self->now = g_new0 (float, (gsize) channels * self->h * self->w);
-  return self;
+  n = (gsize) channels * self->h * self->w;
+  if ((self->kept = pd_try_new0 (float, n, _ ("the preview"), error)) == NULL ||
+      (self->now = pd_try_new0 (float, n, _ ("the preview"), error)) == NULL)
+    return NULL;
+  return g_steal_pointer (&self);
 }
 
 void

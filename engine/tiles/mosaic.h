@@ -9,7 +9,7 @@ typedef struct _PdMosaic PdMosaic;
 
 /* Of a canvas of height × width, in its proportions, at most @side latent pixels a side. Nothing is
  * known at first: 0 everywhere. */
-PdMosaic *pd_mosaic_new (guint channels, guint height, guint width, guint side);
+PdMosaic *pd_mosaic_new (guint channels, guint height, guint width, guint side, GError **error);
 void pd_mosaic_free (PdMosaic *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdMosaic, pd_mosaic_free)
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/resample.h"
+#include "engine/host-memory.h"
 
 enum
 {
@@ -38,14 +41,15 @@ catmull_rom (double x)
   return 0;
 }
 
-static void
-axis_init (Axis *self, guint from, guint to, guint start, guint count)
+static gboolean
+axis_init (Axis *self, guint from, guint to, guint start, guint count, GError **error)
 {
   double ratio = (double) from / to;
 
   self->count = count;
-  self->first = g_new (guint, count);
-  self->weights = g_new (float, (gsize) count *TAPS);
+  if ((self->first = pd_try_new (guint, count, _ ("enlarging"), error)) == NULL ||
+      (self->weights = pd_try_new (float, (gsize) count *TAPS, _ ("enlarging"), error)) == NULL)
+    return FALSE;
   for (guint i = 0; i < count; i++)
     {
       double centre = (start + i + 0.5) * ratio - 0.5;
@@ -58,6 +62,7 @@ axis_init (Axis *self, guint from, guint to, guint start, guint count)
       for (guint tap = 0; tap < TAPS; tap++)
         self->weights[(gsize) i * TAPS + tap] = (float) catmull_rom (centre - (first + (int) tap));
     }
+  return TRUE;
 }
 
 /* Pixels that are needed one after the other and lie one after the other in the source. */
@@ -95,8 +100,10 @@ read_source (const PdEnlargement *self, const Axis *y, const Axis *x, GError **e
   g_autoptr (GArray) rows = spans (y, self->from_h, self->wrap_y);
   g_autoptr (GArray) columns = spans (x, self->from_w, self->wrap_x);
   gsize size = (gsize) y->length * x->length * 3;
-  g_autofree float *source = g_new (float, size), *piece = g_new (float, size);
+  g_autofree float *source = pd_try_new (float, size, _ ("enlarging"), error), *piece = NULL;
 
+  if (source == NULL || (piece = pd_try_new (float, size, _ ("enlarging"), error)) == NULL)
+    return NULL;
   for (guint i = 0; i < rows->len; i++)
     for (guint j = 0; j < columns->len; j++)
       {
@@ -122,13 +129,11 @@ pd_enlarge (
   g_autofree float *source = NULL, *wide = NULL;
   gsize pitch = (gsize) w * 3;
 
-  axis_init (&rows, self->from_h, self->to_h, y, h);
-  axis_init (&columns, self->from_w, self->to_w, x, w);
-  source = read_source (self, &rows, &columns, error);
-  if (source == NULL)
+  if (!axis_init (&rows, self->from_h, self->to_h, y, h, error) ||
+      !axis_init (&columns, self->from_w, self->to_w, x, w, error) ||
+      (source = read_source (self, &rows, &columns, error)) == NULL ||
+      (wide = pd_try_new (float, rows.length *pitch, _ ("enlarging"), error)) == NULL)
     return FALSE;
-
-  wide = g_new (float, rows.length *pitch);
   for (guint i = 0; i < rows.length; i++)
     for (guint j = 0; j < w; j++)
       {
@@ -176,17 +181,21 @@ filter_line (const float *padded, guint size, const float *kernel, guint radius,
     }
 }
 
-void
-pd_low_pass (float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboolean wrap_x)
+gboolean
+pd_low_pass (
+    float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboolean wrap_x, GError **error)
 {
   guint radius = (guint) ceil (3 * sigma), longest = MAX (h, w);
-  g_autofree float *kernel = g_new (float, radius + 1);
-  g_autofree float *padded = g_new (float, (gsize) longest + 2 * radius);
-  g_autofree float *line = g_new (float, longest);
+  g_autofree float *kernel = NULL, *padded = NULL, *line = NULL;
+  const char *what = _ ("the canvas");
   double sum = 0;
 
   if (radius == 0)
-    return;
+    return TRUE;
+  if ((kernel = pd_try_new (float, radius + 1, what, error)) == NULL ||
+      (padded = pd_try_new (float, (gsize) longest + 2 * radius, what, error)) == NULL ||
+      (line = pd_try_new (float, longest, what, error)) == NULL)
+    return FALSE;
   for (guint k = 0; k <= radius; k++)
     sum += (k == 0 ? 1 : 2) * exp (-0.5 * k * k / (sigma * sigma));
   for (guint k = 0; k <= radius; k++)
@@ -208,4 +217,5 @@ pd_low_pass (float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboo
       for (guint y = 0; y < h; y++)
         plane[(gsize) y * w + x] = line[y];
     }
+  return TRUE;
 }

@@ -27,4 +27,5 @@ gboolean pd_enlarge (
 
 /* Gaussian low-pass in place, of standard deviation @sigma pixels, cut off at 3 sigma; 0 does
  * nothing. At edges that do not wrap the plane is mirrored, so that its mean stays. */
-void pd_low_pass (float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboolean wrap_x);
+gboolean pd_low_pass (
+    float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboolean wrap_x, GError **error);

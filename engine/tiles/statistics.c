@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/statistics.h"
+#include "engine/host-memory.h"
 
 /* A variance is changed by no more than this factor: what differs more is no tile of the same
  * picture. */
@@ -10,12 +13,14 @@ static const double MAX_FACTOR = 4;
 struct _PdStatistics
 {
   double share;
-  guint parts, branches, count;
-  guint *part_of; /* each image of the batch */
+  gsize parts;
+  guint branches, count;
+  gsize *part_of; /* each image of the batch */
   PdMoments *now; /* of this step, [parts][branches][count] */
   gboolean *ran;  /* [parts] */
   /* For the next step: what is given, [parts][branches][count]. */
   PdMoments *given;
+  gboolean has_given; /* else nothing is given yet, and the array is not filled */
 };
 
 static gsize
@@ -25,27 +30,44 @@ part_size (const PdStatistics *self)
 }
 
 static void
-give_nothing (PdMoments *given, gsize n)
+give_nothing (PdStatistics *self)
 {
-  for (gsize i = 0; i < n; i++)
-    given[i] = (PdMoments){ 0, 1 };
+  for (gsize i = 0; i < self->parts * part_size (self); i++)
+    self->given[i] = (PdMoments){ 0, 1 };
+  self->has_given = TRUE;
+}
+
+/* A canvas that is only planned does not touch what a run would fill. */
+static void
+ensure_given (PdStatistics *self)
+{
+  if (!self->has_given)
+    give_nothing (self);
+}
+
+gsize
+pd_statistics_bytes (gsize parts, guint branches, guint count)
+{
+  return parts * (2 * (gsize) branches * count * sizeof (PdMoments) + sizeof (gboolean));
 }
 
 PdStatistics *
-pd_statistics_new (double share, guint parts, guint branches, guint batch, guint count)
+pd_statistics_new (
+    double share, gsize parts, guint branches, guint batch, guint count, GError **error)
 {
-  PdStatistics *self = g_new0 (PdStatistics, 1);
+  g_autoptr (PdStatistics) self = g_new0 (PdStatistics, 1);
+  const char *what = _ ("what is known of the tiles' brightness");
 
   self->share = share;
   self->parts = parts;
   self->branches = branches;
   self->count = count;
-  self->part_of = g_new0 (guint, batch);
-  self->now = g_new0 (PdMoments, parts * part_size (self));
-  self->ran = g_new0 (gboolean, parts);
-  self->given = g_new (PdMoments, parts * part_size (self));
-  give_nothing (self->given, parts * part_size (self));
-  return self;
+  if ((self->part_of = pd_try_new0 (gsize, batch, what, error)) == NULL ||
+      (self->now = pd_try_new0 (PdMoments, parts * part_size (self), what, error)) == NULL ||
+      (self->ran = pd_try_new0 (gboolean, parts, what, error)) == NULL ||
+      (self->given = pd_try_new (PdMoments, parts * part_size (self), what, error)) == NULL)
+    return NULL;
+  return g_steal_pointer (&self);
 }
 
 void
@@ -61,7 +83,7 @@ pd_statistics_free (PdStatistics *self)
 }
 
 void
-pd_statistics_set_part (PdStatistics *self, guint image, guint part)
+pd_statistics_set_part (PdStatistics *self, guint image, gsize part)
 {
   self->part_of[image] = part;
 }
@@ -84,7 +106,11 @@ pd_statistics_run (PdStatistics *self,
   if (self == NULL)
     return pd_unet_pass_run (pass, input, timestep, context, output, cancellable, error);
   tiles = pd_norms_images (norms) / self->branches;
-  moments = g_new (PdMoments, tiles * part_size (self));
+  moments = pd_try_new (PdMoments, tiles * part_size (self),
+                        _ ("what is known of the tiles' brightness"), error);
+  if (moments == NULL)
+    return FALSE;
+  ensure_given (self);
   for (guint branch = 0; branch < self->branches; branch++)
     for (guint i = 0; i < tiles; i++)
       memcpy (moments + ((gsize) branch * tiles + i) * self->count,
@@ -97,7 +123,7 @@ pd_statistics_run (PdStatistics *self,
   for (guint branch = 0; branch < self->branches; branch++)
     for (guint i = 0; i < tiles; i++)
       {
-        guint part = self->part_of[first + i];
+        gsize part = self->part_of[first + i];
 
         memcpy (self->now + part * part_size (self) + branch * self->count,
                 moments + ((gsize) branch * tiles + i) * self->count,
@@ -112,13 +138,13 @@ pd_statistics_commit (PdStatistics *self)
 {
   gsize n = part_size (self);
 
-  give_nothing (self->given, self->parts * n);
+  give_nothing (self);
   for (gsize i = 0; i < n; i++)
     {
       double sum = 0, squares = 0, mean, variance;
       guint ran = 0;
 
-      for (guint part = 0; part < self->parts; part++)
+      for (gsize part = 0; part < self->parts; part++)
         if (self->ran[part])
           {
             const PdMoments *own = &self->now[part * n + i];
@@ -129,7 +155,7 @@ pd_statistics_commit (PdStatistics *self)
           }
       mean = sum / MAX (ran, 1);
       variance = squares / MAX (ran, 1) - mean * mean;
-      for (guint part = 0; part < self->parts; part++)
+      for (gsize part = 0; part < self->parts; part++)
         if (self->ran[part] && variance > 0 && self->now[part * n + i].variance > 0)
           {
             const PdMoments *own = &self->now[part * n + i];
@@ -150,6 +176,7 @@ pd_statistics_begin (PdStatistics *self)
 float *
 pd_statistics_state (PdStatistics *self, gsize *n)
 {
+  ensure_given (self);
   *n = 2 * self->parts * part_size (self);
   return &self->given->mean;
 }

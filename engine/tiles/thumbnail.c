@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
 #include "engine/diffusion/noise.h"
+#include "engine/host-memory.h"
 #include "engine/tiles/thumbnail.h"
 
 /* The thumbnail's noise is a draw that no solver reaches. */
@@ -19,16 +22,39 @@ struct _PdThumbnail
   const PdPrompts *prompts; /* may be NULL; then the rest is not used */
   float *part_context;      /* with a part's prompt in the last branch */
   float *bank_values, *bank_sum;
-  float *clean; /* [channels][h][w]; zero until something is known */
+  float *shares,
+      *layer_shares; /* of each prompt, [prompts][h][w], and of a layer's pixels at most */
+  float *clean;      /* [channels][h][w]; zero until something is known */
   float *noise, *input, *output;
   guint unet_forwards;
 };
+
+/* What prompts of parts of the canvas need. */
+static gboolean
+allocate_prompts (PdThumbnail *self, GError **error)
+{
+  const gsize pixels = (gsize) self->h * self->w,
+              n_context = self->branches * self->context_elements;
+  const char *what = _ ("the small canvas");
+
+  if ((self->part_context = pd_try_new (float, n_context, what, error)) == NULL ||
+      (self->bank_values = pd_try_new (float, pd_bank_n_values (self->bank), what, error)) ==
+          NULL ||
+      (self->bank_sum = pd_try_new (float, pd_bank_n_values (self->bank), what, error)) == NULL ||
+      (self->shares = pd_try_new (float, (1 + self->prompts->n) * pixels, what, error)) == NULL ||
+      (self->layer_shares = pd_try_new (float, (1 + self->prompts->n) * pixels, what, error)) ==
+          NULL)
+    return FALSE;
+  memcpy (self->part_context, self->context, n_context * sizeof *self->part_context);
+  return TRUE;
+}
 
 PdThumbnail *
 pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GError **error)
 {
   const PdUNetConfig *config = pd_unet_config (options->unet);
-  PdThumbnail *self = g_new0 (PdThumbnail, 1);
+  g_autoptr (PdThumbnail) self = g_new0 (PdThumbnail, 1);
+  const char *what = _ ("the small canvas");
   double scale = MIN ((double) tile_h / options->height, (double) tile_w / options->width);
   gsize n;
 
@@ -42,34 +68,27 @@ pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GE
   self->context_elements = (gsize) options->tokens * config->cross_attention_dim;
   self->prompts = options->prompts;
   n = (gsize) self->channels * self->h * self->w;
-  self->clean = g_new0 (float, n);
-  self->noise = g_new (float, n);
-  self->input = g_new (float, self->branches *n);
-  self->output = g_new (float, self->branches *n);
+  if ((self->clean = pd_try_new0 (float, n, what, error)) == NULL ||
+      (self->noise = pd_try_new (float, n, what, error)) == NULL ||
+      (self->input = pd_try_new (float, self->branches *n, what, error)) == NULL ||
+      (self->output = pd_try_new (float, self->branches *n, what, error)) == NULL)
+    return NULL;
   pd_noise_normal (options->seed, THUMBNAIL_DRAW, 0, n, self->noise);
 
   self->bank = pd_bank_new (pd_unet_backend (options->unet), config, self->h, self->w,
                             self->branches, options->bank_tokens, options->bank_level, error);
-  if (self->bank != NULL && self->prompts != NULL)
-    {
-      self->part_context = g_memdup2 (self->context, self->branches * self->context_elements *
-                                                         sizeof *self->part_context);
-      self->bank_values = g_new (float, pd_bank_n_values (self->bank));
-      self->bank_sum = g_new (float, pd_bank_n_values (self->bank));
-    }
-  if (self->bank != NULL)
-    self->pass = pd_unet_pass_new (options->unet,
-                                   &(PdUNetPassOptions){ .n = self->branches,
-                                                         .h = self->h,
-                                                         .w = self->w,
-                                                         .tokens = options->tokens,
-                                                         .share = PD_SHARE_BANK_WRITE,
-                                                         .bank = self->bank,
-                                                         .branches = self->branches },
-                                   error);
-  if (self->pass == NULL)
-    g_clear_pointer (&self, pd_thumbnail_free);
-  return self;
+  if (self->bank == NULL || (self->prompts != NULL && !allocate_prompts (self, error)))
+    return NULL;
+  self->pass = pd_unet_pass_new (options->unet,
+                                 &(PdUNetPassOptions){ .n = self->branches,
+                                                       .h = self->h,
+                                                       .w = self->w,
+                                                       .tokens = options->tokens,
+                                                       .share = PD_SHARE_BANK_WRITE,
+                                                       .bank = self->bank,
+                                                       .branches = self->branches },
+                                 error);
+  return self->pass != NULL ? g_steal_pointer (&self) : NULL;
 }
 
 void
@@ -82,6 +101,8 @@ pd_thumbnail_free (PdThumbnail *self)
   g_free (self->part_context);
   g_free (self->bank_values);
   g_free (self->bank_sum);
+  g_free (self->shares);
+  g_free (self->layer_shares);
   g_free (self->clean);
   g_free (self->noise);
   g_free (self->input);
@@ -169,7 +190,7 @@ bank_shares (guint h, guint w, float *weights, gpointer user_data)
   const Share *self = user_data;
   const PdThumbnail *thumbnail = self->thumbnail;
   gsize n = (gsize) h * w;
-  g_autofree float *shares = g_new (float, (1 + thumbnail->prompts->n) * n);
+  float *shares = thumbnail->layer_shares;
 
   pd_prompts_mix (thumbnail->prompts, 0, 0, thumbnail->height, thumbnail->width, h, w, shares);
   memcpy (weights, shares + self->prompt * n, n * sizeof *weights);
@@ -182,7 +203,7 @@ run_prompts (
 {
   const PdPrompts *prompts = self->prompts;
   gsize pixels = (gsize) self->h * self->w;
-  g_autofree float *shares = g_new (float, (1 + prompts->n) * pixels);
+  float *shares = self->shares;
   float *last_branch = self->part_context + (self->branches - 1) * self->context_elements;
 
   memset (self->bank_sum, 0, pd_bank_n_values (self->bank) * sizeof *self->bank_sum);

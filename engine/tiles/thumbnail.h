@@ -13,6 +13,7 @@ typedef struct _PdThumbnail PdThumbnail;
 PdThumbnail *
 pd_thumbnail_new (const PdCanvasOptions *options, guint tile_h, guint tile_w, GError **error);
 void pd_thumbnail_free (PdThumbnail *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdThumbnail, pd_thumbnail_free)
 
 /* NULL for NULL. */
 PdBank *pd_thumbnail_bank (PdThumbnail *self);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
 #include "engine/tiles/windows.h"
+#include "engine/host-memory.h"
 
 gboolean
 pd_windows_init (PdWindows *self,
@@ -14,8 +17,9 @@ pd_windows_init (PdWindows *self,
   *self = (PdWindows){ 0 };
   if (!pd_grid_init (&self->grid, canvas_h, canvas_w, tile, 2 * halo, wrap_y, wrap_x, error))
     return FALSE;
-  self->starts_y = g_new (guint, self->grid.y.count);
-  self->starts_x = g_new (guint, self->grid.x.count);
+  if ((self->starts_y = pd_try_new (guint, self->grid.y.count, _ ("the tiles"), error)) == NULL ||
+      (self->starts_x = pd_try_new (guint, self->grid.x.count, _ ("the tiles"), error)) == NULL)
+    return FALSE;
   pd_grid_starts (&self->grid, FALSE, 0, 0, self->starts_y, self->starts_x);
   return TRUE;
 }
