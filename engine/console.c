@@ -258,7 +258,7 @@ pd_console_report (PdConsole *console,
   if (console->json)
     print_report_json (console, request, report, seconds);
   else
-    printf (_ ("%s: %u × %u pixels, seed %" PRId64
+    printf (_ ("%s: %u × %u pixels, seed %" PRIu64
                ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "
                "memory)\n"),
             output, report->width, report->height, report->seed, took, report->device,

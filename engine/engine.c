@@ -193,7 +193,7 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
   if (journal != NULL)
     {
       session->seed = journal->seed;
-      session->report->seed = (gint64) journal->seed;
+      session->report->seed = journal->seed;
     }
   else if (listener != NULL && listener->note != NULL)
     listener->note (session->request->sync == PD_REQUEST_SYNC_NONE
@@ -252,14 +252,14 @@ pd_engine_run (PdEngine *self,
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
-  *report = (PdReport){ .seed = request->seed >= 0 ? request->seed : (gint64) g_random_int (),
+  *report = (PdReport){ .seed = request->draws_seed ? g_random_int () : request->seed,
                         .width = request->width,
                         .height = request->height,
                         .load_seconds = self->load_seconds,
                         .device = pd_device_info (self->device)->name,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
-  session.seed = (guint64) report->seed;
+  session.seed = report->seed;
   if (!check_images (request, images, error))
     return FALSE;
   if (*request->regions)

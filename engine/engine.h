@@ -68,7 +68,7 @@ typedef struct
 
 typedef struct
 {
-  gint64 seed;                   /* the one used */
+  guint64 seed;                  /* the one used */
   guint width, height;           /* of the picture */
   guint full_width, full_height; /* worked at, before cropping */
   double load_seconds;           /* device and weights */

@@ -25,7 +25,14 @@ add_double (JsonBuilder *builder, const char *name, double value)
 void
 pd_report_add_json (const PdReport *report, double seconds, JsonBuilder *builder)
 {
-  add_int (builder, "seed", report->seed);
+  if (report->seed <= G_MAXINT64)
+    add_int (builder, "seed", (gint64) report->seed);
+  else
+    {
+      g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, report->seed);
+
+      add_string (builder, "seed", seed);
+    }
   add_int (builder, "width", report->width);
   add_int (builder, "height", report->height);
   add_int (builder, "full_width", report->full_width);

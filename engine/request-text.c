@@ -149,6 +149,9 @@ pd_request_allowed (GParamSpec *param)
     }
   if (G_IS_PARAM_SPEC_UINT64 (param))
     return g_strdup (_ ("a number of bytes such as 512M or 2G"));
+  if (param->flags & PD_REQUEST_PARAM_SEED)
+    return g_strdup_printf (_ ("a whole number from %" PRId64 " to %" PRIu64), (gint64) -1,
+                            G_MAXUINT64);
   if (G_IS_PARAM_SPEC_DOUBLE (param))
     {
       const GParamSpecDouble *range = G_PARAM_SPEC_DOUBLE (param);
@@ -174,6 +177,8 @@ parse_value (GParamSpec *param, const char *text, GValue *value)
   switch (G_TYPE_FUNDAMENTAL (param->value_type))
     {
     case G_TYPE_STRING:
+      good =
+          !(param->flags & PD_REQUEST_PARAM_SEED) || pd_request_parse_seed (text, &natural, &truth);
       g_value_set_string (value, text);
       break;
     case G_TYPE_ENUM:

@@ -139,10 +139,32 @@ G_DEFINE_TYPE_WITH_CODE (PdRequest,
                                                 pd_request_serializable_init))
 
 static void
+set_seed (PdRequest *self, const char *text)
+{
+  guint64 seed;
+  gboolean draws;
+
+  g_return_if_fail (pd_request_parse_seed (text, &seed, &draws));
+  self->seed = seed;
+  self->draws_seed = draws;
+}
+
+static char *
+seed_text (const PdRequest *self)
+{
+  return self->draws_seed ? g_strdup ("-1") : g_strdup_printf ("%" G_GUINT64_FORMAT, self->seed);
+}
+
+static void
 pd_request_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   gpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
 
+  if (id == PROP_SEED)
+    {
+      set_seed (PD_REQUEST (object), g_value_get_string (value));
+      return;
+    }
   switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
     {
     case G_TYPE_STRING:
@@ -177,6 +199,11 @@ pd_request_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
 {
   gconstpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
 
+  if (id == PROP_SEED)
+    {
+      g_value_take_string (value, seed_text (PD_REQUEST (object)));
+      return;
+    }
   switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
     {
     case G_TYPE_STRING:
@@ -260,10 +287,10 @@ static void
 install_how (PdRequestClass *class, GParamFlags flags)
 {
   install (class, PROP_SEED, G_STRUCT_OFFSET (PdRequest, seed),
-           g_param_spec_int64 ("seed", _ ("Seed"),
-                               _ ("Number the noise is drawn from: the same seed gives the same "
-                                  "picture; -1 takes a new one each time"),
-                               -1, G_MAXINT64, -1, flags));
+           g_param_spec_string ("seed", _ ("Seed"),
+                                _ ("Number the noise is drawn from: the same seed gives the same "
+                                   "picture; -1 takes a new one each time"),
+                                "-1", flags | PD_REQUEST_PARAM_SEED));
   install (class, PROP_STEPS, G_STRUCT_OFFSET (PdRequest, steps),
            g_param_spec_uint ("steps", _ ("Steps"), _ ("Number of denoising steps"), 1, 1000, 30,
                               flags));
@@ -467,9 +494,13 @@ pd_request_serialize_property (JsonSerializable *serializable,
                                GParamSpec *pspec)
 {
   JsonNode *node = json_node_new (JSON_NODE_VALUE);
+  gint64 seed;
 
   if (G_VALUE_HOLDS_ENUM (value))
     json_node_set_string (node, pd_request_nick (pspec->value_type, g_value_get_enum (value)));
+  else if (pspec->flags & PD_REQUEST_PARAM_SEED &&
+           g_ascii_string_to_signed (g_value_get_string (value), 10, -1, G_MAXINT64, &seed, NULL))
+    json_node_set_int (node, seed);
   else if (G_VALUE_HOLDS_UINT (value))
     json_node_set_int (node, g_value_get_uint (value));
   else if (G_VALUE_HOLDS_UINT64 (value))

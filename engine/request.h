@@ -132,7 +132,8 @@ struct _PdRequest
   char *model; /* name in the catalog or path of a model */
   guint width; /* pixels */
   guint height;
-  gint64 seed; /* -1: drawn at random when the run starts */
+  guint64 seed;
+  gboolean draws_seed; /* instead: at random when the run starts; as text "-1" */
   guint steps;
   double guidance; /* 1: no guidance, the negative prompt has no effect */
   double guidance_rescale;
@@ -180,12 +181,24 @@ enum
   PD_REQUEST_PARAM_BYTES = 1 << (G_PARAM_USER_SHIFT + 1),
   /* Says where a run happens, not what it makes: a repetition takes its own. */
   PD_REQUEST_PARAM_LOCAL = 1 << (G_PARAM_USER_SHIFT + 2),
+  /* Text of a whole number from 0 to 2^64 - 1, or "-1". In JSON a number up to 2^63 - 1, above that
+   * a string; numbers are read in either form. */
+  PD_REQUEST_PARAM_SEED = 1 << (G_PARAM_USER_SHIFT + 5),
 };
 
 PdRequest *pd_request_new (void);
 PdRequest *pd_request_copy (PdRequest *request);
 /* Gives every parameter of `request` the value it has in `from`. */
 void pd_request_assign (PdRequest *request, PdRequest *from);
+
+void pd_request_set_seed (PdRequest *request, guint64 seed);
+
+/* Whether `text` is a seed: "-1" (then *draws is TRUE and *seed 0) or a number. */
+gboolean pd_request_parse_seed (const char *text, guint64 *seed, gboolean *draws);
+
+/* report: an a{sv} that the engine has sent. Returns: (transfer full) the text of its seed, or
+ * NULL. */
+char *pd_request_seed_of_report (GVariant *report);
 
 /* The GParamSpec of a parameter, or NULL if there is none of that name. */
 GParamSpec *pd_request_param (const char *name);

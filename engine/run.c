@@ -145,7 +145,7 @@ describe (PdRequest *request, const PdReport *report)
   if (*request->negative)
     g_string_append_printf (text, "\nNegative prompt: %s", request->negative);
   g_string_append_printf (text,
-                          "\nSteps: %u, Sampler: %s, CFG scale: %s, Seed: %" G_GINT64_FORMAT
+                          "\nSteps: %u, Sampler: %s, CFG scale: %s, Seed: %" G_GUINT64_FORMAT
                           ", Size: %ux%u, Model: %s",
                           request->steps, report->solver, guidance, report->seed, request->width,
                           request->height, request->model);
@@ -160,7 +160,7 @@ save (Job *job, GError **error)
   g_autofree char *description = describe (job->request, &job->report);
   g_autofree char *json = NULL;
 
-  g_object_set (job->request, "seed", job->report.seed, NULL);
+  pd_request_set_seed (job->request, job->report.seed);
   json = pd_request_to_json (job->request, PD_REQUEST_PARAM_LOCAL);
   {
     const char *const texts[] = {

@@ -143,9 +143,9 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
 static void
 job_note_used (Job *job, GVariant *report)
 {
-  gint64 seed = -1;
+  g_autofree char *seed = pd_request_seed_of_report (report);
 
-  if (g_variant_lookup (report, "seed", "x", &seed))
+  if (seed)
     g_object_set (job->request, "seed", seed, NULL);
   g_object_set (job->request, "width", job->place.width, "height", job->place.height, NULL);
 }

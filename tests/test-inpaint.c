@@ -73,7 +73,7 @@ static PdRequest *
 make_request (PdRequestMode mode)
 {
   return g_object_new (PD_TYPE_REQUEST, "mode", mode, "prompt", "a photo", "width", WIDTH, "height",
-                       HEIGHT, "seed", (gint64) 5, "steps", 3, NULL);
+                       HEIGHT, "seed", "5", "steps", 3, NULL);
 }
 
 static gboolean

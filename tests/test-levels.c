@@ -69,7 +69,7 @@ static PdRequest *
 generate (void)
 {
   return g_object_new (PD_TYPE_REQUEST, "prompt", "a photo", "width", WIDTH, "height", HEIGHT,
-                       "seed", (gint64) 5, "steps", 4, "guidance", 3.0, "progressive",
+                       "seed", "5", "steps", 4, "guidance", 3.0, "progressive",
                        PD_REQUEST_PROGRESSIVE_ON, NULL);
 }
 
@@ -209,8 +209,8 @@ static PdRequest *
 upscale (guint width, guint height, guint scale, double strength, double inversion)
 {
   return g_object_new (PD_TYPE_REQUEST, "mode", PD_REQUEST_MODE_UPSCALE, "width", width, "height",
-                       height, "seed", (gint64) 2, "steps", 8, "scale", scale, "level-strength",
-                       strength, "inversion", inversion, "guidance", 1.0, NULL);
+                       height, "seed", "2", "steps", 8, "scale", scale, "level-strength", strength,
+                       "inversion", inversion, "guidance", 1.0, NULL);
 }
 
 static double

@@ -16,7 +16,7 @@ test_defaults (void)
   g_assert_cmpstr (request->model, ==, "default");
   g_assert_cmpuint (request->width, ==, 512);
   g_assert_cmpuint (request->height, ==, 512);
-  g_assert_cmpint (request->seed, ==, -1);
+  g_assert_true (request->draws_seed);
   g_assert_cmpuint (request->steps, ==, 30);
   g_assert_cmpint (request->depth, ==, PD_REQUEST_DEPTH_8);
 }
@@ -79,7 +79,11 @@ test_text (void)
     { "steps", "30.5", "whole number" },
     { "seed", "-1", NULL },
     { "seed", "9223372036854775807", NULL },
-    { "seed", "9223372036854775808", "-1 to 9223372036854775807" },
+    { "seed", "9223372036854775808", NULL },
+    { "seed", "18446744073709551615", NULL },
+    { "seed", "18446744073709551616", "-1 to 18446744073709551615" },
+    { "seed", "+5", "whole number" },
+    { "seed", "", "whole number" },
     { "seed", "-2", "seed: “-2”" },
     { "seed", "seven", "whole number" },
     { "guidance", "7.5", NULL },
@@ -157,8 +161,8 @@ test_json_round_trip (void)
   g_autofree char *json = NULL;
   g_autofree char *json_again = NULL;
 
-  g_object_set (request, "prompt", "\"quotes\" \\ and\nlines, 苔", "seed", G_MAXINT64, "guidance",
-                1.0 / 3.0, "solver", PD_REQUEST_SOLVER_UNIPC, "karras", TRUE, "memory",
+  g_object_set (request, "prompt", "\"quotes\" \\ and\nlines, 苔", "seed", "9223372036854775807",
+                "guidance", 1.0 / 3.0, "solver", PD_REQUEST_SOLVER_UNIPC, "karras", TRUE, "memory",
                 (guint64) 1 << 40, "depth", PD_REQUEST_DEPTH_16, NULL);
   json = pd_request_to_json (request, 0);
   g_assert_true (pd_request_set_json (again, json, 0, &error));
@@ -166,9 +170,77 @@ test_json_round_trip (void)
   json_again = pd_request_to_json (again, 0);
   g_assert_cmpstr (json_again, ==, json);
   g_assert_cmpstr (again->prompt, ==, request->prompt);
-  g_assert_cmpint (again->seed, ==, G_MAXINT64);
+  g_assert_false (again->draws_seed);
+  g_assert_cmpuint (again->seed, ==, G_MAXINT64);
   g_assert_cmpfloat (again->guidance, ==, 1.0 / 3.0);
   g_assert_cmpint (again->depth, ==, PD_REQUEST_DEPTH_16);
+}
+
+/* In JSON as a number where json-glib has it, else as a string; numbers are read in either form. */
+static void
+test_seeds (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *written;
+  } rows[] = {
+    { "-1", "\"seed\":-1," },
+    { "0", "\"seed\":0," },
+    { "9223372036854775807", "\"seed\":9223372036854775807," },
+    { "9223372036854775808", "\"seed\":\"9223372036854775808\"," },
+    { "18446744073709551614", "\"seed\":\"18446744073709551614\"," },
+    { "18446744073709551615", "\"seed\":\"18446744073709551615\"," },
+  };
+  g_autoptr (PdRequest) request = pd_request_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    for (guint quoted = 0; quoted < 2; quoted++)
+      {
+        const char *quote = quoted ? "\"" : "";
+        g_autofree char *json =
+            g_strdup_printf ("{\"prompt\": \"18446744073709551615 [\\\"\", \"seed\": %s%s%s, "
+                             "\"steps\": 7}",
+                             quote, rows[i].text, quote);
+        g_autofree char *text = NULL;
+        g_autofree char *written = NULL;
+        g_autoptr (GError) error = NULL;
+
+        pd_request_set_seed (request, 5);
+        g_assert_true (pd_request_set_json (request, json, 0, &error));
+        g_assert_no_error (error);
+        text = pd_request_get_text (request, "seed");
+        g_assert_cmpstr (text, ==, rows[i].text);
+        g_assert_cmpint (request->draws_seed, ==, i == 0);
+        g_assert_cmpstr (request->prompt, ==, "18446744073709551615 [\"");
+        g_assert_cmpuint (request->steps, ==, 7);
+        written = pd_request_to_json (request, 0);
+        g_assert_nonnull (strstr (written, rows[i].written));
+      }
+  for (guint quoted = 0; quoted < 2; quoted++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (pd_request_set_json (
+          request, quoted ? "{\"seed\": \"-2\"}" : "{\"seed\": 18446744073709551616}", 0, &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+      g_assert_nonnull (strstr (error->message, "-1 to 18446744073709551615"));
+    }
+}
+
+static void
+test_seed_of_report (void)
+{
+  g_autoptr (GVariant) small = g_variant_ref_sink (g_variant_new_parsed ("{'seed': <int64 4711>}"));
+  g_autoptr (GVariant) large =
+      g_variant_ref_sink (g_variant_new_parsed ("{'seed': <'18446744073709551615'>}"));
+  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new_parsed ("{'steps': <int64 3>}"));
+  g_autofree char *first = pd_request_seed_of_report (small);
+  g_autofree char *second = pd_request_seed_of_report (large);
+
+  g_assert_cmpstr (first, ==, "4711");
+  g_assert_cmpstr (second, ==, "18446744073709551615");
+  g_assert_null (pd_request_seed_of_report (none));
 }
 
 static void
@@ -305,6 +377,8 @@ main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/request/seeds", test_seeds);
+  g_test_add_func ("/request/seed-of-report", test_seed_of_report);
   g_test_add_func ("/request/defaults", test_defaults);
   g_test_add_func ("/request/every-parameter", test_every_parameter);
   g_test_add_func ("/request/text", test_text);

@@ -397,6 +397,31 @@ test_notes (void)
   finish (&service);
 }
 
+/* A seed beyond what JSON's readers take for a number comes back as a string. */
+static void
+test_large_seed (void)
+{
+  Service service;
+
+  start (&service);
+  for (guint quoted = 0; quoted < 2; quoted++)
+    {
+      g_autofree char *params =
+          g_strdup_printf ("\"request\": {\"width\": 64, \"height\": 64, \"steps\": 1, \"seed\": "
+                           "%s18446744073709551615%s}, \"output\": \"DIR/o\"",
+                           quoted ? "\"" : "", quoted ? "\"" : "");
+      g_autoptr (JsonNode) node = NULL;
+      JsonObject *result;
+
+      call (&service, "generate", params);
+      node = read_answer (&service, NULL);
+      result = json_object_get_object_member (json_node_get_object (node), "result");
+      g_assert_nonnull (result);
+      g_assert_cmpstr (json_object_get_string_member (result, "seed"), ==, "18446744073709551615");
+    }
+  finish (&service);
+}
+
 /* While one picture is made: others are refused, cancel() ends it, and the end of the input too. */
 static void
 test_busy (void)
@@ -448,6 +473,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rpc/busy", test_busy);
   g_test_add_func ("/rpc/pictures", test_pictures);
   g_test_add_func ("/rpc/notes", test_notes);
+  g_test_add_func ("/rpc/large-seed", test_large_seed);
   status = g_test_run ();
   gegl_exit ();
   return status;

@@ -10,7 +10,6 @@
 #include "ui/status.h"
 #include "ui/words.h"
 
-#include <inttypes.h>
 #include <glib/gi18n-lib.h>
 
 struct _PdDialog
@@ -22,7 +21,7 @@ struct _PdDialog
   PdEstimator *estimator;
   GCancellable *start; /* of the engine's start, while that is under way */
   GCancellable *run;   /* of a run, while that is under way */
-  gint64 last_seed;    /* of the last result; -1: there is none */
+  char *last_seed;     /* of the last result; NULL: there is none */
   guint width;         /* of the region, pixels; 0: there is none */
   guint height;
 
@@ -246,9 +245,10 @@ show_finished (PdDialog *self, GVariant *report)
       pd_words_duration (seconds ? pd_words_number (seconds, "total", 0) : 0);
   g_autofree char *text = NULL;
 
-  self->last_seed = -1;
-  g_variant_lookup (report, "seed", "x", &self->last_seed);
-  text = g_strdup_printf (_ ("Done in %s, seed %" PRId64), duration, self->last_seed);
+  g_free (self->last_seed);
+  self->last_seed = pd_request_seed_of_report (report);
+  text = g_strdup_printf (_ ("Done in %s, seed %s"), duration,
+                          self->last_seed ? self->last_seed : "–");
   gtk_progress_bar_set_fraction (self->progress, 1);
   pd_status_show (&self->run_status, text);
 }
@@ -369,7 +369,7 @@ reset (PdDialog *self)
 static gboolean
 seed_to_dice (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
 {
-  g_value_set_boolean (to, g_value_get_int64 (from) < 0);
+  g_value_set_boolean (to, g_str_equal (g_value_get_string (from), "-1"));
   return TRUE;
 }
 
@@ -378,12 +378,15 @@ static gboolean
 dice_to_seed (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
 {
   PdDialog *self = user_data;
-  const gint64 kept = self->last_seed >= 0 ? self->last_seed : (gint64) g_random_int ();
 
   if (g_value_get_boolean (from))
-    g_value_set_int64 (to, -1);
+    g_value_set_string (to, "-1");
+  else if (!self->request->draws_seed)
+    g_value_take_string (to, pd_request_get_text (self->request, "seed"));
+  else if (self->last_seed)
+    g_value_set_string (to, self->last_seed);
   else
-    g_value_set_int64 (to, self->request->seed >= 0 ? self->request->seed : kept);
+    g_value_take_string (to, g_strdup_printf ("%u", g_random_int ()));
   return TRUE;
 }
 
@@ -480,6 +483,7 @@ pd_dialog_finalize (GObject *object)
   g_clear_object (&self->request);
   g_clear_object (&self->host);
   pd_status_finish (&self->run_status);
+  g_free (self->last_seed);
   G_OBJECT_CLASS (pd_dialog_parent_class)->finalize (object);
 }
 
@@ -542,7 +546,6 @@ pd_dialog_init (PdDialog *self)
 {
   GtkAccelGroup *keys = gtk_accel_group_new ();
 
-  self->last_seed = -1;
   gtk_widget_init_template (GTK_WIDGET (self));
   pd_status_init (&self->run_status, self->status);
   gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_Return,

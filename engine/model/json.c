@@ -69,6 +69,43 @@ check_text (char *data, gsize length, const char *name, GError **error)
   return TRUE;
 }
 
+static gboolean
+is_large_number (const PdJsonScan *scan)
+{
+  g_autofree char *text = g_strndup (scan->text, scan->length);
+  return strpbrk (text, ".eE") == NULL &&
+         !g_ascii_string_to_signed (text, 10, G_MININT64, G_MAXINT64, NULL, NULL);
+}
+
+/* json-glib takes 18446744073709551615 for -1: whole numbers beyond 64 bits with a sign become
+ * strings of their digits. @data has been checked. Returns: (transfer full) NULL if there are none.
+ */
+static char *
+quote_large_numbers (const char *data, gsize length, const char *name)
+{
+  static const gsize fewest_digits = 19;
+  const char *kept = data;
+  g_autoptr (GString) quoted = NULL;
+  PdJsonScan scan;
+  PdJsonToken token;
+  if (!pd_json_scan_init (&scan, data, length, name, NULL))
+    return NULL;
+  while ((token = pd_json_scan_next (&scan)) > PD_JSON_TOKEN_ERROR)
+    {
+      if (token != PD_JSON_TOKEN_NUMBER || scan.length < fewest_digits || !is_large_number (&scan))
+        continue;
+      if (quoted == NULL)
+        quoted = g_string_new (NULL);
+      g_string_append_len (quoted, kept, scan.text - kept);
+      g_string_append_printf (quoted, "\"%.*s\"", (int) scan.length, scan.text);
+      kept = scan.text + scan.length;
+    }
+  if (quoted == NULL)
+    return NULL;
+  g_string_append_len (quoted, kept, data + length - kept);
+  return g_string_free (g_steal_pointer (&quoted), FALSE);
+}
+
 typedef struct
 {
   GHashTable *counts; /* JsonObject -> members seen */
@@ -99,7 +136,10 @@ pd_json_parse (const char *data, gsize length, const char *name, GError **error)
   Members members = { .counts = counts };
   g_autoptr (GError) failure = NULL;
   g_signal_connect (parser, "object-member", G_CALLBACK (count_member), &members);
-  gboolean parsed = json_parser_load_from_data (parser, copy, length, &failure);
+  g_autofree char *quoted = quote_large_numbers (copy, length, name);
+  gboolean parsed = quoted != NULL
+                        ? json_parser_load_from_data (parser, quoted, -1, &failure)
+                        : json_parser_load_from_data (parser, copy, (gssize) length, &failure);
   g_autofree char *duplicate = members.duplicate;
   if (!parsed || json_parser_get_root (parser) == NULL)
     {

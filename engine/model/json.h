@@ -5,8 +5,9 @@
 
 /* Parses strict JSON from an untrusted source: valid UTF-8, no comments, no duplicate keys; depth
  * and number of values and keys are bounded, for large files there is json-scan.h. Python's
- * Infinity, as some schedulers' files have it, reads as null. @name (a path) begins every message.
- * Fails with PD_ERROR_BAD_MODEL. */
+ * Infinity, as some schedulers' files have it, reads as null, and a whole number beyond 64 bits
+ * with a sign as a string of its digits. @name (a path) begins every message. Fails with
+ * PD_ERROR_BAD_MODEL. */
 JsonNode *pd_json_parse (const char *data, gsize length, const char *name, GError **error);
 
 /* The same for a file of at most @max_bytes; its root must be an object. */

@@ -227,17 +227,17 @@ test_seed (Fixture *fixture, gconstpointer data)
   dice = GTK_TOGGLE_BUTTON (child (fixture, "dice"));
   g_assert_cmpstr (gtk_entry_get_text (seed), ==, "");
   g_assert_true (gtk_toggle_button_get_active (dice));
-  gtk_entry_set_text (seed, "9223372036854775807");
-  g_assert_cmpint (fixture->request->seed, ==, G_MAXINT64);
+  gtk_entry_set_text (seed, "18446744073709551615");
+  g_assert_cmpuint (fixture->request->seed, ==, G_MAXUINT64);
   g_assert_false (gtk_toggle_button_get_active (dice));
   gtk_toggle_button_set_active (dice, TRUE);
-  g_assert_cmpint (fixture->request->seed, ==, -1);
+  g_assert_true (fixture->request->draws_seed);
   g_assert_cmpstr (gtk_entry_get_text (seed), ==, "");
   /* The seed of the last result can be kept. */
   click (fixture, "generate_button");
   wait_for (!is_running (fixture));
   gtk_toggle_button_set_active (dice, FALSE);
-  g_assert_cmpint (fixture->request->seed, ==, 4711);
+  g_assert_cmpuint (fixture->request->seed, ==, 4711);
   g_assert_cmpstr (gtk_entry_get_text (seed), ==, "4711");
 }
 
@@ -454,13 +454,13 @@ test_reset (Fixture *fixture, gconstpointer data)
 
   open_dialog (fixture);
   g_object_set (fixture->request, "mode", PD_REQUEST_MODE_RESTYLE, "prompt", "moss", "steps", 7,
-                "seed", G_GINT64_CONSTANT (5), "tile", 64, NULL);
+                "seed", "5", "tile", 64, NULL);
   gtk_entry_set_text (GTK_ENTRY (child (fixture, "memory")), "wrong");
   click (fixture, "reset_button");
   g_assert_cmpint (fixture->request->mode, ==, PD_REQUEST_MODE_RESTYLE);
   g_assert_cmpstr (fixture->request->prompt, ==, "moss");
   g_assert_cmpuint (fixture->request->steps, ==, defaults->steps);
-  g_assert_cmpint (fixture->request->seed, ==, -1);
+  g_assert_true (fixture->request->draws_seed);
   g_assert_cmpuint (fixture->request->tile, ==, 0);
   g_assert_cmpstr (gtk_entry_get_text (GTK_ENTRY (child (fixture, "memory"))), ==, "");
   g_assert_null (
