@@ -36,6 +36,8 @@ typedef struct
 void pd_fixture_header_init (PdFixtureHeader *self);
 /* @shape is the inside of a JSON list, such as "32, 4, 3, 3". */
 void pd_fixture_header_add (PdFixtureHeader *self, const char *name, const char *shape);
+/* The tensors that tell the sizes of an SD 1.x model with 2 levels and no encoder, in one file. */
+void pd_fixture_header_add_ldm (PdFixtureHeader *self);
 char *pd_fixture_header_write (PdFixtureHeader *self, const char *folder, const char *name);
 
 /* Fails the test unless @error is PD_ERROR with @code and its message contains each of the

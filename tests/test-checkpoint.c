@@ -292,47 +292,6 @@ test_contradiction (void)
     }
 }
 
-/* The tensors that tell the sizes of an SD 1.x model with 2 levels and no encoder. */
-static void
-add_small_ldm (PdFixtureHeader *header)
-{
-  static const struct
-  {
-    const char *name, *shape;
-  } tensors[] = {
-    { "model.diffusion_model.input_blocks.0.0.weight", "64,9,3,3" },
-    { "model.diffusion_model.time_embed.0.weight", "256,64" },
-    { "model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "64,64,3,3" },
-    { "model.diffusion_model.input_blocks.1.1.proj_in.weight", "64,64,1,1" },
-    { "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.norm1.weight", "64" },
-    { "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", "64,128" },
-    { "model.diffusion_model.input_blocks.2.0.op.weight", "64,64,3,3" },
-    { "model.diffusion_model.input_blocks.3.0.in_layers.2.weight", "96,64,3,3" },
-    { "model.diffusion_model.middle_block.1.proj_in.weight", "96,96,1,1" },
-    { "model.diffusion_model.middle_block.1.transformer_blocks.0.norm1.weight", "96" },
-    { "model.diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k.weight", "96,128" },
-    { "model.diffusion_model.output_blocks.1.1.conv.weight", "96,96,3,3" },
-    { "model.diffusion_model.output_blocks.2.1.proj_in.weight", "64,64,1,1" },
-    { "model.diffusion_model.out.2.weight", "4,64,3,3" },
-    { "first_stage_model.decoder.conv_in.weight", "64,4,3,3" },
-    { "first_stage_model.decoder.conv_out.weight", "3,32,3,3" },
-    { "first_stage_model.decoder.up.0.block.0.conv1.weight", "32,64,3,3" },
-    { "first_stage_model.decoder.up.0.block.1.conv1.weight", "32,32,3,3" },
-    { "first_stage_model.decoder.up.1.block.0.conv1.weight", "64,64,3,3" },
-    { "first_stage_model.decoder.up.1.block.1.conv1.weight", "64,64,3,3" },
-    { "first_stage_model.decoder.up.1.upsample.conv.weight", "64,64,3,3" },
-    { "first_stage_model.decoder.mid.attn_1.q.weight", "64,64,1,1" },
-    { "first_stage_model.post_quant_conv.weight", "4,4,1,1" },
-    { "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight", "49408,128" },
-    { "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight", "77,128" },
-    { "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight", "512,128" },
-    { "cond_stage_model.transformer.text_model.encoder.layers.0.layer_norm1.weight", "128" },
-    { "model_ema.decay", "1" },
-  };
-  for (guint i = 0; i < G_N_ELEMENTS (tensors); i++)
-    pd_fixture_header_add (header, tensors[i].name, tensors[i].shape);
-}
-
 static void
 test_inference (void)
 {
@@ -340,7 +299,7 @@ test_inference (void)
   char *folder = pd_fixture_folder ();
   PdFixtureHeader header;
   pd_fixture_header_init (&header);
-  add_small_ldm (&header);
+  pd_fixture_header_add_ldm (&header);
   g_autofree char *path = pd_fixture_header_write (&header, folder, "small.safetensors");
   g_autoptr (PdModelFiles) files = open_files (path, NULL);
 

@@ -15,6 +15,7 @@ enum
 {
   MAX_INDEX = 8 * 1024 * 1024, /* bytes */
   MAX_SHARDS = 128,
+  MAX_NAMES = 4096,         /* looked at in a folder */
   MAX_TENSORS = 256 * 1024, /* of one part */
 };
 
@@ -84,10 +85,16 @@ pd_checkpoint_get_path (const PdCheckpoint *self)
   return self->path;
 }
 
-/* @name with the old names of a VAE's attention replaced. */
+/* @name with the old names of a VAE's attention, or what stands before those of a text encoder,
+ * replaced. */
 static char *
 modern_name (PdPart part, const char *name)
 {
+  if (part == PD_PART_TEXT_ENCODER)
+    {
+      char *text_name = pd_ldm_map_text_name (name);
+      return text_name != NULL ? text_name : g_strdup (name);
+    }
   static const struct
   {
     const char *old, *modern;
@@ -121,6 +128,15 @@ add_file (PdCheckpoint *self, PdSafetensors *file, const PdLdmConfig *ldm, GErro
   for (guint i = 0; i < pd_safetensors_get_n_tensors (file); i++)
     {
       const PdTensorInfo *info = pd_safetensors_get_tensor (file, i);
+      if (self->part == PD_PART_TEXT_ENCODER && strstr (info->name, ".resblocks.") != NULL)
+        {
+          pd_error_set_bad_model (
+              error,
+              _ ("%s: tensor \"%.200s\" is named as OpenCLIP does it; convert the text encoder to "
+                 "the names of transformers"),
+              self->path, info->name);
+          return FALSE;
+        }
       g_autofree char *name = ldm != NULL ? pd_ldm_map_name (ldm, self->part, info->name)
                                           : modern_name (self->part, info->name);
       if (name == NULL)
@@ -268,9 +284,37 @@ open_shards (const char *folder, const char *index_path, PdPart part, GError **e
   return read_index (self, folder, &scan, error) ? g_steal_pointer (&self) : NULL;
 }
 
-PdCheckpoint *
-pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error)
+static int
+compare_names (gconstpointer a, gconstpointer b)
 {
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+/* The names in @folder that end in one of @suffixes (NULL-terminated), in their order. */
+static GPtrArray *
+list_names (const char *folder, const char *const *suffixes)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  const char *name;
+  for (guint n = 0; dir != NULL && n < MAX_NAMES && (name = g_dir_read_name (dir)) != NULL; n++)
+    for (guint i = 0; suffixes[i] != NULL; i++)
+      if (g_str_has_suffix (name, suffixes[i]))
+        {
+          g_ptr_array_add (names, g_strdup (name));
+          break;
+        }
+  g_ptr_array_sort (names, compare_names);
+  return names;
+}
+
+/* The name of a part's weights, the published ones in order of preference, else the only ones there
+ * are. */
+static char *
+find_weights (const char *folder, PdPart part, GError **error)
+{
+  static const char *const stems[] = { "diffusion_pytorch_model", "model", "pytorch_model" };
+  static const char *const text_stems[] = { "model", "pytorch_model", "diffusion_pytorch_model" };
   static const char *const suffixes[] = {
     ".safetensors",
     ".safetensors.index.json",
@@ -278,26 +322,45 @@ pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error)
     ".safetensors.index.fp16.json",
     ".fp16.safetensors.index.json",
   };
-  const char *stem = part == PD_PART_TEXT_ENCODER ? "model" : "diffusion_pytorch_model";
-  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
+  static const char *const weights[] = { ".safetensors", NULL };
+  static const char *const older[] = { ".bin",  ".ckpt",           ".pt", ".pth", ".h5", ".msgpack",
+                                       ".onnx", ".bin.index.json", NULL };
+  const char *const *own = part == PD_PART_TEXT_ENCODER ? text_stems : stems;
+  for (guint i = 0; i < G_N_ELEMENTS (stems) * G_N_ELEMENTS (suffixes); i++)
     {
-      g_autofree char *name = g_strconcat (stem, suffixes[i], NULL);
+      g_autofree char *name = g_strconcat (own[i / G_N_ELEMENTS (suffixes)],
+                                           suffixes[i % G_N_ELEMENTS (suffixes)], NULL);
       g_autofree char *path = g_build_filename (folder, name, NULL);
-      if (!g_file_test (path, G_FILE_TEST_EXISTS))
-        continue;
-      return g_str_has_suffix (path, ".json") ? open_shards (folder, path, part, error)
-                                              : pd_checkpoint_open_file (path, part, error);
+      if (g_file_test (path, G_FILE_TEST_EXISTS))
+        return g_steal_pointer (&name);
     }
-  g_autofree char *pickle =
-      g_strconcat (part == PD_PART_TEXT_ENCODER ? "pytorch_model" : stem, ".bin", NULL);
-  g_autofree char *pickle_path = g_build_filename (folder, pickle, NULL);
-  if (g_file_test (pickle_path, G_FILE_TEST_EXISTS))
+  g_autoptr (GPtrArray) others = list_names (folder, weights);
+  if (others->len == 1)
+    return g_strdup (others->pdata[0]);
+  g_autoptr (GPtrArray) pickles = list_names (folder, older);
+  if (others->len > 1)
+    pd_error_set_bad_model (
+        error,
+        _ ("%s: several weights, \"%.200s\" and \"%.200s\"; name one of them %s.safetensors"),
+        folder, (char *) others->pdata[0], (char *) others->pdata[1], own[0]);
+  else if (pickles->len > 0)
     pd_error_set_bad_model (
         error, _ ("%s: only the older format %s is there; convert it to %s.safetensors"), folder,
-        pickle, stem);
+        (char *) pickles->pdata[0], own[0]);
   else
-    pd_error_set_bad_model (error, _ ("%s: no weights, expected %s.safetensors"), folder, stem);
+    pd_error_set_bad_model (error, _ ("%s: no weights, expected %s.safetensors"), folder, own[0]);
   return NULL;
+}
+
+PdCheckpoint *
+pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error)
+{
+  g_autofree char *name = find_weights (folder, part, error);
+  if (name == NULL)
+    return NULL;
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  return g_str_has_suffix (path, ".json") ? open_shards (folder, path, part, error)
+                                          : pd_checkpoint_open_file (path, part, error);
 }
 
 gboolean

@@ -19,12 +19,13 @@ const char *pd_part_name (PdPart part);
 typedef struct _PdCheckpoint PdCheckpoint;
 
 /* A folder of the diffusers layout, with one of
- *   diffusion_pytorch_model.safetensors, model.safetensors (text encoder), the same with .fp16
- *   before .safetensors, or several files listed in ….safetensors.index.json. */
+ *   diffusion_pytorch_model.safetensors, model.safetensors (looked for first for a text encoder),
+ *   pytorch_model.safetensors, the same with .fp16 before .safetensors, several files listed in
+ *   ….safetensors.index.json, or a single file of another name that ends in .safetensors. */
 PdCheckpoint *pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error);
 
 /* One file with diffusers' names (for a VAE the attention's old ones, query key value proj_attn,
- * too). */
+ * too; for a text encoder with or without "text_model." or what whole files put before it). */
 PdCheckpoint *pd_checkpoint_open_file (const char *path, PdPart part, GError **error);
 
 PdCheckpoint *pd_checkpoint_ref (PdCheckpoint *self);

@@ -8,8 +8,7 @@
 #include "engine/model/config-private.h"
 
 static const char UNET_PREFIX[] = "model.diffusion_model.";
-static const char VAE_PREFIX[] = "first_stage_model.";
-static const char TEXT_PREFIX[] = "cond_stage_model.transformer.text_model.";
+static const char *const VAE_PREFIXES[] = { "first_stage_model.", "vae.", NULL };
 
 /* Looks for the tensors of one part. The first failure is kept; after it all sizes are 1. */
 typedef struct
@@ -171,9 +170,9 @@ infer_unet (PdUNetConfig *config, const PdSafetensors *file, GError **error)
 
 /* From the decoder, since some files leave out the encoder. */
 static gboolean
-infer_vae (PdVaeConfig *config, const PdSafetensors *file, GError **error)
+infer_vae (PdVaeConfig *config, const PdSafetensors *file, const char *prefix, GError **error)
 {
-  Finder finder = { .file = file, .prefix = VAE_PREFIX };
+  Finder finder = { .file = file, .prefix = prefix };
   int layers = 0;
   *config = (PdVaeConfig){
     .norm_num_groups = 32,
@@ -208,9 +207,9 @@ infer_vae (PdVaeConfig *config, const PdSafetensors *file, GError **error)
 }
 
 static gboolean
-infer_text (PdTextConfig *config, const PdSafetensors *file, GError **error)
+infer_text (PdTextConfig *config, const PdSafetensors *file, const char *prefix, GError **error)
 {
-  Finder finder = { .file = file, .prefix = TEXT_PREFIX };
+  Finder finder = { .file = file, .prefix = prefix };
   *config = (PdTextConfig){
     .act = PD_TEXT_ACT_QUICK_GELU,
     .layer_norm_eps = 1e-5,
@@ -238,14 +237,45 @@ has_prefix (const PdSafetensors *file, const char *prefix)
   return FALSE;
 }
 
+/* The first of @prefixes that some tensor has; NULL if none has one. */
+static const char *
+find_prefix (const PdSafetensors *file, const char *const *prefixes)
+{
+  for (; *prefixes != NULL; prefixes++)
+    if (has_prefix (file, *prefixes))
+      return *prefixes;
+  return NULL;
+}
+
+/* That of the first tensor of a text encoder; NULL if there is none. */
+static const char *
+find_text_prefix (const PdSafetensors *file)
+{
+  for (guint i = 0; i < pd_safetensors_get_n_tensors (file); i++)
+    {
+      const char *prefix = pd_ldm_text_prefix (pd_safetensors_get_tensor (file, i)->name);
+      if (prefix != NULL && *prefix != '\0')
+        return prefix;
+    }
+  return NULL;
+}
+
 gboolean
 pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **error)
 {
   *self = (PdLdmConfig){
     .has_unet = has_prefix (file, UNET_PREFIX),
-    .has_vae = has_prefix (file, VAE_PREFIX),
-    .has_text_encoder = has_prefix (file, TEXT_PREFIX),
+    .vae_prefix = find_prefix (file, VAE_PREFIXES),
+    .text_prefix = find_text_prefix (file),
   };
+  /* Without a UNet, names that other files than checkpoints have do not make it one. */
+  if (!self->has_unet && g_strcmp0 (self->vae_prefix, VAE_PREFIXES[0]) != 0)
+    self->vae_prefix = NULL;
+  if (!self->has_unet && self->text_prefix != NULL &&
+      !g_str_has_prefix (self->text_prefix, "cond_stage_model."))
+    self->text_prefix = NULL;
+  self->has_vae = self->vae_prefix != NULL;
+  self->has_text_encoder = self->text_prefix != NULL;
   if (has_prefix (file, "cond_stage_model.model.") || has_prefix (file, "conditioner.embedders."))
     {
       pd_error_set_bad_model (
@@ -254,6 +284,6 @@ pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **erro
       return FALSE;
     }
   return (!self->has_unet || infer_unet (&self->unet, file, error)) &&
-         (!self->has_vae || infer_vae (&self->vae, file, error)) &&
-         (!self->has_text_encoder || infer_text (&self->text, file, error));
+         (!self->has_vae || infer_vae (&self->vae, file, self->vae_prefix, error)) &&
+         (!self->has_text_encoder || infer_text (&self->text, file, self->text_prefix, error));
 }

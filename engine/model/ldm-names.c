@@ -192,6 +192,50 @@ strip_prefix (const char **name, const char *prefix)
   return TRUE;
 }
 
+/* What follows the prefix in the names of a CLIP text encoder. */
+static gboolean
+is_text_name (const char *name)
+{
+  static const char *const beginnings[] = { "embeddings.", "encoder.layers.", "final_layer_norm." };
+  for (guint i = 0; i < G_N_ELEMENTS (beginnings); i++)
+    if (g_str_has_prefix (name, beginnings[i]))
+      return TRUE;
+  return FALSE;
+}
+
+const char *
+pd_ldm_text_prefix (const char *name)
+{
+  static const char *const prefixes[] = {
+    "cond_stage_model.transformer.text_model.",
+    "cond_stage_model.transformer.",
+    "cond_stage_model.clip_l.transformer.text_model.",
+    "cond_stage_model.clip_l.transformer.",
+    "cond_stage_model.text_model.",
+    "text_encoders.clip_l.transformer.text_model.",
+    "text_encoders.clip_l.transformer.",
+    "text_encoder.text_model.",
+    "text_encoder.",
+    "clip_l.transformer.text_model.",
+    "clip_l.text_model.",
+    "transformer.text_model.",
+    "transformer.",
+    "text_model.",
+    "",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_str_has_prefix (name, prefixes[i]) && is_text_name (name + strlen (prefixes[i])))
+      return prefixes[i];
+  return NULL;
+}
+
+char *
+pd_ldm_map_text_name (const char *name)
+{
+  const char *prefix = pd_ldm_text_prefix (name);
+  return prefix != NULL ? g_strconcat ("text_model.", name + strlen (prefix), NULL) : NULL;
+}
+
 char *
 pd_ldm_map_name (const PdLdmConfig *self, PdPart part, const char *name)
 {
@@ -200,11 +244,9 @@ pd_ldm_map_name (const PdLdmConfig *self, PdPart part, const char *name)
     case PD_PART_UNET:
       return strip_prefix (&name, "model.diffusion_model.") ? map_unet (&self->unet, name) : NULL;
     case PD_PART_VAE:
-      return strip_prefix (&name, "first_stage_model.") ? map_vae (&self->vae, name) : NULL;
+      return strip_prefix (&name, self->vae_prefix) ? map_vae (&self->vae, name) : NULL;
     case PD_PART_TEXT_ENCODER:
-      return strip_prefix (&name, "cond_stage_model.transformer.text_model.")
-                 ? g_strconcat ("text_model.", name, NULL)
-                 : NULL;
+      return pd_ldm_text_prefix (name) == self->text_prefix ? pd_ldm_map_text_name (name) : NULL;
     }
   return NULL;
 }

@@ -14,10 +14,19 @@ typedef struct
   PdUNetConfig unet;
   PdVaeConfig vae;
   PdTextConfig text;
+  const char *vae_prefix, *text_prefix; /* of the names of their tensors; static */
 } PdLdmConfig;
 
 /* Fails with PD_ERROR_BAD_MODEL if a part's tensors are not those of an SD 1.x model. */
 gboolean pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **error);
+
+/* What comes before the names of a text encoder's tensors, if @name is that of one: a static
+ * string. Files have these names with and without "text_model.", as versions of transformers wrote
+ * them, after what the whole file calls the part. NULL if it is none. */
+const char *pd_ldm_text_prefix (const char *name);
+
+/* transformers' name of the text encoder's tensor @name, or NULL if it is none. */
+char *pd_ldm_map_text_name (const char *name);
 
 /* diffusers' name of the file's tensor @name, or NULL if it does not belong to @part. */
 char *pd_ldm_map_name (const PdLdmConfig *self, PdPart part, const char *name);
