@@ -15,6 +15,7 @@ struct _PdConsole
   FILE *json;        /* NULL: speak to people */
   gboolean terminal; /* standard error is one */
   gboolean bar;      /* is on the screen */
+  GMutex lock;       /* one thread speaks at a time */
 };
 
 PdConsole *
@@ -29,6 +30,7 @@ pd_console_new (gboolean json)
       dup2 (STDERR_FILENO, STDOUT_FILENO);
     }
   console->terminal = !json && isatty (STDERR_FILENO);
+  g_mutex_init (&console->lock);
   return console;
 }
 
@@ -39,6 +41,7 @@ pd_console_free (PdConsole *console)
     return;
   if (console->json)
     fclose (console->json);
+  g_mutex_clear (&console->lock);
   g_free (console);
 }
 
@@ -97,8 +100,8 @@ stage_text (const char *stage)
     const char *text;
   } texts[] = {
     { "load", N_ ("Loading the model") },   { "text", N_ ("Reading the prompt") },
-    { "encode", N_ ("Reading the input") }, { "denoise", N_ ("Denoising") },
-    { "decode", N_ ("Painting") },
+    { "encode", N_ ("Reading the input") }, { "kernels", N_ ("Preparing kernels") },
+    { "denoise", N_ ("Denoising") },        { "decode", N_ ("Painting") },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -177,6 +180,7 @@ clear_bar (PdConsole *console)
 void
 pd_console_progress (PdConsole *console, const PdProgress *progress)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console->lock);
   g_autoptr (JsonBuilder) builder = NULL;
 
   if (console->terminal)
@@ -204,6 +208,7 @@ pd_console_progress (PdConsole *console, const PdProgress *progress)
 static void
 say (PdConsole *console, const char *event, const char *text)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console->lock);
   g_autofree char *clean = pd_message_clean (text);
 
   clear_bar (console);

@@ -42,8 +42,12 @@ requested_kernels (const PdRequest *request)
 }
 
 PdEngine *
-pd_engine_new (PdRequest *request, const char *data_folder, GError **error)
+pd_engine_new (PdRequest *request,
+               const char *data_folder,
+               GCancellable *cancellable,
+               GError **error)
 {
+  const PdDeviceWatch watch = { .cancellable = cancellable };
   g_autoptr (PdEngine) self = g_new0 (PdEngine, 1);
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   g_autofree char *path = NULL;
@@ -58,7 +62,9 @@ pd_engine_new (PdRequest *request, const char *data_folder, GError **error)
   if (self->device == NULL || !pd_backend_init (&self->backend, self->device,
                                                 requested_kernels (request), precision, error))
     return NULL;
+  pd_device_set_watch (self->device, &watch);
   self->model = pd_model_load (&self->backend, path, error);
+  pd_device_set_watch (self->device, NULL);
   if (self->model == NULL)
     return NULL;
   self->load_seconds = (double) (g_get_monotonic_time () - self->start_time) / G_USEC_PER_SEC;
@@ -222,6 +228,23 @@ record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gb
     pd_plan_record_rate (&self->backend, session->work, seconds);
 }
 
+/* A function of PdDeviceWatch. */
+static void
+report_kernels (guint done, guint n, gpointer user_data)
+{
+  const PdSession *self = user_data;
+  const PdProgress progress = { .stage = "kernels",
+                                .level = self->level,
+                                .n_levels = self->n_levels,
+                                .step = done,
+                                .n_steps = n,
+                                .fraction = self->fraction,
+                                .eta_seconds = -1 };
+
+  if (self->listener != NULL && self->listener->progress != NULL)
+    self->listener->progress (&progress, self->listener->user_data);
+}
+
 gboolean
 pd_engine_run (PdEngine *self,
                PdRequest *request,
@@ -243,6 +266,9 @@ pd_engine_run (PdEngine *self,
                                  .level = 1,
                                  .n_levels = 1,
                                  .to = 1 };
+  const PdDeviceWatch watch = { .cancellable = cancellable,
+                                .kernels = report_kernels,
+                                .user_data = &session };
   PdLevel levels[PD_MAX_LEVELS];
   guint n_levels;
   g_autoptr (PdRegions) regions = NULL;
@@ -278,6 +304,7 @@ pd_engine_run (PdEngine *self,
 
   n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
                            levels);
+  pd_device_set_watch (self->device, &watch);
   if (request->mode == PD_REQUEST_MODE_INPAINT)
     ok = pd_inpaint_run (&session, images, 1, error);
   else if (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL)
@@ -286,6 +313,7 @@ pd_engine_run (PdEngine *self,
     ok = pd_levels_run (&session, levels, n_levels, images, error);
   else
     ok = run_plain (&session, images, error);
+  pd_device_set_watch (self->device, NULL);
 
   record_rate (self, &session, pd_device_kernel_seconds (self->device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);

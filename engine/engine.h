@@ -8,7 +8,7 @@
 
 /* One device with one model on it: the engine's whole public surface beside PdRequest.
  *
- *   g_autoptr (PdEngine) engine = pd_engine_new (request, data_folder, &error);
+ *   g_autoptr (PdEngine) engine = pd_engine_new (request, data_folder, NULL, &error);
  *   PdImages images = { .output = buffer };
  *   gboolean ok = pd_engine_run (engine, request, &images, NULL, NULL, &report, &error);
  *
@@ -17,8 +17,11 @@ typedef struct _PdEngine PdEngine;
 
 /* Opens request->device with request->memory, kernels and precision, and loads request->model.
  * @data_folder: where the embedded models are, may be NULL. Errors: PD_ERROR_NO_DEVICE,
- * PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY. */
-PdEngine *pd_engine_new (PdRequest *request, const char *data_folder, GError **error);
+ * PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY, G_IO_ERROR_CANCELLED. */
+PdEngine *pd_engine_new (PdRequest *request,
+                         const char *data_folder,
+                         GCancellable *cancellable,
+                         GError **error);
 void pd_engine_free (PdEngine *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdEngine, pd_engine_free)
 
@@ -39,7 +42,8 @@ typedef struct
 
 typedef struct
 {
-  const char *stage;     /* "load", "text", "encode", "denoise", "decode" */
+  const char *stage;     /* "load", "text", "encode", "denoise", "decode"; "kernels" within any of
+                            them, with those that are ready as steps */
   guint level, n_levels; /* the one worked on, counted from 1, of those of a progressive run */
   guint step, n_steps;   /* done in the stage; 0 of 0 where it has no steps */
   guint tiles, n_tiles;  /* done in the step or stage; 0 of 0 where it has none */
@@ -107,7 +111,9 @@ typedef struct
   guint tile, batch, window; /* pixels; tiles per UNet call; pixels, of the autoencoder */
   guint64 device_bytes;      /* at the peak */
   guint64 host_bytes;        /* about, at the peak; the cache of GEGL is left out */
-  double seconds;            /* about; negative: not known */
+  double seconds;            /* about, the kernels included; negative: not known */
+  guint kernels;             /* that have to be prepared first: only the first run does */
+  double kernel_seconds;     /* about; negative: not known yet */
   char *reason;              /* how tile and batch were chosen, for people; owned */
 } PdEstimate;
 

@@ -6,6 +6,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/gpu/kernels.h"
 #include "engine/plan.h"
 
 enum
@@ -92,6 +93,7 @@ pd_estimate_levels (PdSession *session,
   double work = 0, rate;
 
   *estimate = (PdEstimate){ .levels = n };
+  pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
   session->branches = request->guidance == 1.0 ? 1 : 2;
   session->tokens = CHUNK;
   g_free (session->context);
@@ -121,6 +123,7 @@ pd_estimate_levels (PdSession *session,
   estimate->host_bytes =
       resident_bytes () + LATENT_ARRAYS * (guint64) session->n_elements * sizeof (float);
   rate = pd_plan_rate (backend);
-  estimate->seconds = rate > 0 ? work / rate : -1;
+  estimate->kernels = pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
   return TRUE;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench.h"
 #include "engine/confine.h"
+#include "engine/gpu/device.h"
 #include "engine/listing.h"
 #include "engine/message.h"
 #include "engine/rpc.h"
@@ -111,6 +112,7 @@ run_verb (const Verb *verb, int argc, char **argv)
   g_autofree char *name = g_strconcat ("parallel-diffusion ", verb->name, NULL);
 
   g_set_prgname (name);
+  pd_device_prepare_environment ();
   if (!verb->confines)
     pd_confine (&(PdConfineOptions){ 0 });
   return verb->run (argc, argv, data_folder);

@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/gpu/kernels.h"
 #include "engine/nn/ops.h"
 #include "engine/tiles/denoise.h"
 
@@ -119,6 +120,29 @@ pd_plan_describe (PdDevice *device, const PdPlan *plan, guint pixels)
   if (plan->tile_over == plan->tile)
     return g_strdup_printf (_ ("%s; %u at once would take %s"), chosen, plan->batch_over, over);
   return g_strdup_printf (_ ("%s; tile %u would take %s"), chosen, plan->tile_over * pixels, over);
+}
+
+char *
+pd_plan_describe_kernels (PdDevice *device)
+{
+  static const double worth_telling = 2; /* seconds */
+  double seconds;
+  guint n = pd_device_take_rehearsed_kernels (device, &seconds);
+
+  if (n == 0 || (seconds >= 0 && seconds < worth_telling))
+    return NULL;
+  if (seconds < 0)
+    return g_strdup_printf (
+        g_dngettext (GETTEXT_PACKAGE,
+                     "this first run takes longer: %u kernel is prepared for the device",
+                     "this first run takes longer: %u kernels are prepared for the device", n),
+        n);
+  return g_strdup_printf (
+      g_dngettext (
+          GETTEXT_PACKAGE,
+          "this first run takes longer: %u kernel is prepared for the device, about %.0f s",
+          "this first run takes longer: %u kernels are prepared for the device, about %.0f s", n),
+      n, seconds);
 }
 
 gboolean

@@ -28,6 +28,11 @@ gboolean pd_plan_canvas (
 /* Returns: (transfer full) what was chosen and why, for people. */
 char *pd_plan_describe (PdDevice *device, const PdPlan *plan, guint pixels);
 
+/* Returns: (transfer full) that kernels have to be made for what was rehearsed since the last call,
+ * and how long that takes, for people; NULL where there are none or it takes no time to speak of.
+ */
+char *pd_plan_describe_kernels (PdDevice *device);
+
 /* Makes the window of @options smaller until it fits. @bytes and @work as in pd_coder_plan. */
 gboolean pd_plan_coder (PdDevice *device,
                         PdCoderOptions *options,

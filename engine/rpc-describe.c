@@ -145,6 +145,8 @@ pd_rpc_describe_estimate (const PdEstimate *estimate)
   g_variant_dict_insert (&dict, "tile", "x", (gint64) estimate->tile);
   g_variant_dict_insert (&dict, "batch", "x", (gint64) estimate->batch);
   g_variant_dict_insert (&dict, "seconds", "d", estimate->seconds);
+  g_variant_dict_insert (&dict, "kernels", "x", (gint64) estimate->kernels);
+  g_variant_dict_insert (&dict, "kernel-seconds", "d", estimate->kernel_seconds);
   g_variant_dict_insert (&dict, "device-bytes", "x", (gint64) estimate->device_bytes);
   g_variant_dict_insert (&dict, "host-bytes", "x", (gint64) estimate->host_bytes);
   g_variant_dict_insert (&dict, "reason", "s", estimate->reason != NULL ? estimate->reason : "");

@@ -177,11 +177,12 @@ close_engine (PdRpcWork *self)
 
 /* The engine for a request, the one at hand if it suits. */
 static gboolean
-open_engine (PdRpcWork *self, PdRequest *request, GError **error)
+open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
 {
   static const PdProgress loading = {
     .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1
   };
+  PdRequest *request = call->request;
   g_autofree char *key =
       g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s", request->device, request->memory,
                        (int) request->kernels, (int) request->precision, request->model);
@@ -190,7 +191,7 @@ open_engine (PdRpcWork *self, PdRequest *request, GError **error)
     return TRUE;
   close_engine (self);
   on_progress (&loading, self);
-  self->engine = pd_engine_new (request, self->data_folder, error);
+  self->engine = pd_engine_new (request, self->data_folder, call->cancellable, error);
   if (self->engine == NULL)
     return FALSE;
   self->engine_key = g_steal_pointer (&key);
@@ -264,7 +265,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
   pd_storage_watch ();
   self->preview_failed = FALSE;
   if (!check_output (call->output, error) || !load (call->input, request, &input, error) ||
-      !load (call->mask, request, &mask, error) || !open_engine (self, request, error) ||
+      !load (call->mask, request, &mask, error) || !open_engine (self, call, error) ||
       g_cancellable_set_error_if_cancelled (call->cancellable, error))
     return FALSE;
   output = gegl_buffer_new (&extent, babl_format ("R'G'B' float"));
@@ -279,7 +280,7 @@ estimate (PdRpcWork *self, PdRpcCall *call, GError **error)
 {
   g_auto (PdEstimate) estimate = { 0 };
 
-  if (!open_engine (self, call->request, error) ||
+  if (!open_engine (self, call, error) ||
       !pd_engine_estimate (self->engine, call->request, call->width, call->height, &estimate,
                            error))
     return FALSE;

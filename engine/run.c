@@ -16,6 +16,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+/* How long to wait for the engine after a signal: what it is doing may be a driver's compiling. */
+static const guint stop_seconds = 20;
+
 /* One run of the engine on a thread of its own, while the main thread listens to signals. */
 typedef struct
 {
@@ -26,6 +29,7 @@ typedef struct
   GCancellable *cancellable;
   GMainLoop *loop;
   gboolean preview_failed; /* and was told */
+  guint on_patience_end;   /* source; 0 before a signal */
 
   /* Results. */
   PdEngine *engine; /* owns the strings of report */
@@ -95,7 +99,7 @@ work (gpointer user_data)
                                 .user_data = job };
 
   pd_console_progress (job->console, &loading);
-  job->engine = pd_engine_new (job->request, job->data_folder, &job->error);
+  job->engine = pd_engine_new (job->request, job->data_folder, job->cancellable, &job->error);
   if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
     job->ok = pd_engine_run (job->engine, job->request, &job->images, &listener, job->cancellable,
                              &job->report, &job->error);
@@ -103,16 +107,30 @@ work (gpointer user_data)
   return NULL;
 }
 
-/* The first signal asks the engine to stop, the second does not wait for it. Files that are being
- * written meanwhile get their names only when they are whole. */
+static gboolean
+give_up (gpointer user_data)
+{
+  const Job *job = user_data;
+  g_autoptr (GError) error = g_error_new (
+      PD_ERROR, PD_ERROR_DEVICE_LOST,
+      _ ("the graphics driver does not return from a call: ended without waiting for it"));
+
+  _exit (pd_console_error (job->console, error));
+}
+
+/* The first signal asks the engine to stop, the second does not wait for it, nor for a driver that
+ * does not come back. Files that are being written meanwhile get their names only when they are
+ * whole. */
 static gboolean
 on_signal (gpointer user_data)
 {
-  GCancellable *cancellable = user_data;
+  Job *job = user_data;
 
-  if (g_cancellable_is_cancelled (cancellable))
+  if (g_cancellable_is_cancelled (job->cancellable))
     _exit (1);
-  g_cancellable_cancel (cancellable);
+  pd_console_note (job->console, _ ("stopping"));
+  g_cancellable_cancel (job->cancellable);
+  job->on_patience_end = g_timeout_add_seconds (stop_seconds, give_up, job);
   return G_SOURCE_CONTINUE;
 }
 
@@ -125,13 +143,15 @@ job_run (Job *job)
 
   job->loop = g_main_loop_new (NULL, FALSE);
   job->cancellable = g_cancellable_new ();
-  on_interrupt = g_unix_signal_add (SIGINT, on_signal, job->cancellable);
-  on_terminate = g_unix_signal_add (SIGTERM, on_signal, job->cancellable);
+  on_interrupt = g_unix_signal_add (SIGINT, on_signal, job);
+  on_terminate = g_unix_signal_add (SIGTERM, on_signal, job);
   thread = g_thread_new ("engine", work, job);
   g_main_loop_run (job->loop);
   g_thread_join (g_steal_pointer (&thread));
   g_source_remove (on_interrupt);
   g_source_remove (on_terminate);
+  if (job->on_patience_end > 0)
+    g_source_remove (job->on_patience_end);
 }
 
 /* What other tools for such pictures show and search, in the form they know. */

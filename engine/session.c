@@ -160,7 +160,7 @@ report_progress (PdSession *self, PdProgress progress, double done)
     share = denoise_from + (denoise_to - denoise_from) * done;
   else if (g_str_equal (self->stage, "decode"))
     share = denoise_to + (1 - denoise_to) * done;
-  progress.fraction = self->from + (self->to - self->from) * share;
+  progress.fraction = self->fraction = self->from + (self->to - self->from) * share;
   if (share > 0)
     progress.eta_seconds = pd_eta_update (&self->eta, progress.fraction, g_get_monotonic_time ());
   self->listener->progress (&progress, self->listener->user_data);
@@ -407,22 +407,31 @@ place_regions (PdSession *self, GError **error)
                                 request->seamless & PD_REQUEST_SEAMLESS_X, error);
 }
 
+/* @text: may be NULL. */
+static void
+tell_plan (const PdSession *self, const char *text)
+{
+  if (text != NULL && self->listener != NULL && self->listener->plan != NULL)
+    self->listener->plan (text, self->listener->user_data);
+}
+
 /* Makes batch and tile fit the memory; tells what was chosen for the last canvas of the run. */
 static gboolean
 plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
 {
   guint scale = pd_model_scale (self->model);
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *kernels = NULL;
   PdPlan plan;
 
   if (!pd_plan_canvas (self->device, options, scale, &plan, error))
     return FALSE;
   self->work += plan.work * n_steps;
+  kernels = pd_plan_describe_kernels (self->device);
+  tell_plan (self, kernels);
   if (self->level < self->n_levels)
     return TRUE;
   text = pd_plan_describe (self->device, &plan, scale);
-  if (self->listener != NULL && self->listener->plan != NULL)
-    self->listener->plan (text, self->listener->user_data);
+  tell_plan (self, text);
   return TRUE;
 }
 

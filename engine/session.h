@@ -70,6 +70,7 @@ typedef struct
   /* Progress. The share of the run's time that the canvas takes; 0 to 1 unless there are levels. */
   guint level, n_levels;
   double from, to;
+  double fraction; /* of the run, as it was told last */
   gint64 canvas_start;
   PdEta eta;
   const char *stage;

@@ -435,6 +435,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
 #define ADD(name, function)                                                                        \
   g_test_add ("/commands/" name, Fixture, NULL, set_up, function, tear_down)
   ADD ("chain", test_chain);

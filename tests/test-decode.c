@@ -433,6 +433,7 @@ main (int argc, char **argv)
   int result;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   if (device == NULL)
     {

@@ -170,6 +170,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   if (g_getenv ("PD_TEST_CHILD") != NULL)
     {
       g_test_add_func ("/device/child/no-driver", no_driver);

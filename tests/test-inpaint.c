@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Inpainting, and restyling with a mask, in the engine: what changes and what must not. With a
  * small model of random weights, so what the new pixels show does not matter. */
+#include "engine/gpu/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/picture.h"
@@ -142,7 +143,7 @@ have_engine (void)
   if (engine != NULL)
     return TRUE;
   request = g_object_new (PD_TYPE_REQUEST, "model", path, NULL);
-  engine = pd_engine_new (request, NULL, &error);
+  engine = pd_engine_new (request, NULL, NULL, &error);
   g_assert_no_error (error);
   return TRUE;
 }
@@ -262,6 +263,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
   g_test_add_func ("/inpaint/kept", test_kept);

@@ -170,6 +170,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   models = pd_fixture_shared ("goldens/models/sd1");
   data = pd_fixture_shared ("goldens/data/sd1_inversion.safetensors");
   if (models == NULL || data == NULL)

@@ -287,6 +287,7 @@ main (int argc, char **argv)
 
   g_setenv ("XDG_CACHE_HOME", cache, TRUE);
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   g_test_add_func ("/kernels/spirv-val", test_spirv_val);
   g_test_add_func ("/kernels/table", test_table);
   g_test_add_func ("/kernels/lacking", test_lacking);

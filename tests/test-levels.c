@@ -18,7 +18,7 @@ open_engine (const char *model)
   g_autoptr (PdRequest) request =
       g_object_new (PD_TYPE_REQUEST, "model", model, "precision", PD_REQUEST_PRECISION_F32, NULL);
   g_autoptr (GError) error = NULL;
-  PdEngine *engine = pd_engine_new (request, NULL, &error);
+  PdEngine *engine = pd_engine_new (request, NULL, NULL, &error);
 
   g_assert_no_error (error);
   return engine;
@@ -280,6 +280,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
   g_test_add_func ("/levels/batch", test_batch);

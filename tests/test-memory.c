@@ -194,6 +194,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   g_test_add_func ("/memory/direct", test_direct);
   g_test_add_func ("/memory/staged", test_staged);
   g_test_add_func ("/memory/outside", test_outside);

@@ -481,6 +481,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < G_N_ELEMENTS (variants); i++)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
+#include "engine/gpu/device.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 
@@ -25,7 +26,7 @@ open_engine (PdRequest *request, guint64 memory)
   PdEngine *engine;
 
   g_object_set (request, "memory", memory, NULL);
-  engine = pd_engine_new (request, NULL, &error);
+  engine = pd_engine_new (request, NULL, NULL, &error);
   g_assert_no_error (error);
   return engine;
 }
@@ -96,7 +97,7 @@ test_too_little (void)
       g_autoptr (PdEngine) engine = NULL;
 
       g_object_set (request, "memory", memory, NULL);
-      engine = pd_engine_new (request, NULL, &error);
+      engine = pd_engine_new (request, NULL, NULL, &error);
       pd_estimate_clear (&estimate);
       if (engine != NULL && pd_engine_estimate (engine, request, 0, 0, &estimate, &error))
         g_assert_cmpuint (estimate.device_bytes, <=, memory);
@@ -142,9 +143,10 @@ main (int argc, char **argv)
   int result;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   gegl_init (NULL, NULL);
   request = new_request (64, 64, 1);
-  engine = pd_engine_new (request, NULL, &error);
+  engine = pd_engine_new (request, NULL, NULL, &error);
   if (g_error_matches (error, PD_ERROR, PD_ERROR_NO_DEVICE))
     {
       g_print ("1..0 # SKIP %s\n", error->message);

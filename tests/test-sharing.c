@@ -134,6 +134,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
   g_test_add_data_func ("/sharing/more/general", GUINT_TO_POINTER (PD_KERNELS_GENERAL), test_more);

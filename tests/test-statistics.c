@@ -185,6 +185,7 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   model = pd_fixture_shared ("goldens/models/sd1");
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);

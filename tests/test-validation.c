@@ -75,6 +75,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
   g_test_add_func ("/validation/inside", test_inside);
   g_test_add_func ("/validation/beyond", test_beyond);
   return g_test_run ();

@@ -48,6 +48,7 @@ static const Choice choices[] = {
 
 static const Choice stages[] = {
   { NULL, "load", N_ ("Loading the model") },
+  { NULL, "kernels", N_ ("Preparing the device") },
   { NULL, "text", N_ ("Reading the prompt") },
   { NULL, "encode", N_ ("Encoding the picture") },
   { NULL, "invert", N_ ("Finding the picture’s noise") },
@@ -129,6 +130,25 @@ append (GString *line, char *part)
   g_free (part);
 }
 
+/* That kernels have to be prepared first, if that takes long. */
+static void
+append_kernels (GString *line, GVariant *estimate)
+{
+  static const double worth_telling = 2;
+  const double seconds = pd_words_number (estimate, "kernel-seconds", -1);
+  g_autofree char *duration = NULL;
+
+  if (count (estimate, "kernels") == 0 || (seconds >= 0 && seconds < worth_telling))
+    return;
+  if (seconds < 0)
+    {
+      append (line, g_strdup (_ ("the first run takes longer")));
+      return;
+    }
+  duration = pd_words_duration (seconds);
+  append (line, g_strdup_printf (_ ("%s of it only at the first run"), duration));
+}
+
 char *
 pd_words_estimate (GVariant *estimate)
 {
@@ -146,6 +166,7 @@ pd_words_estimate (GVariant *estimate)
 
       append (line, g_strdup_printf (_ ("about %s"), duration));
     }
+  append_kernels (line, estimate);
   if (bytes > 0)
     {
       g_autofree char *size = g_format_size ((guint64) bytes);
@@ -169,14 +190,13 @@ pd_words_progress (GVariant *progress)
   append (line, g_strdup (stage_name (stage)));
   if (levels > 1)
     append (line, g_strdup_printf (_ ("level %u of %u"), count (progress, "level"), levels));
-  if (steps > 1)
+  if (steps > 1 && g_str_equal (stage, "kernels"))
+    append (line, g_strdup_printf (_ ("kernel %u of %u"), count (progress, "step"), steps));
+  else if (steps > 1)
     append (line, g_strdup_printf (_ ("step %u of %u"), count (progress, "step"), steps));
   if (tiles > 1)
     append (line, g_strdup_printf (_ ("tile %u of %u"), count (progress, "tiles"), tiles));
-  /* A new device compiles its kernels then, which can take minutes. */
-  if (g_str_equal (stage, "denoise") && steps > 1 && count (progress, "step") == 0)
-    append (line, g_strdup (_ ("the first step may take long")));
-  else if (eta >= 0)
+  if (eta >= 0)
     {
       g_autofree char *duration = pd_words_duration (eta);
 

@@ -8,9 +8,6 @@
 
 #include "engine/error.h"
 
-/* The same work as a copied byte, in floating point operations. */
-static const double work_per_byte = 10;
-
 struct _PdCommands
 {
   PdDevice *device;
@@ -183,7 +180,7 @@ pd_commands_copy (PdCommands *commands,
 {
   PdOperation operation = {
     .kind = PD_OPERATION_COPY,
-    .work = (double) size * work_per_byte,
+    .work = (double) size * PD_COPY_WORK,
     .copy = { .source = source->vk,
               .target = target->vk,
               .region = { .srcOffset = source_offset, .dstOffset = target_offset, .size = size } }
@@ -207,7 +204,7 @@ pd_commands_fill (PdCommands *commands, PdBuffer *target, gsize offset, gsize si
 {
   PdOperation operation = {
     .kind = PD_OPERATION_FILL,
-    .work = (double) size * work_per_byte,
+    .work = (double) size * PD_COPY_WORK,
     .fill = { .target = target->vk, .offset = offset, .size = size, .value = value }
   };
 

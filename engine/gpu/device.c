@@ -60,7 +60,7 @@ enumerate (PdInstance *instance, GArray *physicals, GError **error)
 GPtrArray *
 pd_device_list (GError **error)
 {
-  g_autoptr (PdInstance) instance = pd_instance_new (FALSE, FALSE, error);
+  g_autoptr (PdInstance) instance = pd_instance_new (FALSE, error);
   g_autoptr (GArray) physicals = g_array_new (FALSE, FALSE, sizeof (Physical));
 
   return instance == NULL ? NULL : enumerate (instance, physicals, error);
@@ -238,7 +238,7 @@ pd_device_new (const PdDeviceOptions *options, GError **error)
     options = &defaults;
   g_mutex_init (&device->queue_lock);
   g_mutex_init (&device->lock);
-  device->instance = pd_instance_new (options->validation, options->narrow, error);
+  device->instance = pd_instance_new (options->validation, error);
   if (device->instance == NULL)
     return NULL;
   infos = enumerate (device->instance, physicals, error);
@@ -267,8 +267,12 @@ pd_device_free (PdDevice *device)
   if (device == NULL)
     return;
   if (device->vk != VK_NULL_HANDLE)
+    pd_device_settle (device);
+  /* What a silent device may still use stays to the end of the process. */
+  if (pd_device_is_silent (device))
+    return;
+  if (device->vk != VK_NULL_HANDLE)
     {
-      vkDeviceWaitIdle (device->vk);
       pd_staging_free (device->staging);
       pd_kernel_cache_free (device->kernels);
       vkDestroyDevice (device->vk, NULL);
@@ -363,44 +367,6 @@ pd_device_memory_reset_peak (PdDevice *device)
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
 
   device->peak = device->used;
-}
-
-double
-pd_device_work_rate (PdDevice *device)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  return device->rate;
-}
-
-void
-pd_device_learn_rate (PdDevice *device, double work, double seconds)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  /* Shorter ones measure the submission, not the work. */
-  if (seconds < 1e-3)
-    return;
-  device->rate += 0.5 * (MIN (work / seconds, 8 * device->rate) - device->rate);
-}
-
-gboolean
-pd_device_submit (
-    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error)
-{
-  VkSubmitInfo submit = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-                          .commandBufferCount = n,
-                          .pCommandBuffers = buffers };
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->queue_lock);
-
-  return pd_vk_check (vkQueueSubmit (device->queue, 1, &submit, fence), "vkQueueSubmit", error);
-}
-
-gboolean
-pd_device_wait (PdDevice *device, VkFence fence, GError **error)
-{
-  return pd_vk_check (vkWaitForFences (device->vk, 1, &fence, VK_TRUE, G_MAXUINT64),
-                      "vkWaitForFences", error);
 }
 
 static VkAccessFlags

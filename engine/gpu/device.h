@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 
 /* A Vulkan compute device: instance, logical device, one compute queue, the memory account and the
  * cache of pipelines. Everything that is made from a device (buffers, commands) must be freed
@@ -85,10 +85,12 @@ typedef struct
   gboolean validation;  /* Khronos validation layer with synchronisation validation; environment
                            PD_VALIDATION=1 asks for it too, PD_VALIDATION=gpu for the layer with
                            GPU-assisted validation instead: each access of a kernel is looked at */
-  gboolean narrow; /* leave a CPU device its default vector width instead of asking lavapipe for 512
-                      bits where the processor has AVX-512. Counts for the first instance of a
-                      process only; a set LP_NATIVE_VECTOR_WIDTH is never changed. */
 } PdDeviceOptions;
+
+/* Asks drivers, through the environment, for what suits this program: lavapipe for vectors of 512
+ * bits where the processor has AVX-512, Mesa for a shader cache of its own per width. To be called
+ * before other threads exist; what is set already stays. */
+void pd_device_prepare_environment (void);
 
 /* All devices with Vulkan 1.2 and a compute queue, in the loader's order.
  * Returns: (element-type PdDeviceInfo) a new array that frees its elements, or NULL with
@@ -127,6 +129,26 @@ void pd_device_memory_reset_peak (PdDevice *device);
 void pd_device_begin_rehearsal (PdDevice *device);
 guint64 pd_device_end_rehearsal (PdDevice *device);
 gboolean pd_device_is_rehearsing (PdDevice *device);
+
+/* Who waits for the device: what takes long on it looks at @cancellable and tells how far it is. */
+typedef struct
+{
+  GCancellable *cancellable; /* may be NULL */
+  /* @done of @n kernels that are needed next are ready. May be NULL; called from the thread that
+   * uses the device. */
+  void (*kernels) (guint done, guint n, gpointer user_data);
+  gpointer user_data;
+} PdDeviceWatch;
+
+/* From now on; the cancellable is borrowed. NULL: nobody. Nothing else uses the device meanwhile.
+ */
+void pd_device_set_watch (PdDevice *device, const PdDeviceWatch *watch);
+/* FALSE with G_IO_ERROR_CANCELLED once the watch's cancellable is cancelled. */
+gboolean pd_device_check_cancelled (PdDevice *device, GError **error);
+
+/* TRUE once the device has not answered far longer than it should have needed. It is as lost; since
+ * it may still be at work, what belongs to it is not freed but kept to the end of the process. */
+gboolean pd_device_is_silent (PdDevice *device);
 
 /* What the device currently does per second, in the unit of pd_commands_dispatch()'s work; learned
  * from submissions, before that a low guess for its type. */

@@ -159,8 +159,15 @@ create (PdInstance *instance, GError **error)
                       "vkCreateDebugUtilsMessengerEXT", error);
 }
 
+void
+pd_device_prepare_environment (void)
+{
+  ask_for_wide_vectors ();
+  keep_shader_caches_apart ();
+}
+
 PdInstance *
-pd_instance_new (gboolean validation, gboolean narrow, GError **error)
+pd_instance_new (gboolean validation, GError **error)
 {
   g_autoptr (PdInstance) instance = g_new0 (PdInstance, 1);
   guint32 version = VK_API_VERSION_1_0;
@@ -168,9 +175,6 @@ pd_instance_new (gboolean validation, gboolean narrow, GError **error)
   instance->assisted = g_strcmp0 (g_getenv ("PD_VALIDATION"), "gpu") == 0;
   instance->validation =
       validation || instance->assisted || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
-  if (!narrow)
-    ask_for_wide_vectors ();
-  keep_shader_caches_apart ();
   vkEnumerateInstanceVersion (&version);
   if (version < VK_API_VERSION_1_2)
     {

@@ -12,20 +12,6 @@ enum
   MAX_CONSTANTS = 32,
 };
 
-struct _PdKernelCache
-{
-  PdDevice *device;
-  GMutex lock;
-  GHashTable *kernels; /* GBytes (see key_new) -> PdKernel */
-  double seconds;
-  VkPipelineCache pipelines;
-  char *path;
-  char *checksum; /* of the data after loading the file, NULL if nothing was loaded */
-  /* By number of bindings. */
-  VkDescriptorSetLayout set_layouts[PD_MAX_BINDINGS + 1];
-  VkPipelineLayout layouts[PD_MAX_BINDINGS + 1];
-};
-
 /* ---- The file: a line with the SHA-256 of the rest, then what vkGetPipelineCacheData() gave. A
  * driver must refuse another driver's data but need not survive damaged data, hence the sum. */
 
@@ -182,6 +168,8 @@ pd_kernel_cache_new (PdDevice *device, GError **error)
   g_mutex_init (&cache->lock);
   cache->kernels =
       g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  cache->rehearsed =
+      g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
   cache->path = pd_kernel_cache_path (device->info);
   for (guint n = 0; ok && n <= PD_MAX_BINDINGS; n++)
     ok = create_layouts (cache, n, error);
@@ -204,6 +192,8 @@ pd_kernel_cache_free (PdKernelCache *cache)
   while (g_hash_table_iter_next (&iter, NULL, &kernel))
     kernel_free (cache, kernel);
   g_hash_table_unref (cache->kernels);
+  g_hash_table_unref (cache->rehearsed);
+  pd_buffer_free (cache->nothing);
   vkDestroyPipelineCache (cache->device->vk, cache->pipelines, NULL);
   for (guint n = 0; n <= PD_MAX_BINDINGS; n++)
     {
@@ -218,8 +208,8 @@ pd_kernel_cache_free (PdKernelCache *cache)
 
 /* ---- Pipelines */
 
-static GBytes *
-key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size)
+GBytes *
+pd_kernel_key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size)
 {
   GByteArray *key = g_byte_array_new ();
 
@@ -325,7 +315,7 @@ pd_device_kernel_from_shader (PdDevice *device,
                               GError **error)
 {
   PdKernelCache *cache = device->kernels;
-  g_autoptr (GBytes) key = key_new (shader, constants, n, subgroup_size);
+  g_autoptr (GBytes) key = pd_kernel_key_new (shader, constants, n, subgroup_size);
   g_autofree char *lacking = NULL;
   PdShaderNeeds needs;
   PdKernel *kernel;
@@ -339,6 +329,8 @@ pd_device_kernel_from_shader (PdDevice *device,
   if (existing != NULL)
     return existing;
 
+  if (!pd_device_check_cancelled (device, error))
+    return NULL;
   pd_shader_read_needs (shader, device->info, &needs);
   lacking = needs.lacking;
   if (!check_spec (device, shader, n, subgroup_size, &needs, error))
@@ -392,53 +384,6 @@ pd_device_kernel (
   PdKernelSpec spec = { .shader = shader, .constants = constants, .n_constants = n };
 
   return pd_device_kernel_from_spec (device, &spec, error);
-}
-
-typedef struct
-{
-  PdDevice *device;
-  GMutex lock;
-  GError *error; /* the first */
-} Preparation;
-
-static void
-prepare_one (gpointer data, gpointer user_data)
-{
-  const PdKernelSpec *spec = data;
-  Preparation *preparation = user_data;
-  GError *error = NULL;
-
-  if (pd_device_kernel_from_spec (preparation->device, spec, &error) != NULL)
-    return;
-  g_mutex_lock (&preparation->lock);
-  if (preparation->error == NULL)
-    preparation->error = g_steal_pointer (&error);
-  g_mutex_unlock (&preparation->lock);
-  g_clear_error (&error);
-}
-
-gboolean
-pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error)
-{
-  Preparation preparation = { .device = device };
-  g_autoptr (GHashTable) keys =
-      g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  GThreadPool *pool =
-      g_thread_pool_new (prepare_one, &preparation, (gint) g_get_num_processors (), FALSE, error);
-
-  if (pool == NULL)
-    return FALSE;
-  g_mutex_init (&preparation.lock);
-  for (guint i = 0; i < n; i++)
-    if (g_hash_table_add (keys, key_new (pd_shader_find (specs[i].shader), specs[i].constants,
-                                         specs[i].n_constants, specs[i].subgroup_size)))
-      g_thread_pool_push (pool, (gpointer) &specs[i], NULL);
-  g_thread_pool_free (pool, FALSE, TRUE);
-  g_mutex_clear (&preparation.lock);
-  if (preparation.error == NULL)
-    return TRUE;
-  g_propagate_error (error, preparation.error);
-  return FALSE;
 }
 
 gboolean

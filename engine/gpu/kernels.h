@@ -40,9 +40,16 @@ PdKernel *pd_device_kernel (
     PdDevice *device, const char *shader, const guint32 *constants, guint n, GError **error);
 PdKernel *pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError **error);
 
-/* Makes those of the list that do not exist yet, on all cores; doubles are made once. */
+/* Makes those of the list that do not exist yet, on all cores; doubles are made once. Tells the
+ * device's watch how many are ready and looks at its cancellable before each. */
 gboolean
 pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error);
+
+/* Notes those of the list that do not exist yet, for the function below. */
+void pd_device_rehearse_kernels (PdDevice *device, const PdKernelSpec *specs, guint n);
+/* How many kernels were missed since the last call, and what it takes to make them, by how long
+ * others took in this process; negative: none has been made yet. */
+guint pd_device_take_rehearsed_kernels (PdDevice *device, double *seconds);
 
 /* How many pipelines there are, and the seconds spent creating them (summed over threads). */
 guint pd_device_kernel_count (PdDevice *device);

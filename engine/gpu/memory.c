@@ -161,8 +161,11 @@ pd_buffer_free (PdBuffer *buffer)
   if (buffer == NULL)
     return;
   device = buffer->device;
-  vkDestroyBuffer (device->vk, buffer->vk, NULL);
-  vkFreeMemory (device->vk, buffer->memory, NULL);
+  if (!pd_device_is_silent (device))
+    {
+      vkDestroyBuffer (device->vk, buffer->vk, NULL);
+      vkFreeMemory (device->vk, buffer->memory, NULL);
+    }
   g_mutex_lock (&device->lock);
   device->used -= buffer->counted;
   g_mutex_unlock (&device->lock);
@@ -207,7 +210,8 @@ check_region (PdBuffer *buffer, gsize offset, gsize size, GError **error)
 gboolean
 pd_buffer_write (PdBuffer *buffer, gsize offset, const void *data, gsize size, GError **error)
 {
-  if (!check_region (buffer, offset, size, error))
+  if (!check_region (buffer, offset, size, error) ||
+      !pd_device_check_cancelled (buffer->device, error))
     return FALSE;
   if (buffer->memory == VK_NULL_HANDLE) /* of a rehearsal */
     return TRUE;

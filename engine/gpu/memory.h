@@ -33,7 +33,8 @@ void *pd_buffer_mapped (const PdBuffer *buffer);
 
 /* Copies size bytes (any number, 0 included, any offset) to or from the buffer, through the mapping
  * or in pieces through a staging buffer; finished on return. Errors: PD_ERROR_BAD_REQUEST (outside
- * the buffer), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST. */
+ * the buffer), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST; for a write G_IO_ERROR_CANCELLED of
+ * the device's watch. */
 gboolean
 pd_buffer_write (PdBuffer *buffer, gsize offset, const void *data, gsize size, GError **error);
 gboolean pd_buffer_read (PdBuffer *buffer, gsize offset, void *data, gsize size, GError **error);

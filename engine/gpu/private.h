@@ -10,6 +10,11 @@
 /* TRUE for VK_SUCCESS; else sets the error. what: the call, as it should stand in the message. */
 gboolean pd_vk_check (VkResult result, const char *what, GError **error);
 
+enum
+{
+  PD_COPY_WORK = 10, /* the same work as a copied byte, in floating point operations */
+};
+
 /* ---- instance.c */
 
 typedef struct
@@ -21,8 +26,8 @@ typedef struct
   gint messages; /* atomic */
 } PdInstance;
 
-/* validation and narrow as in PdDeviceOptions. */
-PdInstance *pd_instance_new (gboolean validation, gboolean narrow, GError **error);
+/* validation as in PdDeviceOptions. */
+PdInstance *pd_instance_new (gboolean validation, GError **error);
 void pd_instance_free (PdInstance *instance);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdInstance, pd_instance_free)
 
@@ -65,21 +70,33 @@ struct _PdDevice
   double rate;
   double first_rate;
 
+  PdDeviceWatch watch;
+  gint silent; /* atomic */
+
   PdStaging *staging;
   PdKernelCache *kernels;
 };
-
-gboolean pd_device_submit (
-    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error);
-gboolean pd_device_wait (PdDevice *device, VkFence fence, GError **error);
-/* Notes that work took seconds. */
-void pd_device_learn_rate (PdDevice *device, double work, double seconds);
 
 /* Makes the writes of the stages before (compute, transfer) visible to the stages after (compute,
  * transfer, host). */
 void pd_record_barrier (VkCommandBuffer commands,
                         VkPipelineStageFlags before,
                         VkPipelineStageFlags after);
+
+/* ---- queue.c */
+
+gboolean pd_device_submit (
+    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error);
+/* Until the fence is signalled. work: of what is on its way to it. When it returns, the device does
+ * not use what was submitted any more, or is silent or lost: also if it fails.
+ * Errors: PD_ERROR_DEVICE_LOST, also for a device that does not answer; PD_ERROR_OUT_OF_MEMORY; for
+ * a device that does not answer to someone who wants to stop, G_IO_ERROR_CANCELLED. */
+gboolean pd_device_wait (
+    PdDevice *device, VkFence fence, double work, GCancellable *cancellable, GError **error);
+/* Until the device does nothing; it counts as silent if that cannot be known. */
+void pd_device_settle (PdDevice *device);
+/* Notes that work took seconds. */
+void pd_device_learn_rate (PdDevice *device, double work, double seconds);
 
 /* ---- memory.c */
 
@@ -129,6 +146,27 @@ struct _PdKernel
   VkPipeline pipeline;
 };
 
+struct _PdKernelCache
+{
+  PdDevice *device;
+  GMutex lock;
+  GHashTable *kernels; /* GBytes (see pd_kernel_key_new) -> PdKernel */
+  double seconds;
+  GHashTable *rehearsed; /* GBytes: keys of kernels that were missed in rehearsals */
+  guint prepared;        /* kernels, by pd_device_prepare_kernels, */
+  double waited;         /* which took so long */
+  PdBuffer *nothing;     /* to bind where nothing is done; may be NULL */
+  VkPipelineCache pipelines;
+  char *path;
+  char *checksum; /* of the data after loading the file, NULL if nothing was loaded */
+  /* By number of bindings. */
+  VkDescriptorSetLayout set_layouts[PD_MAX_BINDINGS + 1];
+  VkPipelineLayout layouts[PD_MAX_BINDINGS + 1];
+};
+
+/* What tells kernels from each other. */
+GBytes *
+pd_kernel_key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size);
 PdKernelCache *pd_kernel_cache_new (PdDevice *device, GError **error);
 /* Saves the pipeline cache. */
 void pd_kernel_cache_free (PdKernelCache *cache);

@@ -38,8 +38,9 @@ struct _PdReplay
   /* A timestamp at the start of each command buffer and after each operation. */
   VkQueryPool queries; /* or null */
   guint n_queries;
-  guint *query_after; /* per operation */
-  gboolean ran;
+  guint *query_after;  /* per operation */
+  gboolean ran;        /* the last run was finished */
+  gboolean ran_before; /* some run was */
 
   Flight flights[IN_FLIGHT];
   gint64 last_end; /* when the latest submission was seen to be done */
@@ -54,11 +55,14 @@ pd_replay_free (PdReplay *replay)
   if (replay == NULL)
     return;
   vk = replay->device->vk;
-  for (guint i = 0; i < IN_FLIGHT; i++)
-    vkDestroyFence (vk, replay->flights[i].fence, NULL);
-  vkDestroyQueryPool (vk, replay->queries, NULL);
-  vkDestroyDescriptorPool (vk, replay->sets, NULL);
-  vkDestroyCommandPool (vk, replay->pool, NULL);
+  if (!pd_device_is_silent (replay->device))
+    {
+      for (guint i = 0; i < IN_FLIGHT; i++)
+        vkDestroyFence (vk, replay->flights[i].fence, NULL);
+      vkDestroyQueryPool (vk, replay->queries, NULL);
+      vkDestroyDescriptorPool (vk, replay->sets, NULL);
+      vkDestroyCommandPool (vk, replay->pool, NULL);
+    }
   g_clear_pointer (&replay->works, g_array_unref);
   g_clear_pointer (&replay->buffers, g_array_unref);
   g_free (replay->query_after);
@@ -118,7 +122,6 @@ create_objects (PdReplay *replay, gboolean timestamps, GError **error)
   VkDevice vk = replay->device->vk;
   VkCommandPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                    .queueFamilyIndex = replay->device->family };
-  VkFenceCreateInfo fence = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
   VkQueryPoolCreateInfo queries = { .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                     .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                     /* at most one command buffer per operation */
@@ -127,10 +130,6 @@ create_objects (PdReplay *replay, gboolean timestamps, GError **error)
   if (!pd_vk_check (vkCreateCommandPool (vk, &pool, NULL, &replay->pool), "vkCreateCommandPool",
                     error))
     return FALSE;
-  for (guint i = 0; i < IN_FLIGHT; i++)
-    if (!pd_vk_check (vkCreateFence (vk, &fence, NULL, &replay->flights[i].fence), "vkCreateFence",
-                      error))
-      return FALSE;
   return !timestamps || pd_vk_check (vkCreateQueryPool (vk, &queries, NULL, &replay->queries),
                                      "vkCreateQueryPool", error);
 }
@@ -263,23 +262,43 @@ pd_replay_new (
   return g_steal_pointer (&replay);
 }
 
+static gboolean
+ensure_fence (PdReplay *replay, Flight *flight, GError **error)
+{
+  VkFenceCreateInfo fence = { .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO };
+
+  return flight->fence != VK_NULL_HANDLE ||
+         pd_vk_check (vkCreateFence (replay->device->vk, &fence, NULL, &flight->fence),
+                      "vkCreateFence", error);
+}
+
 /* Waits for a submission and learns from how long it took. */
 static gboolean
-land (PdReplay *replay, Flight *flight, GError **error)
+land (PdReplay *replay, Flight *flight, GCancellable *cancellable, GError **error)
 {
-  gint64 end;
+  gboolean ok;
 
   if (!flight->busy)
     return TRUE;
   flight->busy = FALSE;
-  if (!pd_device_wait (replay->device, flight->fence, error))
-    return FALSE;
-  end = g_get_monotonic_time ();
-  pd_device_learn_rate (replay->device, flight->work,
-                        (double) (end - MAX (flight->start, replay->last_end)) * 1e-6);
-  replay->last_end = end;
-  return pd_vk_check (vkResetFences (replay->device->vk, 1, &flight->fence), "vkResetFences",
-                      error);
+  ok = pd_device_wait (replay->device, flight->fence, flight->work, cancellable, error);
+  if (ok)
+    {
+      gint64 end = g_get_monotonic_time ();
+
+      pd_device_learn_rate (replay->device, flight->work,
+                            (double) (end - MAX (flight->start, replay->last_end)) * 1e-6);
+      replay->last_end = end;
+      ok = pd_vk_check (vkResetFences (replay->device->vk, 1, &flight->fence), "vkResetFences",
+                        error);
+    }
+  /* A fence whose state is not known is not used again. */
+  if (!ok && !pd_device_is_silent (replay->device))
+    {
+      vkDestroyFence (replay->device->vk, flight->fence, NULL);
+      flight->fence = VK_NULL_HANDLE;
+    }
+  return ok;
 }
 
 gboolean
@@ -290,6 +309,8 @@ pd_replay_run (PdReplay *replay, GCancellable *cancellable, GError **error)
   gboolean ok = TRUE;
   guint next = 0;
 
+  gboolean first_run = !replay->ran_before;
+
   replay->ran = FALSE;
   replay->n_submissions = 0;
   while (ok && next < replay->buffers->len)
@@ -298,11 +319,15 @@ pd_replay_run (PdReplay *replay, GCancellable *cancellable, GError **error)
       guint first = next;
       double most;
 
-      ok = land (replay, flight, error) &&
-           !g_cancellable_set_error_if_cancelled (cancellable, error);
+      ok = land (replay, flight, cancellable, error) &&
+           !g_cancellable_set_error_if_cancelled (cancellable, error) &&
+           pd_device_check_cancelled (replay->device, error) &&
+           ensure_fence (replay, flight, error);
       if (!ok)
         break;
-      most = pd_device_work_rate (replay->device) * submission_seconds;
+      /* Some drivers compile when a kernel is first dispatched: nothing is known of the time that
+       * takes, so the first run goes in the smallest pieces. */
+      most = first_run ? 0 : pd_device_work_rate (replay->device) * submission_seconds;
       flight->work = works[next++];
       while (next < replay->buffers->len && flight->work + works[next] <= most)
         flight->work += works[next++];
@@ -313,10 +338,11 @@ pd_replay_run (PdReplay *replay, GCancellable *cancellable, GError **error)
     }
   /* The older one first. */
   for (guint i = 0; i < IN_FLIGHT; i++)
-    ok = land (replay, &replay->flights[(replay->n_submissions + i) % IN_FLIGHT],
+    ok = land (replay, &replay->flights[(replay->n_submissions + i) % IN_FLIGHT], cancellable,
                ok ? error : NULL) &&
          ok;
   replay->ran = ok;
+  replay->ran_before |= ok;
   return ok;
 }
 

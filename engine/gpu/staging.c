@@ -87,11 +87,20 @@ prepare (PdStaging *staging, Slot *slot, PdBufferUse use, GError **error)
 static gboolean
 finish (PdStaging *staging, Slot *slot, GError **error)
 {
+  gboolean ok;
+
   if (!slot->busy)
     return TRUE;
   slot->busy = FALSE;
-  return pd_device_wait (staging->device, slot->fence, error) &&
-         pd_vk_check (vkResetFences (staging->device->vk, 1, &slot->fence), "vkResetFences", error);
+  ok = pd_device_wait (staging->device, slot->fence, PD_COPY_WORK * SLOT_SIZE, NULL, error) &&
+       pd_vk_check (vkResetFences (staging->device->vk, 1, &slot->fence), "vkResetFences", error);
+  /* A fence whose state is not known is not used again. */
+  if (!ok && !pd_device_is_silent (staging->device))
+    {
+      vkDestroyFence (staging->device->vk, slot->fence, NULL);
+      slot->fence = VK_NULL_HANDLE;
+    }
+  return ok;
 }
 
 static gboolean

@@ -294,9 +294,11 @@ kernel_spec (const PdDispatch *dispatch)
                          .n_constants = dispatch->n_constants };
 }
 
+/* In a rehearsal it is only noted which kernels are missing. */
 static gboolean
 prepare_kernels (PdGraph *self, GError **error)
 {
+  PdDevice *device = self->backend->device;
   g_autoptr (GArray) specs = g_array_new (FALSE, FALSE, sizeof (PdKernelSpec));
 
   for (guint i = 0; i < self->dispatches->len; i++)
@@ -305,8 +307,11 @@ prepare_kernels (PdGraph *self, GError **error)
 
       g_array_append_val (specs, spec);
     }
-  return pd_device_prepare_kernels (self->backend->device, (const PdKernelSpec *) specs->data,
-                                    specs->len, error);
+  if (!pd_device_is_rehearsing (device))
+    return pd_device_prepare_kernels (device, (const PdKernelSpec *) (void *) specs->data,
+                                      specs->len, error);
+  pd_device_rehearse_kernels (device, (const PdKernelSpec *) (void *) specs->data, specs->len);
+  return TRUE;
 }
 
 /* What @access touches, slack included: a kernel may run over the end of what it writes. */
@@ -408,13 +413,13 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
       g_propagate_error (error, g_steal_pointer (&self->failure));
       return FALSE;
     }
-  if (!place_activations (self, error))
+  if (!pd_device_check_cancelled (self->backend->device, error) || !place_activations (self, error))
     return FALSE;
   count_work (self);
-  if (pd_device_is_rehearsing (self->backend->device))
-    return TRUE;
   if (!prepare_kernels (self, error))
     return FALSE;
+  if (pd_device_is_rehearsing (self->backend->device))
+    return TRUE;
 
   self->commands = pd_commands_new (self->backend->device, timestamps);
   for (guint i = 0; i < self->dispatches->len; i++)
