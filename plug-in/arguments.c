@@ -15,6 +15,65 @@ is_decided_by_image (const char *name)
   return g_strv_contains (names, name) || (param && param->flags & PD_REQUEST_PARAM_FILE);
 }
 
+/* Letters that have to be put in, left out or changed to make one word of the other. */
+static guint
+distance (const char *a, const char *b)
+{
+  const gsize n = strlen (b);
+  g_autofree guint *row = g_new (guint, n + 1);
+
+  for (gsize i = 0; i <= n; i++)
+    row[i] = (guint) i;
+  for (; *a; a++)
+    {
+      guint before = row[0]++;
+
+      for (gsize i = 0; i < n; i++)
+        {
+          const guint changed = before + (*a != b[i]);
+
+          before = row[i + 1];
+          row[i + 1] = MIN (changed, 1 + MIN (before, row[i]));
+        }
+    }
+  return row[n];
+}
+
+static gboolean
+fail_unknown (const char *name, GError **error)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+  g_autoptr (GString) names = g_string_new (NULL);
+  g_autofree char *valid = g_utf8_make_valid (name, -1);
+  g_autofree char *meant = g_strdelimit (g_ascii_strdown (name, -1), "_", '-');
+  g_autofree GParamSpec **params = NULL;
+  guint n = 0, least = G_MAXUINT;
+  const char *nearest = NULL;
+
+  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n);
+  for (guint i = 0; i < n; i++)
+    {
+      const guint far = distance (meant, params[i]->name);
+
+      if (is_decided_by_image (params[i]->name))
+        continue;
+      g_string_append_printf (names, "%s%s", names->len ? ", " : "", params[i]->name);
+      if (far < least && far <= MAX (1, strlen (params[i]->name) / 3))
+        {
+          least = far;
+          nearest = params[i]->name;
+        }
+    }
+  if (nearest)
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                 _ ("options: there is no “%s”, did you mean %s? There are %s"), valid, nearest,
+                 names->str);
+  else
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                 _ ("options: there is no “%s”; there are %s"), valid, names->str);
+  return FALSE;
+}
+
 static gboolean
 apply_word (PdRequest *request, const char *word, GError **error)
 {
@@ -23,8 +82,11 @@ apply_word (PdRequest *request, const char *word, GError **error)
 
   if (!equals || equals == word)
     {
+      g_autofree char *valid = g_utf8_make_valid (word, -1);
+
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("options: “%s” is not possible, expected name=value such as steps=20"), word);
+                   _ ("options: “%s” is not possible, expected name=value such as steps=20"),
+                   valid);
       return FALSE;
     }
   if (is_decided_by_image (name))
@@ -34,6 +96,8 @@ apply_word (PdRequest *request, const char *word, GError **error)
                    name);
       return FALSE;
     }
+  if (!pd_request_param (name))
+    return fail_unknown (name, error);
   return pd_request_set_text (request, name, equals + 1, error);
 }
 
@@ -48,9 +112,12 @@ apply (PdRequest *request, const char *options, GError **error)
   if (!g_shell_parse_argv (options, &n, &words, &cause) &&
       !g_error_matches (cause, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING))
     {
+      g_autofree char *valid = g_utf8_make_valid (options, -1);
+      g_autofree char *why = g_utf8_make_valid (cause->message, -1);
+
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("options: “%s” cannot be read: %s; write them as steps=20 negative='a b'"),
-                   options, cause->message);
+                   valid, why);
       return FALSE;
     }
   for (int i = 0; i < n; i++)
@@ -70,4 +137,46 @@ pd_arguments_apply (PdRequest *request, const char *options, GError **error)
     return TRUE;
   g_propagate_error (error, pd_message_clean_error (failure));
   return FALSE;
+}
+
+/* What an option of the command line is called here. value: the word after it, or NULL
+ * Returns: (transfer full) NULL if there is none */
+static char *
+name_here (const char *name, const char *value, gboolean in_dialog)
+{
+  g_autoptr (PdRequest) request = pd_request_new ();
+  GParamSpec *param = pd_request_param (name);
+  gboolean meant;
+
+  if (!param || is_decided_by_image (name))
+    return NULL;
+  meant = value && param->value_type != G_TYPE_STRING &&
+          pd_request_set_text (request, name, value, NULL);
+  if (in_dialog)
+    return g_strdup_printf (value ? "“%s” %s" : "“%s”", g_param_spec_get_nick (param), value);
+  return g_strdup_printf (meant || !value ? "%s=%s" : "%s= %s", name, value ? value : "");
+}
+
+static gboolean
+replace_option (const GMatchInfo *match, GString *text, gpointer in_dialog)
+{
+  g_autofree char *whole = g_match_info_fetch (match, 0);
+  g_autofree char *name = g_match_info_fetch (match, 1);
+  g_autofree char *value = g_match_info_fetch (match, 2);
+  g_autofree char *here =
+      name_here (name, value && *value ? value : NULL, GPOINTER_TO_INT (in_dialog));
+
+  g_string_append (text, here ? here : whole);
+  return FALSE;
+}
+
+char *
+pd_arguments_name_options (const char *message, gboolean in_dialog)
+{
+  g_autoptr (GRegex) option =
+      g_regex_new ("(?<![^\\s(“\"'])--([a-z]+(?:-[a-z]+)*)(?:[ =]([\\w.%+]+))?", 0, 0, NULL);
+  g_autofree char *valid = g_utf8_make_valid (message, -1);
+
+  return g_regex_replace_eval (option, valid, -1, 0, 0, replace_option, GINT_TO_POINTER (in_dialog),
+                               NULL);
 }

@@ -8,3 +8,8 @@
  * are; the request is unchanged.
  */
 gboolean pd_arguments_apply (PdRequest *request, const char *options, GError **error);
+
+/* Names options of the command line in a message of the engine as they are called here: “--steps
+ * 20” is steps=20 for the procedure and “Steps” in the dialog. Returns: (transfer full) the
+ * message. */
+char *pd_arguments_name_options (const char *message, gboolean in_dialog);

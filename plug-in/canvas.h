@@ -6,13 +6,26 @@
 /* Pixels of an image of GIMP as the engine wants them (sRGB, R'G'B', files of GEGL buffers), and
  * back. Rows pass through in bands, so that memory does not grow with the size. */
 
+/* What the engine is not shown of a source, kept to be given back to the result. Buffers have the
+ * extent of the place's target. */
+typedef struct
+{
+  guint64 n_not_finite; /* pixels of the context with a value that is no finite number */
+  guint64 n_outside;    /* pixels of the context with a colour outside sRGB */
+  gboolean empty;       /* all of the target is transparent */
+  GeglBuffer *alpha;    /* "Y float"; NULL: all of the target is opaque */
+  GeglBuffer *excess; /* "RGB float", to be added to R'G'B': what is outside sRGB; NULL: nothing */
+} PdRest;
+
+void pd_rest_clear (PdRest *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdRest, pd_rest_clear)
+
 /* What the context shows, `place->width` × `height` pixels in a file for the engine. What is
- * transparent becomes a neutral gray.
+ * transparent, or no number, becomes a neutral gray; colours outside sRGB become its nearest ones.
+ * rest: (out) what that leaves out
  * Errors: the image cannot be read, the file cannot be written. */
-gboolean pd_canvas_save_source (const PdPlace *place,
-                                PdRequestSource source,
-                                const char *path,
-                                GError **error);
+gboolean pd_canvas_save_source (
+    const PdPlace *place, PdRequestSource source, const char *path, PdRest *rest, GError **error);
 
 /* Returns: (transfer full) the selection's values in the target, in the selection's own format, as
  * it is now; extent in image coordinates. NULL if nothing is selected. */
@@ -27,9 +40,13 @@ pd_canvas_save_mask (const PdPlace *place, GeglBuffer *selection, const char *pa
  * Returns: (transfer full) a buffer whose extent is the target, in image coordinates. */
 GeglBuffer *pd_canvas_cut (const PdPlace *place, GeglBuffer *result);
 
-/* Writes an opaque R'G'B' sRGB picture into a drawable of `image`, in that image's colours; the
- * picture's corner goes to 0, 0 of the drawable. */
-void pd_canvas_write (GeglBuffer *picture, gint32 image, gint32 drawable);
+/* Writes a R'G'B' sRGB picture into a drawable of `image`, in that image's colours; the picture's
+ * corner goes to 0, 0 of the drawable.
+ * rest: whose transparency and whose colours outside sRGB the picture takes over, scaled to its
+ *   size; NULL: none
+ * share: 0 … 1 of what is outside sRGB */
+void pd_canvas_write (
+    GeglBuffer *picture, const PdRest *rest, double share, gint32 image, gint32 drawable);
 
 /* Returns: (transfer full) the target's pixels, sRGB "R'G'B'A u8", at most `max_side` a side. */
 GeglBuffer *

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/gimp-host.h"
+#include "plug-in/arguments.h"
 #include "plug-in/canvas.h"
 #include "plug-in/job.h"
 
@@ -11,9 +12,11 @@ struct _PdGimpHost
 
   PdEngineClient *client;
   GVariant *engine; /* what it said when it was started; NULL: not yet */
-  gint32 image, drawable;
-  gint32 layer;  /* the newest of ours, -1: none */
-  PdPlace place; /* of the run under way */
+  gint32 image;
+  gint32 drawable; /* the dialog was opened for it … */
+  gint32 active;   /* … while this one was active in the image */
+  gint32 layer;    /* the newest of ours, -1: none */
+  PdPlace place;   /* of the run under way */
 };
 
 static void pd_gimp_host_host_init (PdHostInterface *iface);
@@ -23,10 +26,22 @@ G_DEFINE_TYPE_WITH_CODE (PdGimpHost,
                          G_TYPE_OBJECT,
                          G_IMPLEMENT_INTERFACE (PD_TYPE_HOST, pd_gimp_host_host_init))
 
+/* What is worked on: from the moment that another layer becomes active in the image, that one. */
+static gint32
+get_drawable (PdGimpHost *self)
+{
+  const gint32 active =
+      gimp_image_is_valid (self->image) ? gimp_image_get_active_drawable (self->image) : -1;
+
+  if (active != self->active)
+    self->drawable = self->active = active;
+  return self->drawable;
+}
+
 static gboolean
 find_place (PdGimpHost *self, PdRequest *request, PdPlace *place, GError **error)
 {
-  return pd_place_find (place, self->image, self->drawable, request,
+  return pd_place_find (place, self->image, get_drawable (self), request,
                         pd_job_native (request, self->engine), error);
 }
 
@@ -69,6 +84,24 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
                                    extent->height, 4 * extent->width, free_pixels, NULL);
 }
 
+/* error: (transfer full) of the engine. Returns: (transfer full) it, as the dialog says it. */
+static GError *
+name_options (GError *error)
+{
+  g_autoptr (GError) owned = error;
+  g_autofree char *named = pd_arguments_name_options (error->message, TRUE);
+
+  return g_error_new_literal (error->domain, error->code, named);
+}
+
+static void
+on_note (PdGimpHost *self, const char *text)
+{
+  g_autofree char *named = pd_arguments_name_options (text, TRUE);
+
+  pd_host_note (PD_HOST (self), named);
+}
+
 /* Hands what a call of the client gave to the task the dialog waits for. */
 static void
 on_call (GObject *source, GAsyncResult *result, gpointer user_data)
@@ -80,7 +113,7 @@ on_call (GObject *source, GAsyncResult *result, gpointer user_data)
   if (answer)
     g_task_return_pointer (task, answer, (GDestroyNotify) g_variant_unref);
   else
-    g_task_return_error (task, error);
+    g_task_return_error (task, name_options (error));
 }
 
 static GVariant *
@@ -167,7 +200,7 @@ on_job (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!report)
     {
-      g_task_return_error (task, error);
+      g_task_return_error (task, name_options (error));
       return;
     }
   self->layer = layer;
@@ -190,8 +223,8 @@ run_async (PdHost *host,
   /* What is wrong with the place, the run tells. */
   if (!find_place (self, request, &self->place, NULL))
     self->place = (PdPlace){ .width = 0 };
-  pd_job_run_async (self->client, self->engine, self->image, self->drawable, request, cancellable,
-                    on_job, g_task_new (host, cancellable, callback, user_data));
+  pd_job_run_async (self->client, self->engine, self->image, get_drawable (self), request,
+                    cancellable, on_job, g_task_new (host, cancellable, callback, user_data));
 }
 
 /* Of a picture of the context, the part that shows the target. */
@@ -271,9 +304,10 @@ pd_gimp_host_new (PdEngineClient *client, gint32 image, gint32 drawable)
   self->client = g_object_ref (client);
   self->image = image;
   self->drawable = drawable;
+  self->active = gimp_image_get_active_drawable (image);
   g_signal_connect_swapped (client, "progress", G_CALLBACK (pd_host_progress), self);
   g_signal_connect_swapped (client, "preview", G_CALLBACK (on_preview), self);
-  g_signal_connect_swapped (client, "note", G_CALLBACK (pd_host_note), self);
+  g_signal_connect_swapped (client, "note", G_CALLBACK (on_note), self);
   return self;
 }
 

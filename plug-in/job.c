@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/job.h"
 #include "engine/buffer-file.h"
-#include "plug-in/canvas.h"
 #include "plug-in/layer.h"
 
+#include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
 
@@ -18,7 +19,9 @@ typedef struct
   gint32 image, drawable;
   PdRequest *request; /* as the caller gave it */
   PdPlace place;
+  PdOrigin *origin;
   GeglBuffer *selection;
+  PdRest rest;
   char *input, *mask, *output, *preview; /* files; NULL: not used */
   gint32 layer;
 } Job;
@@ -36,6 +39,8 @@ job_free (Job *job)
 {
   g_object_unref (job->request);
   g_clear_object (&job->selection);
+  pd_origin_free (job->origin);
+  pd_rest_clear (&job->rest);
   remove_file (job->input);
   remove_file (job->mask);
   remove_file (job->output);
@@ -111,6 +116,55 @@ job_params (const Job *job)
   return g_variant_dict_end (&dict);
 }
 
+/* Of what is outside sRGB, as much as there is left of what the picture starts from. */
+static double
+job_share (const Job *job)
+{
+  return job->request->mode == PD_REQUEST_MODE_UPSCALE ? 1.0 : 1.0 - job->request->strength;
+}
+
+/* What a person should know of the source. */
+static void
+job_tell_source (const Job *job, PdEngineClient *client)
+{
+  const PdRest *rest = &job->rest;
+  g_autofree char *numbers =
+      g_strdup_printf (_ ("%" PRIu64 " pixels that are not finite numbers count as transparent"),
+                       rest->n_not_finite);
+  g_autofree char *outside =
+      g_strdup_printf (_ ("%" PRIu64 " pixels have colours outside sRGB, which the model does not "
+                          "see: as much of them is kept as of the source"),
+                       rest->n_outside);
+
+  if (job->request->source == PD_REQUEST_SOURCE_VISIBLE && !pd_place_is_shown (job->place.layer))
+    pd_engine_client_note (client,
+                           _ ("The selected layer is hidden and does not count: show it, or "
+                              "start from the layer alone (source=layer)"));
+  if (rest->n_not_finite)
+    pd_engine_client_note (client, numbers);
+  if (rest->n_outside && job_share (job) < 1.0)
+    pd_engine_client_note (client, outside);
+  if (rest->empty && job->request->mode == PD_REQUEST_MODE_RESTYLE)
+    pd_engine_client_note (client, _ ("All there is to start from is transparent: it counts as "
+                                      "gray, and the result is opaque"));
+}
+
+/* What the engine starts from. */
+static gboolean
+job_save_source (Job *job, PdEngineClient *client, const char *folder, GError **error)
+{
+  const PdRequestMode mode = job->request->mode;
+
+  job->input = g_build_filename (folder, "input.gegl", NULL);
+  if (!pd_canvas_save_source (&job->place, job->request->source, job->input, &job->rest, error))
+    return FALSE;
+  /* What is filled is opaque, and so is a new version of nothing. */
+  if (mode == PD_REQUEST_MODE_INPAINT || (mode == PD_REQUEST_MODE_RESTYLE && job->rest.empty))
+    g_clear_object (&job->rest.alpha);
+  job_tell_source (job, client);
+  return TRUE;
+}
+
 /* Everything that is needed of the image, as it is now. */
 static gboolean
 job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **error)
@@ -125,12 +179,13 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
   job->preview = g_build_filename (folder, "preview.png", NULL);
   if (mode != PD_REQUEST_MODE_UPSCALE)
     job->selection = pd_canvas_copy_selection (&job->place);
-  if (mode != PD_REQUEST_MODE_GENERATE)
-    {
-      job->input = g_build_filename (folder, "input.gegl", NULL);
-      if (!pd_canvas_save_source (&job->place, job->request->source, job->input, error))
-        return FALSE;
-    }
+  job->origin = pd_origin_new (&job->place, job->selection);
+  if (job->place.left_out)
+    pd_engine_client_note (client, _ ("Part of the selection lies outside the layer and is left "
+                                      "out: enlarge the layer (Layer → Layer to Image Size), or "
+                                      "start from what is visible (source=visible)"));
+  if (mode != PD_REQUEST_MODE_GENERATE && !job_save_source (job, client, folder, error))
+    return FALSE;
   if (mode == PD_REQUEST_MODE_INPAINT)
     {
       job->mask = g_build_filename (folder, "mask.gegl", NULL);
@@ -151,20 +206,30 @@ job_note_used (Job *job, GVariant *report)
 }
 
 static gboolean
-job_commit (Job *job, GError **error)
+job_commit (Job *job, PdEngineClient *client, GError **error)
 {
-  g_autoptr (GeglBuffer) result = pd_buffer_file_load (job->output, error);
-  g_autoptr (GeglBuffer) picture = NULL;
+  g_autoptr (GeglBuffer) made = pd_buffer_file_load (job->output, error);
+  g_autoptr (GeglBuffer) cut = NULL;
+  PdLayerResult result = { .rest = &job->rest,
+                           .share = job_share (job),
+                           .selection = job->selection,
+                           .request = job->request };
+  const char *note = NULL;
 
-  if (!result)
+  if (!made)
     return FALSE;
   if (job->request->mode == PD_REQUEST_MODE_UPSCALE)
-    job->layer = pd_layer_new_image (&job->place, result, job->request, error);
+    {
+      result.picture = made;
+      job->layer = pd_layer_new_image (job->origin, &result, error);
+    }
   else
     {
-      picture = pd_canvas_cut (&job->place, result);
-      job->layer = pd_layer_add (&job->place, picture, job->selection, job->request, error);
+      result.picture = cut = pd_canvas_cut (&job->place, made);
+      job->layer = pd_layer_add (job->origin, &result, &note, error);
     }
+  if (note)
+    pd_engine_client_note (client, note);
   return job->layer != -1;
 }
 
@@ -179,7 +244,8 @@ on_result (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (report)
     job_note_used (job, report);
-  if (!report || g_task_return_error_if_cancelled (task) || !job_commit (job, &error))
+  if (!report || g_task_return_error_if_cancelled (task) ||
+      !job_commit (job, PD_ENGINE_CLIENT (source), &error))
     {
       if (error)
         g_task_return_error (task, g_steal_pointer (&error));

@@ -5,7 +5,8 @@
 #include "plug-in/engine-client.h"
 
 /* One run: pixels of an image into files, the engine, its result as a new layer. The image is
- * changed at the very end or not at all. `client` tells of progress by its signals. */
+ * changed at the very end or not at all. `client` tells of progress by its signals, and what else a
+ * person should know by notes. */
 
 /* Finds in the engine's answer to "initialize" (NULL: not known) the side in pixels that the
  * request's model was trained at. */

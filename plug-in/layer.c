@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/layer.h"
 #include "engine/error.h"
-#include "plug-in/canvas.h"
 
 #include <glib/gi18n-lib.h>
 #include <libgimp/gimp.h>
@@ -72,92 +71,123 @@ add_mask (gint32 layer, GeglBuffer *selection)
   gimp_layer_set_edit_mask (layer, FALSE);
 }
 
-/* Above the layer it was made for if it is still there, else on top. */
-static gboolean
-insert (const PdPlace *place, gint32 layer)
+/* A layer with the result in it, which is in no stack of layers yet. */
+static gint32
+make_layer (gint32 image, const PdLayerResult *result, GError **error)
 {
-  gint32 parent = 0;
-  int position = 0;
+  const GeglRectangle *extent = gegl_buffer_get_extent (result->picture);
+  gint32 layer = new_layer (image, extent->width, extent->height, result->request, error);
 
-  if (gimp_item_is_valid (place->layer) && gimp_item_get_image (place->layer) == place->image)
+  if (layer == -1)
+    return -1;
+  pd_canvas_write (result->picture, result->rest, result->share, image, layer);
+  attach_parameters (layer, result->request);
+  return layer;
+}
+
+/* Returns: what keeps an image from taking a layer, for a person; NULL: nothing. */
+static const char *
+what_hinders (gint32 image)
+{
+  if (!gimp_image_is_valid (image))
+    return _ ("The image was closed meanwhile: the result is in a new one");
+  if (gimp_image_base_type (image) == GIMP_INDEXED)
+    return _ ("The image has got indexed colours meanwhile, which cannot take the result: it is in "
+              "a new image");
+  return NULL;
+}
+
+static const char *
+what_changed (PdOriginChange change)
+{
+  switch (change)
     {
-      parent = gimp_item_get_parent (place->layer);
-      position = gimp_image_get_item_position (place->image, place->layer);
+    case PD_ORIGIN_SCALED:
+      return _ ("The image was scaled meanwhile, and the new layer with it: look whether it is in "
+                "its place");
+    case PD_ORIGIN_LOST:
+      return _ ("The image was rotated, mirrored or cropped meanwhile: move the new layer to its "
+                "place");
+    case PD_ORIGIN_MOVED:
+    case PD_ORIGIN_SAME:
+    default:
+      return NULL;
     }
-  return gimp_image_insert_layer (place->image, layer, MAX (parent, 0), MAX (position, 0));
+}
+
+/* Makes the layer part of its image as one step, where it belongs by now.
+ * Returns: whether GIMP has taken it */
+static gboolean
+insert (const PdOrigin *origin, gint32 layer, const PdLayerResult *result, const char **note)
+{
+  const gint32 image = pd_origin_get_place (origin)->image;
+  gint32 parent;
+  int position;
+  GeglRectangle where;
+  const PdOriginChange change = pd_origin_find (origin, &where);
+
+  pd_origin_find_slot (origin, &parent, &position);
+  gimp_layer_set_offsets (layer, where.x, where.y);
+  gimp_image_undo_group_start (image);
+  if (!gimp_image_insert_layer (image, layer, parent, position) &&
+      !gimp_image_insert_layer (image, layer, 0, 0))
+    {
+      gimp_image_undo_group_end (image);
+      return FALSE;
+    }
+  if (result->selection)
+    add_mask (layer, result->selection);
+  if (change == PD_ORIGIN_SCALED)
+    {
+      gimp_layer_scale (layer, where.width, where.height, FALSE);
+      gimp_layer_set_offsets (layer, where.x, where.y);
+    }
+  gimp_drawable_update (layer, 0, 0, where.width, where.height);
+  gimp_image_undo_group_end (image);
+  *note = what_changed (change);
+  if (parent > 0 && !pd_place_is_shown (parent))
+    *note = _ ("The new layer lies in a hidden group: show the group to see it");
+  return TRUE;
 }
 
 gint32
-pd_layer_add (const PdPlace *place,
-              GeglBuffer *picture,
-              GeglBuffer *selection,
-              PdRequest *request,
+pd_layer_add (const PdOrigin *origin,
+              const PdLayerResult *result,
+              const char **note,
               GError **error)
 {
-  const gint32 image = place->image;
-  const GeglRectangle *target = &place->target;
+  const gint32 image = pd_origin_get_place (origin)->image;
   gint32 layer;
 
-  if (!pd_place_check_image (image, error))
-    return -1;
-  layer = new_layer (image, target->width, target->height, request, error);
-  if (layer == -1)
-    return -1;
-  /* Everything that can fail or takes long comes before the image is touched. */
-  pd_canvas_write (picture, image, layer);
-  attach_parameters (layer, request);
-  gimp_layer_set_offsets (layer, target->x, target->y);
-
-  gimp_image_undo_group_start (image);
-  if (!insert (place, layer))
+  *note = what_hinders (image);
+  if (!*note)
     {
-      gimp_image_undo_group_end (image);
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("GIMP cannot add the layer: %s"),
-                   gimp_get_pdb_error ());
+      /* Everything that can fail or takes long comes before the image is touched. */
+      layer = make_layer (image, result, error);
+      if (layer == -1 || insert (origin, layer, result, note))
+        return layer;
       gimp_item_delete (layer);
-      return -1;
+      *note = _ ("GIMP does not add the result to the image: it is in a new one");
     }
-  if (selection)
-    add_mask (layer, selection);
-  gimp_drawable_update (layer, 0, 0, target->width, target->height);
-  gimp_image_undo_group_end (image);
+  layer = pd_layer_new_image (origin, result, error);
+  if (layer != -1 && result->selection)
+    add_mask (layer, result->selection);
   return layer;
 }
 
 gint32
-pd_layer_new_image (const PdPlace *place, GeglBuffer *picture, PdRequest *request, GError **error)
+pd_layer_new_image (const PdOrigin *origin, const PdLayerResult *result, GError **error)
 {
-  const GeglRectangle *extent = gegl_buffer_get_extent (picture);
-  GimpColorProfile *profile;
-  double x_resolution, y_resolution;
-  gint32 image, layer;
+  const GeglRectangle *extent = gegl_buffer_get_extent (result->picture);
+  gint32 image = pd_origin_new_image (origin, extent->width, extent->height, error);
+  gint32 layer = image != -1 ? make_layer (image, result, error) : -1;
 
-  if (!pd_place_check_image (place->image, error))
-    return -1;
-  image = gimp_image_new_with_precision (extent->width, extent->height,
-                                         gimp_image_base_type (place->image),
-                                         gimp_image_get_precision (place->image));
-  if (image == -1)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY, _ ("GIMP cannot make the image: %s"),
-                   gimp_get_pdb_error ());
-      return -1;
-    }
-  gimp_image_undo_disable (image);
-  profile = gimp_image_get_color_profile (place->image);
-  if (profile)
-    gimp_image_set_color_profile (image, profile);
-  g_clear_object (&profile);
-  gimp_image_get_resolution (place->image, &x_resolution, &y_resolution);
-  gimp_image_set_resolution (image, x_resolution, y_resolution);
-  layer = new_layer (image, extent->width, extent->height, request, error);
   if (layer == -1)
     {
-      gimp_image_delete (image);
+      if (image != -1)
+        gimp_image_delete (image);
       return -1;
     }
-  pd_canvas_write (picture, image, layer);
-  attach_parameters (layer, request);
   gimp_image_insert_layer (image, layer, 0, 0);
   gimp_image_undo_enable (image);
   return layer;

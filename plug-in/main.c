@@ -195,9 +195,10 @@ static void
 on_note (PdEngineClient *client, const char *text, gpointer user_data)
 {
   GPtrArray *notes = user_data;
+  g_autofree char *named = pd_arguments_name_options (text, FALSE);
 
-  if (!g_ptr_array_find_with_equal_func (notes, text, g_str_equal, NULL))
-    g_ptr_array_add (notes, g_strdup (text));
+  if (!g_ptr_array_find_with_equal_func (notes, named, g_str_equal, NULL))
+    g_ptr_array_add (notes, g_steal_pointer (&named));
 }
 
 /* One message of GIMP with all notes of a run. */
@@ -223,6 +224,21 @@ on_done (GObject *source, GAsyncResult *result, gpointer user_data)
   g_main_loop_quit (batch->loop);
 }
 
+/* A new image is shown to who works with GIMP, unless a script wanted one. */
+static void
+show_image (const GimpParam *arguments, PdRequest *request, gint32 layer)
+{
+  const gint32 image = gimp_item_get_image (layer);
+  const char *display = gimp_display_name ();
+
+  if (image == arguments[ARG_IMAGE].data.d_image || !display || !*display ||
+      (arguments[ARG_RUN_MODE].data.d_int32 == GIMP_RUN_NONINTERACTIVE &&
+       request->mode == PD_REQUEST_MODE_UPSCALE))
+    return;
+  gimp_display_new (image);
+  gimp_displays_flush ();
+}
+
 /* Without a dialog. Returns: the new layer, or -1. */
 static gint32
 run_batch (PdEngineClient *client, const GimpParam *arguments, PdRequest *request, GError **error)
@@ -239,6 +255,8 @@ run_batch (PdEngineClient *client, const GimpParam *arguments, PdRequest *reques
   g_main_loop_run (loop);
   gimp_progress_end ();
   show_notes (notes);
+  if (batch.layer != -1)
+    show_image (arguments, request, batch.layer);
   if (batch.error)
     g_propagate_error (error, batch.error);
   return batch.layer;

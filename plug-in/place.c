@@ -18,8 +18,8 @@ fail (GError **error, const char *message)
   return FALSE;
 }
 
-gboolean
-pd_place_check_image (gint32 image, GError **error)
+static gboolean
+check_image (gint32 image, GError **error)
 {
   if (!gimp_image_is_valid (image))
     return fail (error, _ ("The image is not open any more: open it again and repeat"));
@@ -32,12 +32,52 @@ pd_place_check_image (gint32 image, GError **error)
   return TRUE;
 }
 
+gboolean
+pd_place_is_shown (gint32 item)
+{
+  for (; item > 0; item = gimp_item_get_parent (item))
+    if (!gimp_item_get_visible (item) || gimp_layer_get_opacity (item) <= 0.0)
+      return FALSE;
+  return TRUE;
+}
+
+/* Items that were never added to an image, or were taken out of it, belong to it all the same. */
+static gboolean
+is_in_tree (gint32 image, gint32 layer)
+{
+  int n = 0;
+  g_autofree gint *layers = gimp_image_get_layers (image, &n);
+  gint32 parent;
+
+  while ((parent = gimp_item_get_parent (layer)) > 0)
+    layer = parent;
+  for (int i = 0; i < n; i++)
+    if (layers[i] == layer)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+check_channel (gint32 drawable, GError **error)
+{
+  g_autofree char *name = gimp_item_get_name (drawable);
+
+  if (g_strcmp0 (name, "Qmask") == 0)
+    return fail (error, _ ("Quick Mask is on: switch it off first (Select → Toggle Quick Mask)"));
+  return fail (error, _ ("A channel is selected: select a layer, above which the result can go"));
+}
+
 /* The layer that `drawable` stands for. Returns -1 if there is none. */
 static gint32
 find_layer (gint32 image, gint32 drawable, GError **error)
 {
   gint32 layer = drawable;
 
+  if (drawable == -1)
+    {
+      fail (error, _ ("No layer is selected: select one, above which the result can go"));
+      return -1;
+    }
   if (!gimp_item_is_valid (drawable) || !gimp_item_is_drawable (drawable) ||
       gimp_item_get_image (drawable) != image)
     {
@@ -48,7 +88,12 @@ find_layer (gint32 image, gint32 drawable, GError **error)
     layer = gimp_layer_from_mask (drawable);
   if (!gimp_item_is_layer (layer))
     {
-      fail (error, _ ("A channel is selected: select a layer, above which the result can go"));
+      check_channel (drawable, error);
+      return -1;
+    }
+  if (!is_in_tree (image, layer))
+    {
+      fail (error, _ ("The layer is not in the image: add it first, or choose another one"));
       return -1;
     }
   return layer;
@@ -117,34 +162,78 @@ fit_to_model (PdPlace *self, const GeglRectangle *known, guint native)
   self->height = (guint) (context->height * factor + 0.5);
 }
 
-/* Extent of the pixels there are to start from. */
 static GeglRectangle
-find_known (const PdPlace *self, PdRequest *request)
+image_extent (gint32 image)
+{
+  return *GEGL_RECTANGLE (0, 0, gimp_image_width (image), gimp_image_height (image));
+}
+
+static GeglRectangle
+layer_extent (gint32 layer)
 {
   int x = 0, y = 0;
 
-  if (request->source == PD_REQUEST_SOURCE_VISIBLE)
-    return *GEGL_RECTANGLE (0, 0, gimp_image_width (self->image), gimp_image_height (self->image));
-  gimp_drawable_offsets (self->layer, &x, &y);
-  return *GEGL_RECTANGLE (x, y, gimp_drawable_width (self->layer),
-                          gimp_drawable_height (self->layer));
+  gimp_drawable_offsets (layer, &x, &y);
+  return *GEGL_RECTANGLE (x, y, gimp_drawable_width (layer), gimp_drawable_height (layer));
 }
 
-/* The part of the layer that is selected, or all of it. */
+/* A group without a layer in it has one pixel, which is none. */
 static gboolean
-find_selected (PdPlace *self, GError **error)
+is_empty (gint32 layer)
 {
-  GeglRectangle *target = &self->target;
-  int x, y;
+  int n = 0;
+  g_autofree gint *children = NULL;
+  gboolean empty = TRUE;
 
-  if (!gimp_drawable_mask_intersect (self->layer, &target->x, &target->y, &target->width,
-                                     &target->height))
-    return fail (error,
-                 _ ("The selection lies outside the layer: move it onto the layer, or select "
-                    "a layer below it"));
-  gimp_drawable_offsets (self->layer, &x, &y);
-  target->x += x;
-  target->y += y;
+  if (!gimp_item_is_group (layer))
+    return FALSE;
+  children = gimp_item_get_children (layer, &n);
+  for (int i = 0; i < n; i++)
+    empty &= is_empty (children[i]);
+  return empty;
+}
+
+/* Extent of the pixels there are to start from. */
+static gboolean
+find_known (const PdPlace *self, PdRequest *request, GeglRectangle *known, GError **error)
+{
+  *known = request->source == PD_REQUEST_SOURCE_VISIBLE ? image_extent (self->image)
+                                                        : layer_extent (self->layer);
+  if (request->source == PD_REQUEST_SOURCE_LAYER && request->mode != PD_REQUEST_MODE_GENERATE &&
+      is_empty (self->layer))
+    return fail (error, _ ("The group is empty: select a layer, or start from what is visible "
+                           "(source=visible)"));
+  return TRUE;
+}
+
+/* What is selected, or else the layer, or where that has nothing in the image the image. */
+static void
+find_selected (PdPlace *self, gboolean alone)
+{
+  const GeglRectangle image = image_extent (self->image);
+  GeglRectangle *target = &self->target;
+  gboolean selected = FALSE;
+  int x1, y1, x2, y2;
+
+  *target = layer_extent (self->layer);
+  if (gimp_selection_bounds (self->image, &selected, &x1, &y1, &x2, &y2) && selected)
+    *target = *GEGL_RECTANGLE (x1, y1, x2 - x1, y2 - y1);
+  else if (!alone && (is_empty (self->layer) || !gegl_rectangle_intersect (NULL, target, &image)))
+    *target = image;
+  self->selected = selected;
+}
+
+/* Nothing can be made from what is not there. */
+static gboolean
+keep_to_known (PdPlace *self, const GeglRectangle *known, GError **error)
+{
+  const GeglRectangle selected = self->target;
+
+  if (!gegl_rectangle_intersect (&self->target, &selected, known))
+    return fail (error, _ ("The selection lies outside the layer: move it onto the layer, enlarge "
+                           "the layer (Layer → Layer to Image Size), or start from what is visible "
+                           "(source=visible)"));
+  self->left_out = self->selected && !gegl_rectangle_equal (&self->target, &selected);
   return TRUE;
 }
 
@@ -166,14 +255,14 @@ gboolean
 pd_place_find (
     PdPlace *self, gint32 image, gint32 drawable, PdRequest *request, guint native, GError **error)
 {
+  const gboolean fresh = request->mode == PD_REQUEST_MODE_GENERATE;
   GeglRectangle known;
 
-  if (!pd_place_check_image (image, error))
+  if (!check_image (image, error))
     return FALSE;
   *self = (PdPlace){ .image = image, .layer = find_layer (image, drawable, error) };
-  if (self->layer == -1)
+  if (self->layer == -1 || !find_known (self, request, &known, error))
     return FALSE;
-  known = find_known (self, request);
   if (request->mode == PD_REQUEST_MODE_UPSCALE)
     {
       self->target = self->context = known;
@@ -181,14 +270,11 @@ pd_place_find (
       self->height = (guint) known.height;
       return check_size (self, request->scale, error);
     }
-  if (!find_selected (self, error))
+  find_selected (self, !fresh && request->source == PD_REQUEST_SOURCE_LAYER);
+  if (fresh)
+    gegl_rectangle_bounding_box (&known, &known, &self->target);
+  else if (!keep_to_known (self, &known, error))
     return FALSE;
-  self->selected = !gimp_selection_is_empty (image);
-  if (request->mode != PD_REQUEST_MODE_GENERATE &&
-      !gegl_rectangle_intersect (&self->target, &self->target, &known))
-    return fail (error,
-                 _ ("The layer lies outside the visible part of the image: move it, or start "
-                    "from the layer alone (source=layer)"));
   self->context = self->target;
   if (request->mode == PD_REQUEST_MODE_INPAINT)
     add_padding (self, &known, request, native);

@@ -9,8 +9,9 @@
 typedef struct
 {
   gint32 image;
-  gint32 layer;          /* the one the drawable stands for: a mask stands for its layer */
-  gboolean selected;     /* there is a selection; without one the whole layer is meant */
+  gint32 layer;      /* the one the drawable stands for: a mask stands for its layer */
+  gboolean selected; /* there is a selection; without one the whole layer is meant */
+  gboolean left_out; /* part of what is selected has nothing to start from and is not in target */
   GeglRectangle target;  /* image coordinates: extent of the result */
   GeglRectangle context; /* image coordinates: what the engine sees, the target inside it; may reach
                             beyond image and layer, where there is nothing */
@@ -18,13 +19,14 @@ typedef struct
                             is less than the model's */
 } PdPlace;
 
-/* Finds where `request` works now.
+/* Finds where `request` works now: on what is selected within the image, whatever the layer is;
+ * without a selection on the layer's extent, or on the image if that layer has no pixels in it. Who
+ * starts from a layer alone has no more than that layer has.
  * native: side in pixels the model was trained at
  * Errors: PD_ERROR_BAD_REQUEST, with what to do about it: image or drawable gone, indexed colours,
- * a floating selection, a channel, a selection that misses the layer, too large. */
+ * a floating selection, a channel, nothing to start from, too large. */
 gboolean pd_place_find (
     PdPlace *self, gint32 image, gint32 drawable, PdRequest *request, guint native, GError **error);
 
-/* What can be checked at any time, and is once more before an image is changed: it is there, not
- * indexed, and has no floating selection. Errors: PD_ERROR_BAD_REQUEST. */
-gboolean pd_place_check_image (gint32 image, GError **error);
+/* Whether an item is shown: itself and all groups it is in, none of them fully transparent. */
+gboolean pd_place_is_shown (gint32 item);

@@ -3,6 +3,7 @@
  * pixel. Procedure: plug-in-parallel-diffusion-check (group, file for the results). */
 #include "tests/gimp/call.h"
 #include "tests/gimp/colors.h"
+#include "tests/gimp/during.h"
 #include "tests/gimp/picture.h"
 #include "tests/gimp/tap.h"
 
@@ -15,8 +16,7 @@ static const char check_name[] = "plug-in-parallel-diffusion-check";
 /* Partly outside the image at the left and top. */
 static const GeglRectangle usual_extent = { -6, -4, 70, 60 };
 
-/* What the selection and the layer have in common, in image coordinates; without a selection the
- * layer. */
+/* What is selected, in image coordinates; without a selection the layer. */
 static GeglRectangle
 expected_target (gint32 image, const GeglRectangle *extent)
 {
@@ -30,7 +30,6 @@ expected_target (gint32 image, const GeglRectangle *extent)
     for (int x = 0; x < (int) selection.width; x++)
       if (values[(gsize) y * selection.width + x] > 0.0f)
         gegl_rectangle_bounding_box (&target, &target, GEGL_RECTANGLE (x, y, 1, 1));
-  gegl_rectangle_intersect (&target, &target, extent);
   return target;
 }
 
@@ -353,6 +352,21 @@ check_refused (gint32 image,
   tap_expect (strcmp (before, after) == 0, "the image is as it was");
 }
 
+/* Names of files, and what the image decides. */
+static void
+check_not_offered (gint32 image, gint32 layer)
+{
+  static const char *const names[] = { "width", "input", "mask", "output", "preview,", "depth" };
+  g_autofree char *message = NULL;
+
+  call (image, layer, "a", "generate", 0.5, "xyzzy=1", &message);
+  if (!tap_expect (message && strstr (message, "there are mode"), "names are listed"))
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strstr (message, names[i]))
+      tap_fail ("%s is offered: %s", names[i], message);
+}
+
 static void
 check_errors (void)
 {
@@ -360,7 +374,18 @@ check_errors (void)
   gint32 image = usual_picture (&layer);
 
   tap_begin ("error: an unknown option");
-  check_refused (image, layer, "a", "generate", 0.5, "stepz=3", "there are mode, prompt, negative");
+  check_refused (image, layer, "a", "generate", 0.5, "stepz=3",
+                 "did you mean steps? There are mode, prompt");
+  tap_end ();
+  tap_begin ("error: an option as other programs write it");
+  check_refused (image, layer, "a", "generate", 0.5, "Guidance_Rescale=0",
+                 "did you mean guidance-rescale?");
+  tap_end ();
+  tap_begin ("error: options of the command line are not offered");
+  check_not_offered (image, layer);
+  tap_end ();
+  tap_begin ("error: an option that is no UTF-8");
+  check_refused (image, layer, "a", "generate", 0.5, "st\377ps=3", "there is no “st�ps”");
   tap_end ();
   tap_begin ("error: an option out of range");
   check_refused (image, layer, "a", "generate", 0.5, "steps=0", "a whole number from 1 to 1000");
@@ -392,7 +417,7 @@ check_errors (void)
 
   gimp_image_select_rectangle (image, GIMP_CHANNEL_OP_REPLACE, 80, 70, 10, 8);
   tap_begin ("error: the selection is outside the layer");
-  check_refused (image, layer, "a", "generate", 0.5, quick, "outside the layer");
+  check_refused (image, layer, "a", "restyle", 0.5, "model=tiny source=layer", "outside the layer");
   tap_end ();
 
   gimp_image_select_rectangle (image, GIMP_CHANNEL_OP_REPLACE, 10, 10, 20, 20);
@@ -507,12 +532,14 @@ query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, colors, errors, info, profile, repeat, notes or killed" },
+      (char *) "modes, selections, kinds, colors, during, errors, info, profile, repeat, notes or "
+               "killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
   gimp_install_procedure (check_name, "Checks Parallel Diffusion", "", "", "", "2026", NULL, NULL,
                           GIMP_PLUGIN, G_N_ELEMENTS (arguments), 0, arguments, NULL);
+  during_install ();
 }
 
 static void
@@ -526,17 +553,20 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
                  { "kinds", check_kinds },     { "errors", check_errors },
                  { "profile", check_profile }, { "repeat", check_repeat },
                  { "killed", check_killed },   { "info", check_info },
-                 { "colors", check_colors },   { "notes", check_notes } };
+                 { "colors", check_colors },   { "during", check_during },
+                 { "notes", check_notes } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
+  *n_results = 1;
+  *results = &status;
+  if (during_run (name))
+    return;
   gegl_init (NULL, NULL);
   tap_open (arguments[1].data.d_string);
   for (guint i = 0; i < G_N_ELEMENTS (groups); i++)
     if (strcmp (groups[i].name, arguments[0].data.d_string) == 0)
       groups[i].check ();
   tap_close ();
-  *n_results = 1;
-  *results = &status;
 }
 
 const GimpPlugInInfo PLUG_IN_INFO = { NULL, NULL, query, run };

@@ -20,9 +20,10 @@ case $group in
     command="sh '$here/engine.sh' '$PID_FILE' '$engine'"
     ;;
   *)
-    # One engine for all calls: it takes longer to start than to make so small a picture.
+    # One engine for all calls: it takes longer to start than to make so small a picture. It is there
+    # before the folders are that it may use.
     mkfifo "$folder/in" "$folder/out"
-    XDG_DATA_HOME="$folder/data" "$engine" serve 0<>"$folder/in" 1<>"$folder/out" 2>"$folder/engine.log" &
+    PD_CONFINE=no XDG_DATA_HOME="$folder/data" "$engine" serve 0<>"$folder/in" 1<>"$folder/out" 2>"$folder/engine.log" &
     shared=$!
     trap 'kill $shared' EXIT
     command="sh '$here/shared-engine.sh' '$folder/in' '$folder/out'"
