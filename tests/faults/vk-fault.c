@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* A library to preload, in which one call of Vulkan fails. Environment:
+ *   PD_FAULT_CALL    the function, such as vkWaitForFences
+ *   PD_FAULT_NUMBER  which call of it fails, counted from 1
+ *   PD_FAULT_RESULT  the VkResult, such as -1 (out of host memory), -2 (of device memory), -4
+ * (device lost); "hang": the device does nothing any more, so that waiting for a fence ends with
+ * its timeout, and any other call does not return PD_FAULT_LASTING if set, all later calls of the
+ * function fail too PD_FAULT_COUNTS  a file that gets a line "function calls" for each function at
+ * the end */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <vulkan/vulkan.h>
+
+/* TRUE if this call, the @number-th of @name, is to fail. */
+static int
+is_chosen (const char *name, int number)
+{
+  const char *chosen = getenv ("PD_FAULT_CALL"), *which = getenv ("PD_FAULT_NUMBER");
+  int first = which != NULL ? atoi (which) : 0;
+
+  if (chosen == NULL || strcmp (chosen, name) != 0)
+    return 0;
+  return number == first || (number > first && getenv ("PD_FAULT_LASTING") != NULL);
+}
+
+static VkResult
+fail (const char *name, unsigned long long nanoseconds)
+{
+  const char *result = getenv ("PD_FAULT_RESULT");
+
+  if (result == NULL || strcmp (result, "hang") != 0)
+    return result != NULL ? atoi (result) : VK_ERROR_DEVICE_LOST;
+  if (strcmp (name, "vkWaitForFences") != 0)
+    for (;;)
+      pause ();
+  {
+    const struct timespec rest = { .tv_sec = (time_t) (nanoseconds / 1000000000),
+                                   .tv_nsec = (long) (nanoseconds % 1000000000) };
+
+    nanosleep (&rest, NULL);
+  }
+  return VK_TIMEOUT;
+}
+
+/* The functions that return a VkResult: name, parameters, arguments. */
+#define FUNCTIONS(F)                                                                               \
+  F (vkCreateInstance,                                                                             \
+     (const VkInstanceCreateInfo *a, const VkAllocationCallbacks *b, VkInstance *c), (a, b, c))    \
+  F (vkEnumeratePhysicalDevices, (VkInstance a, uint32_t * b, VkPhysicalDevice * c), (a, b, c))    \
+  F (vkCreateDevice,                                                                               \
+     (VkPhysicalDevice a, const VkDeviceCreateInfo *b, const VkAllocationCallbacks *c,             \
+      VkDevice *d),                                                                                \
+     (a, b, c, d))                                                                                 \
+  F (vkQueueSubmit, (VkQueue a, uint32_t b, const VkSubmitInfo *c, VkFence d), (a, b, c, d))       \
+  F (vkDeviceWaitIdle, (VkDevice a), (a))                                                          \
+  F (vkResetFences, (VkDevice a, uint32_t b, const VkFence *c), (a, b, c))                         \
+  F (vkAllocateMemory,                                                                             \
+     (VkDevice a, const VkMemoryAllocateInfo *b, const VkAllocationCallbacks *c,                   \
+      VkDeviceMemory *d),                                                                          \
+     (a, b, c, d))                                                                                 \
+  F (vkBindBufferMemory, (VkDevice a, VkBuffer b, VkDeviceMemory c, VkDeviceSize d), (a, b, c, d)) \
+  F (vkMapMemory,                                                                                  \
+     (VkDevice a, VkDeviceMemory b, VkDeviceSize c, VkDeviceSize d, VkMemoryMapFlags e, void **f), \
+     (a, b, c, d, e, f))                                                                           \
+  F (vkCreateBuffer,                                                                               \
+     (VkDevice a, const VkBufferCreateInfo *b, const VkAllocationCallbacks *c, VkBuffer *d),       \
+     (a, b, c, d))                                                                                 \
+  F (vkCreatePipelineCache,                                                                        \
+     (VkDevice a, const VkPipelineCacheCreateInfo *b, const VkAllocationCallbacks *c,              \
+      VkPipelineCache *d),                                                                         \
+     (a, b, c, d))                                                                                 \
+  F (vkGetPipelineCacheData, (VkDevice a, VkPipelineCache b, size_t * c, void *d), (a, b, c, d))   \
+  F (vkCreateDescriptorSetLayout,                                                                  \
+     (VkDevice a, const VkDescriptorSetLayoutCreateInfo *b, const VkAllocationCallbacks *c,        \
+      VkDescriptorSetLayout *d),                                                                   \
+     (a, b, c, d))                                                                                 \
+  F (vkCreatePipelineLayout,                                                                       \
+     (VkDevice a, const VkPipelineLayoutCreateInfo *b, const VkAllocationCallbacks *c,             \
+      VkPipelineLayout *d),                                                                        \
+     (a, b, c, d))                                                                                 \
+  F (vkCreateShaderModule,                                                                         \
+     (VkDevice a, const VkShaderModuleCreateInfo *b, const VkAllocationCallbacks *c,               \
+      VkShaderModule *d),                                                                          \
+     (a, b, c, d))                                                                                 \
+  F (vkCreateComputePipelines,                                                                     \
+     (VkDevice a, VkPipelineCache b, uint32_t c, const VkComputePipelineCreateInfo *d,             \
+      const VkAllocationCallbacks *e, VkPipeline *f),                                              \
+     (a, b, c, d, e, f))                                                                           \
+  F (vkCreateDescriptorPool,                                                                       \
+     (VkDevice a, const VkDescriptorPoolCreateInfo *b, const VkAllocationCallbacks *c,             \
+      VkDescriptorPool *d),                                                                        \
+     (a, b, c, d))                                                                                 \
+  F (vkAllocateDescriptorSets,                                                                     \
+     (VkDevice a, const VkDescriptorSetAllocateInfo *b, VkDescriptorSet *c), (a, b, c))            \
+  F (vkCreateCommandPool,                                                                          \
+     (VkDevice a, const VkCommandPoolCreateInfo *b, const VkAllocationCallbacks *c,                \
+      VkCommandPool *d),                                                                           \
+     (a, b, c, d))                                                                                 \
+  F (vkAllocateCommandBuffers,                                                                     \
+     (VkDevice a, const VkCommandBufferAllocateInfo *b, VkCommandBuffer *c), (a, b, c))            \
+  F (vkBeginCommandBuffer, (VkCommandBuffer a, const VkCommandBufferBeginInfo *b), (a, b))         \
+  F (vkEndCommandBuffer, (VkCommandBuffer a), (a))                                                 \
+  F (vkCreateFence,                                                                                \
+     (VkDevice a, const VkFenceCreateInfo *b, const VkAllocationCallbacks *c, VkFence *d),         \
+     (a, b, c, d))
+
+static int count_vkWaitForFences;
+
+VkResult
+vkWaitForFences (VkDevice a, uint32_t b, const VkFence *c, VkBool32 d, uint64_t timeout)
+{
+  int number = __sync_add_and_fetch (&count_vkWaitForFences, 1);
+  PFN_vkWaitForFences next = (PFN_vkWaitForFences) dlsym (RTLD_NEXT, "vkWaitForFences");
+
+  return is_chosen ("vkWaitForFences", number) ? fail ("vkWaitForFences", timeout)
+                                               : next (a, b, c, d, timeout);
+}
+
+#define DEFINE(name, parameters, arguments)                                                        \
+  static int count_##name;                                                                         \
+  VkResult name parameters                                                                         \
+  {                                                                                                \
+    int number = __sync_add_and_fetch (&count_##name, 1);                                          \
+    PFN_##name next = (PFN_##name) dlsym (RTLD_NEXT, #name);                                       \
+                                                                                                   \
+    return is_chosen (#name, number) ? fail (#name, 0) : next arguments;                           \
+  }
+FUNCTIONS (DEFINE)
+#undef DEFINE
+
+__attribute__ ((destructor)) static void
+write_counts (void)
+{
+  const char *path = getenv ("PD_FAULT_COUNTS");
+  FILE *file = path != NULL ? fopen (path, "w") : NULL;
+
+  if (file == NULL)
+    return;
+  fprintf (file, "vkWaitForFences %d\n", count_vkWaitForFences);
+#define WRITE(name, parameters, arguments) fprintf (file, #name " %d\n", count_##name);
+  FUNCTIONS (WRITE)
+#undef WRITE
+  fclose (file);
+}
