@@ -143,6 +143,8 @@ typedef struct
 /* From now on; the cancellable is borrowed. NULL: nobody. Nothing else uses the device meanwhile.
  */
 void pd_device_set_watch (PdDevice *device, const PdDeviceWatch *watch);
+/* The watch's; may be NULL. */
+GCancellable *pd_device_cancellable (PdDevice *device);
 /* FALSE with G_IO_ERROR_CANCELLED once the watch's cancellable is cancelled. */
 gboolean pd_device_check_cancelled (PdDevice *device, GError **error);
 

@@ -24,6 +24,12 @@ pd_device_set_watch (PdDevice *device, const PdDeviceWatch *watch)
   g_mutex_unlock (&device->lock);
 }
 
+GCancellable *
+pd_device_cancellable (PdDevice *device)
+{
+  return device->watch.cancellable;
+}
+
 gboolean
 pd_device_check_cancelled (PdDevice *device, GError **error)
 {

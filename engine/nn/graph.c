@@ -258,7 +258,10 @@ place_activations (PdGraph *self, GError **error)
       if (storage->first <= storage->last)
         self->stats.tensor_bytes += storage->size;
     }
-  blocks = pd_place (self->storages, limit, block_of, &too_large);
+  blocks = pd_place (self->storages, limit, pd_device_cancellable (self->backend->device), block_of,
+                     &too_large);
+  if (blocks == NULL && too_large == G_MAXUINT)
+    return pd_device_check_cancelled (self->backend->device, error);
   if (blocks == NULL)
     {
       const PdStorage *storage = g_ptr_array_index (self->storages, too_large);

@@ -18,12 +18,23 @@ compare_size (gconstpointer a, gconstpointer b, gpointer user_data)
   return x->first != y->first ? (x->first < y->first ? -1 : 1) : 0;
 }
 
-static int
-compare_offset (gconstpointer a, gconstpointer b)
+/* Puts @storage into a block behind those of the same or a lower offset. */
+static void
+insert (GPtrArray *block, PdStorage *storage)
 {
-  const PdStorage *x = *(PdStorage *const *) a, *y = *(PdStorage *const *) b;
+  guint first = 0, end = block->len;
 
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
+  while (first < end)
+    {
+      guint middle = first + (end - first) / 2;
+      const PdStorage *other = g_ptr_array_index (block, middle);
+
+      if (other->offset <= storage->offset)
+        first = middle + 1;
+      else
+        end = middle;
+    }
+  g_ptr_array_insert (block, (gint) first, storage);
 }
 
 /* Lowest offset in a block at which @storage fits between the placed storages that live at the same
@@ -51,13 +62,18 @@ lowest_gap (const PdStorage *storage, GPtrArray *block)
  * alive at once for the networks here (Pisarchyk and Lee, "Efficient Memory Management for Deep
  * Neural Net Inference", 2020: greedy by size). */
 GArray *
-pd_place (GPtrArray *storages, gsize block_limit, guint *block_of, guint *too_large)
+pd_place (GPtrArray *storages,
+          gsize block_limit,
+          GCancellable *cancellable,
+          guint *block_of,
+          guint *too_large)
 {
   g_autofree guint *order = g_new (guint, storages->len + 1);
   g_autoptr (GPtrArray) blocks =
       g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   g_autoptr (GArray) sizes = g_array_new (FALSE, TRUE, sizeof (gsize));
 
+  *too_large = G_MAXUINT;
   for (guint i = 0; i < storages->len; i++)
     order[i] = i;
   g_qsort_with_data (order, (int) storages->len, sizeof *order, compare_size, storages);
@@ -67,6 +83,8 @@ pd_place (GPtrArray *storages, gsize block_limit, guint *block_of, guint *too_la
       PdStorage *storage = g_ptr_array_index (storages, order[i]);
       guint b;
 
+      if (g_cancellable_is_cancelled (cancellable))
+        return NULL;
       block_of[order[i]] = G_MAXUINT;
       if (storage->first > storage->last)
         continue;
@@ -90,8 +108,7 @@ pd_place (GPtrArray *storages, gsize block_limit, guint *block_of, guint *too_la
           storage->offset = lowest_gap (storage, block);
           if (storage->offset + storage->size > block_limit)
             continue;
-          g_ptr_array_add (block, storage);
-          g_ptr_array_sort (block, compare_offset);
+          insert (block, storage);
           g_array_index (sizes, gsize, b) =
               MAX (g_array_index (sizes, gsize, b), storage->offset + storage->size);
           block_of[order[i]] = b;
