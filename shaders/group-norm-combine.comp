@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Group norm, second part: the moments of a group from those of its channels and slices, always in
 // the same order. One workgroup per group and image. SHARED: corrected by what is given.
+//
+// Slices of a negative count are those of a frame, where zeros are seen from and which is cut off later.
+// They do not count. But where all else is flat, the frame's values over a deviation of nearly 0 would
+// grow from norm to norm until they are no numbers: FLOOR bounds them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common/moments.glsl"
 
 layout (local_size_x_id = 0) in; // a power of 2
+layout (constant_id = 1) const uint FRAME = 0; // there may be one
 
 layout (push_constant) uniform Push
 {
@@ -26,6 +31,8 @@ layout (std430, binding = 3) readonly buffer Given { vec2 given[]; };
 layout (std430, binding = 4) writeonly buffer Own { vec2 own[]; };
 #endif
 
+const float FLOOR = 1e-4; // of the variance, as a share of that with the frame
+
 shared float counts[gl_WorkGroupSize.x];
 shared float means[gl_WorkGroupSize.x];
 shared float m2s[gl_WorkGroupSize.x];
@@ -38,40 +45,64 @@ part (uint slice, uint channel)
          (channel & 3);
 }
 
+// Of all lanes, for all lanes.
+Moments
+joined (Moments own)
+{
+  uint lane = gl_LocalInvocationID.x;
+
+  barrier ();
+  counts[lane] = own.count;
+  means[lane] = own.mean;
+  m2s[lane] = own.m2;
+  for (uint other = gl_WorkGroupSize.x / 2; other > 0; other /= 2)
+    {
+      barrier ();
+      if (lane < other)
+        {
+          own = merged (own, Moments (counts[lane + other], means[lane + other], m2s[lane + other]));
+          counts[lane] = own.count;
+          means[lane] = own.mean;
+          m2s[lane] = own.m2;
+        }
+    }
+  barrier ();
+  return Moments (counts[0], means[0], m2s[0]);
+}
+
 void
 main ()
 {
   uint lane = gl_LocalInvocationID.x;
   uint group = gl_WorkGroupID.x;
   float origin = parts[part (0, group * push.channels)];
-  Moments sum = Moments (0.0, 0.0, 0.0);
+  Moments sum = Moments (0.0, 0.0, 0.0), frame = sum;
 
   for (uint i = lane; i < push.slices * push.channels; i += gl_WorkGroupSize.x)
     {
       uint slice = i / push.channels;
       uint channel = group * push.channels + i - slice * push.channels;
       uint from = part (slice, channel);
+      Moments own = Moments (parts[from + 12], parts[from] - origin + parts[from + 4],
+                             parts[from + 8]);
 
-      sum = merged (sum, Moments (parts[from + 12], parts[from] - origin + parts[from + 4],
-                                  parts[from + 8]));
+      if (FRAME != 0 && own.count < 0.0)
+        frame = merged (frame, Moments (-own.count, own.mean, -own.m2));
+      else
+        sum = merged (sum, own);
     }
-  counts[lane] = sum.count;
-  means[lane] = sum.mean;
-  m2s[lane] = sum.m2;
-  for (uint other = gl_WorkGroupSize.x / 2; other > 0; other /= 2)
+
+  Moments all = merged (sum, frame);
+
+  sum = joined (sum);
+
+  float mean = sum.mean, variance = sum.m2 / sum.count;
+
+  if (FRAME != 0)
     {
-      barrier ();
-      if (lane < other)
-        {
-          sum = merged (sum, Moments (counts[lane + other], means[lane + other], m2s[lane + other]));
-          counts[lane] = sum.count;
-          means[lane] = sum.mean;
-          m2s[lane] = sum.m2;
-        }
+      all = joined (all);
+      variance = max (variance, FLOOR * all.m2 / all.count);
     }
-  barrier ();
-
-  float mean = means[0], variance = m2s[0] / counts[0];
 
 #ifdef SHARED
   uint at = gl_WorkGroupID.y * gl_NumWorkGroups.x + group;

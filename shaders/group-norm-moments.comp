@@ -24,7 +24,7 @@ layout (push_constant) uniform Push
   uint slices; // of an image, over all regions
   uint first;  // of them the region's first
   uint image;  // the region's first
-  float share; // what one of its pixels counts
+  float share; // what one of its pixels counts; negative: of a frame that does not count
 } push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };

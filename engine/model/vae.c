@@ -205,6 +205,12 @@ pd_vae_free (PdVae *self)
   g_free (self);
 }
 
+const PdBackend *
+pd_vae_backend (const PdVae *self)
+{
+  return self->backend;
+}
+
 static PdTensor *
 build_mid (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 {

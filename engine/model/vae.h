@@ -16,6 +16,8 @@ PdVae *pd_vae_new (const PdBackend *backend,
 void pd_vae_free (PdVae *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdVae, pd_vae_free)
 
+const PdBackend *pd_vae_backend (const PdVae *self);
+
 /* Pixels per latent pixel, along each side. */
 guint pd_vae_scale (const PdVaeConfig *config);
 

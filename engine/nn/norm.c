@@ -34,13 +34,16 @@ divide_up (guint a, guint b)
 typedef struct
 {
   guint row, rows, x, width;
-  float share;
+  float share; /* negative: they do not count, but bound the variance from below */
 } Field;
 
 enum
 {
   MAX_FIELDS = 9,
 };
+
+/* For fields that do not count. */
+static const float frame_share = -1;
 
 /* The parts of an axis of @size pixels: begin[0] … begin[n], n being returned. */
 static guint
@@ -72,14 +75,20 @@ cut_fields (PdTensor *x, const PdShares *shares, Field fields[MAX_FIELDS])
   guint n_y = cut_axis (shares, x->h, rows, share_y);
   guint n_x = cut_axis (shares != NULL ? shares + 1 : NULL, x->w, columns, share_x);
 
-  for (guint i = 0; i < n_y; i++)
-    for (guint j = 0; j < n_x; j++)
-      if (share_y[i] * share_x[j] > 0)
-        fields[count++] = (Field){ .row = rows[i],
-                                   .rows = rows[i + 1] - rows[i],
-                                   .x = columns[j],
-                                   .width = columns[j + 1] - columns[j],
-                                   .share = share_y[i] * share_x[j] };
+  /* Those that count come first. */
+  for (guint frame = 0; frame < 2; frame++)
+    for (guint i = 0; i < n_y; i++)
+      for (guint j = 0; j < n_x; j++)
+        {
+          float share = share_y[i] * share_x[j];
+
+          if (frame == (share <= 0))
+            fields[count++] = (Field){ .row = rows[i],
+                                       .rows = rows[i + 1] - rows[i],
+                                       .x = columns[j],
+                                       .width = columns[j + 1] - columns[j],
+                                       .share = share > 0 ? share : frame_share };
+        }
   return count;
 }
 
@@ -212,8 +221,8 @@ measure (PdGraph *graph,
   PdDispatch combine = { .label = "group norm",
                          .shader =
                              sharing != NULL ? "group-norm-combine-shared" : "group-norm-combine",
-                         .constants = { COMBINE_WORKGROUP },
-                         .n_constants = 1,
+                         .constants = { COMBINE_WORKGROUP, shares != NULL },
+                         .n_constants = 2,
                          .groups = { groups, joint ? 1 : x->n, 1 } };
 
   if (groups == 0 || x->c % groups != 0)

@@ -93,7 +93,9 @@ typedef struct
 } PdShares;
 
 /* Writes the table of every image of @x to @table; with @joint one table, of all its images
- * together. @shares: of the vertical and the horizontal axis; NULL: all pixels count alike. */
+ * together. @shares: of the vertical and the horizontal axis; NULL: all pixels count alike. Where
+ * pixels whose share is 0 vary 10,000 times as much as those that count, the variance is what
+ * bounds them: they are part of the result's surroundings. */
 void pd_group_norm_measure (PdGraph *graph,
                             PdTensor *x,
                             const PdVector *weight,

@@ -52,6 +52,19 @@ resize (PdCoder *self, guint n, GError **error)
          (self->pixels = pd_try_new (float, pixels, what, error)) != NULL;
 }
 
+/* Weights beyond the range of f16 are why other numbers of the same model may help. */
+static void
+set_not_finite (const PdModel *model, GError **error)
+{
+  if (model->vae != NULL && pd_vae_backend (model->vae)->weights == PD_TYPE_F16)
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                 _ ("The autoencoder gave a value that is not a number: the model may be damaged, "
+                    "or need the precision f32"));
+  else
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                 _ ("The autoencoder gave a value that is not a number: the model is damaged"));
+}
+
 static gboolean
 run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error)
 {
@@ -72,8 +85,7 @@ run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error
   for (gsize i = 0; i < elements; i++)
     if (!isfinite (result[i]))
       {
-        g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                     _ ("The autoencoder gave a value that is not a number; try --precision f32"));
+        set_not_finite (self->options.model, error);
         return FALSE;
       }
   return TRUE;
