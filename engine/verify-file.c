@@ -139,7 +139,8 @@ pd_verify_file_values (const PdVerifyFile *self,
       return NULL;
     }
   values = g_new (float, MAX (pd_tensor_info_count (found), 1));
-  pd_tensor_info_to_f32 (found, values);
+  if (!pd_tensor_info_to_f32 (found, values, error))
+    g_clear_pointer (&values, g_free);
   return values;
 }
 

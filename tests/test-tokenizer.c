@@ -29,7 +29,7 @@ assert_ids (
   g_assert_nonnull (info);
   g_assert_cmpuint (pd_tensor_info_count (info), ==, count);
   g_autofree float *expected = g_new (float, count + 1);
-  pd_tensor_info_to_f32 (info, expected);
+  g_assert_true (pd_tensor_info_to_f32 (info, expected, NULL));
   for (guint i = 0; i < count; i++)
     if (expected[i] != ids[i])
       g_error ("%s of prompt %u: id %u is %d, expected %g", what, prompt, i, ids[i], expected[i]);

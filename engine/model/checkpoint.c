@@ -439,7 +439,10 @@ apply_scale (PdCheckpoint *self, const char *name, const PdTensorInfo *info, GEr
   if (scale == NULL)
     return info;
   if (usable && pd_dtype_is_float (scale->dtype) && pd_tensor_info_count (scale) == 1)
-    pd_tensor_info_to_f32 (scale, &scaled.scale);
+    {
+      if (!pd_tensor_info_to_f32 (scale, &scaled.scale, error))
+        return NULL;
+    }
   if (isfinite (scaled.scale) && scaled.scale != 0)
     return keep (self, self->scaled, info, &scaled);
   g_autofree char *shape = pd_tensor_format_shape (scale->n_dims, scale->dims);

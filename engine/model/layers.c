@@ -9,48 +9,65 @@ insert_path (PdLayerReader *self, const char *format, va_list args)
   return g_string_chunk_insert_const (self->paths, path);
 }
 
-/* The values of @path.@suffix as floats; NULL after a failure. */
-static float *
-read_values (
+/* The tensor @path.@suffix; NULL after a failure. */
+static const PdTensorInfo *
+find_values (
     PdLayerReader *self, const char *path, const char *suffix, guint n_dims, const gint64 *dims)
 {
   g_autofree char *name = g_strconcat (path, suffix, NULL);
-  const PdTensorInfo *info;
-  float *values;
 
-  info = pd_checkpoint_get (self->checkpoint, name, n_dims, dims, &self->error);
-  if (info == NULL || self->weights == NULL)
-    return NULL;
-  values = g_new (float, pd_tensor_info_count (info));
-  pd_tensor_info_to_f32 (info, values);
-  return values;
+  return self->error != NULL
+             ? NULL
+             : pd_checkpoint_get (self->checkpoint, name, n_dims, dims, &self->error);
 }
 
 static const PdVector *
 read_vector (PdLayerReader *self, const char *path, const char *suffix, guint count)
 {
+  const PdTensorInfo *info = find_values (self, path, suffix, 1, (gint64[]){ count });
   g_autofree float *values = NULL;
 
-  if (self->error != NULL)
-    return NULL;
-  values = read_values (self, path, suffix, 1, (gint64[]){ count });
   self->bytes += pd_vector_bytes (self->backend, count);
-  return values ? pd_weights_add_vector (self->weights, values, count, &self->error) : NULL;
+  if (info == NULL || self->weights == NULL)
+    return NULL;
+  values = g_new (float, count);
+  return pd_tensor_info_to_f32 (info, values, &self->error)
+             ? pd_weights_add_vector (self->weights, values, count, &self->error)
+             : NULL;
+}
+
+static gboolean
+read_halves (gconstpointer data, gsize first, gsize count, void *out, GError **error)
+{
+  if (!pd_tensor_info_read (data, first, count, out, error))
+    return FALSE;
+  for (gsize i = 0; G_BYTE_ORDER != G_LITTLE_ENDIAN && i < count; i++)
+    ((guint16 *) out)[i] = GUINT16_FROM_LE (((guint16 *) out)[i]);
+  return TRUE;
+}
+
+static gboolean
+read_floats (gconstpointer data, gsize first, gsize count, void *out, GError **error)
+{
+  return pd_tensor_info_read_f32 (data, first, count, out, error);
 }
 
 static PdLayer
 read_layer (PdLayerReader *self, guint out, guint in, guint taps, gboolean bias, char *path)
 {
   gint64 dims[4] = { out, in, 3, 3 };
-  g_autofree float *values = NULL;
+  const PdTensorInfo *info = find_values (self, path, ".weight", taps == 1 ? 2 : 4, dims);
   PdLayer layer = { .path = path };
 
-  if (self->error != NULL)
-    return layer;
-  values = read_values (self, path, ".weight", taps == 1 ? 2 : 4, dims);
   self->bytes += pd_matrix_bytes (self->backend, out, in, taps);
-  if (values != NULL)
-    layer.weight = pd_weights_add_matrix (self->weights, values, out, in, taps, &self->error);
+  if (info != NULL && self->weights != NULL)
+    {
+      gboolean narrow = info->dtype == PD_DTYPE_F16 && info->scale == 0;
+      const PdWeightSource source = { narrow ? PD_TYPE_F16 : PD_TYPE_F32,
+                                      narrow ? read_halves : read_floats, info };
+
+      layer.weight = pd_weights_read_matrix (self->weights, &source, out, in, taps, &self->error);
+    }
   if (bias)
     layer.bias = read_vector (self, path, ".bias", out);
   return layer;
@@ -111,6 +128,7 @@ pd_read_part (PdCheckpoint *checkpoint,
       weights = pd_weights_new (backend, reader.bytes);
       reader.weights = weights;
       read (&reader, part);
+      pd_weights_finish (weights, reader.error == NULL ? &reader.error : NULL);
     }
   if (reader.error != NULL)
     {

@@ -20,6 +20,10 @@ GArray *pd_safetensors_read_header (const char *text,
                                     GStringChunk *names,
                                     GError **error);
 
+/* Reads @size bytes at @offset of the file; errors as of pd_file_read_at. */
+gboolean pd_safetensors_read (
+    const PdSafetensors *self, guint64 offset, void *out, gsize size, GError **error);
+
 /* Sets PD_ERROR_BAD_MODEL, "@path: tensor "@tensor": …"; always FALSE. @tensor may be NULL. */
 gboolean
 pd_safetensors_fail (const char *path, const char *tensor, GError **error, const char *format, ...)

@@ -17,7 +17,7 @@ static const guint64 MAX_HEADER = 8 * 1024 * 1024;
 
 struct _PdSafetensors
 {
-  GMappedFile *mapping;
+  int fd;
   char *path;
   GStringChunk *names;
   GArray *tensors;   /* of PdTensorInfo, in the order of their data */
@@ -46,8 +46,8 @@ static gint
 compare_data (gconstpointer a, gconstpointer b)
 {
   const PdTensorInfo *x = a, *y = b;
-  if (x->data != y->data)
-    return x->data < y->data ? -1 : 1;
+  if (x->offset != y->offset)
+    return x->offset < y->offset ? -1 : 1;
   if (x->size != y->size)
     return x->size < y->size ? -1 : 1;
   return strcmp (x->name, y->name);
@@ -62,7 +62,8 @@ index_tensors (PdSafetensors *self, GError **error)
     {
       PdTensorInfo *info = &g_array_index (self->tensors, PdTensorInfo, i);
       const PdTensorInfo *before = info - 1;
-      if (i > 0 && before->size > 0 && info->size > 0 && before->data + before->size > info->data)
+      if (i > 0 && before->size > 0 && info->size > 0 &&
+          before->offset + before->size > info->offset)
         return pd_safetensors_fail (self->path, info->name, error,
                                     _ ("its data overlaps that of \"%.200s\""), before->name);
       if (!g_hash_table_insert (self->index, (gpointer) info->name, info))
@@ -122,12 +123,11 @@ read_tensors (PdSafetensors *self, int fd, guint64 file_size, GError **error)
       pd_safetensors_read_header (text, length, data_size, self->path, self->names, error);
   if (entries == NULL)
     return FALSE;
-  const guint8 *data =
-      (const guint8 *) g_mapped_file_get_contents (self->mapping) + file_size - data_size;
   for (guint i = 0; i < entries->len; i++)
     {
       PdTensorEntry *entry = &g_array_index (entries, PdTensorEntry, i);
-      entry->info.data = data + entry->begin;
+      entry->info.file = self;
+      entry->info.offset = file_size - data_size + entry->begin;
       g_array_append_val (self->tensors, entry->info);
     }
   return index_tensors (self, error);
@@ -145,29 +145,11 @@ name_foreign (PdSafetensors *self, int fd, guint64 file_size)
   return pd_foreign_name (start, length, file_size);
 }
 
-/* Maps the file and reads its header. */
-static gboolean
-open_mapping (PdSafetensors *self, GError **error)
+gboolean
+pd_safetensors_read (
+    const PdSafetensors *self, guint64 offset, void *out, gsize size, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  PdFileStamp stamp;
-  int fd = pd_file_open (self->path, &stamp, error);
-  if (fd < 0)
-    return FALSE;
-  self->mapping = g_mapped_file_new_from_fd (fd, FALSE, &failure);
-  gboolean opened = self->mapping != NULL &&
-                    read_tensors (self, fd, g_mapped_file_get_length (self->mapping), &failure);
-  const char *foreign = opened ? NULL : name_foreign (self, fd, stamp.size);
-  close (fd);
-  if (opened)
-    return TRUE;
-  if (foreign != NULL)
-    pd_error_set_bad_model (error, _ ("%s: this is %s"), self->path, foreign);
-  else if (self->mapping == NULL)
-    pd_error_set_bad_model (error, "%s: %s", self->path, failure->message);
-  else
-    g_propagate_error (error, g_steal_pointer (&failure));
-  return FALSE;
+  return pd_file_read_at (self->fd, self->path, offset, out, size, error);
 }
 
 static void
@@ -177,7 +159,8 @@ clear (gpointer data)
   g_clear_pointer (&self->index, g_hash_table_unref);
   g_clear_pointer (&self->tensors, g_array_unref);
   g_clear_pointer (&self->names, g_string_chunk_free);
-  g_clear_pointer (&self->mapping, g_mapped_file_unref);
+  if (self->fd >= 0)
+    close (self->fd);
   g_free (self->path);
 }
 
@@ -185,11 +168,24 @@ PdSafetensors *
 pd_safetensors_open (const char *path, GError **error)
 {
   g_autoptr (PdSafetensors) self = g_atomic_rc_box_new0 (PdSafetensors);
+  g_autoptr (GError) failure = NULL;
+  const char *foreign;
+  PdFileStamp stamp;
   self->path = g_strdup (path);
   self->names = g_string_chunk_new (4096);
   self->tensors = g_array_new (FALSE, FALSE, sizeof (PdTensorInfo));
   self->index = g_hash_table_new (pd_keyed_hash, g_str_equal);
-  return open_mapping (self, error) ? g_steal_pointer (&self) : NULL;
+  self->fd = pd_file_open (path, &stamp, error);
+  if (self->fd < 0)
+    return NULL;
+  if (read_tensors (self, self->fd, stamp.size, &failure))
+    return g_steal_pointer (&self);
+  foreign = name_foreign (self, self->fd, stamp.size);
+  if (foreign != NULL)
+    pd_error_set_bad_model (error, _ ("%s: this is %s"), path, foreign);
+  else
+    g_propagate_error (error, g_steal_pointer (&failure));
+  return NULL;
 }
 
 PdSafetensors *

@@ -14,11 +14,12 @@ struct _PdTextEncoder
 {
   const PdBackend *backend;
   PdTextConfig config;
-  PdCheckpoint *checkpoint;
+  char *file; /* for messages */
   GStringChunk *paths;
   PdWeights *weights;
-  const PdTensorInfo *token_embedding;
-  float *position_embedding; /* max_positions × hidden_size */
+  PdTensorInfo token_embedding; /* in memory, vocab_size × hidden_size */
+  guint8 *token_values;         /* its values as they are stored */
+  float *position_embedding;    /* max_positions × hidden_size */
   PdTextLayer *layers;
   PdNorm final_norm;
 };
@@ -55,23 +56,41 @@ read_text_encoder (PdLayerReader *reader, gpointer part)
 }
 
 static gboolean
-read_embeddings (PdTextEncoder *self, GError **error)
+fail_memory (gsize bytes, GError **error)
+{
+  g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+               _ ("%.1f MiB of memory for reading weights are not there"),
+               (double) bytes / (1 << 20));
+  return FALSE;
+}
+
+/* Into memory: a text takes a few rows of them. */
+static gboolean
+read_embeddings (PdTextEncoder *self, PdCheckpoint *checkpoint, GError **error)
 {
   const PdTextConfig *config = &self->config;
-  const PdTensorInfo *position;
+  const PdTensorInfo *token, *position;
+  gsize n_positions = (gsize) config->max_positions * config->hidden_size;
 
-  self->token_embedding =
-      pd_checkpoint_get (self->checkpoint, "text_model.embeddings.token_embedding.weight", 2,
-                         (gint64[]){ config->vocab_size, config->hidden_size }, error);
-  if (self->token_embedding == NULL)
+  token = pd_checkpoint_get (checkpoint, "text_model.embeddings.token_embedding.weight", 2,
+                             (gint64[]){ config->vocab_size, config->hidden_size }, error);
+  if (token == NULL)
     return FALSE;
-  position = pd_checkpoint_get (self->checkpoint, "text_model.embeddings.position_embedding.weight",
-                                2, (gint64[]){ config->max_positions, config->hidden_size }, error);
+  position = pd_checkpoint_get (checkpoint, "text_model.embeddings.position_embedding.weight", 2,
+                                (gint64[]){ config->max_positions, config->hidden_size }, error);
   if (position == NULL)
     return FALSE;
-  self->position_embedding = g_new (float, pd_tensor_info_count (position));
-  pd_tensor_info_to_f32 (position, self->position_embedding);
-  return TRUE;
+  self->token_values = g_try_malloc (token->size);
+  if (self->token_values == NULL)
+    return fail_memory (token->size, error);
+  self->position_embedding = g_try_new (float, n_positions);
+  if (self->position_embedding == NULL)
+    return fail_memory (n_positions * sizeof (float), error);
+  self->token_embedding = *token;
+  self->token_embedding.file = NULL;
+  self->token_embedding.data = self->token_values;
+  return pd_tensor_info_read (token, 0, pd_tensor_info_count (token), self->token_values, error) &&
+         pd_tensor_info_to_f32 (position, self->position_embedding, error);
 }
 
 PdTextEncoder *
@@ -84,10 +103,10 @@ pd_text_encoder_new (const PdBackend *backend,
 
   self->backend = backend;
   self->config = *config;
-  self->checkpoint = pd_checkpoint_ref (checkpoint);
+  self->file = g_strdup (pd_checkpoint_get_path (checkpoint));
   self->paths = g_string_chunk_new (4096);
   self->layers = g_new0 (PdTextLayer, config->n_layers);
-  if (!read_embeddings (self, error))
+  if (!read_embeddings (self, checkpoint, error))
     return NULL;
   self->weights = pd_read_part (checkpoint, backend, self->paths, read_text_encoder, self, error);
   return self->weights != NULL ? g_steal_pointer (&self) : NULL;
@@ -99,9 +118,10 @@ pd_text_encoder_free (PdTextEncoder *self)
   if (self == NULL)
     return;
   pd_weights_free (self->weights);
-  pd_checkpoint_unref (self->checkpoint);
+  g_free (self->file);
   g_string_chunk_free (self->paths);
   g_free (self->position_embedding);
+  g_free (self->token_values);
   g_free (self->layers);
   g_free (self);
 }
@@ -174,21 +194,17 @@ static gboolean
 embed (const PdTextEncoder *encoder, gint32 id, guint position, float *row, GError **error)
 {
   const PdTextConfig *config = &encoder->config;
-  PdTensorInfo info = *encoder->token_embedding;
   gsize width = config->hidden_size;
 
   if (id < 0 || id >= config->vocab_size)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                    _ ("%s: the tokenizer gives token %d, but the text encoder has %d"),
-                   pd_checkpoint_get_path (encoder->checkpoint), id, config->vocab_size);
+                   encoder->file, id, config->vocab_size);
       return FALSE;
     }
-  info.n_dims = 1;
-  info.dims[0] = (gint64) width;
-  info.size = width * pd_dtype_size (info.dtype);
-  info.data += id * info.size;
-  pd_tensor_info_to_f32 (&info, row);
+  if (!pd_tensor_info_read_f32 (&encoder->token_embedding, id * width, width, row, error))
+    return FALSE;
   for (gsize i = 0; i < width; i++)
     row[i] += encoder->position_embedding[position * width + i];
   return TRUE;

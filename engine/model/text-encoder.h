@@ -4,10 +4,10 @@
 #include "engine/model/config.h"
 #include "engine/model/layers.h"
 
-/* transformers' CLIPTextModel: its weights on the device, the embeddings in the mapped file. */
+/* transformers' CLIPTextModel: its weights on the device, the embeddings in memory. */
 typedef struct _PdTextEncoder PdTextEncoder;
 
-/* @backend is borrowed, a reference to @checkpoint is kept. Errors: PD_ERROR_BAD_MODEL,
+/* @backend is borrowed. Errors: PD_ERROR_BAD_MODEL,
  * PD_ERROR_OUT_OF_MEMORY. */
 PdTextEncoder *pd_text_encoder_new (const PdBackend *backend,
                                     const PdTextConfig *config,

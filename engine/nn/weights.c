@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <gio/gio.h>
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
 #include "engine/nn/half.h"
 #include "engine/nn/weights.h"
 
@@ -6,6 +10,7 @@ enum
 {
   BINDING_ALIGN = 256, /* no device asks for more between bindings */
   MIN_CHUNK = 4 << 20,
+  PIECE = 1 << 20, /* values that a thread packs at once, about */
 };
 
 struct _PdWeights
@@ -16,7 +21,39 @@ struct _PdWeights
   GPtrArray *vectors;   /* PdVector */
   gsize used, capacity; /* of the last buffer */
   gsize expected;       /* bytes still announced */
+
+  /* Of the threads that pack. */
+  GThreadPool *pool;         /* of Piece; NULL: nothing to be done */
+  GCancellable *cancellable; /* may be NULL */
+  GMutex lock;               /* guards what follows */
+  GError *error;             /* the first one; nothing is packed after it */
+  GPtrArray *rooms;          /* of Room: those not in use */
 };
+
+/* Panels @first … @first + @count - 1 of a matrix. */
+typedef struct
+{
+  const PdMatrix *matrix;
+  PdWeightSource source;
+  guint first, count;
+} Piece;
+
+/* Memory that a piece is worked on in. */
+typedef struct
+{
+  guint8 *values, *packed;
+  gsize values_size, packed_size;
+} Room;
+
+static void
+room_free (gpointer data)
+{
+  Room *room = data;
+
+  g_free (room->values);
+  g_free (room->packed);
+  g_free (room);
+}
 
 guint
 pd_matrix_depth (const PdMatrix *self)
@@ -68,6 +105,11 @@ pd_weights_new (const PdBackend *backend, gsize expected)
   self->buffers = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_buffer_free);
   self->matrices = g_ptr_array_new_with_free_func (g_free);
   self->vectors = g_ptr_array_new_with_free_func (g_free);
+  self->rooms = g_ptr_array_new_with_free_func (room_free);
+  self->cancellable = g_cancellable_get_current ();
+  if (self->cancellable != NULL)
+    g_object_ref (self->cancellable);
+  g_mutex_init (&self->lock);
   return self;
 }
 
@@ -76,6 +118,10 @@ pd_weights_free (PdWeights *self)
 {
   if (self == NULL)
     return;
+  pd_weights_finish (self, NULL);
+  g_ptr_array_unref (self->rooms);
+  g_clear_object (&self->cancellable);
+  g_mutex_clear (&self->lock);
   g_ptr_array_unref (self->buffers);
   g_ptr_array_unref (self->matrices);
   g_ptr_array_unref (self->vectors);
@@ -120,52 +166,153 @@ reserve (PdWeights *self, gsize size, PdStorage *storage, GError **error)
   return TRUE;
 }
 
-/* One panel of columns: what a worker packs. */
-typedef struct
+static gboolean
+grow (guint8 **memory, gsize *size, gsize wanted, GError **error)
 {
-  const PdMatrix *matrix;
-  const float *values;
-  guint8 *packed;
-} PackJob;
+  if (*size >= wanted)
+    return TRUE;
+  g_free (*memory);
+  *memory = g_try_malloc (wanted);
+  *size = *memory != NULL ? wanted : 0;
+  if (*memory == NULL)
+    g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+                 _ ("%.1f MiB of memory for reading weights are not there"),
+                 (double) wanted / (1 << 20));
+  return *memory != NULL;
+}
+
+static Room *
+take_room (PdWeights *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (self->rooms->len > 0)
+    return g_ptr_array_steal_index_fast (self->rooms, self->rooms->len - 1);
+  return g_new0 (Room, 1);
+}
+
+/* In place, from the end on where the values grow. */
+static void
+convert (guint8 *values, gsize count, PdType from, PdType to)
+{
+  guint16 half;
+  float value;
+
+  if (from == PD_TYPE_F32 && to == PD_TYPE_F16)
+    for (gsize i = 0; i < count; i++)
+      {
+        memcpy (&value, values + 4 * i, 4);
+        half = pd_half_from_float (value);
+        memcpy (values + 2 * i, &half, 2);
+      }
+  else if (from == PD_TYPE_F16 && to == PD_TYPE_F32)
+    for (gsize i = count; i-- > 0;)
+      {
+        memcpy (&half, values + 2 * i, 2);
+        value = pd_half_to_float (half);
+        memcpy (values + 4 * i, &value, 4);
+      }
+}
+
+/* One panel of @lanes columns with their values, [lane][in][taps]. */
+static void
+pack_halves (const PdMatrix *m, const guint16 *values, guint lanes, guint32 *packed)
+{
+  guint pairs = pd_align_channels (m->in) / 2, row = m->in * m->taps;
+
+  for (guint i = 0; i < m->in; i += 2)
+    for (guint tap = 0; tap < m->taps; tap++)
+      {
+        guint32 *to = packed + ((gsize) tap * pairs + i / 2) * m->panel;
+        const guint16 *from = values + (gsize) i * m->taps + tap;
+
+        if (i + 1 < m->in)
+          for (guint lane = 0; lane < lanes; lane++, from += row)
+            to[lane] = from[0] | (guint32) from[m->taps] << 16;
+        else
+          for (guint lane = 0; lane < lanes; lane++, from += row)
+            to[lane] = from[0];
+      }
+}
 
 static void
-pack_panel (gpointer data, gpointer user_data)
+pack_floats (const PdMatrix *m, const float *values, guint lanes, float *packed)
 {
-  const PackJob *job = user_data;
-  const PdMatrix *m = job->matrix;
-  guint index = GPOINTER_TO_UINT (data) - 1, depth = pd_matrix_depth (m);
-  guint in_padded = pd_align_channels (m->in);
-  gsize elements = (gsize) depth * m->panel;
+  guint in_padded = pd_align_channels (m->in), row = m->in * m->taps;
 
-  for (guint lane = 0; lane < m->panel; lane++)
+  for (guint i = 0; i < m->in; i++)
+    for (guint tap = 0; tap < m->taps; tap++)
+      {
+        float *to = packed + ((gsize) tap * in_padded + i) * m->panel;
+        const float *from = values + (gsize) i * m->taps + tap;
+
+        for (guint lane = 0; lane < lanes; lane++, from += row)
+          to[lane] = *from;
+      }
+}
+
+/* Into @packed, or if that is NULL straight into the mapped buffer. */
+static gboolean
+pack (const Piece *piece, Room *room, GError **error)
+{
+  const PdMatrix *m = piece->matrix;
+  gsize column = (gsize) m->in * m->taps, size = pd_type_size (m->type);
+  gsize panel_bytes = (gsize) pd_matrix_depth (m) * m->panel * size;
+  gsize offset = m->storage.offset + piece->first * panel_bytes, bytes = piece->count * panel_bytes;
+  guint first = piece->first * m->panel;
+  guint columns = MIN (piece->count * m->panel, m->out - MIN (m->out, first));
+  guint8 *mapped = pd_buffer_mapped (m->storage.buffer), *packed;
+
+  if (!grow (&room->values, &room->values_size, columns * column * sizeof (float), error) ||
+      (mapped == NULL && !grow (&room->packed, &room->packed_size, bytes, error)) ||
+      !piece->source.read (piece->source.data, first * column, columns * column, room->values,
+                           error))
+    return FALSE;
+  convert (room->values, columns * column, piece->source.type, m->type);
+  packed = mapped != NULL ? mapped + offset : room->packed;
+  if (m->in != pd_align_channels (m->in) || columns != piece->count * m->panel)
+    memset (packed, 0, bytes);
+  for (guint done = 0; done < columns; done += m->panel)
     {
-      guint o = index * m->panel + lane;
+      guint lanes = MIN (m->panel, columns - done);
+      guint8 *values = room->values + done * column * size;
 
-      if (o >= m->out)
-        break;
-      for (guint i = 0; i < m->in; i++)
-        for (guint tap = 0; tap < m->taps; tap++)
-          {
-            float value = job->values[((gsize) o * m->in + i) * m->taps + tap];
-            gsize k = (gsize) tap * in_padded + i;
-
-            if (m->type == PD_TYPE_F16)
-              ((guint16 *) job->packed)[index * elements + (k / 2 * m->panel + lane) * 2 + k % 2] =
-                  pd_half_from_float (value);
-            else
-              ((float *) job->packed)[index * elements + k * m->panel + lane] = value;
-          }
+      if (m->type == PD_TYPE_F16)
+        pack_halves (m, (guint16 *) values, lanes, (guint32 *) packed);
+      else
+        pack_floats (m, (float *) values, lanes, (float *) packed);
+      packed += panel_bytes;
     }
+  return mapped != NULL || pd_buffer_write (m->storage.buffer, offset, room->packed, bytes, error);
+}
+
+static void
+work (gpointer data, gpointer user_data)
+{
+  g_autofree Piece *piece = data;
+  PdWeights *self = user_data;
+  Room *room = take_room (self);
+  g_autoptr (GError) error = NULL;
+  gboolean failed;
+
+  g_mutex_lock (&self->lock);
+  failed = self->error != NULL;
+  g_mutex_unlock (&self->lock);
+  if (!failed && !g_cancellable_set_error_if_cancelled (self->cancellable, &error))
+    pack (piece, room, &error);
+  g_mutex_lock (&self->lock);
+  g_ptr_array_add (self->rooms, room);
+  if (error != NULL && self->error == NULL)
+    self->error = g_steal_pointer (&error);
+  g_mutex_unlock (&self->lock);
 }
 
 const PdMatrix *
-pd_weights_add_matrix (
-    PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error)
+pd_weights_read_matrix (
+    PdWeights *self, const PdWeightSource *source, guint out, guint in, guint taps, GError **error)
 {
   g_autofree PdMatrix *matrix = g_new0 (PdMatrix, 1);
-  g_autofree guint8 *packed = NULL;
-  GThreadPool *pool;
-  PackJob job;
+  guint n_panels, per_piece;
   gsize size;
 
   *matrix = (PdMatrix){ .type = self->backend->weights,
@@ -177,18 +324,54 @@ pd_weights_add_matrix (
       (gsize) pd_matrix_depth (matrix) * pd_matrix_columns (matrix) * pd_type_size (matrix->type);
   if (!reserve (self, size, &matrix->storage, error))
     return NULL;
+  /* What is rehearsed has no memory. */
+  if (pd_device_is_rehearsing (self->backend->device))
+    {
+      g_ptr_array_add (self->matrices, matrix);
+      return g_steal_pointer (&matrix);
+    }
+  if (self->pool == NULL)
+    self->pool = g_thread_pool_new (work, self, (int) g_get_num_processors (), FALSE, NULL);
+  n_panels = pd_matrix_columns (matrix) / matrix->panel;
+  per_piece = (guint) MAX (1, PIECE / ((gsize) pd_matrix_depth (matrix) * matrix->panel));
+  for (guint first = 0; first < n_panels; first += per_piece)
+    {
+      Piece *piece = g_new (Piece, 1);
 
-  packed = g_malloc0 (size);
-  job = (PackJob){ matrix, values, packed };
-  pool = g_thread_pool_new (pack_panel, &job, (int) g_get_num_processors (), FALSE, NULL);
-  for (guint i = 0; i < pd_matrix_columns (matrix) / matrix->panel; i++)
-    g_thread_pool_push (pool, GUINT_TO_POINTER (i + 1), NULL);
-  g_thread_pool_free (pool, FALSE, TRUE);
-
-  if (!pd_buffer_write (matrix->storage.buffer, matrix->storage.offset, packed, size, error))
-    return NULL;
+      *piece = (Piece){ matrix, *source, first, MIN (per_piece, n_panels - first) };
+      g_thread_pool_push (self->pool, piece, NULL);
+    }
   g_ptr_array_add (self->matrices, matrix);
   return g_steal_pointer (&matrix);
+}
+
+gboolean
+pd_weights_finish (PdWeights *self, GError **error)
+{
+  if (self->pool != NULL)
+    g_thread_pool_free (g_steal_pointer (&self->pool), FALSE, TRUE);
+  g_ptr_array_set_size (self->rooms, 0);
+  if (self->error == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&self->error));
+  return FALSE;
+}
+
+static gboolean
+read_memory (gconstpointer data, gsize first, gsize count, void *out, GError **error)
+{
+  memcpy (out, (const float *) data + first, count * sizeof (float));
+  return TRUE;
+}
+
+const PdMatrix *
+pd_weights_add_matrix (
+    PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error)
+{
+  const PdWeightSource source = { PD_TYPE_F32, read_memory, values };
+  const PdMatrix *matrix = pd_weights_read_matrix (self, &source, out, in, taps, error);
+
+  return matrix != NULL && pd_weights_finish (self, error) ? matrix : NULL;
 }
 
 const PdVector *

@@ -43,8 +43,27 @@ PdWeights *pd_weights_new (const PdBackend *backend, gsize expected);
 void pd_weights_free (PdWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdWeights, pd_weights_free)
 
-/* Packs and uploads @values, [out][in][taps] (PyTorch's order of a linear or convolution weight).
- */
+/* Where the values of a weight come from: @read gives @count of them from the one at @first on, as
+ * @type, from any thread. */
+typedef struct
+{
+  PdType type;
+  gboolean (*read) (gconstpointer data, gsize first, gsize count, void *out, GError **error);
+  gconstpointer data; /* not owned: must live until pd_weights_finish */
+} PdWeightSource;
+
+/* Packs and uploads @source, [out][in][taps] (PyTorch's order of a linear or convolution weight).
+ * That is done by several threads, piece by piece, until pd_weights_finish; pd_matrix_depth and the
+ * like hold at once. Errors: PD_ERROR_OUT_OF_MEMORY. */
+const PdMatrix *pd_weights_read_matrix (
+    PdWeights *self, const PdWeightSource *source, guint out, guint in, guint taps, GError **error);
+
+/* Waits for what the threads do. Returns: whether all of it succeeded. Errors: those of the
+ * sources, PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST, G_IO_ERROR_CANCELLED of the thread's
+ * current cancellable when the weights were made. */
+gboolean pd_weights_finish (PdWeights *self, GError **error);
+
+/* The same of @values in memory, finished on return. */
 const PdMatrix *pd_weights_add_matrix (
     PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error);
 const PdVector *

@@ -44,8 +44,7 @@ static const char *const PIECES[] = {
 static void
 check_tensors (const PdSafetensors *file)
 {
-  const guint8 *end = NULL;
-  guint sum = 0;
+  guint64 end = 0;
   for (guint i = 0; i < pd_safetensors_get_n_tensors (file); i++)
     {
       const PdTensorInfo *info = pd_safetensors_get_tensor (file, i);
@@ -57,15 +56,13 @@ check_tensors (const PdSafetensors *file)
       else
         g_assert_cmpuint (count * pd_dtype_size (info->dtype), ==, info->size);
       g_assert_true (pd_safetensors_find (file, info->name) == info);
-      g_assert_true (info->size == 0 || end == NULL || info->data >= end);
+      g_assert_true (info->size == 0 || info->offset >= end);
       if (info->size == 0)
         continue;
-      end = info->data + info->size;
-      sum += info->data[0] + end[-1]; /* a fault here is a range that was not checked */
+      end = info->offset + info->size;
       g_autofree float *values = g_new (float, count);
-      pd_tensor_info_to_f32 (info, values);
+      g_assert_true (pd_tensor_info_to_f32 (info, values, NULL));
     }
-  g_assert_cmpuint (sum, >=, 0);
 }
 
 static void
