@@ -71,6 +71,12 @@ pd_engine_new (PdRequest *request,
   return g_steal_pointer (&self);
 }
 
+gboolean
+pd_engine_is_current (const PdEngine *self)
+{
+  return pd_model_changed_file (self->model) == NULL;
+}
+
 void
 pd_engine_free (PdEngine *self)
 {

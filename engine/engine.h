@@ -25,6 +25,9 @@ PdEngine *pd_engine_new (PdRequest *request,
 void pd_engine_free (PdEngine *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdEngine, pd_engine_free)
 
+/* Whether request->model would be loaded again as it is: no file of it was replaced or changed. */
+gboolean pd_engine_is_current (const PdEngine *self);
+
 /* The pictures that go into a run and come out of it, from 0, 0 on; borrowed. They are read and
  * written window by window and may be larger than memory. */
 typedef struct

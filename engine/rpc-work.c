@@ -175,7 +175,7 @@ close_engine (PdRpcWork *self)
   g_clear_pointer (&self->engine_key, g_free);
 }
 
-/* The engine for a request, the one at hand if it suits. */
+/* The engine for a request, the one at hand if it suits and its model's files are as they were. */
 static gboolean
 open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
 {
@@ -187,7 +187,8 @@ open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
       g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s", request->device, request->memory,
                        (int) request->kernels, (int) request->precision, request->model);
 
-  if (self->engine != NULL && g_str_equal (key, self->engine_key))
+  if (self->engine != NULL && g_str_equal (key, self->engine_key) &&
+      pd_engine_is_current (self->engine))
     return TRUE;
   close_engine (self);
   on_progress (&loading, self);

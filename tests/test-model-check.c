@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/model-check.h"
 
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/model/file.h"
 #include "tests/model-fixture.h"
 
 /* The parts of a model that can be used, with sizes that no published model has. */
@@ -214,6 +217,80 @@ test_alone (void)
   pd_fixture_remove (folder);
 }
 
+/* Every file of a model that is opened is known, and told apart from one that takes its place. */
+static void
+test_changed (void)
+{
+  static const char *const parts[] = { "unet", "vae", "text_encoder" };
+  static const char *const bases[] = { UNET, VAE, TEXT };
+  static const Case unchanged = { 0 };
+  static const char *const files_read[] = { "unet/config.json",
+                                            "vae/diffusion_pytorch_model.safetensors",
+                                            "text_encoder/model.safetensors",
+                                            "tokenizer/vocab.json", "tokenizer/merges.txt" };
+
+  for (guint change = 0; change < 3; change++)
+    for (guint i = 0; i < G_N_ELEMENTS (files_read); i++)
+      {
+        g_autoptr (GPtrArray) stamps =
+            g_ptr_array_new_with_free_func ((GDestroyNotify) pd_file_stamp_free);
+        g_autoptr (GError) error = NULL;
+        char *folder = pd_fixture_folder ();
+        g_autofree char *path = g_build_filename (folder, files_read[i], NULL);
+        g_autofree char *other = g_build_filename (folder, "other", NULL);
+        g_autofree char *content = NULL;
+        gsize length;
+        guint n_changed = 0;
+
+        for (guint k = 0; k < G_N_ELEMENTS (parts); k++)
+          write_part (folder, parts[k], bases[k], &unchanged);
+        write_tokenizer (folder);
+        pd_file_record_push (stamps);
+        g_autoptr (PdModelFiles) files = pd_model_files_open (folder, NULL, &error);
+        g_assert_no_error (error);
+        g_autoptr (PdTokenizer) tokenizer = pd_model_files_load_tokenizer (files, &error);
+        g_assert_no_error (error);
+        pd_file_record_pop ();
+        for (guint k = 0; k < stamps->len; k++)
+          g_assert_true (pd_file_stamp_holds (stamps->pdata[k]));
+
+        g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+        if (change == 0)
+          g_assert_cmpint (truncate (path, (off_t) length - 1), ==, 0);
+        else if (change == 1)
+          {
+            g_assert_true (g_file_set_contents (other, content, (gssize) length, NULL));
+            g_assert_cmpint (g_rename (other, path), ==, 0);
+          }
+        else
+          g_assert_cmpint (g_remove (path), ==, 0);
+        for (guint k = 0; k < stamps->len; k++)
+          n_changed += !pd_file_stamp_holds (stamps->pdata[k]);
+        g_assert_cmpuint (n_changed, ==, 1);
+        pd_fixture_remove (folder);
+      }
+}
+
+/* Values that are no longer in the file are an error. */
+static void
+test_shortened (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *folder = pd_fixture_folder ();
+  PdFixtureHeader header;
+  float values[5000];
+
+  pd_fixture_header_init (&header);
+  pd_fixture_header_add (&header, "many", "5000");
+  g_autofree char *path = pd_fixture_header_write (&header, folder, "x.safetensors");
+  g_autoptr (PdSafetensors) file = pd_safetensors_open (path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (truncate (path, 4096), ==, 0);
+  g_assert_false (pd_tensor_info_to_f32 (pd_safetensors_find (file, "many"), values, &error));
+  pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "x.safetensors shorter");
+  pd_fixture_remove (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -222,5 +299,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model-check/bad", test_bad);
   g_test_add_func ("/model-check/unreadable", test_unreadable);
   g_test_add_func ("/model-check/alone", test_alone);
+  g_test_add_func ("/model-check/changed", test_changed);
+  g_test_add_func ("/model-check/shortened", test_shortened);
   return g_test_run ();
 }

@@ -24,6 +24,28 @@ pd_file_stamp_free (PdFileStamp *self)
   g_free (self);
 }
 
+static PdFileStamp
+stamp_of (const struct stat *info)
+{
+  return (PdFileStamp){
+    .device = info->st_dev,
+    .inode = info->st_ino,
+    .size = (guint64) info->st_size,
+    .modified = (gint64) info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec,
+  };
+}
+
+gboolean
+pd_file_stamp_holds (const PdFileStamp *self)
+{
+  struct stat info;
+  if (stat (self->path, &info) != 0)
+    return FALSE;
+  const PdFileStamp now = stamp_of (&info);
+  return now.device == self->device && now.inode == self->inode && now.size == self->size &&
+         now.modified == self->modified;
+}
+
 void
 pd_file_record_push (GPtrArray *stamps)
 {
@@ -90,12 +112,7 @@ pd_file_open (const char *path, PdFileStamp *stamp, GError **error)
       close (fd);
       return -1;
     }
-  *stamp = (PdFileStamp){
-    .device = info.st_dev,
-    .inode = info.st_ino,
-    .size = (guint64) info.st_size,
-    .modified = (gint64) info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
-  };
+  *stamp = stamp_of (&info);
   if (stamps != NULL)
     {
       PdFileStamp *copy = g_memdup2 (stamp, sizeof *stamp);

@@ -15,6 +15,9 @@ typedef struct
 
 void pd_file_stamp_free (PdFileStamp *self);
 
+/* Whether the same file, unchanged, is at its path. */
+gboolean pd_file_stamp_holds (const PdFileStamp *self);
+
 /* Opens @path for reading; -1 unless it is a regular file, once links are followed. A pipe, device,
  * socket or folder is named and not opened. *stamp gets what was opened, without its path. Fails
  * with PD_ERROR_BAD_MODEL. */

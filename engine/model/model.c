@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
+#include "engine/model/file.h"
 #include "engine/model/model-check.h"
 #include "engine/model/model.h"
 
@@ -35,11 +39,37 @@ PdModel *
 pd_model_load (const PdBackend *backend, const char *path, GError **error)
 {
   g_autoptr (PdModel) self = g_new0 (PdModel, 1);
+  const char *changed;
+  gboolean loaded;
 
+  self->stamps = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_file_stamp_free);
+  pd_file_record_push (self->stamps);
   self->files = pd_model_files_open (path, NULL, error);
-  if (self->files == NULL || !load_parts (self, backend, error))
+  loaded = self->files != NULL && load_parts (self, backend, error);
+  pd_file_record_pop ();
+  if (!loaded)
     return NULL;
+  changed = pd_model_changed_file (self);
+  if (changed != NULL)
+    {
+      pd_error_set_bad_model (
+          error, _ ("%s: has changed while it was read; try again once it is complete"), changed);
+      return NULL;
+    }
   return g_steal_pointer (&self);
+}
+
+const char *
+pd_model_changed_file (const PdModel *self)
+{
+  for (guint i = 0; i < self->stamps->len; i++)
+    {
+      const PdFileStamp *stamp = g_ptr_array_index (self->stamps, i);
+
+      if (!pd_file_stamp_holds (stamp))
+        return stamp->path;
+    }
+  return NULL;
 }
 
 void
@@ -53,6 +83,7 @@ pd_model_free (PdModel *self)
   pd_text_encoder_free (self->text_encoder);
   g_clear_pointer (&self->tokenizer, pd_tokenizer_unref);
   pd_model_files_free (self->files);
+  g_clear_pointer (&self->stamps, g_ptr_array_unref);
   g_free (self);
 }
 

@@ -11,6 +11,7 @@
 typedef struct
 {
   PdModelFiles *files;
+  GPtrArray *stamps; /* PdFileStamp, of every file that was read */
   PdTokenizer *tokenizer;
   PdTextEncoder *text_encoder;
   PdUNet *unet;
@@ -18,11 +19,16 @@ typedef struct
   PdTinyVae *tiny_vae;
 } PdModel;
 
-/* Loads every part of the model at @path; @backend is borrowed. Errors: PD_ERROR_BAD_MODEL,
- * PD_ERROR_OUT_OF_MEMORY. */
+/* Loads every part of the model at @path; @backend is borrowed. Nothing of the files is used
+ * afterwards. Errors: PD_ERROR_BAD_MODEL, also when a file changes meanwhile,
+ * PD_ERROR_OUT_OF_MEMORY.
+ */
 PdModel *pd_model_load (const PdBackend *backend, const char *path, GError **error);
 void pd_model_free (PdModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModel, pd_model_free)
+
+/* The path of a file that is another one than was read or was changed since; NULL: none. */
+const char *pd_model_changed_file (const PdModel *self);
 
 /* Of the autoencoder, whichever kind it is. */
 guint pd_model_scale (const PdModel *self);
