@@ -181,6 +181,21 @@ run_plain (PdSession *session, const PdImages *images, GError **error)
          pd_session_decode (session, latent, images->output, error);
 }
 
+/* Tells what is to be said of the regions' masks. */
+static void
+note_regions (const PdRegions *regions, const PdListener *listener)
+{
+  if (listener == NULL || listener->note == NULL)
+    return;
+  for (guint i = 0; i < pd_regions_count (regions); i++)
+    {
+      const GPtrArray *notes = pd_regions_notes (regions, i);
+
+      for (guint k = 0; notes != NULL && k < notes->len; k++)
+        listener->note (notes->pdata[k], listener->user_data);
+    }
+}
+
 /* The journal of the run that @session is about to do, which takes the seed from it if it goes on
  * from there. */
 static gboolean
@@ -300,6 +315,7 @@ pd_engine_run (PdEngine *self,
           pd_regions_new (request->regions, request->width, request->height, error);
       if (regions == NULL)
         return FALSE;
+      note_regions (regions, listener);
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);

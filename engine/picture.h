@@ -11,16 +11,37 @@ enum
   PD_PICTURE_MAX_SIDE = 65536, /* pixels; as large as a request may be */
 };
 
+/* What stands for what is transparent where the model looks at it, R'G'B'; the plug-in shows the
+ * same. */
+#define PD_PICTURE_NEUTRAL 0.5f
+
 /* An empty picture of 1 … 65536 pixels a side; @format: e.g. "R'G'B' u8". */
 GeglBuffer *pd_picture_new (guint width, guint height, const char *format);
 
 /* Reads PNG, JPEG, TIFF and what else gdk-pixbuf has a loader for, the right way up, in the file's
- * own colour space and depth. Errors: PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more
- * than 65536 pixels a side). */
+ * own colour space and depth; what was to be said of it is in pd_picture_notes(). Errors:
+ * PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more than 65536 pixels a side, more than
+ * the memory holds). */
 GeglBuffer *pd_picture_load (const char *path, GError **error);
 
-/* The same as a mask, "Y float": its greys are taken as numbers, black 0 and white 1. */
+/* Gives pixels that are wholly transparent the neutral colour, so that nothing can depend on what
+ * hides there. Errors: PD_ERROR_OUT_OF_MEMORY. */
+gboolean pd_picture_forget_hidden (GeglBuffer *picture, GError **error);
+
+/* pd_picture_load() as a mask, "Y float": its greys are taken as numbers, black 0 and white 1.
+ * Where it has transparency, that multiplies them; where all that shows has one colour, it is the
+ * mask: opaque 1, or 0 if the colour is black. */
 GeglBuffer *pd_picture_load_mask (const char *path, GError **error);
+
+/* Lines for people about a picture that was loaded: what of the file is not as they may think.
+ * NULL: none. */
+const GPtrArray *pd_picture_notes (GeglBuffer *picture);
+
+/* Adds that the colour profile of @path is not followed. */
+void pd_picture_note_profile (GeglBuffer *picture, const char *path, const char *problem);
+
+/* @note: (transfer full) */
+void pd_picture_add_note (GeglBuffer *picture, char *note);
 
 /* The same picture in another size, as @format. */
 GeglBuffer *pd_picture_scale (GeglBuffer *picture, guint width, guint height, const char *format);

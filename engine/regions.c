@@ -153,7 +153,7 @@ pd_regions_new (const char *text, guint width, guint height, GError **error)
 
       if (region->path == NULL)
         continue;
-      region->mask = pd_picture_load (region->path, error);
+      region->mask = pd_picture_load_mask (region->path, error);
       if (region->mask == NULL)
         {
           g_prefix_error (error, "%s", _ ("region: "));
@@ -192,13 +192,21 @@ pd_regions_prompt (const PdRegions *self, guint region)
   return ((const Region *) self->regions->pdata[region])->prompt;
 }
 
-/* Rows @top … @bottom of a mask, 0 … 1 as they look. */
+const GPtrArray *
+pd_regions_notes (const PdRegions *self, guint region)
+{
+  GeglBuffer *mask = ((const Region *) self->regions->pdata[region])->mask;
+
+  return mask != NULL ? pd_picture_notes (mask) : NULL;
+}
+
+/* Rows @top … @bottom of a mask, 0 … 1. */
 static void
 read_rows (GeglBuffer *mask, guint top, guint bottom, float *values)
 {
   gegl_buffer_get (
       mask, GEGL_RECTANGLE (0, (int) top, gegl_buffer_get_width (mask), (int) (bottom - top)), 1.0,
-      babl_format ("Y' float"), values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+      babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
 }
 
 gboolean

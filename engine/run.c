@@ -216,6 +216,16 @@ note_cropping (Job *job)
   pd_console_note (job->console, note);
 }
 
+/* Tells what is to be said of a picture that was read. */
+static void
+note_picture (Job *job, GeglBuffer *picture)
+{
+  const GPtrArray *notes = pd_picture_notes (picture);
+
+  for (guint i = 0; notes && i < notes->len; i++)
+    pd_console_note (job->console, notes->pdata[i]);
+}
+
 /* @width, @height: of the input. */
 static gboolean
 load_mask (Job *job, guint width, guint height, GError **error)
@@ -225,6 +235,7 @@ load_mask (Job *job, guint width, guint height, GError **error)
 
   if (!mask)
     return FALSE;
+  note_picture (job, mask);
   if (gegl_buffer_get_width (mask) != (int) width || gegl_buffer_get_height (mask) != (int) height)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
@@ -248,6 +259,9 @@ load_input (Job *job, PdOptions *options, GError **error)
   guint width, height;
 
   if (!input)
+    return FALSE;
+  note_picture (job, input);
+  if (!pd_picture_forget_hidden (input, error))
     return FALSE;
   width = (guint) gegl_buffer_get_width (input);
   height = (guint) gegl_buffer_get_height (input);

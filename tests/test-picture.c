@@ -160,6 +160,101 @@ test_load_bad (void)
   pd_picture_fixture_empty ();
 }
 
+/* What is said of a format that no loader knows names those that are. */
+static void
+test_unknown_format (void)
+{
+  static const char webp[] = "RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0";
+
+  check_bad_input ("picture.xyz", "no format of anything at all", 28, "convert it to PNG");
+  if (!gdk_pixbuf_get_formats ())
+    return;
+  check_bad_input ("picture.webp", webp, sizeof webp - 1, "be read");
+  pd_picture_fixture_empty ();
+}
+
+/* Saves 16 × 16 pixels and reads them as a mask. The left
+ * half has the first pair of @pixels, the right half the second. */
+static float *
+load_mask_of (const guchar pixels[2][4], char **note)
+{
+  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new (GDK_COLORSPACE_RGB, TRUE, 8, 16, 16);
+  g_autofree char *path = pd_picture_fixture_path ("mask.png");
+  g_autoptr (GeglBuffer) mask = NULL;
+  g_autoptr (GError) error = NULL;
+  float *values = g_new (float, 16 * 16);
+
+  for (int i = 0; i < 16 * 16; i++)
+    memcpy (gdk_pixbuf_get_pixels (pixbuf) + i / 16 * gdk_pixbuf_get_rowstride (pixbuf) +
+                i % 16 * 4,
+            pixels[i % 16 / 8], 4);
+  g_assert_true (gdk_pixbuf_save (pixbuf, path, "png", &error, NULL));
+  mask = pd_picture_load_mask (path, &error);
+  g_assert_no_error (error);
+  gegl_buffer_get (mask, NULL, 1.0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  *note = pd_picture_notes (mask) ? g_strdup (pd_picture_notes (mask)->pdata[0]) : NULL;
+  return values;
+}
+
+/* Alpha multiplies a mask, or is the mask where its colour is the same everywhere; what hides under
+ * alpha 0 does not count. */
+static void
+test_mask_alpha (void)
+{
+  static const struct
+  {
+    guchar pixels[2][4];
+    float expected[2];
+    gboolean noted;
+  } kinds[] = {
+    { { { 255, 255, 255, 255 }, { 255, 255, 255, 0 } }, { 1, 0 }, FALSE },
+    { { { 255, 255, 255, 102 }, { 0, 0, 0, 0 } }, { 0.4f, 0 }, FALSE },
+    { { { 0, 0, 0, 255 }, { 0, 0, 0, 0 } }, { 0, 1 }, TRUE },
+    { { { 0, 0, 0, 51 }, { 255, 255, 255, 0 } }, { 0.8f, 1 }, TRUE },
+    { { { 200, 30, 60, 204 }, { 9, 90, 200, 0 } }, { 0.8f, 0 }, TRUE },
+    { { { 255, 255, 255, 255 }, { 0, 0, 0, 255 } }, { 1, 0 }, FALSE },
+    { { { 255, 255, 255, 128 }, { 0, 0, 0, 255 } }, { 128 / 255.0f, 0 }, FALSE },
+    { { { 0, 0, 0, 255 }, { 0, 0, 0, 255 } }, { 0, 0 }, FALSE },
+    { { { 255, 255, 255, 0 }, { 255, 255, 255, 0 } }, { 0, 0 }, FALSE },
+  };
+
+  for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
+    {
+      g_autofree char *note = NULL;
+      g_autofree float *values = load_mask_of (kinds[k].pixels, &note);
+
+      for (int i = 0; i < 16 * 16; i++)
+        g_assert_cmpfloat_with_epsilon (values[i], kinds[k].expected[i % 16 / 8], 1e-4);
+      g_assert_cmpint (note != NULL, ==, kinds[k].noted);
+    }
+  pd_picture_fixture_empty ();
+}
+
+/* Two files that differ only under alpha 0 are the same picture. */
+static void
+test_hidden (void)
+{
+  static const guchar colors[2][4] = { { 3, 200, 77, 0 }, { 255, 0, 9, 0 } };
+  guchar found[2][4];
+
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new (GDK_COLORSPACE_RGB, TRUE, 8, 1, 1);
+      g_autofree char *path = pd_picture_fixture_path ("hidden.png");
+      g_autoptr (GeglBuffer) picture = NULL;
+
+      memcpy (gdk_pixbuf_get_pixels (pixbuf), colors[i], 4);
+      g_assert_true (gdk_pixbuf_save (pixbuf, path, "png", NULL, NULL));
+      picture = pd_picture_load (path, NULL);
+      g_assert_true (pd_picture_forget_hidden (picture, NULL));
+      gegl_buffer_get (picture, NULL, 1.0, babl_format ("R'G'B'A u8"), found[i],
+                       GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+    }
+  g_assert_cmpmem (found[0], 4, found[1], 4);
+  pd_picture_fixture_empty ();
+}
+
 static void
 test_scale (void)
 {
@@ -193,6 +288,9 @@ main (int argc, char **argv)
   g_test_add_func ("/picture/load-jpeg", test_load_jpeg);
   g_test_add_func ("/picture/load-profile", test_load_profile);
   g_test_add_func ("/picture/load-bad", test_load_bad);
+  g_test_add_func ("/picture/unknown-format", test_unknown_format);
+  g_test_add_func ("/picture/mask-alpha", test_mask_alpha);
+  g_test_add_func ("/picture/hidden", test_hidden);
   g_test_add_func ("/picture/scale", test_scale);
   return pd_picture_fixture_run ();
 }
