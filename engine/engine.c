@@ -11,6 +11,7 @@
 #include "engine/inpaint.h"
 #include "engine/model/catalog.h"
 #include "engine/levels.h"
+#include "engine/original.h"
 #include "engine/plan.h"
 #include "engine/session.h"
 
@@ -290,6 +291,8 @@ pd_engine_run (PdEngine *self,
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
                                 .user_data = &session };
+  g_auto (PdOriginal) original = { 0 };
+  PdImages shown = *images;
   PdLevel levels[PD_MAX_LEVELS];
   guint n_levels;
   g_autoptr (PdRegions) regions = NULL;
@@ -307,8 +310,12 @@ pd_engine_run (PdEngine *self,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
   session.seed = report->seed;
-  if (!check_images (request, images, error))
+  if (!check_images (request, images, error) || !pd_original_open (&original, images, error))
     return FALSE;
+  pd_original_note (&original, request, images, listener);
+  shown.input = original.shown;
+  if (original.work != NULL)
+    shown.output = original.work;
   if (*request->regions)
     {
       regions = session.regions =
@@ -319,7 +326,7 @@ pd_engine_run (PdEngine *self,
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
-  if (!begin_journal (self, &session, images, error))
+  if (!begin_journal (self, &session, &shown, error))
     return FALSE;
   pd_device_memory_reset_peak (self->device);
   report->weight_bytes = pd_device_memory_used (self->device);
@@ -328,14 +335,16 @@ pd_engine_run (PdEngine *self,
                            levels);
   pd_device_set_watch (self->device, &watch);
   if (request->mode == PD_REQUEST_MODE_INPAINT)
-    ok = pd_inpaint_run (&session, images, 1, error);
+    ok = pd_inpaint_run (&session, &shown, 1, error);
   else if (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL)
-    ok = pd_inpaint_run (&session, images, request->strength, error);
+    ok = pd_inpaint_run (&session, &shown, request->strength, error);
   else if (n_levels > 1 || request->mode == PD_REQUEST_MODE_UPSCALE)
-    ok = pd_levels_run (&session, levels, n_levels, images, error);
+    ok = pd_levels_run (&session, levels, n_levels, &shown, error);
   else
-    ok = run_plain (&session, images, error);
+    ok = run_plain (&session, &shown, error);
   pd_device_set_watch (self->device, NULL);
+  if (ok && original.work != NULL)
+    ok = pd_original_finish (&original, request, images, error);
 
   record_rate (self, &session, pd_device_kernel_seconds (self->device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);

@@ -32,11 +32,13 @@ gboolean pd_engine_is_current (const PdEngine *self);
  * written window by window and may be larger than memory. */
 typedef struct
 {
-  /* Restyle, inpaint: request->width × height, any format; read as "R'G'B' float". */
+  /* All but generate: request->width × height, any format. What is transparent or not finite is
+   * grey for the model, see original.h. */
   GeglBuffer *input;
   /* Inpaint, and restyle if not NULL: "Y float" of the input's size, 1: made anew, 0: kept. */
   GeglBuffer *mask;
-  /* Request->width × height; gets "R'G'B' float" as it is decoded. With a mask the new pixels are
+  /* Request->width × height; gets R'G'B', as it is decoded, and alpha if it
+   * has that and the input too. With a mask the new pixels are
    * laid over the input, and those whose mask is 0 are the input's. */
   GeglBuffer *output;
   gboolean apart; /* with a mask: all pixels of the output whose mask is not 0 are new ones, for

@@ -229,16 +229,41 @@ pd_options_usage_error (PdOptions *options, const char *message)
   return 2;
 }
 
+static gboolean
+refuse_name (PdOptions *self, const char *what, const char *option, GError **error)
+{
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: the picture names a file as %s: give it with --%s"), self->from, what,
+               option);
+  return FALSE;
+}
+
+/* A picture from a stranger does not choose which files are opened: those that it names have to be
+ * given. @stored: what it says. */
+static gboolean
+check_files (PdOptions *self, const PdRequest *stored, GError **error)
+{
+  if (*stored->input && !pd_options_given (self, "input"))
+    return refuse_name (self, _ ("its input"), "input", error);
+  if (*stored->mask && !pd_options_given (self, "mask"))
+    return refuse_name (self, _ ("its mask"), "mask", error);
+  if (strstr (stored->regions, "mask=") && !pd_options_given (self, "region"))
+    return refuse_name (self, _ ("the mask of a region"), "region", error);
+  return TRUE;
+}
+
 /* A picture made in another mode is repeated by that verb. */
 static gboolean
 apply_from (PdOptions *self, PdRequest *request, GError **error)
 {
   const PdRequestMode mode = request->mode;
+  g_autoptr (PdRequest) stored = pd_request_new ();
   g_autofree char *json = pd_png_read_text (self->from, pd_options_keyword, error);
 
   if (!json)
     return FALSE;
-  if (!pd_request_set_json (request, json, PD_REQUEST_PARAM_LOCAL, error))
+  if (!pd_request_set_json (stored, json, PD_REQUEST_PARAM_LOCAL, error) ||
+      !pd_request_set_json (request, json, PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE, error))
     {
       g_prefix_error (error, "%s: ", self->from);
       return FALSE;
@@ -250,7 +275,7 @@ apply_from (PdOptions *self, PdRequest *request, GError **error)
                    pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
       return FALSE;
     }
-  return TRUE;
+  return check_files (self, stored, error);
 }
 
 /* All --region of the command line together are the parameter. */
@@ -304,6 +329,12 @@ pd_options_text (PdOptions *options, const char *name)
     if (g_str_equal (g_array_index (options->given, Given, i - 1).name, name))
       return g_array_index (options->given, Given, i - 1).text;
   return NULL;
+}
+
+const char *
+pd_options_from (PdOptions *options)
+{
+  return options->from;
 }
 
 gboolean

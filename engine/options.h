@@ -30,6 +30,9 @@ gboolean pd_options_apply (PdOptions *options, PdRequest *request, GError **erro
  * none. */
 const char *pd_options_text (PdOptions *options, const char *name);
 
+/* The picture that --from names; NULL: none. */
+const char *pd_options_from (PdOptions *options);
+
 /* Whether the option of that name, without its dashes, was given. */
 gboolean pd_options_given (PdOptions *options, const char *name);
 

@@ -3,6 +3,7 @@
  * success and has no place for texts with keywords of one's own. */
 #include "engine/png-file.h"
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/picture.h"
 #include "engine/storage.h"
 
@@ -11,7 +12,9 @@
 #include <gegl.h>
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <png.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,6 +115,33 @@ on_warning (png_structp png, png_const_charp message)
 {
 }
 
+/* libpng's own says "Write Error" of everything. */
+static void
+write_data (png_structp png, png_bytep data, png_size_t size)
+{
+  if (fwrite (data, 1, size, png_get_io_ptr (png)) != size)
+    png_error (png, g_strerror (errno));
+}
+
+static void
+flush_data (png_structp png)
+{
+  if (fflush (png_get_io_ptr (png)) != 0)
+    png_error (png, g_strerror (errno));
+}
+
+static gboolean
+has_alpha (GeglBuffer *picture)
+{
+  return babl_format_has_alpha (gegl_buffer_get_format (picture));
+}
+
+static gsize
+row_bytes (GeglBuffer *picture, guint depth)
+{
+  return (gsize) gegl_buffer_get_width (picture) * (has_alpha (picture) ? 4 : 3) * (depth / 8);
+}
+
 static void
 set_texts (png_structp png, png_infop info, const char *const *texts)
 {
@@ -141,8 +171,10 @@ write_stream (FILE *file,
               char **problem)
 {
   const GeglRectangle *extent = gegl_buffer_get_extent (buffer);
-  const Babl *format = babl_format (depth == 16 ? "R'G'B' u16" : "R'G'B' u8");
-  const gsize pitch = (gsize) extent->width * 3 * (depth / 8);
+  const gboolean alpha = has_alpha (buffer);
+  const Babl *format = babl_format (depth == 16 ? (alpha ? "R'G'B'A u16" : "R'G'B' u16")
+                                                : (alpha ? "R'G'B'A u8" : "R'G'B' u8"));
+  const gsize pitch = row_bytes (buffer, depth);
   png_structp png = png_create_write_struct (PNG_LIBPNG_VER_STRING, problem, on_error, on_warning);
   png_infop info = png ? png_create_info_struct (png) : NULL;
 
@@ -150,9 +182,10 @@ write_stream (FILE *file,
     *problem = g_strdup (g_strerror (ENOMEM));
   else if (setjmp (png_jmpbuf (png)) == 0)
     {
-      png_init_io (png, file);
-      png_set_IHDR (png, info, extent->width, extent->height, (int) depth, PNG_COLOR_TYPE_RGB,
-                    PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+      png_set_write_fn (png, file, write_data, flush_data);
+      png_set_IHDR (png, info, extent->width, extent->height, (int) depth,
+                    alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                    PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
       png_set_sRGB_gAMA_and_cHRM (png, info, PNG_sRGB_INTENT_PERCEPTUAL);
       set_texts (png, info, texts);
       png_write_info (png, info);
@@ -182,10 +215,17 @@ write_file (int fd,
             GError **error)
 {
   g_autofree guchar *rows =
-      g_malloc ((gsize) gegl_buffer_get_width (picture) * ROWS * 3 * (depth / 8));
+      pd_try_new (guchar, row_bytes (picture, depth) * ROWS, _ ("rows of the picture"), error);
   g_autofree char *problem = NULL;
-  FILE *file = fdopen (fd, "wb");
+  FILE *file = rows != NULL ? fdopen (fd, "wb") : NULL;
 
+  if (file == NULL)
+    {
+      if (rows != NULL)
+        fail (path, g_strerror (errno), error);
+      close (fd);
+      return FALSE;
+    }
   write_stream (file, picture, depth, texts, rows, &problem);
   if (!problem && (fflush (file) != 0 || fsync (fd) != 0))
     problem = g_strdup (g_strerror (errno));
@@ -199,6 +239,48 @@ write_file (int fd,
   return pd_storage_check (error);
 }
 
+/* Signals that end a process which does not listen to them. */
+static const int ending_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+static char unfinished[PATH_MAX]; /* the file that goes before the process ends; "": none */
+
+static void
+on_ending_signal (int number)
+{
+  unlink (unfinished);
+  raise (number); /* of which the default action comes with the end of this function */
+}
+
+/* From now on such a signal first removes the file. A process that listens to a signal decides
+ * itself what comes of it. */
+static void
+guard (const char *temporary)
+{
+  struct sigaction action = { .sa_handler = on_ending_signal, .sa_flags = (int) SA_RESETHAND };
+
+  if (g_strlcpy (unfinished, temporary, sizeof unfinished) >= sizeof unfinished)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (ending_signals); i++)
+    {
+      struct sigaction old;
+
+      if (sigaction (ending_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+        sigaction (ending_signals[i], &action, NULL);
+    }
+}
+
+static void
+unguard (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (ending_signals); i++)
+    {
+      struct sigaction old;
+
+      if (sigaction (ending_signals[i], NULL, &old) == 0 && old.sa_handler == on_ending_signal)
+        signal (ending_signals[i], SIG_DFL);
+    }
+}
+
 gboolean
 pd_png_save (
     GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error)
@@ -207,6 +289,7 @@ pd_png_save (
   g_autofree char *temporary = NULL;
   GStatBuf info;
   int fd;
+  gboolean good;
 
   if (!pd_png_check_output (path, error))
     return FALSE;
@@ -215,16 +298,12 @@ pd_png_save (
     return fail (path, g_strerror (errno), error);
   if (g_stat (resolved, &info) == 0)
     (void) fchmod (fd, info.st_mode & 0777);
-  if (!write_file (fd, picture, path, depth, texts, error))
-    {
-      g_unlink (temporary);
-      return FALSE;
-    }
-  if (g_rename (temporary, resolved) != 0)
-    {
-      fail (path, g_strerror (errno), error);
-      g_unlink (temporary);
-      return FALSE;
-    }
-  return TRUE;
+  guard (temporary);
+  good = write_file (fd, picture, path, depth, texts, error);
+  if (good && g_rename (temporary, resolved) != 0)
+    good = fail (path, g_strerror (errno), error);
+  if (!good)
+    g_unlink (temporary);
+  unguard ();
+  return good;
 }

@@ -9,10 +9,10 @@
 gboolean pd_png_check_output (const char *path, GError **error);
 
 /* Writes a picture with 8 or 16 bits per channel into a file beside the destination, then renames
- * it: at any moment there is the old file, none, or the whole new one. gegl_init() must have been
- * called.
- * texts: keyword, value, keyword, value, …, NULL, stored as iTXt (UTF-8) before the pixels.
- * Errors: PD_ERROR_BAD_REQUEST; those of pd_storage_check(). */
+ * it: at any moment there is the old file, none, or the whole new one, and nothing is left if a
+ * signal to which nobody listens ends the process. With alpha if the picture has that. gegl_init()
+ * must have been called. texts: keyword, value, keyword, value, …, NULL, stored as iTXt (UTF-8)
+ * before the pixels. Errors: PD_ERROR_BAD_REQUEST; those of pd_storage_check(). */
 gboolean pd_png_save (
     GeglBuffer *picture, const char *path, guint depth, const char *const *texts, GError **error);
 

@@ -262,6 +262,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
                                  (int) request->height * scale };
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
   PdImages images = { .apart = TRUE };
+  gboolean with_alpha;
 
   pd_storage_watch ();
   self->preview_failed = FALSE;
@@ -269,7 +270,8 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
       !load (call->mask, request, &mask, error) || !open_engine (self, call, error) ||
       g_cancellable_set_error_if_cancelled (call->cancellable, error))
     return FALSE;
-  output = gegl_buffer_new (&extent, babl_format ("R'G'B' float"));
+  with_alpha = input != NULL && babl_format_has_alpha (gegl_buffer_get_format (input));
+  output = gegl_buffer_new (&extent, babl_format (with_alpha ? "R'G'B'A float" : "R'G'B' float"));
   images.input = input;
   images.mask = mask;
   images.output = output;

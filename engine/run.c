@@ -4,6 +4,7 @@
 #include "engine/console.h"
 #include "engine/engine.h"
 #include "engine/error.h"
+#include "engine/model/catalog.h"
 #include "engine/options.h"
 #include "engine/picture.h"
 #include "engine/png-file.h"
@@ -13,6 +14,7 @@
 #include <gegl.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -252,6 +254,12 @@ load_mask (Job *job, guint width, guint height, GError **error)
 }
 
 static gboolean
+has_alpha (GeglBuffer *picture)
+{
+  return babl_format_has_alpha (gegl_buffer_get_format (picture));
+}
+
+static gboolean
 load_input (Job *job, PdOptions *options, GError **error)
 {
   PdRequest *request = job->request;
@@ -273,7 +281,8 @@ load_input (Job *job, PdOptions *options, GError **error)
   if (width == request->width && height == request->height)
     job->images.input = g_steal_pointer (&input);
   else
-    job->images.input = pd_picture_scale (input, request->width, request->height, "R'G'B' float");
+    job->images.input = pd_picture_scale (input, request->width, request->height,
+                                          has_alpha (input) ? "R'G'B'A float" : "R'G'B' float");
   return TRUE;
 }
 
@@ -281,6 +290,9 @@ load_input (Job *job, PdOptions *options, GError **error)
 static gboolean
 prepare (Job *job, PdOptions *options, GError **error)
 {
+  static const char *const formats[2][2] = { { "R'G'B' u8", "R'G'B'A u8" },
+                                             { "R'G'B' u16", "R'G'B'A u16" } };
+  const char *format;
   PdRequest *request = job->request;
   guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
 
@@ -291,10 +303,110 @@ prepare (Job *job, PdOptions *options, GError **error)
     return FALSE;
   if (!pd_regions_check (request->regions, request->width, request->height, error))
     return FALSE;
-  job->images.output =
-      pd_picture_new (request->width * scale, request->height * scale,
-                      request->depth == PD_REQUEST_DEPTH_16 ? "R'G'B' u16" : "R'G'B' u8");
+  format = formats[request->depth == PD_REQUEST_DEPTH_16]
+                  [job->images.input != NULL && has_alpha (job->images.input)];
+  job->images.output = pd_picture_new (request->width * scale, request->height * scale, format);
   return TRUE;
+}
+
+/* Whether both names are of one file, by whatever path; @path need not be there yet. */
+static gboolean
+is_same_file (const char *path, const char *other)
+{
+  GStatBuf a, b;
+
+  return g_stat (path, &a) == 0 && g_stat (other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+/* Whether @path is a file of the model: that itself, or in its folder, two levels deep. */
+static gboolean
+is_in_model (const char *path, const char *model, guint depth)
+{
+  g_autoptr (GDir) dir = depth > 0 ? g_dir_open (model, 0, NULL) : NULL;
+  const char *name;
+
+  if (is_same_file (path, model))
+    return TRUE;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *file = g_build_filename (model, name, NULL);
+
+      if (is_in_model (path, file, depth - 1))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Returns: (transfer full) why @path, which @option names, must not be written; NULL if it may. */
+static char *
+find_clash (const PdRequest *request,
+            PdOptions *options,
+            const char *model,
+            const char *option,
+            const char *path)
+{
+  const gboolean preview = g_str_equal (option, "preview");
+  const char *from = pd_options_from (options);
+  g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
+  const struct
+  {
+    const char *option, *path;
+  } read[] = {
+    { "--input", preview ? request->input : NULL },
+    { "--mask", request->mask },
+    { "--from", from },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (read); i++)
+    if (read[i].path && *read[i].path && is_same_file (path, read[i].path))
+      return g_strdup_printf (_ ("--%s would be written over %s: name another file"), option,
+                              read[i].option);
+  for (guint i = 0; regions[i]; i++)
+    {
+      g_autofree char *mask = pd_regions_mask (regions[i]);
+
+      if (mask && is_same_file (path, mask))
+        return g_strdup_printf (_ ("--%s would be written over the mask of a region: name another "
+                                   "file"),
+                                option);
+    }
+  if (model && is_in_model (path, model, 2))
+    return g_strdup_printf (_ ("--%s would be written over a file of the model: name another file"),
+                            option);
+  return NULL;
+}
+
+/* What is to be written is none of the files that are read, but the output may be the input.
+ * Returns: (transfer full) why not; NULL if all is well. */
+static char *
+find_clashes (const PdRequest *request, PdOptions *options, const char *data_folder)
+{
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  g_autofree char *model = pd_catalog_find (catalog, request->model, NULL);
+  char *clash = find_clash (request, options, model, "output", request->output);
+
+  if (clash || !*request->preview)
+    return clash;
+  return find_clash (request, options, model, "preview", request->preview);
+}
+
+/* A picture that is repeated names its model as one of the list. */
+static gboolean
+check_model (const PdRequest *request, PdOptions *options, const char *data_folder, GError **error)
+{
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  const GPtrArray *list = pd_catalog_list (catalog);
+
+  if (!pd_options_from (options) || pd_options_given (options, "model"))
+    return TRUE;
+  for (guint i = 0; i < list->len; i++)
+    if (g_str_equal (((const PdCatalogEntry *) list->pdata[i])->name, request->model))
+      return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: the picture names a model that is not in the list: give it with --model"),
+               pd_options_from (options));
+  return FALSE;
 }
 
 /* Before the first file is read: what may be written from now on are the folders of what the
@@ -323,10 +435,12 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 {
   const gint64 start = g_get_monotonic_time ();
   g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
+  g_autofree char *clash = NULL;
   g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
 
   give_up_rights (options);
-  if (!pd_options_apply (options, request, &job.error))
+  if (!pd_options_apply (options, request, &job.error) ||
+      !check_model (request, options, data_folder, &job.error))
     return pd_console_error (console, job.error);
   if (!*request->output)
     return pd_options_usage_error (options, _ ("--output FILE.png is missing"));
@@ -334,6 +448,9 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
     return pd_options_usage_error (options, _ ("--input FILE is missing"));
   if (request->mode == PD_REQUEST_MODE_INPAINT && !*request->mask)
     return pd_options_usage_error (options, _ ("--mask FILE is missing"));
+  clash = find_clashes (request, options, data_folder);
+  if (clash)
+    return pd_options_usage_error (options, clash);
 
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);

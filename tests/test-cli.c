@@ -316,7 +316,8 @@ test_repeat (void)
   check_success ("restyle", "--input", "first.png", "--prompt", "moss", "--strength", "0.6",
                  "--steps", "4", "--seed", "3", "--output", "restyled.png");
   check_size ("restyled.png", 64, 64);
-  check_success ("restyle", "--from", "restyled.png", "--size", "72x40", "--output", "resized.png");
+  check_success ("restyle", "--from", "restyled.png", "--input", "first.png", "--size", "72x40",
+                 "--output", "resized.png");
   check_size ("resized.png", 72, 40);
   empty_folder ();
 }

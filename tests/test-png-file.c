@@ -5,10 +5,13 @@
 #include "engine/png-file.h"
 #include "tests/picture-fixture.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <png.h>
 #include <sys/resource.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The samples as the file holds them. */
@@ -340,6 +343,7 @@ test_disk_full (void)
   signal (SIGXFSZ, handler);
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
   g_assert_nonnull (strstr (error->message, "cannot be written"));
+  g_assert_nonnull (strstr (error->message, g_strerror (EFBIG)));
   g_assert_true (g_file_get_contents (path, &old, NULL, NULL));
   g_assert_cmpstr (old, ==, "old");
   g_assert_cmpuint (pd_picture_fixture_count (), ==, 1);
@@ -370,6 +374,30 @@ test_replace (void)
   pd_picture_fixture_empty ();
 }
 
+/* A signal while a picture is written ends the process as it would anyway, and leaves nothing. */
+static void
+test_signal (void)
+{
+  g_autoptr (GeglBuffer) picture = pd_picture_fixture_make (1500, 1500);
+  g_autofree char *path = pd_picture_fixture_path ("out.png");
+  const pid_t child = fork ();
+  int status;
+
+  if (child == 0)
+    {
+      signal (SIGTERM, SIG_DFL);
+      for (;;)
+        pd_png_save (picture, path, 16, NULL, NULL);
+    }
+  g_usleep (300000);
+  g_assert_cmpint (kill (child, SIGTERM), ==, 0);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFSIGNALED (status));
+  g_assert_cmpint (WTERMSIG (status), ==, SIGTERM);
+  g_assert_cmpuint (pd_picture_fixture_count (), <=, 1);
+  pd_picture_fixture_empty ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -385,5 +413,6 @@ main (int argc, char **argv)
   g_test_add_func ("/png-file/write-protected", test_write_protected);
   g_test_add_func ("/png-file/disk-full", test_disk_full);
   g_test_add_func ("/png-file/replace", test_replace);
+  g_test_add_func ("/png-file/signal", test_signal);
   return pd_picture_fixture_run ();
 }

@@ -336,7 +336,7 @@ test_bombs (void)
                                        "sBIT", "pHYs", "oFFs", "tIME", "zzZz" };
   static const char *const places[] = { "IDAT", "" };
   static const guchar pixel[] = { 10, 20, 30 };
-  const gsize unpacked_bytes = 128 << 20;
+  const gsize unpacked_bytes = 32 << 20;
   g_autofree guchar *zeros = g_malloc0 (unpacked_bytes);
   g_autoptr (GBytes) packed = pd_chunk_fixture_deflate (zeros, unpacked_bytes);
   g_autoptr (GByteArray) bomb = g_byte_array_new ();
@@ -352,7 +352,8 @@ test_bombs (void)
 
         for (guint k = 0; k < 8; k++)
           pd_chunk_fixture_insert (png, places[place], names[i], bomb->data, bomb->len);
-        pd_chunk_fixture_insert (png, places[place], names[i], zeros, 9 << 20);
+        if (i < 3)
+          pd_chunk_fixture_insert (png, places[place], names[i], zeros, 9 << 20);
         check_bounded (png);
       }
   pd_picture_fixture_empty ();

@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 enum
 {
@@ -156,7 +157,9 @@ test_inpaint (void)
   check_success ("inpaint --input photo.png --mask mask.png --prompt moss --seed 3 --steps 2 "
                  "--padding 8 --depth 16 --output first.png");
   check_kept ("first.png");
-  check_success ("inpaint --from first.png --output same.png");
+  check_success ("inpaint --from first.png --input photo.png --mask mask.png --output same.png");
+  check_failure ("inpaint --from first.png --mask mask.png --output out.png", 1, "with --input");
+  check_failure ("inpaint --from first.png --input photo.png --output out.png", 1, "with --mask");
   first = load ("first.png", WIDTH, HEIGHT);
   same = load ("same.png", WIDTH, HEIGHT);
   g_assert_cmpmem (first, WIDTH * HEIGHT * 6, same, WIDTH * HEIGHT * 6);
@@ -179,6 +182,39 @@ test_inpaint_refused (void)
                  "from -1");
   check_failure ("inpaint --input photo.png --mask mask.png --size 20x20 --output out.png", 2,
                  "--size");
+}
+
+/* What is read is not written over, by whatever name. */
+static void
+test_clashes (void)
+{
+  g_autofree char *link_name = in_folder ("link.png");
+  g_autofree char *input = in_folder ("photo.png");
+  g_autofree char *before = NULL, *after = NULL;
+  gsize length, new_length;
+
+  g_assert_true (g_file_get_contents (input, &before, &length, NULL));
+  g_assert_cmpint (symlink ("photo.png", link_name), ==, 0);
+  check_failure ("restyle --input photo.png --preview photo.png --output out.png", 2, "--input");
+  check_failure ("restyle --input ./photo.png --preview link.png --output out.png", 2, "--input");
+  check_failure ("restyle --input link.png --preview photo.png --output out.png", 2, "--input");
+  check_failure ("inpaint --input photo.png --mask mask.png --preview mask.png --output out.png", 2,
+                 "--mask");
+  check_failure ("inpaint --input photo.png --mask mask.png --output ./mask.png", 2, "--mask");
+  check_failure ("generate --region mask=small.png:moss --output small.png", 2, "region");
+  if (have_model ())
+    {
+      g_autofree char *unet = g_build_filename (model, "unet", "config.json", NULL);
+      g_autofree char *line = g_strdup_printf ("generate --output model.png --model %s", model);
+      g_autofree char *name = in_folder ("model.png");
+
+      g_assert_cmpint (symlink (unet, name), ==, 0);
+      check_failure (line, 2, "of the model");
+      g_remove (name);
+    }
+  g_assert_true (g_file_get_contents (input, &after, &new_length, NULL));
+  g_assert_cmpmem (before, length, after, new_length);
+  g_remove (link_name);
 }
 
 static void
@@ -207,6 +243,7 @@ main (int argc, char **argv)
   make_files ();
   g_test_add_func ("/verbs/inpaint", test_inpaint);
   g_test_add_func ("/verbs/inpaint-refused", test_inpaint_refused);
+  g_test_add_func ("/verbs/clashes", test_clashes);
   g_test_add_func ("/verbs/upscale", test_upscale);
   status = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
