@@ -215,7 +215,7 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
   self->resume = session->resume = pd_resume_new (&key);
   if (!session->request->resume)
     return TRUE;
-  if (!pd_resume_load (self->resume, error))
+  if (!pd_resume_load (self->resume, session->cancellable, error))
     return FALSE;
   journal = pd_resume_journal (self->resume);
   if (journal != NULL)

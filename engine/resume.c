@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
 #include "engine/error.h"
 #include "engine/host-memory.h"
+#include "engine/model/file.h"
 
 enum
 {
@@ -61,45 +61,28 @@ add_text (GChecksum *checksum, const char *text)
   g_checksum_update (checksum, (const guchar *) text, (gssize) strlen (text) + 1);
 }
 
-static gint
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Name, size and time of every file of the model: reading gigabytes would take too long. */
+/* Name, size and time of every file that was opened for the model: reading gigabytes again would
+ * take too long, and what else lies in its folder does not count. */
 static void
-add_files (GChecksum *checksum, const char *path)
+add_files (GChecksum *checksum, const GPtrArray *stamps)
 {
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  GStatBuf info = { 0 };
-  g_autofree char *text = NULL;
-  const char *name;
-
-  if (dir == NULL)
+  for (guint i = 0; i < stamps->len; i++)
     {
-      (void) g_stat (path, &info);
-      text =
-          g_strdup_printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld", (gint64) info.st_size,
-                           (gint64) info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+      const PdFileStamp *stamp = stamps->pdata[i];
+      g_autofree char *text =
+          g_strdup_printf ("%" G_GUINT64_FORMAT " %" G_GINT64_FORMAT, stamp->size, stamp->modified);
+
+      add_text (checksum, stamp->path);
       add_text (checksum, text);
-      return;
-    }
-  while ((name = g_dir_read_name (dir)) != NULL)
-    g_ptr_array_add (names, g_strdup (name));
-  g_ptr_array_sort (names, compare_names);
-  for (guint i = 0; i < names->len; i++)
-    {
-      g_autofree char *file = g_build_filename (path, names->pdata[i], NULL);
-
-      add_text (checksum, names->pdata[i]);
-      add_files (checksum, file);
     }
 }
 
 static gboolean
-add_pixels (GChecksum *checksum, GeglBuffer *buffer, const char *format, GError **error)
+add_pixels (GChecksum *checksum,
+            GeglBuffer *buffer,
+            const char *format,
+            GCancellable *cancellable,
+            GError **error)
 {
   const GeglRectangle *extent;
   gsize row_bytes;
@@ -121,6 +104,8 @@ add_pixels (GChecksum *checksum, GeglBuffer *buffer, const char *format, GError 
       gegl_buffer_get (buffer, GEGL_RECTANGLE (extent->x, extent->y + y, extent->width, 1), 1.0,
                        babl_format (format), row, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
       g_checksum_update (checksum, row, (gssize) row_bytes);
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -141,9 +126,9 @@ parameters (PdRequest *request)
   return json_to_string (node, FALSE);
 }
 
-/* The digest of the run, made once; NULL on an error. */
-static const guint8 *
-run_digest (PdResume *self, GError **error)
+/* Makes the digest of the run, once. */
+static gboolean
+find_digest (PdResume *self, GCancellable *cancellable, GError **error)
 {
   const PdResumeKey *key = &self->key;
   g_autoptr (GChecksum) checksum = NULL;
@@ -151,30 +136,30 @@ run_digest (PdResume *self, GError **error)
   gsize length = sizeof self->run;
 
   if (self->has_run)
-    return self->run;
+    return TRUE;
   checksum = g_checksum_new (G_CHECKSUM_SHA256);
   text = parameters (key->request);
   add_text (checksum, text);
   add_text (checksum, key->kernels);
   add_text (checksum, key->precision);
   add_text (checksum, key->model->files->path);
-  add_files (checksum, key->model->files->path);
-  if (!add_pixels (checksum, key->images->input, "R'G'B'A float", error) ||
-      !add_pixels (checksum, key->images->mask, "Y float", error) ||
+  add_files (checksum, key->model->stamps);
+  if (!add_pixels (checksum, key->images->input, "R'G'B'A float", cancellable, error) ||
+      !add_pixels (checksum, key->images->mask, "Y float", cancellable, error) ||
       (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error)))
-    return NULL;
+    return FALSE;
   g_checksum_get_digest (checksum, self->run, &length);
   self->has_run = TRUE;
-  return self->run;
+  return TRUE;
 }
 
 gboolean
-pd_resume_load (PdResume *self, GError **error)
+pd_resume_load (PdResume *self, GCancellable *cancellable, GError **error)
 {
   g_autofree char *path = NULL;
 
   pd_journal_clear (&self->loaded);
-  if (run_digest (self, error) == NULL)
+  if (!find_digest (self, cancellable, error))
     return FALSE;
   path = pd_journal_find (self->folder, self->run);
   if (path == NULL)
@@ -213,7 +198,8 @@ pd_resume_save (PdResume *self, PdJournal *journal, GError **error)
   const gint64 start = g_get_monotonic_time ();
   gboolean saved;
 
-  if (run_digest (self, error) == NULL)
+  /* A run that is cancelled is kept all the same. */
+  if (!find_digest (self, NULL, error))
     return FALSE;
   memcpy (journal->run, self->run, sizeof journal->run);
   if (self->path == NULL)

@@ -24,8 +24,8 @@ void pd_resume_free (PdResume *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdResume, pd_resume_free)
 
 /* Reads the newest journal of such a run. Returns: FALSE if it cannot be used
- * (PD_ERROR_BAD_REQUEST, G_FILE_ERROR); TRUE without a journal too. */
-gboolean pd_resume_load (PdResume *self, GError **error);
+ * (PD_ERROR_BAD_REQUEST, G_FILE_ERROR, G_IO_ERROR_CANCELLED); TRUE without a journal too. */
+gboolean pd_resume_load (PdResume *self, GCancellable *cancellable, GError **error);
 
 /* What was read, and not yet written over; NULL: nothing. */
 const PdJournal *pd_resume_journal (const PdResume *self);

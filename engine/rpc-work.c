@@ -192,7 +192,9 @@ open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
     return TRUE;
   close_engine (self);
   on_progress (&loading, self);
+  g_cancellable_push_current (call->cancellable);
   self->engine = pd_engine_new (request, self->data_folder, call->cancellable, error);
+  g_cancellable_pop_current (call->cancellable);
   if (self->engine == NULL)
     return FALSE;
   self->engine_key = g_steal_pointer (&key);

@@ -101,7 +101,9 @@ work (gpointer user_data)
                                 .user_data = job };
 
   pd_console_progress (job->console, &loading);
+  g_cancellable_push_current (job->cancellable);
   job->engine = pd_engine_new (job->request, job->data_folder, job->cancellable, &job->error);
+  g_cancellable_pop_current (job->cancellable);
   if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
     job->ok = pd_engine_run (job->engine, job->request, &job->images, &listener, job->cancellable,
                              &job->report, &job->error);

@@ -61,8 +61,9 @@ static gboolean
 is_tiny_vae (const PdVerify *verify, const char *stem)
 {
   g_autofree char *path = pd_verify_path (verify, "models", stem, "config.json", NULL);
+  g_autofree char *class_name = pd_config_load_class (path, NULL);
 
-  return g_strcmp0 (pd_config_load_class (path, NULL), "AutoencoderTiny") == 0;
+  return g_strcmp0 (class_name, "AutoencoderTiny") == 0;
 }
 
 static gboolean

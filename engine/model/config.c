@@ -181,6 +181,28 @@ pd_tiny_vae_config_read (PdTinyVaeConfig *self,
   return pd_json_reader_finish (&reader, error);
 }
 
+/* @name where it is one of those that are told apart, else "?": nothing of a file is kept for ever.
+ */
+static const char *
+known_class (const char *name)
+{
+  static const char *const classes[] = {
+    "StableDiffusionPipeline",
+    "StableDiffusionXLPipeline",
+    "UNet2DConditionModel",
+    "AutoencoderKL",
+    "AutoencoderTiny",
+    "CLIPTextModel",
+    "CLIPTextModelWithProjection",
+    "CLIPTokenizer",
+    "PNDMScheduler",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    if (g_strcmp0 (name, classes[i]) == 0)
+      return classes[i];
+  return name != NULL ? "?" : NULL;
+}
+
 /* The class of a model_index.json entry, ["library", "class"]; [null, null] is an absent part. */
 static const char *
 read_component (PdJsonReader *reader, const char *key)
@@ -196,7 +218,7 @@ read_component (PdJsonReader *reader, const char *key)
         return NULL;
       if (JSON_NODE_HOLDS_VALUE (class_node) &&
           json_node_get_value_type (class_node) == G_TYPE_STRING)
-        return g_intern_string (json_node_get_string (class_node));
+        return known_class (json_node_get_string (class_node));
     }
   pd_json_reader_fail (
       reader, _ ("\"%s\" is not a pair of library and class, such as [\"diffusers\", \"…\"]"), key);
@@ -211,7 +233,7 @@ pd_pipeline_config_read (PdPipelineConfig *self,
 {
   PdJsonReader reader = { .name = name, .object = object };
   *self = (PdPipelineConfig){
-    .class_name = g_intern_string (pd_json_reader_string (&reader, "_class_name")),
+    .class_name = known_class (pd_json_reader_string (&reader, "_class_name")),
     .unet = read_component (&reader, "unet"),
     .vae = read_component (&reader, "vae"),
     .text_encoder = read_component (&reader, "text_encoder"),
@@ -222,7 +244,7 @@ pd_pipeline_config_read (PdPipelineConfig *self,
   return pd_json_reader_finish (&reader, error);
 }
 
-const char *
+char *
 pd_config_load_class (const char *path, GError **error)
 {
   g_autoptr (JsonNode) root = pd_json_load_object (path, PD_CONFIG_MAX_BYTES, error);
@@ -234,5 +256,5 @@ pd_config_load_class (const char *path, GError **error)
     pd_json_reader_strings (&reader, "architectures", &name, 1);
   if (!pd_json_reader_finish (&reader, error))
     return NULL;
-  return g_intern_string (name);
+  return g_strdup (name);
 }

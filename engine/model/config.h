@@ -105,7 +105,8 @@ typedef struct
   double latent_magnitude, latent_shift; /* only for storing latents as pictures */
 } PdTinyVaeConfig;
 
-/* model_index.json: class names (interned), NULL for what the pipeline does not have. */
+/* model_index.json: class names that are known, "?" for others, NULL for what the pipeline does not
+ * have. Constants. */
 typedef struct
 {
   const char *class_name;
@@ -142,6 +143,6 @@ gboolean pd_pipeline_config_read (PdPipelineConfig *self,
                                   const char *name,
                                   GError **error);
 
-/* "_class_name" of a config.json, or the first of "architectures", interned; NULL if it has none or
- * on error. */
-const char *pd_config_load_class (const char *path, GError **error);
+/* "_class_name" of a config.json, or the first of "architectures"; NULL if it has none or on error.
+ * Free with g_free. */
+char *pd_config_load_class (const char *path, GError **error);

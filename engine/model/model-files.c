@@ -5,6 +5,7 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/error.h"
+#include "engine/model/hub-cache.h"
 #include "engine/model/json.h"
 #include "engine/model/single-file.h"
 
@@ -41,7 +42,7 @@ static gboolean
 open_vae (PdModelFiles *self, const char *folder, const char *config, GError **error)
 {
   g_autoptr (GError) failure = NULL;
-  const char *class_name = pd_config_load_class (config, &failure);
+  g_autofree char *class_name = pd_config_load_class (config, &failure);
   if (failure != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&failure));
@@ -99,7 +100,7 @@ open_single_part (PdModelFiles *self, const char *config, GError **error)
     { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER },
   };
   g_autoptr (GError) failure = NULL;
-  const char *class_name = pd_config_load_class (config, &failure);
+  g_autofree char *class_name = pd_config_load_class (config, &failure);
   if (failure != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&failure));
@@ -148,18 +149,48 @@ open_folder (PdModelFiles *self, GError **error)
   return pd_model_files_load_common (self, self->path, error);
 }
 
+/* A repository in the hub's cache stands for the snapshot in it: a folder, or the file that is all
+ * there is. */
+static gboolean
+follow_repository (PdModelFiles *self, GError **error)
+{
+  g_autofree char *snapshot = pd_hub_cache_snapshot (self->path);
+  if (snapshot == NULL)
+    return TRUE;
+  g_autofree char *index = g_build_filename (snapshot, "model_index.json", NULL);
+  g_autofree char *unet = g_build_filename (snapshot, "unet", NULL);
+  gboolean is_folder =
+      g_file_test (index, G_FILE_TEST_EXISTS) || g_file_test (unet, G_FILE_TEST_IS_DIR);
+  g_autoptr (GPtrArray) files = pd_hub_cache_list_files (snapshot);
+  if (!is_folder && files->len != 1)
+    {
+      pd_error_set_bad_model (error,
+                              _ ("%s: there are %u .safetensors files in %s: choose one of them"),
+                              self->path, files->len, snapshot);
+      return FALSE;
+    }
+  g_free (self->path);
+  self->path =
+      is_folder ? g_steal_pointer (&snapshot) : g_build_filename (snapshot, files->pdata[0], NULL);
+  return TRUE;
+}
+
+static gboolean
+open_any (PdModelFiles *self, const char *config_folder, GError **error)
+{
+  if (g_file_test (self->path, G_FILE_TEST_IS_DIR) && !follow_repository (self, error))
+    return FALSE;
+  gboolean is_folder = g_file_test (self->path, G_FILE_TEST_IS_DIR);
+  self->layout = is_folder ? PD_LAYOUT_DIFFUSERS : PD_LAYOUT_SINGLE_FILE;
+  return is_folder ? open_folder (self, error) : pd_single_file_open (self, config_folder, error);
+}
+
 PdModelFiles *
 pd_model_files_open (const char *path, const char *config_folder, GError **error)
 {
   g_autoptr (PdModelFiles) self = g_new0 (PdModelFiles, 1);
   self->path = g_strdup (path);
-  if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      self->layout = PD_LAYOUT_DIFFUSERS;
-      return open_folder (self, error) ? g_steal_pointer (&self) : NULL;
-    }
-  self->layout = PD_LAYOUT_SINGLE_FILE;
-  return pd_single_file_open (self, config_folder, error) ? g_steal_pointer (&self) : NULL;
+  return open_any (self, config_folder, error) ? g_steal_pointer (&self) : NULL;
 }
 
 gboolean

@@ -36,6 +36,7 @@ typedef struct
 } PdModelFiles;
 
 /* Opens
+ *   the folder of a repository in the hub's cache (hub-cache.h), which stands for what follows;
  *   a folder with model_index.json and/or unet/, vae/, text_encoder/, scheduler/, tokenizer/;
  *   a folder with config.json and weights: one part (a UNet, an AutoencoderKL, an AutoencoderTiny
  *   or a CLIP text encoder);
@@ -43,7 +44,8 @@ typedef struct
  *   not tell (head counts, groups of the group norms, schedule) comes from the config.json files of
  *   @config_folder, or if that is NULL of the folder NAME/ beside the file, both laid out as a
  *   pipeline's folder, or else is what was published for SD 1.x.
- * Fails with PD_ERROR_BAD_MODEL. */
+ * Can be cancelled by the thread's current cancellable (g_cancellable_push_current). Fails with
+ * PD_ERROR_BAD_MODEL, G_IO_ERROR_CANCELLED. */
 PdModelFiles *pd_model_files_open (const char *path, const char *config_folder, GError **error);
 
 void pd_model_files_free (PdModelFiles *self);
