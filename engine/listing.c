@@ -4,6 +4,7 @@
 #include "engine/gpu/device.h"
 #include "engine/message.h"
 #include "engine/model/catalog.h"
+#include "engine/model/deadline.h"
 #include "engine/options.h"
 
 #include <glib/gi18n-lib.h>
@@ -11,6 +12,9 @@
 #include <stdio.h>
 
 static const char *const no_params[] = { NULL };
+
+/* µs to look into files, whether they are models; what is left is listed all the same. */
+static const gint64 SIFT_TIME = 5000000;
 
 static const char *
 yes_no (gboolean value)
@@ -136,16 +140,22 @@ pd_listing_models (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options =
       pd_options_new (argv[0], _ ("Lists the models that --model knows by name."), no_params);
-  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
-  const GPtrArray *models = pd_catalog_list (catalog);
+  g_autoptr (PdCatalog) catalog = NULL;
+  g_autoptr (PdDeadline) deadline = NULL;
+  const GPtrArray *models;
   g_autoptr (GError) error = NULL;
 
   if (!pd_options_parse (options, argc, argv, &error))
     return pd_options_usage_error (options, error->message);
+  deadline = pd_deadline_push (SIFT_TIME);
+  catalog = pd_catalog_new (data_folder);
+  models = pd_catalog_list (catalog);
   for (guint i = 0; i < models->len; i++)
     {
       const PdCatalogEntry *entry = models->pdata[i];
 
+      if (pd_catalog_entry_is_other (entry))
+        continue;
       if (pd_options_json (options))
         {
           g_autoptr (JsonBuilder) builder = json_builder_new ();

@@ -4,10 +4,14 @@
 #include "engine/gpu/device.h"
 #include "engine/message.h"
 #include "engine/model/catalog.h"
+#include "engine/model/deadline.h"
 #include "engine/model/model-check.h"
 #include "engine/model/tiny-vae.h"
 #include "engine/model/vae.h"
 #include "engine/report-json.h"
+
+/* For all that lies in the models folders, in µs: the plug-in waits for the answer. */
+static const gint64 MODELS_TIME = 800000;
 
 static GVariant *
 describe_device (guint index, const PdDeviceInfo *info)
@@ -68,18 +72,20 @@ check_model (const PdModelFiles *files, GError **error)
   return tokenizer != NULL && pd_model_check (files, tokenizer, error);
 }
 
-/* What cannot be used is listed with the reason. */
+/* What cannot be used is listed with the reason; what there is no time to open, by its name. */
 static GVariant *
 describe_model (const PdCatalogEntry *entry)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PdModelFiles) files = pd_model_files_open (entry->path, NULL, &error);
+  g_autoptr (PdModelFiles) files = NULL;
   g_autofree char *path = g_filename_display_name (entry->path);
   GVariantDict dict;
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "name", "s", entry->name);
   g_variant_dict_insert (&dict, "path", "s", path);
+  if (!g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), &error))
+    files = pd_model_files_open (entry->path, NULL, &error);
   if (files != NULL && check_model (files, &error))
     {
       const gint64 scale = scale_of (files);
@@ -87,6 +93,8 @@ describe_model (const PdCatalogEntry *entry)
       g_variant_dict_insert (&dict, "native", "x", scale * MAX (0, files->unet_config.sample_size));
       g_variant_dict_insert (&dict, "scale", "x", scale);
     }
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_clear_error (&error);
   g_variant_dict_insert (&dict, "usable", "b", error == NULL);
   if (error != NULL)
     insert_message (&dict, "reason", error->message);
@@ -96,9 +104,10 @@ describe_model (const PdCatalogEntry *entry)
 GVariant *
 pd_rpc_describe_engine (const char *data_folder)
 {
-  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  g_autoptr (PdCatalog) catalog = NULL;
+  g_autoptr (PdDeadline) deadline = NULL;
   g_autofree char *confinement = pd_confine_describe ();
-  const GPtrArray *models = pd_catalog_list (catalog);
+  const GPtrArray *models;
   GVariantBuilder builder;
   GVariantDict dict;
 
@@ -108,9 +117,13 @@ pd_rpc_describe_engine (const char *data_folder)
   g_variant_dict_insert (&dict, "data", "s", data_folder);
   g_variant_dict_insert (&dict, "confinement", "s", confinement);
   add_devices (&dict);
+  deadline = pd_deadline_push (MODELS_TIME);
+  catalog = pd_catalog_new (data_folder);
+  models = pd_catalog_list (catalog);
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("av"));
   for (guint i = 0; i < models->len; i++)
-    g_variant_builder_add (&builder, "v", describe_model (models->pdata[i]));
+    if (!pd_catalog_entry_is_other (models->pdata[i]))
+      g_variant_builder_add (&builder, "v", describe_model (models->pdata[i]));
   g_variant_dict_insert_value (&dict, "models", g_variant_builder_end (&builder));
   return g_variant_dict_end (&dict);
 }

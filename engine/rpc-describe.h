@@ -11,7 +11,8 @@ enum
 };
 
 /* The answer to initialize: version, protocol, devices, models, data. Where no device can be used,
- * "reason" says why. Opens Vulkan and every model's files. */
+ * "reason" says why. Opens Vulkan, and for a second at most the files of models: those that come
+ * after it are listed without what is in them. */
 GVariant *pd_rpc_describe_engine (const char *data_folder);
 
 GVariant *pd_rpc_describe_progress (const PdProgress *progress);

@@ -21,6 +21,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum
+{
+  MAX_WAITING = 16, /* calls that wait for their turn */
+};
+
 /* Milliseconds. */
 static const guint parent_interval = 500; /* between looks at whether the parent is there */
 static const guint patience = 1000;       /* with a call that is asked to stop, at the end */
@@ -222,7 +227,7 @@ accept_call (Service *self, const char *method, GVariant *id, JsonNode *params)
       reply_error (self, id, error);
       return;
     }
-  if (is_busy (self))
+  if (is_busy (self) || g_queue_get_length (&self->waiting) == MAX_WAITING)
     {
       reply_code (self, id, PD_RPC_BUSY,
                   _ ("the engine is at work; wait for the answer to the last call or cancel it"));

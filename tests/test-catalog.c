@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/catalog.h"
 
+#include <gio/gio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/error.h"
 #include "tests/model-fixture.h"
@@ -66,6 +68,101 @@ test_find (void)
   pd_fixture_remove (folder);
 }
 
+/* In sub-folders to a fixed depth, each once, and not what belongs to a model. */
+static void
+test_sub_folders (void)
+{
+  char *folder = pd_fixture_folder ();
+  static const char *const files[] = {
+    "a/x.safetensors",
+    "a/b/c/y.safetensors",
+    "a/b/c/d/too-deep.safetensors",
+    "whole/model_index.json",
+    "whole/unet/diffusion_pytorch_model.safetensors",
+    "beside.safetensors",
+    "beside/vae/diffusion_pytorch_model.safetensors",
+    "part/config.json",
+    "part/diffusion_pytorch_model.safetensors",
+    "parts/unet/config.json",
+    "parts/unet/diffusion_pytorch_model.safetensors",
+    ".hidden/z.safetensors",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    g_free (pd_fixture_write (folder, files[i], "{}", -1));
+  g_autofree char *circle = g_build_filename (folder, "a", "circle", NULL);
+  g_autofree char *twin = g_build_filename (folder, "b", NULL);
+  g_autofree char *nowhere = g_build_filename (folder, "nowhere.safetensors", NULL);
+  g_assert_cmpint (symlink ("..", circle), ==, 0);
+  g_assert_cmpint (symlink ("a", twin), ==, 0);
+  g_assert_cmpint (symlink ("missing", nowhere), ==, 0);
+  const char *const folders[] = { folder, folder, NULL };
+  g_autoptr (PdCatalog) catalog = pd_catalog_new_for_folders (folders);
+  g_autofree char *names = list (catalog);
+  g_assert_cmpstr (names, ==, "a/b/c/y a/x beside whole");
+  pd_fixture_remove (folder);
+}
+
+/* Names that cannot be shown as they are can be given back as they are shown. */
+static void
+test_odd_names (void)
+{
+  static const char *const cases[][2] = {
+    { "bad\377\376x", "bad\\xff\\xfex" },
+    { "cut\303", "cut\\xc3" },
+    { "esc\033[1m", "esc\\x1b[1m" },
+    { "c1\302\233", "c1\\xc2\\x9b" },
+    { "Ü b", "Ü b" },
+  };
+  char *folder = pd_fixture_folder ();
+  const char *const folders[] = { folder, NULL };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *file = g_strconcat (cases[i][0], ".safetensors", NULL);
+      g_free (pd_fixture_write (folder, file, "", 0));
+    }
+  g_autoptr (PdCatalog) catalog = pd_catalog_new_for_folders (folders);
+  g_assert_cmpuint (pd_catalog_list (catalog)->len, ==, G_N_ELEMENTS (cases));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = pd_catalog_find (catalog, cases[i][1], NULL);
+      g_autofree char *file = g_strconcat (cases[i][0], ".safetensors", NULL);
+      g_assert_true (g_str_has_suffix (path, file));
+    }
+  pd_fixture_remove (folder);
+}
+
+static void
+test_other (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *folder = pd_fixture_folder ();
+  const char *const folders[] = { folder, NULL };
+  PdFixtureHeader vae;
+  pd_fixture_header_init (&vae);
+  pd_fixture_header_add (&vae, "decoder.conv_in.weight", "4,4,3,3");
+  g_free (pd_fixture_header_write (&vae, folder, "vae.safetensors"));
+  g_free (pd_fixture_write (folder, "web.safetensors", "<html>", -1));
+  g_autoptr (PdCatalog) catalog = pd_catalog_new_for_folders (folders);
+  const GPtrArray *entries = pd_catalog_list (catalog);
+  g_assert_cmpuint (entries->len, ==, 2);
+  g_assert_true (pd_catalog_entry_is_other (entries->pdata[0]));
+  g_assert_false (pd_catalog_entry_is_other (entries->pdata[1]));
+  g_assert_null (pd_catalog_find (catalog, "moss", &error));
+  g_assert_null (strstr (error->message, "vae"));
+  pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "\"moss\" web");
+
+  /* Once cancelled, nothing is opened and nothing found. */
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_cancellable_cancel (cancellable);
+  g_cancellable_push_current (cancellable);
+  g_autoptr (PdCatalog) none = pd_catalog_new_for_folders (folders);
+  g_assert_false (pd_catalog_entry_is_other (entries->pdata[0]));
+  g_assert_null (pd_catalog_find (none, "vae", &error));
+  g_cancellable_pop_current (cancellable);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  pd_fixture_remove (folder);
+}
+
 static void
 test_empty (void)
 {
@@ -107,6 +204,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/catalog/find", test_find);
+  g_test_add_func ("/catalog/sub-folders", test_sub_folders);
+  g_test_add_func ("/catalog/odd-names", test_odd_names);
+  g_test_add_func ("/catalog/other", test_other);
   g_test_add_func ("/catalog/empty", test_empty);
   g_test_add_func ("/catalog/xdg", test_xdg);
   return g_test_run ();

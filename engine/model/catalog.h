@@ -6,12 +6,16 @@
 /* A model that can be named. */
 typedef struct
 {
-  char *name; /* the folder's name, or the file's without .safetensors; UTF-8 */
+  /* The folder's name, or the file's without .safetensors, after the folders it lies in: "a/b". A
+   * repository in the hub's cache is "OWNER/NAME". Bytes that cannot be shown are written \xff. */
+  char *name;
   char *path;
 } PdCatalogEntry;
 
-/* The models found by name: folders with model_index.json, and .safetensors files. Nothing is
- * opened but the folders. */
+/* The models found by name: folders with model_index.json, .safetensors files, and repositories as
+ * the hub's cache has them; in sub-folders too, three deep. Nothing is opened but the folders, and
+ * of them not more than some ten thousand names are read. Looks at the thread's current
+ * cancellable: after it, nothing more is found. */
 typedef struct _PdCatalog PdCatalog;
 
 /* Returns: (transfer full) the folders that models are found in by name:
@@ -28,6 +32,11 @@ PdCatalog *pd_catalog_new_for_folders (const char *const *folders);
 
 void pd_catalog_free (PdCatalog *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCatalog, pd_catalog_free)
+
+/* Whether the entry's file is no model by itself, but a LoRA, a VAE or another (pd_file_kind).
+ * Opens the file; FALSE if it cannot be read, or once the thread's current cancellable is
+ * cancelled. */
+gboolean pd_catalog_entry_is_other (const PdCatalogEntry *entry);
 
 /* Sorted by name, the embedded "default" first. Owned by the catalog. */
 const GPtrArray *pd_catalog_list (const PdCatalog *self); /* of PdCatalogEntry */

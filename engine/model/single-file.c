@@ -6,6 +6,7 @@
 
 #include "engine/error.h"
 #include "engine/model/checkpoint-private.h"
+#include "engine/model/file-kind.h"
 #include "engine/model/ldm.h"
 
 /* One size, as the file's tensors and as its config.json have it. */
@@ -219,6 +220,12 @@ pd_single_file_open (PdModelFiles *self, const char *config_folder, GError **err
     return FALSE;
   if (!config.has_unet && !config.has_vae && !config.has_text_encoder)
     {
+      const char *kind = pd_file_kind (file);
+      if (kind != NULL)
+        {
+          pd_error_set_bad_model (error, _ ("%s: this is %s"), self->path, kind);
+          return FALSE;
+        }
       pd_error_set_bad_model (error,
                               _ ("%s: not an SD 1.x checkpoint: expected tensors named "
                                  "\"model.diffusion_model.…\", found \"%.200s\""),
