@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/job.h"
 #include "engine/buffer-file.h"
+#include "engine/error.h"
 #include "plug-in/layer.h"
 
 #include <glib/gi18n-lib.h>
@@ -165,6 +166,38 @@ job_save_source (Job *job, PdEngineClient *client, const char *folder, GError **
   return TRUE;
 }
 
+/* Found out before the long work: files of the context's size, as the engine reads and writes them.
+ * What cannot be told does not hinder. */
+static gboolean
+job_check_space (const Job *job, const char *folder, GError **error)
+{
+  const PdRequest *request = job->request;
+  const guint64 n = (guint64) job->place.width * job->place.height;
+  const guint64 scale = request->mode == PD_REQUEST_MODE_UPSCALE ? request->scale : 1;
+  const guint64 color = 3 * sizeof (float);
+  const guint64 input = request->mode != PD_REQUEST_MODE_GENERATE ? n * color : 0;
+  const guint64 mask = request->mode == PD_REQUEST_MODE_INPAINT ? n * sizeof (float) : 0;
+  const guint64 needed = input + mask + n * scale * scale * color;
+  g_autoptr (GFile) file = g_file_new_for_path (folder);
+  g_autoptr (GFileInfo) info =
+      g_file_query_filesystem_info (file, G_FILE_ATTRIBUTE_FILESYSTEM_FREE, NULL, NULL);
+  g_autofree char *needed_text = NULL, *free_text = NULL;
+  guint64 free_bytes;
+
+  if (!info || !g_file_info_has_attribute (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE))
+    return TRUE;
+  free_bytes = g_file_info_get_attribute_uint64 (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE);
+  if (free_bytes >= needed)
+    return TRUE;
+  needed_text = g_format_size_full (needed, G_FORMAT_SIZE_IEC_UNITS);
+  free_text = g_format_size_full (free_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: the run needs %s of space there, %s are free: make room, or set TMPDIR to "
+                  "another folder"),
+               folder, needed_text, free_text);
+  return FALSE;
+}
+
 /* Everything that is needed of the image, as it is now. */
 static gboolean
 job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **error)
@@ -172,8 +205,10 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
   const PdRequestMode mode = job->request->mode;
   const char *folder = pd_engine_client_get_folder (client, error);
 
-  if (!folder || !pd_place_find (&job->place, job->image, job->drawable, job->request,
-                                 pd_job_native (job->request, engine), error))
+  if (!folder ||
+      !pd_place_find (&job->place, job->image, job->drawable, job->request,
+                      pd_job_native (job->request, engine), error) ||
+      !job_check_space (job, folder, error))
     return FALSE;
   job->output = g_build_filename (folder, "output.gegl", NULL);
   job->preview = g_build_filename (folder, "preview.png", NULL);

@@ -24,8 +24,9 @@ class Failure(Exception):
     pass
 
 
-def wait_for(what, condition, seconds=30):
-    """Returns the first true value of condition()."""
+def wait_for(what, condition, seconds=600):
+    """Returns the first true value of condition(). The end is for what never comes, not for a slow
+    machine."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -99,7 +100,7 @@ class Gimp:
         self.process = subprocess.Popen(
             ["gimp-2.10", "-n", "-s", "-f", "-d", "-b", server, picture], env=environment,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
-        wait_for("GIMP's Script-Fu", lambda: self.evaluate("(car (gimp-image-list))") == "1", 60)
+        wait_for("GIMP's Script-Fu", lambda: self.evaluate("(car (gimp-image-list))") == "1")
 
     def _path(self, *names):
         return os.path.join(self.folder, *names)
@@ -160,7 +161,7 @@ class Gimp:
 
     def layers(self):
         script = "(car (gimp-image-get-layers (vector-ref (cadr (gimp-image-list)) 0)))"
-        return int(wait_for("GIMP's answer", lambda: self.evaluate(script), 120))
+        return int(wait_for("GIMP's answer", lambda: self.evaluate(script)))
 
     def screenshot(self, name):
         time.sleep(0.5)  # what has just changed is painted
@@ -237,7 +238,7 @@ class Dialog:
         return None
 
     def get(self, label, role=None):
-        return wait_for(f"“{label}”", lambda: self.find(label, role), 10)
+        return wait_for(f"“{label}”", lambda: self.find(label, role))
 
     def press(self, label):
         self.get(label).get_action_iface().do_action(0)
@@ -285,4 +286,4 @@ class Dialog:
 
     def close(self):
         self.press("_Close")
-        wait_for("the dialog to close", lambda: self._find() is None, 10)
+        wait_for("the dialog to close", lambda: self._find() is None)

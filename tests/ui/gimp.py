@@ -43,7 +43,7 @@ def generate(dialog, gimp, shot=None):
     captions = set()
     progress = steady(dialog.get("Progress").get_value_iface().get_current_value)
     dialog.press("_Generate")
-    wait_for("the run to begin", dialog.is_running, 10)
+    wait_for("the run to begin", dialog.is_running, PATIENCE)
     end = time.monotonic() + PATIENCE
     while dialog.is_running():
         for _ in range(10):
@@ -82,9 +82,9 @@ def makes_layers(gimp, state):
     generate(dialog, gimp, "running")
     gimp.screenshot("result")
     dialog.hold("Preview", True)
-    wait_for("the original", lambda: dialog.caption() == gimp.translate("Original"), 10)
+    wait_for("the original", lambda: dialog.caption() == gimp.translate("Original"), PATIENCE)
     dialog.hold("Preview", False)
-    wait_for("the result again", lambda: dialog.caption() == gimp.translate("Result"), 10)
+    wait_for("the result again", lambda: dialog.caption() == gimp.translate("Result"), PATIENCE)
     generate(dialog, gimp)
 
 
@@ -121,7 +121,7 @@ def survives_the_engine(gimp, state):
             engine = int(file.read().split()[0])
         os.remove(gimp.pid_file)
         os.kill(engine, signal.SIGKILL)
-        wait_for("an error", dialog.error)
+        wait_for("an error", dialog.error, PATIENCE)
         if number == 0:
             gimp.screenshot("engine-killed")
         if gimp.layers() != layers or dialog.is_running():
@@ -134,11 +134,11 @@ def refuses(gimp, state):
     dialog = state["dialog"]
     dialog.write("See_d:", "abc")
     dialog.press("_Generate")
-    if "abc" not in wait_for("an error", dialog.error, 5) or dialog.is_running():
+    if "abc" not in wait_for("an error", dialog.error, PATIENCE) or dialog.is_running():
         raise Failure(f"the error says: {dialog.error()}")
     gimp.screenshot("invalid")
     dialog.press("_Reset")
-    wait_for("the error to go", lambda: not dialog.error(), 5)
+    wait_for("the error to go", lambda: not dialog.error(), PATIENCE)
     dialog.close()
 
 
@@ -149,7 +149,7 @@ def tells_of_no_model(gimp, state):
     shutil.copy(gimp.options["engine"], lonely)
     gimp.use_engine(lonely)
     dialog = gimp.open_dialog()
-    wait_for("an error", dialog.error, 30)
+    wait_for("an error", dialog.error, PATIENCE)
     gimp.screenshot("no-model")
     dialog.close()
 
@@ -184,7 +184,7 @@ def repeats(gimp, state):
     gimp.press_with_control("f")
     wait_for("the layer of Ctrl+F", lambda: gimp.layers() == layers + 1, PATIENCE)
     gimp.press_with_control("z")
-    wait_for("the layer to go with one Ctrl+Z", lambda: gimp.layers() == layers, 30)
+    wait_for("the layer to go with one Ctrl+Z", lambda: gimp.layers() == layers, PATIENCE)
 
 
 def is_in_the_menu(gimp, state):
