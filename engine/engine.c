@@ -8,11 +8,14 @@
 #include "engine/estimate.h"
 #include "engine/gpu/kernels.h"
 #include "engine/host-memory.h"
+#include "engine/host-plan.h"
 #include "engine/inpaint.h"
 #include "engine/model/catalog.h"
 #include "engine/levels.h"
 #include "engine/original.h"
 #include "engine/plan.h"
+#include "engine/region.h"
+#include "engine/storage.h"
 #include "engine/session.h"
 
 struct _PdEngine
@@ -238,6 +241,43 @@ pd_engine_done (PdEngine *self)
     pd_resume_remove (self->resume);
 }
 
+/* What the run takes of the machine is there; a journal that has no room is only told of. @levels:
+ * of the request; with a mask only the part around what is made anew is worked on. */
+static gboolean
+check_machine (
+    PdSession *session, const PdImages *images, const PdLevel *levels, guint n, GError **error)
+{
+  PdRequest *request = session->request;
+  const PdListener *listener = session->listener;
+  gboolean masked = request->mode == PD_REQUEST_MODE_INPAINT ||
+                    (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL);
+  g_autofree char *folder = pd_journal_folder ();
+  g_autoptr (GError) problem = NULL;
+  GeglRectangle bounds;
+  PdLevel part;
+  PdRegion region;
+  PdHostPlan plan;
+
+  if (masked)
+    {
+      if (!pd_region_bounds (images->mask, &bounds, error))
+        return FALSE;
+      pd_region_plan (&region, &bounds, request->width, request->height, request->padding,
+                      pd_session_native_size (session), pd_model_scale (session->model));
+      part = (PdLevel){ .width = region.work_w, .height = region.work_h };
+      levels = &part;
+      n = 1;
+    }
+  if (!pd_host_plan (session, levels, n, request->mode == PD_REQUEST_MODE_UPSCALE, masked, &plan,
+                     error) ||
+      !pd_host_plan_check (&plan, error))
+    return FALSE;
+  if (!pd_storage_check_space (folder, plan.journal, _ ("journals of the run"), &problem) &&
+      listener != NULL && listener->note != NULL)
+    listener->note (problem->message, listener->user_data);
+  return TRUE;
+}
+
 /* For later estimates. A run that goes on from a journal did less than was planned, and one that
  * compiled kernels was slower than the next will be. */
 static void
@@ -326,13 +366,14 @@ pd_engine_run (PdEngine *self,
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
-  if (!begin_journal (self, &session, &shown, error))
+  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
+                           levels);
+  if (!check_machine (&session, &shown, levels, n_levels, error) ||
+      !begin_journal (self, &session, &shown, error))
     return FALSE;
   pd_device_memory_reset_peak (self->device);
   report->weight_bytes = pd_device_memory_used (self->device);
 
-  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
-                           levels);
   pd_device_set_watch (self->device, &watch);
   if (request->mode == PD_REQUEST_MODE_INPAINT)
     ok = pd_inpaint_run (&session, &shown, 1, error);

@@ -115,7 +115,7 @@ typedef struct
   guint forwards;            /* UNet images of all levels, those of region prompts left out */
   guint tile, batch, window; /* pixels; tiles per UNet call; pixels, of the autoencoder */
   guint64 device_bytes;      /* at the peak */
-  guint64 host_bytes;        /* about, at the peak; the cache of GEGL is left out */
+  guint64 host_bytes;        /* of the process at the peak, about: what kernels take is left out */
   double seconds;            /* about, the kernels included; negative: not known */
   guint kernels;             /* that have to be prepared first: only the first run does */
   double kernel_seconds;     /* about; negative: not known yet */

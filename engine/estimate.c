@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/estimate.h"
 #include "engine/host-memory.h"
-
-#include <unistd.h>
+#include "engine/host-plan.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -12,9 +11,6 @@
 enum
 {
   CHUNK = 77, /* tokens of a prompt that is not a long one */
-  /* Arrays of the latents' size beside each other at the peak: latent, prediction, noise, clean,
-   * reference, mass and up to four of the solver's history. */
-  LATENT_ARRAYS = 10,
 };
 
 void
@@ -23,18 +19,19 @@ pd_estimate_clear (PdEstimate *self)
   g_clear_pointer (&self->reason, g_free);
 }
 
-/* What the process holds now. */
-static guint64
-resident_bytes (void)
+/* The text encoder works before the canvas is there. */
+static gboolean
+add_text (PdSession *session, PdEstimate *estimate, GError **error)
 {
-  g_autofree char *text = NULL;
-  guint64 pages = 0;
-  char *resident;
+  PdTextPass *pass;
+  guint64 bytes;
 
-  if (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL) &&
-      (resident = strchr (text, ' ')) != NULL)
-    pages = g_ascii_strtoull (resident, NULL, 10);
-  return pages * (guint64) sysconf (_SC_PAGESIZE);
+  pd_device_begin_rehearsal (session->device);
+  pass = pd_text_pass_new (session->model->text_encoder, session->branches, CHUNK, NULL, error);
+  pd_text_pass_free (pass);
+  bytes = pd_device_end_rehearsal (session->device);
+  estimate->device_bytes = MAX (estimate->device_bytes, bytes);
+  return pass != NULL;
 }
 
 /* Adds the coder's share of a level. */
@@ -55,7 +52,7 @@ add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *w
 }
 
 static gboolean
-add_denoising (PdSession *session, PdEstimate *estimate, double *work, GError **error)
+add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *last, GError **error)
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint scale = pd_model_scale (session->model);
@@ -73,8 +70,7 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, GError **
   estimate->tile = plan.tile * scale;
   estimate->batch = plan.batch;
   estimate->device_bytes = MAX (estimate->device_bytes, plan.bytes);
-  g_free (estimate->reason);
-  estimate->reason = pd_plan_describe (session->device, &plan, scale);
+  *last = plan;
   return TRUE;
 }
 
@@ -91,9 +87,17 @@ pd_estimate_levels (PdSession *session,
   guint scale = pd_model_scale (session->model);
   guint width = (guint) pd_unet_config (session->model->unet)->cross_attention_dim;
   double work = 0, rate;
+  PdHostPlan host;
+  PdPlan plan = { 0 };
 
+  if (!pd_host_plan (session, levels, n, first_rise, request->mode == PD_REQUEST_MODE_INPAINT,
+                     &host, error) ||
+      !pd_host_plan_check (&host, error))
+    return FALSE;
   *estimate = (PdEstimate){ .levels = n };
   pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  if (!add_text (session, estimate, error))
+    return FALSE;
   session->branches = request->guidance == 1.0 ? 1 : 2;
   session->tokens = CHUNK;
   g_free (session->context);
@@ -113,15 +117,17 @@ pd_estimate_levels (PdSession *session,
       if (!pd_session_set_canvas (session, (levels[i].height + scale - 1) / scale,
                                   (levels[i].width + scale - 1) / scale, strength, error) ||
           (from_picture && !add_coding (session, FALSE, estimate, &work, error)) ||
-          !add_denoising (session, estimate, &work, error) ||
+          !add_denoising (session, estimate, &work, &plan, error) ||
           !add_coding (session, TRUE, estimate, &work, error))
         {
           pd_estimate_clear (estimate);
           return FALSE;
         }
     }
-  estimate->host_bytes =
-      resident_bytes () + LATENT_ARRAYS * (guint64) session->n_elements * sizeof (float);
+  estimate->reason = pd_plan_describe (session->device, &plan, estimate->device_bytes, scale);
+  estimate->host_bytes = pd_host_memory_resident () + host.memory;
+  if (pd_device_info (session->device)->is_cpu)
+    estimate->host_bytes += estimate->device_bytes - pd_device_memory_used (session->device);
   rate = pd_plan_rate (backend);
   estimate->kernels = pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
   estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;

@@ -108,9 +108,9 @@ pd_plan_canvas (
 }
 
 char *
-pd_plan_describe (PdDevice *device, const PdPlan *plan, guint pixels)
+pd_plan_describe (PdDevice *device, const PdPlan *plan, guint64 peak, guint pixels)
 {
-  g_autofree char *bytes = size_text (plan->bytes), *over = size_text (plan->bytes_over);
+  g_autofree char *bytes = size_text (peak), *over = size_text (plan->bytes_over);
   g_autofree char *allowed = size_text (pd_device_memory_limit (device));
   g_autofree char *chosen = g_strdup_printf (_ ("tile %u, at once %u: %s of the %s allowed"),
                                              plan->tile * pixels, plan->batch, bytes, allowed);

@@ -25,8 +25,9 @@ typedef struct
 gboolean pd_plan_canvas (
     PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error);
 
-/* Returns: (transfer full) what was chosen and why, for people. */
-char *pd_plan_describe (PdDevice *device, const PdPlan *plan, guint pixels);
+/* @peak: bytes of the device that the run takes at most, coding included; not less than the plan's.
+ * Returns: (transfer full) what was chosen and why, for people. */
+char *pd_plan_describe (PdDevice *device, const PdPlan *plan, guint64 peak, guint pixels);
 
 /* Returns: (transfer full) that kernels have to be made for what was rehearsed since the last call,
  * and how long that takes, for people; NULL where there are none or it takes no time to speak of.

@@ -67,6 +67,23 @@ prepare (PdPreview *self, guint h, guint w, GError **error)
   return self->pass != NULL || self->tiny != NULL;
 }
 
+guint64
+pd_preview_device_bytes (PdPreview *self, guint h, guint w)
+{
+  PdDevice *device = pd_unet_backend (self->model->unet)->device;
+  double scale = MIN (1.0, (double) self->hooks.side / MAX (h, w));
+  guint64 used = pd_device_memory_used (device), bytes;
+  gboolean ok;
+
+  pd_preview_release (self);
+  pd_device_begin_rehearsal (device);
+  ok = prepare (self, CLAMP ((guint) lround (h * scale), 1, h),
+                CLAMP ((guint) lround (w * scale), 1, w), NULL);
+  pd_preview_release (self);
+  bytes = pd_device_end_rehearsal (device);
+  return ok ? bytes - MIN (used, bytes) : 0;
+}
+
 /* The raw latents become a picture that the listener gets. */
 static gboolean
 decode (PdPreview *self, float *raw, GError **error)

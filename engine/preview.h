@@ -11,6 +11,10 @@ typedef struct _PdPreview PdPreview;
 
 /* All are borrowed. @every: steps from picture to picture; 0: as often as time allows. */
 PdPreview *pd_preview_new (PdModel *model, const PdListener *listener, guint every);
+
+/* What decoding previews of a canvas of @h × @w latent pixels takes of the device, unless there is
+ * less: then they are smaller. 0 if that cannot be told. */
+guint64 pd_preview_device_bytes (PdPreview *self, guint h, guint w);
 void pd_preview_free (PdPreview *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPreview, pd_preview_free)
 

@@ -297,6 +297,7 @@ prepare (Job *job, PdOptions *options, GError **error)
   const char *format;
   PdRequest *request = job->request;
   guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
+  g_autofree char *folder = NULL;
 
   if (!pd_png_check_output (request->output, error) ||
       (*request->preview && !pd_png_check_output (request->preview, error)))
@@ -304,6 +305,12 @@ prepare (Job *job, PdOptions *options, GError **error)
   if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
     return FALSE;
   if (!pd_regions_check (request->regions, request->width, request->height, error))
+    return FALSE;
+  folder = g_path_get_dirname (request->output);
+  if (!pd_storage_check_space (folder,
+                               (guint64) request->width * request->height * scale * scale *
+                                   (request->depth == PD_REQUEST_DEPTH_16 ? 6 : 3),
+                               _ ("the picture's pixels"), error))
     return FALSE;
   format = formats[request->depth == PD_REQUEST_DEPTH_16]
                   [job->images.input != NULL && has_alpha (job->images.input)];

@@ -8,7 +8,6 @@
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
 #include "engine/error.h"
-#include "engine/plan.h"
 #include "engine/storage.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
@@ -407,46 +406,6 @@ place_regions (PdSession *self, GError **error)
                                 request->seamless & PD_REQUEST_SEAMLESS_X, error);
 }
 
-/* @text: may be NULL. */
-static void
-tell_plan (const PdSession *self, const char *text)
-{
-  if (text != NULL && self->listener != NULL && self->listener->plan != NULL)
-    self->listener->plan (text, self->listener->user_data);
-}
-
-/* Makes batch and tile fit the memory; tells what was chosen for the last canvas of the run. */
-static gboolean
-plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
-{
-  guint scale = pd_model_scale (self->model);
-  g_autofree char *text = NULL, *kernels = NULL;
-  PdPlan plan;
-
-  if (!pd_plan_canvas (self->device, options, scale, &plan, error))
-    return FALSE;
-  self->work += plan.work * n_steps;
-  kernels = pd_plan_describe_kernels (self->device);
-  tell_plan (self, kernels);
-  if (self->level < self->n_levels)
-    return TRUE;
-  text = pd_plan_describe (self->device, &plan, scale);
-  tell_plan (self, text);
-  return TRUE;
-}
-
-static gboolean
-plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error)
-{
-  guint64 bytes;
-  double work;
-
-  if (!pd_plan_coder (self->device, options, decode, &bytes, &work, error))
-    return FALSE;
-  self->work += work;
-  return TRUE;
-}
-
 gboolean
 pd_session_denoise (PdSession *self, float *latent, GError **error)
 {
@@ -473,7 +432,8 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
     }
   begin_stage (self, "denoise");
   if (!place_regions (self, error) ||
-      !plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver), error) ||
+      !pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver),
+                               error) ||
       !restore (self, &options, latent, error))
     {
       self->n_adjust = 0;
@@ -515,7 +475,7 @@ pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma,
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
   begin_stage (self, "invert");
-  if (!plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
+  if (!pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
     return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;
@@ -577,7 +537,7 @@ pd_session_encode_from (
   PdCoderOptions options = pd_session_coder_options (self);
 
   begin_stage (self, "encode");
-  if (!plan_coder (self, &options, FALSE, error) ||
+  if (!pd_session_plan_coder (self, &options, FALSE, error) ||
       !pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
@@ -591,7 +551,7 @@ pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GEr
   PdCoderOptions options = pd_session_coder_options (self);
 
   begin_stage (self, "decode");
-  if (!plan_coder (self, &options, TRUE, error) ||
+  if (!pd_session_plan_coder (self, &options, TRUE, error) ||
       !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
                          self->cancellable, error))
     return FALSE;

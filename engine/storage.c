@@ -5,6 +5,7 @@
 #include <gegl.h>
 #include <glib/gi18n-lib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* What GEGL says in its C source, untranslated (gegl/buffer/gegl-tile-backend-swap.c). */
 static const char *const complaints[] = {
@@ -44,6 +45,34 @@ pd_storage_watch (void)
   g_mutex_lock (&mutex);
   g_clear_pointer (&lost, g_free);
   g_mutex_unlock (&mutex);
+}
+
+gboolean
+pd_storage_check_space (const char *folder, guint64 bytes, const char *what, GError **error)
+{
+  g_autofree char *path = g_canonicalize_filename (folder, NULL);
+  g_autofree char *shown = g_filename_display_name (folder), *needed = NULL, *there = NULL;
+  struct statvfs info;
+  guint64 free_bytes;
+
+  while (statvfs (path, &info) != 0)
+    {
+      g_autofree char *above = g_path_get_dirname (path);
+
+      if (g_str_equal (above, path))
+        return TRUE;
+      g_free (path);
+      path = g_steal_pointer (&above);
+    }
+  free_bytes = (guint64) info.f_bavail * info.f_frsize;
+  if (bytes <= free_bytes || info.f_blocks == 0)
+    return TRUE;
+  needed = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  there = g_format_size_full (free_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+               _ ("%s: %s need %s there, %s are free; free some space, or choose another folder"),
+               shown, what, needed, there);
+  return FALSE;
 }
 
 gboolean

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
+#include <sys/resource.h>
 
 #include "engine/gpu/device.h"
 #include "engine/engine.h"
@@ -31,6 +32,16 @@ open_engine (PdRequest *request, guint64 memory)
   return engine;
 }
 
+/* Keeps what is said of the run before it. */
+static void
+on_plan (const char *text, gpointer user_data)
+{
+  char **said = user_data;
+
+  g_free (*said);
+  *said = g_strdup (text);
+}
+
 /* Estimates and runs within @memory (0: no limit), and compares. Returns: the bytes used. */
 static guint64
 check_run (guint64 memory, guint *batch, guint *tile, guint *window)
@@ -41,6 +52,8 @@ check_run (guint64 memory, guint *batch, guint *tile, guint *window)
       gegl_buffer_new (GEGL_RECTANGLE (0, 0, 256, 224), babl_format ("R'G'B' float"));
   const PdImages images = { .output = output };
   g_auto (PdEstimate) estimate = { 0 };
+  g_autofree char *said = NULL, *peak = NULL;
+  const PdListener listener = { .plan = on_plan, .user_data = &said };
   g_autoptr (GError) error = NULL;
   PdReport report;
 
@@ -48,7 +61,7 @@ check_run (guint64 memory, guint *batch, guint *tile, guint *window)
   g_assert_no_error (error);
   g_assert_cmpstr (estimate.reason, !=, NULL);
   g_test_message ("%" G_GUINT64_FORMAT ": window %u, %s", memory, estimate.window, estimate.reason);
-  g_assert_true (pd_engine_run (engine, request, &images, NULL, NULL, &report, &error));
+  g_assert_true (pd_engine_run (engine, request, &images, &listener, NULL, &report, &error));
   g_assert_no_error (error);
   pd_engine_done (engine);
   g_assert_cmpuint (report.batch, ==, estimate.batch);
@@ -56,6 +69,9 @@ check_run (guint64 memory, guint *batch, guint *tile, guint *window)
   g_assert_cmpuint (report.n_tiles, ==, estimate.tiles);
   g_assert_cmpuint (report.unet_forwards, ==, estimate.forwards);
   g_assert_cmpuint (report.peak_device_bytes, ==, estimate.device_bytes);
+  peak = g_format_size_full (report.peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_assert_nonnull (strstr (said, peak));
+  g_assert_nonnull (strstr (estimate.reason, peak));
   if (memory > 0)
     g_assert_cmpuint (report.peak_device_bytes, <=, memory);
   *batch = report.batch;
@@ -107,6 +123,39 @@ test_too_little (void)
   g_assert_nonnull (strstr (error->message, "MiB"));
 }
 
+/* A canvas for which the machine has no memory is refused before any of it is taken, by the
+ * estimate and by the run; the same within the limit is not. */
+static void
+test_machine (void)
+{
+  g_autoptr (PdRequest) request = new_request (49152, 49152, 1);
+  g_autoptr (PdEngine) engine = open_engine (request, 0);
+  g_autoptr (GeglBuffer) output =
+      gegl_buffer_new (GEGL_RECTANGLE (0, 0, 49152, 49152), babl_format ("R'G'B' u8"));
+  const PdImages images = { .output = output };
+  g_auto (PdEstimate) estimate = { 0 };
+  g_autoptr (GError) error = NULL, again = NULL;
+  struct rlimit old, limit;
+  PdReport report;
+  gboolean ok;
+
+  g_assert_cmpint (getrlimit (RLIMIT_DATA, &old), ==, 0);
+  limit = old;
+  limit.rlim_cur = MIN ((rlim_t) 3 << 30, old.rlim_max);
+  g_assert_cmpint (setrlimit (RLIMIT_DATA, &limit), ==, 0);
+  ok = pd_engine_estimate (engine, request, 0, 0, &estimate, &error);
+  g_assert_false (pd_engine_run (engine, request, &images, NULL, NULL, &report, &again));
+  g_assert_cmpint (setrlimit (RLIMIT_DATA, &old), ==, 0);
+  g_assert_false (ok);
+  g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+  g_assert_error (again, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+  g_test_message ("%s", error->message);
+  g_assert_nonnull (strstr (error->message, "GiB"));
+  g_clear_error (&error);
+  g_object_set (request, "width", 512, "height", 512, NULL);
+  g_assert_true (pd_engine_estimate (engine, request, 0, 0, &estimate, &error));
+}
+
 /* The device holds a batch and a window, whatever the canvas. */
 static void
 test_canvas_size (void)
@@ -156,6 +205,7 @@ main (int argc, char **argv)
   g_clear_pointer (&engine, pd_engine_free);
   g_test_add_func ("/plan/promise", test_promise);
   g_test_add_func ("/plan/too-little", test_too_little);
+  g_test_add_func ("/plan/machine", test_machine);
   g_test_add_func ("/plan/canvas-size", test_canvas_size);
   result = g_test_run ();
   gegl_exit ();

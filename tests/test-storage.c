@@ -7,6 +7,7 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 
 enum
@@ -94,6 +95,25 @@ test_full (void)
   g_assert_true (pd_storage_check (NULL));
 }
 
+/* What does not fit is refused with the folder and both sizes; a folder that is not made yet counts
+ * as the one above it. */
+static void
+test_space (void)
+{
+  static const char *const folders[] = { "/", "/no/such/folder", "." };
+
+  for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (pd_storage_check_space (folders[i], 0, "the moss", &error));
+      g_assert_false (pd_storage_check_space (folders[i], G_MAXINT64, "the moss", &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+      g_assert_true (g_str_has_prefix (error->message, folders[i]));
+      g_assert_nonnull (strstr (error->message, "the moss need 8.0"));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -106,6 +126,7 @@ main (int argc, char **argv)
   g_object_set (gegl_config (), "swap", folder, "tile-cache-size", (guint64) 4 << 20, NULL);
   g_test_add_func ("/storage/enough", test_enough);
   g_test_add_func ("/storage/full", test_full);
+  g_test_add_func ("/storage/space", test_space);
   status = g_test_run ();
   /* GEGL warns if its writer has not come to the tiles of the buffers just freed. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK);

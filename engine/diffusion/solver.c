@@ -153,6 +153,12 @@ new_array (gsize n, GError **error)
   return array;
 }
 
+guint
+pd_solver_n_arrays (const PdSolver *solver)
+{
+  return 1 + (solver->treated != NULL) + solver->n_history;
+}
+
 static gboolean
 allocate (PdSolver *solver, GError **error)
 {

@@ -59,6 +59,8 @@ double pd_solver_init_sigma (const PdSolver *solver);
 
 /* Number of model calls of this run; i below is always less. */
 guint pd_solver_n_timesteps (const PdSolver *solver);
+/* Arrays of n_elements floats that it holds. */
+guint pd_solver_n_arrays (const PdSolver *solver);
 /* The step to be taken next: 0 in a new solver, pd_solver_n_timesteps after the last. */
 guint pd_solver_position (const PdSolver *solver);
 /* The timestep the model is given. */

@@ -331,6 +331,12 @@ count_norms (const PdUNet *self)
   return n;
 }
 
+guint
+pd_unet_n_moments (const PdUNet *self)
+{
+  return count_norms (self) * self->config.norm_num_groups;
+}
+
 /* A group norm over a few values divides by differences that may be no larger than the rounding of
  * f16. So a pass whose smallest level has fewer than MIN_NORM_VALUES in a group keeps its
  * activations in f32; it is small. */

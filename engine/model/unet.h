@@ -51,6 +51,9 @@ PdGraph *pd_unet_pass_graph (PdUNetPass *self);
 /* NULL unless asked for. */
 PdNorms *pd_unet_pass_norms (PdUNetPass *self);
 
+/* pd_norms_count of a pass with norms. */
+guint pd_unet_n_moments (const PdUNet *self);
+
 /* How much the bank's tokens count in a pass that reads it: 1 as one more tile, 0 not at all. The
  * same for all further runs; 1 in a new pass. */
 void pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength);
