@@ -117,8 +117,7 @@ pd_device_wait (
         return TRUE;
       if (result != VK_TIMEOUT)
         {
-          if (result != VK_ERROR_DEVICE_LOST)
-            pd_device_settle (device);
+          pd_device_settle (device);
           return pd_vk_check (result, "vkWaitForFences", error);
         }
       if (stop == 0 && (g_cancellable_is_cancelled (cancellable) ||
