@@ -163,6 +163,26 @@ check_images (const PdRequest *request, const PdImages *images, GError **error)
   return TRUE;
 }
 
+/* What the model has is enough for the mode. */
+static gboolean
+check_parts (const PdModel *model, const PdRequest *request, guint n_levels, GError **error)
+{
+  gboolean generate = request->mode == PD_REQUEST_MODE_GENERATE;
+
+  if ((generate && n_levels == 1) || pd_model_files_has_encoder (model->files))
+    return TRUE;
+  if (generate)
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                 _ ("%s: the model's autoencoder has no encoder, which a picture made in levels "
+                    "needs; turn progressive off"),
+                 model->files->path);
+  else
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+                 _ ("%s: the model's autoencoder has no encoder, which %s needs"),
+                 model->files->path, pd_request_nick (PD_TYPE_REQUEST_MODE, (int) request->mode));
+  return FALSE;
+}
+
 /* A picture in one go: generate, restyle. */
 static gboolean
 run_plain (PdSession *session, const PdImages *images, GError **error)
@@ -350,8 +370,14 @@ pd_engine_run (PdEngine *self,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
   session.seed = report->seed;
-  if (!check_images (request, images, error) || !pd_original_open (&original, images, error))
+  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
+                           levels);
+  if (!check_parts (self->model, request, n_levels, error) ||
+      !check_images (request, images, error) || !pd_original_open (&original, images, error))
     return FALSE;
+  for (guint i = 0; i < self->model->files->notes->len; i++)
+    if (listener != NULL && listener->note != NULL)
+      listener->note (self->model->files->notes->pdata[i], listener->user_data);
   pd_original_note (&original, request, images, listener);
   shown.input = original.shown;
   if (original.work != NULL)
@@ -422,5 +448,7 @@ pd_engine_estimate (PdEngine *self,
       sized->height = input_height;
     }
   n = pd_levels_of (sized, pd_session_native_size (&session), pd_model_scale (self->model), levels);
+  if (!check_parts (self->model, request, n, error))
+    return FALSE;
   return pd_estimate_levels (&session, &self->backend, levels, n, from_picture, estimate, error);
 }

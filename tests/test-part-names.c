@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The names that published models have for their parts: tensors in whole files and in folders, and
  * the files themselves. */
+#include <string.h>
+
 #include "engine/error.h"
 #include "engine/model/model-files.h"
 #include "tests/model-fixture.h"
@@ -146,6 +148,47 @@ test_text_names (void)
   pd_fixture_remove (folder);
 }
 
+/* A file that was not written to its end: zeros, but for what a good model may have so. */
+static void
+test_zeros (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *folder = pd_fixture_folder ();
+  PdFixtureHeader header;
+  pd_fixture_header_init (&header);
+  pd_fixture_header_add_ldm (&header);
+  g_autofree char *path = pd_fixture_header_write (&header, folder, "zeros.safetensors");
+  g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (files->notes->len, ==, 0);
+  pd_model_files_note_zeros (files);
+  g_assert_cmpuint (files->notes->len, ==, 1);
+  g_test_message ("%s", (char *) files->notes->pdata[0]);
+  g_assert_nonnull (strstr (files->notes->pdata[0], "zeros.safetensors: 23 tensors are all zero"));
+  g_assert_nonnull (
+      strstr (files->notes->pdata[0], "\"model.diffusion_model.input_blocks.0.0.weight\""));
+  g_assert_false (pd_model_files_has_encoder (files));
+
+  /* one value at the end of each of two tensors; the other two may be zero */
+  const char good[] = "{\"mid_block.attentions.0.to_q.weight\":{\"dtype\":\"F16\",\"shape\":[2,2],"
+                      "\"data_offsets\":[0,8]},\"conv_in.weight\":{\"dtype\":\"F16\","
+                      "\"shape\":[2,2,1,1],\"data_offsets\":[8,16]},"
+                      "\"mid_block.resnets.0.conv2.weight\":{\"dtype\":\"F16\","
+                      "\"shape\":[2,2,1,1],\"data_offsets\":[16,24]},"
+                      "\"conv_in.bias\":{\"dtype\":\"F16\",\"shape\":[2],"
+                      "\"data_offsets\":[24,28]}}";
+  const guint8 values[16] = { [7] = 0x3c, [15] = 0x3c };
+  g_free (pd_fixture_write (folder, "m/unet/config.json", "{\"block_out_channels\":[32,32]}", -1));
+  g_free (pd_fixture_write_safetensors (folder, "m/unet/diffusion_pytorch_model.safetensors", good,
+                                        28, values, sizeof values));
+  g_autofree char *model = g_build_filename (folder, "m", NULL);
+  g_autoptr (PdModelFiles) fine = pd_model_files_open (model, NULL, &error);
+  g_assert_no_error (error);
+  pd_model_files_note_zeros (fine);
+  g_assert_cmpuint (fine->notes->len, ==, 0);
+  pd_fixture_remove (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -153,5 +196,6 @@ main (int argc, char **argv)
   g_test_add_func ("/part-names/prefixes", test_prefixes);
   g_test_add_func ("/part-names/files", test_file_names);
   g_test_add_func ("/part-names/text-encoder", test_text_names);
+  g_test_add_func ("/part-names/zeros", test_zeros);
   return g_test_run ();
 }

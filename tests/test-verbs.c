@@ -7,6 +7,7 @@
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum
@@ -230,6 +231,66 @@ test_upscale (void)
   check_failure ("upscale --input absent.png --output out.png", 1, "absent.png");
 }
 
+/* NAME.safetensors, the small model in one file in which the tensors called @from are called @to,
+ * of the same length, and what else it needs as NAME/. */
+static void
+make_single_file (const char *name, const char *from, const char *to)
+{
+  g_autofree char *golden = pd_fixture_shared ("goldens/models/single-file/sd1.safetensors");
+  g_autofree char *file = g_strconcat (name, ".safetensors", NULL);
+  g_autofree char *path = in_folder (file), *beside = in_folder (name), *bytes = NULL;
+  gsize length, size = strlen (from);
+
+  g_assert_true (g_file_get_contents (golden, &bytes, &length, NULL));
+  g_assert_cmpuint (strlen (to), ==, size);
+  for (gsize at = 8; at < 8 + GUINT64_FROM_LE (*(guint64 *) bytes); at++)
+    if (memcmp (bytes + at, from, size) == 0)
+      memcpy (bytes + at, to, size);
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) length, NULL));
+  g_assert_cmpint (symlink (model, beside), ==, 0);
+}
+
+static void
+remove_single_file (const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".safetensors", NULL);
+  g_autofree char *path = in_folder (file), *beside = in_folder (name);
+
+  g_remove (path);
+  g_remove (beside);
+}
+
+/* Without the half of the autoencoder that reads pictures, those who need none work. */
+static void
+test_no_encoder (void)
+{
+  static const char line[] = "generate --prompt moss --seed 5 --size 70x52 --steps 1 --guidance 1 "
+                             "--progressive off";
+  g_autofree char *whole =
+      g_strconcat (line, " --model whole.safetensors --output first.png", NULL);
+  g_autofree char *half = g_strconcat (line, " --model half.safetensors --output same.png", NULL);
+  g_autofree guint16 *first = NULL, *same = NULL;
+
+  if (!have_model ())
+    return;
+  make_single_file ("whole", "cond_stage_model.", "cond_stage_model.");
+  make_single_file ("half", "first_stage_model.encoder.", "first_stage_modex.encoder.");
+  g_free (run (whole, 0));
+  g_free (run (half, 0));
+  first = load ("first.png", WIDTH, HEIGHT);
+  same = load ("same.png", WIDTH, HEIGHT);
+  g_assert_cmpmem (first, WIDTH * HEIGHT * 6, same, WIDTH * HEIGHT * 6);
+  check_failure ("restyle --model half.safetensors --input photo.png --output out.png", 1,
+                 "half.safetensors: the model's autoencoder has no encoder, which restyle needs");
+  check_failure ("upscale --model half.safetensors --input small.png --output out.png", 1,
+                 "which upscale needs");
+  check_failure ("inpaint --model half.safetensors --input photo.png --mask mask.png --output "
+                 "out.png",
+                 1, "which inpaint needs");
+  remove_single_file ("whole");
+  remove_single_file ("half");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -245,6 +306,7 @@ main (int argc, char **argv)
   g_test_add_func ("/verbs/inpaint-refused", test_inpaint_refused);
   g_test_add_func ("/verbs/clashes", test_clashes);
   g_test_add_func ("/verbs/upscale", test_upscale);
+  g_test_add_func ("/verbs/no-encoder", test_no_encoder);
   status = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     {

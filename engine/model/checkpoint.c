@@ -369,6 +369,21 @@ pd_checkpoint_has (PdCheckpoint *self, const char *name)
   return g_hash_table_contains (self->tensors, name);
 }
 
+gboolean
+pd_checkpoint_has_prefix (PdCheckpoint *self, const char *prefix)
+{
+  for (guint i = 0; i < self->names->len; i++)
+    if (g_str_has_prefix (self->names->pdata[i], prefix))
+      return TRUE;
+  return FALSE;
+}
+
+const PdTensorInfo *
+pd_checkpoint_find (PdCheckpoint *self, const char *name)
+{
+  return g_hash_table_lookup (self->tensors, name);
+}
+
 GPtrArray *
 pd_checkpoint_list (PdCheckpoint *self)
 {

@@ -37,6 +37,13 @@ const char *pd_checkpoint_get_path (const PdCheckpoint *self);
 
 gboolean pd_checkpoint_has (PdCheckpoint *self, const char *name);
 
+/* Whether the name of some tensor begins with @prefix. */
+gboolean pd_checkpoint_has_prefix (PdCheckpoint *self, const char *prefix);
+
+/* The tensor of diffusers' @name as the file has it, of any shape and dtype; NULL if there is none.
+ */
+const PdTensorInfo *pd_checkpoint_find (PdCheckpoint *self, const char *name);
+
 /* The tensor of diffusers' @name with shape @dims (-1: any size). A matrix stored as a 1×1
  * convolution, or the reverse, is given the wanted number of dimensions. The dtype is one of the
  * floating-point ones; the scale that files of 8-bit weights have beside a weight is in the info.

@@ -19,6 +19,7 @@ pd_model_files_free (PdModelFiles *self)
   pd_checkpoint_unref (self->tiny_vae);
   pd_checkpoint_unref (self->text_encoder);
   g_clear_pointer (&self->scheduler, json_node_unref);
+  g_ptr_array_unref (self->notes);
   g_free (self->tokenizer_folder);
   g_free (self->path);
   g_free (self);
@@ -190,7 +191,15 @@ pd_model_files_open (const char *path, const char *config_folder, GError **error
 {
   g_autoptr (PdModelFiles) self = g_new0 (PdModelFiles, 1);
   self->path = g_strdup (path);
+  self->notes = g_ptr_array_new_with_free_func (g_free);
   return open_any (self, config_folder, error) ? g_steal_pointer (&self) : NULL;
+}
+
+gboolean
+pd_model_files_has_encoder (const PdModelFiles *self)
+{
+  PdCheckpoint *vae = self->vae != NULL ? self->vae : self->tiny_vae;
+  return vae != NULL && pd_checkpoint_has_prefix (vae, "encoder.");
 }
 
 gboolean
@@ -214,7 +223,9 @@ pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
 {
   static const int clip_size = 49408;
   int vocab_size = self->text_encoder != NULL ? self->text_config.vocab_size : clip_size;
-  if (self->tokenizer_folder == NULL && vocab_size != clip_size)
+  if ((self->tokenizer_folder == NULL ||
+       !pd_tokenizer_folder_has_vocabulary (self->tokenizer_folder)) &&
+      vocab_size != clip_size)
     {
       pd_error_set_bad_model (
           error,

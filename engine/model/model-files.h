@@ -32,6 +32,8 @@ typedef struct
 
   struct _JsonNode *scheduler; /* the object of scheduler_config.json; NULL: none */
 
+  GPtrArray *notes; /* of char *: what is worth knowing and no failure */
+
   char *tokenizer_folder; /* NULL: none; CLIP's vocabulary is then used if it suits */
 } PdModelFiles;
 
@@ -50,6 +52,13 @@ PdModelFiles *pd_model_files_open (const char *path, const char *config_folder, 
 
 void pd_model_files_free (PdModelFiles *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModelFiles, pd_model_files_free)
+
+/* Whether the autoencoder can take pictures in; some files leave that half out. */
+gboolean pd_model_files_has_encoder (const PdModelFiles *self);
+
+/* Adds a note for each file of weights in which tensors that training changes are all zero, as in a
+ * file that was not written to its end. Reads the first values of those that are not. */
+void pd_model_files_note_zeros (PdModelFiles *self);
 
 /* FALSE with a clear error if the part is not there. Either kind of VAE counts. */
 gboolean pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error);

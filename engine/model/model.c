@@ -21,6 +21,7 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
   self->tokenizer = pd_model_files_load_tokenizer (files, error);
   if (self->tokenizer == NULL || !pd_model_check (files, self->tokenizer, error))
     return FALSE;
+  pd_model_files_note_zeros (self->files);
   self->text_encoder =
       pd_text_encoder_new (backend, &files->text_config, files->text_encoder, error);
   if (self->text_encoder == NULL)

@@ -20,6 +20,7 @@ struct _PdTinyVae
   const PdBackend *backend;
   PdTinyVaeConfig config;
   GStringChunk *paths;
+  gboolean has_encoder; /* else only decoders can be made */
   PdWeights *weights;
   PdTinyStage encoder[PD_CONFIG_MAX_BLOCKS], decoder[PD_CONFIG_MAX_BLOCKS];
   PdLayer encoder_out, decoder_in;
@@ -89,11 +90,9 @@ read_blocks (PdLayerReader *reader,
     }
 }
 
-/* Module numbers count what has no weights too: activations and upsamplers. */
 static void
-read_tiny_vae (PdLayerReader *reader, gpointer part)
+read_tiny_encoder (PdLayerReader *reader, PdTinyVae *self)
 {
-  PdTinyVae *self = part;
   const PdTinyVaeConfig *config = &self->config;
   guint index = 0;
 
@@ -111,10 +110,20 @@ read_tiny_vae (PdLayerReader *reader, gpointer part)
   self->encoder_out = pd_read_conv (reader, config->latent_channels,
                                     config->encoder_channels[config->n_encoder_stages - 1], TRUE,
                                     "encoder.layers.%u", index);
+}
 
+/* Module numbers count what has no weights too: activations and upsamplers. */
+static void
+read_tiny_vae (PdLayerReader *reader, gpointer part)
+{
+  PdTinyVae *self = part;
+  const PdTinyVaeConfig *config = &self->config;
+  guint index = 2;
+
+  if (self->has_encoder)
+    read_tiny_encoder (reader, self);
   self->decoder_in = pd_read_conv (reader, config->decoder_channels[0], config->latent_channels,
                                    TRUE, "decoder.layers.0");
-  index = 2;
   for (int i = 0; i < config->n_decoder_stages; i++)
     {
       guint channels = config->decoder_channels[i];
@@ -145,6 +154,7 @@ pd_tiny_vae_new (const PdBackend *backend,
       self->encoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
       self->decoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
     }
+  self->has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.");
   self->weights = pd_read_part (checkpoint, backend, self->paths, read_tiny_vae, self, error);
   return self->weights != NULL ? g_steal_pointer (&self) : NULL;
 }

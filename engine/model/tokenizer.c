@@ -13,6 +13,7 @@
 #include "engine/model/json-scan.h"
 #include "engine/model/json.h"
 #include "engine/model/keyed-hash.h"
+#include "engine/model/tokenizer-private.h"
 #include "engine/model/words.h"
 
 /* CLIP's vocabulary has 0.9 MB. */
@@ -27,7 +28,8 @@ enum
 struct _PdTokenizer
 {
   PdBpe *bpe;
-  char *specials[3]; /* start and end as they may appear in a text; NULL-terminated */
+  GPtrArray *specials; /* tokens that are one wherever they stand in a text; NULL-terminated */
+  GArray *special_ids; /* of gint32 */
   gint32 start, end, pad;
   gint32 size;
 };
@@ -37,8 +39,8 @@ clear (gpointer data)
 {
   PdTokenizer *self = data;
   pd_bpe_free (self->bpe);
-  g_free (self->specials[0]);
-  g_free (self->specials[1]);
+  g_ptr_array_unref (self->specials);
+  g_array_unref (self->special_ids);
 }
 
 PdTokenizer *
@@ -69,11 +71,19 @@ look_up_special (
   return FALSE;
 }
 
-/* @specials: the tokens that start, end and pad. */
+static void
+add_special (PdTokenizer *self, const char *token, gint32 id)
+{
+  g_ptr_array_add (self->specials, g_strdup (token));
+  g_array_append_val (self->special_ids, id);
+}
+
+/* @specials: the tokens that start, end and pad. @added: of tokens in @vocabulary; NULL: none. */
 static PdTokenizer *
 tokenizer_new (GHashTable *vocabulary,
                const char *merges,
                const char *const specials[3],
+               const GPtrArray *added,
                const char *name,
                GError **error)
 {
@@ -83,13 +93,19 @@ tokenizer_new (GHashTable *vocabulary,
   g_hash_table_iter_init (&iter, vocabulary);
   while (g_hash_table_iter_next (&iter, NULL, &id))
     self->size = MAX (self->size, GPOINTER_TO_INT (id) + 1);
-  self->specials[0] = g_strdup (specials[0]);
-  self->specials[1] = g_strdup (specials[1]);
+  self->specials = g_ptr_array_new_with_free_func (g_free);
+  self->special_ids = g_array_new (FALSE, FALSE, sizeof (gint32));
   self->bpe = pd_bpe_new (vocabulary, merges, name, error);
   if (self->bpe == NULL || !look_up_special (vocabulary, specials[0], name, &self->start, error) ||
       !look_up_special (vocabulary, specials[1], name, &self->end, error) ||
       !look_up_special (vocabulary, specials[2], name, &self->pad, error))
     return NULL;
+  add_special (self, specials[0], self->start);
+  add_special (self, specials[1], self->end);
+  for (guint i = 0; added != NULL && i < added->len; i++)
+    add_special (self, added->pdata[i],
+                 GPOINTER_TO_INT (g_hash_table_lookup (vocabulary, added->pdata[i])));
+  g_ptr_array_add (self->specials, NULL);
   return g_steal_pointer (&self);
 }
 
@@ -202,19 +218,83 @@ load_specials (const char *folder, const char *file, char *specials[3], GError *
   return TRUE;
 }
 
+static gboolean
+has_file (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+gboolean
+pd_tokenizer_folder_has_vocabulary (const char *folder)
+{
+  return has_file (folder, "vocab.json") || has_file (folder, "merges.txt") ||
+         has_file (folder, "tokenizer.json");
+}
+
+static GBytes *
+clip_merges (GError **error)
+{
+  static gsize registered;
+  if (g_once_init_enter (&registered))
+    {
+      pd_clip_vocabulary_register_resource ();
+      g_once_init_leave (&registered, 1);
+    }
+  return g_resources_lookup_data ("/parallel-diffusion/clip-vocabulary/merges.txt",
+                                  G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+}
+
+static gboolean
+load_clip_tables (PdTokenizerTables *tables, GError **error)
+{
+  g_autoptr (GBytes) bytes = clip_merges (error);
+  if (bytes == NULL)
+    return FALSE;
+  gsize length;
+  const char *data = g_bytes_get_data (bytes, &length);
+  tables->merges = g_string_new_len (data, length);
+  tables->vocabulary = pd_bpe_vocabulary_from_merges (tables->merges->str);
+  return TRUE;
+}
+
+/* From the two older files, from tokenizer.json, or what is built in if there is none of them. */
+static gboolean
+load_tables (PdTokenizerTables *tables, const char *folder, GError **error)
+{
+  g_autofree char *json = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autofree char *merges = NULL;
+  if (!pd_tokenizer_folder_has_vocabulary (folder))
+    return load_clip_tables (tables, error);
+  if (g_file_test (json, G_FILE_TEST_EXISTS) &&
+      !(has_file (folder, "vocab.json") && has_file (folder, "merges.txt")))
+    return pd_tokenizer_tables_load (tables, json, error);
+  tables->vocabulary = load_vocabulary (folder, error);
+  if (tables->vocabulary != NULL)
+    merges = load_merges (folder, error);
+  if (merges == NULL)
+    return FALSE;
+  tables->merges = g_string_new (merges);
+  return TRUE;
+}
+
 PdTokenizer *
 pd_tokenizer_new_from_folder (const char *folder, GError **error)
 {
   char *specials[3] = { g_strdup ("<|startoftext|>"), g_strdup ("<|endoftext|>"), NULL };
   PdTokenizer *self = NULL;
-  g_autoptr (GHashTable) vocabulary = load_vocabulary (folder, error);
-  g_autofree char *merges = vocabulary != NULL ? load_merges (folder, error) : NULL;
-  if (merges != NULL && load_specials (folder, "tokenizer_config.json", specials, error) &&
-      load_specials (folder, "special_tokens_map.json", specials, error))
+  g_auto (PdTokenizerTables) tables = { NULL };
+  if (load_tables (&tables, folder, error))
     {
-      const char *const tokens[3] = { specials[0], specials[1],
-                                      specials[2] != NULL ? specials[2] : specials[1] };
-      self = tokenizer_new (vocabulary, merges, tokens, folder, error);
+      specials[2] = g_steal_pointer (&tables.pad);
+      if (load_specials (folder, "tokenizer_config.json", specials, error) &&
+          load_specials (folder, "special_tokens_map.json", specials, error))
+        {
+          const char *const tokens[3] = { specials[0], specials[1],
+                                          specials[2] != NULL ? specials[2] : specials[1] };
+          self = tokenizer_new (tables.vocabulary, tables.merges->str, tokens, tables.added, folder,
+                                error);
+        }
     }
   for (guint i = 0; i < G_N_ELEMENTS (specials); i++)
     g_free (specials[i]);
@@ -225,21 +305,10 @@ PdTokenizer *
 pd_tokenizer_new_clip (GError **error)
 {
   static const char *const specials[3] = { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>" };
-  static gsize registered;
-  if (g_once_init_enter (&registered))
-    {
-      pd_clip_vocabulary_register_resource ();
-      g_once_init_leave (&registered, 1);
-    }
-  g_autoptr (GBytes) bytes = g_resources_lookup_data (
-      "/parallel-diffusion/clip-vocabulary/merges.txt", G_RESOURCE_LOOKUP_FLAGS_NONE, error);
-  if (bytes == NULL)
-    return NULL;
-  gsize length;
-  const char *data = g_bytes_get_data (bytes, &length);
-  g_autofree char *merges = g_strndup (data, length);
-  g_autoptr (GHashTable) vocabulary = pd_bpe_vocabulary_from_merges (merges);
-  return tokenizer_new (vocabulary, merges, specials, "CLIP", error);
+  g_auto (PdTokenizerTables) tables = { NULL };
+  return load_clip_tables (&tables, error)
+             ? tokenizer_new (tables.vocabulary, tables.merges->str, specials, NULL, "CLIP", error)
+             : NULL;
 }
 
 gint32
@@ -280,12 +349,13 @@ pd_tokenizer_encode (const PdTokenizer *self, const char *text, GError **error)
   GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint32));
   const char *at = normal, *word;
   gsize length;
-  while ((word = pd_words_next (&at, (const char *const *) self->specials, &length)) != NULL)
+  while ((word = pd_words_next (&at, (const char *const *) self->specials->pdata, &length)) != NULL)
     {
-      if (g_str_has_prefix (word, self->specials[0]))
-        g_array_append_val (ids, self->start);
-      else if (g_str_has_prefix (word, self->specials[1]))
-        g_array_append_val (ids, self->end);
+      guint i = 0;
+      while (i < self->special_ids->len && !g_str_has_prefix (word, self->specials->pdata[i]))
+        i++;
+      if (i < self->special_ids->len)
+        g_array_append_val (ids, g_array_index (self->special_ids, gint32, i));
       else
         pd_bpe_encode (self->bpe, word, length, ids);
     }

@@ -16,9 +16,13 @@ enum
   PD_TOKENIZER_CHUNK = 77, /* ids per chunk, with those that start and end it */
 };
 
-/* @folder holds vocab.json and merges.txt, and special_tokens_map.json or tokenizer_config.json for
- * the token that pads. Fails with PD_ERROR_BAD_MODEL. */
+/* @folder holds vocab.json and merges.txt, or tokenizer.json, or none of them for CLIP's
+ * vocabulary, and special_tokens_map.json or tokenizer_config.json for the token that pads. Fails
+ * with PD_ERROR_BAD_MODEL. */
 PdTokenizer *pd_tokenizer_new_from_folder (const char *folder, GError **error);
+
+/* Whether @folder holds a vocabulary, or a part of one. */
+gboolean pd_tokenizer_folder_has_vocabulary (const char *folder);
 
 /* CLIP's public vocabulary of 49408 tokens, which is built in. */
 PdTokenizer *pd_tokenizer_new_clip (GError **error);

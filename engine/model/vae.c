@@ -36,6 +36,7 @@ struct _PdVae
   PdVaeConfig config;
   GStringChunk *paths;
   PdWeights *weights;
+  gboolean has_encoder; /* else only decoders can be made */
   PdVaeHalf encoder, decoder;
   PdLayer quant_conv, post_quant_conv; /* weight NULL where the config has none */
 };
@@ -161,7 +162,10 @@ read_decoder (PdLayerReader *reader, PdVae *self)
 static void
 read_vae (PdLayerReader *reader, gpointer part)
 {
-  read_encoder (reader, part);
+  const PdVae *self = part;
+
+  if (self->has_encoder)
+    read_encoder (reader, part);
   read_decoder (reader, part);
 }
 
@@ -191,6 +195,7 @@ pd_vae_new (const PdBackend *backend,
   self->paths = g_string_chunk_new (4096);
   name_half (self, &self->encoder, "encoder", "down_blocks", config->layers_per_block);
   name_half (self, &self->decoder, "decoder", "up_blocks", config->layers_per_block + 1);
+  self->has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.");
   self->weights = pd_read_part (checkpoint, backend, self->paths, read_vae, self, error);
   return self->weights != NULL ? g_steal_pointer (&self) : NULL;
 }
