@@ -17,6 +17,7 @@
 #include "engine/region.h"
 #include "engine/storage.h"
 #include "engine/session.h"
+#include "engine/syntax.h"
 
 struct _PdEngine
 {
@@ -254,6 +255,27 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
   return TRUE;
 }
 
+static void
+note_prompt (const PdSession *session, const char *prompt, const char *name)
+{
+  g_autoptr (GPtrArray) notes = pd_syntax_notes (prompt, name);
+
+  for (guint i = 0; i < notes->len; i++)
+    session->listener->note (g_ptr_array_index (notes, i), session->listener->user_data);
+}
+
+/* What is syntax elsewhere and words here. */
+static void
+note_syntax (const PdSession *session)
+{
+  if (session->listener == NULL || session->listener->note == NULL)
+    return;
+  note_prompt (session, session->request->prompt, "prompt");
+  note_prompt (session, session->request->negative, "negative");
+  for (guint i = 0; session->regions != NULL && i < pd_regions_count (session->regions); i++)
+    note_prompt (session, pd_regions_prompt (session->regions, i), "region");
+}
+
 void
 pd_engine_done (PdEngine *self)
 {
@@ -397,6 +419,7 @@ pd_engine_run (PdEngine *self,
   if (!check_machine (&session, &shown, levels, n_levels, error) ||
       !begin_journal (self, &session, &shown, error))
     return FALSE;
+  note_syntax (&session);
   pd_device_memory_reset_peak (self->device);
   report->weight_bytes = pd_device_memory_used (self->device);
 
