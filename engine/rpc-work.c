@@ -3,8 +3,8 @@
 #include "engine/buffer-file.h"
 #include "engine/engine.h"
 #include "engine/error.h"
-#include "engine/message.h"
 #include "engine/rpc-describe.h"
+#include "engine/rpc-words.h"
 #include "engine/self-test.h"
 #include "engine/storage.h"
 
@@ -115,7 +115,7 @@ on_note (const char *text, gpointer user_data)
   Note *note = g_new0 (Note, 1);
 
   note->work = user_data;
-  note->text = pd_message_clean (text);
+  note->text = pd_rpc_words (text);
   g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
 }
 

@@ -3,10 +3,10 @@
 #include "engine/confine.h"
 #include "engine/model/catalog.h"
 #include "engine/options.h"
-#include "engine/message.h"
 #include "engine/rpc-error.h"
 #include "engine/rpc-folder.h"
 #include "engine/rpc-reader.h"
+#include "engine/rpc-words.h"
 #include "engine/rpc-work.h"
 
 #include <fcntl.h>
@@ -97,7 +97,7 @@ notify (const char *method, GVariant *params, gpointer user_data)
 static void
 reply_error (Service *self, GVariant *id, const GError *error)
 {
-  g_autofree char *clean = pd_message_clean (error->message);
+  g_autofree char *clean = pd_rpc_words (error->message);
   GVariantDict message, details;
 
   g_variant_dict_init (&details, NULL);
