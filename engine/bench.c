@@ -10,12 +10,7 @@
 #include "engine/gpu/kernels.h"
 #include "engine/message.h"
 #include "engine/model/catalog.h"
-
-enum
-{
-  EXIT_USAGE = 2,
-  MAX_SIDE = 65536,
-};
+#include "engine/options.h"
 
 typedef struct
 {
@@ -97,20 +92,29 @@ run (const Options *options, const char *data_folder, GError **error)
   return TRUE;
 }
 
+static gboolean
+read_size (Options *self)
+{
+  g_autoptr (PdRequest) request = pd_request_new ();
+
+  if (!pd_request_set_text (request, "size", self->size, NULL))
+    return FALSE;
+  self->width = request->width;
+  self->height = request->height;
+  return TRUE;
+}
+
 /* NULL if all is well, otherwise what is wrong. */
 static const char *
 check_options (Options *self)
 {
-  char end;
 
   if (self->precision != NULL && strcmp (self->precision, "f32") != 0 &&
       strcmp (self->precision, "f16") != 0)
     return _ ("--precision is f32 or f16");
   if (self->kernels != NULL && !pd_kernels_from_string (self->kernels, &self->kind))
     return _ ("--kernels is auto, general, uniform or cooperative");
-  if (self->size != NULL &&
-      (sscanf (self->size, "%ux%u%c", &self->width, &self->height, &end) != 2 || self->width == 0 ||
-       self->height == 0 || self->width > MAX_SIDE || self->height > MAX_SIDE))
+  if (self->size != NULL && !read_size (self))
     return _ ("--size is WIDTHxHEIGHT in pixels, e.g. 512x512");
   if (self->runs < 1 || self->runs > 100)
     return _ ("--runs is a number from 1 to 100");
@@ -139,6 +143,7 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
     { "runs", 0, 0, G_OPTION_ARG_INT, &options.runs,
       N_ ("How often to run a part of the model after the warm-up (default: 3)"), "N" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, N_ ("Print one JSON object"), NULL },
+    pd_options_version_entry (),
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -159,11 +164,7 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
   else
     wrong = check_options (&options);
   if (wrong != NULL)
-    {
-      clean = pd_message_clean (wrong);
-      g_printerr ("parallel-diffusion bench: %s\n", clean);
-      return EXIT_USAGE;
-    }
+    return pd_options_usage_error_of ("bench", wrong);
   if (!run (&options, data_folder, &error))
     {
       clean = pd_message_clean (error->message);

@@ -91,25 +91,6 @@ begin_event (const char *event)
   return builder;
 }
 
-static const char *
-stage_text (const char *stage)
-{
-  static const struct
-  {
-    const char *stage;
-    const char *text;
-  } texts[] = {
-    { "load", N_ ("Loading the model") },   { "text", N_ ("Reading the prompt") },
-    { "encode", N_ ("Reading the input") }, { "kernels", N_ ("Preparing kernels") },
-    { "denoise", N_ ("Denoising") },        { "decode", N_ ("Painting") },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
-    if (g_str_equal (stage, texts[i].stage))
-      return _ (texts[i].text);
-  return stage;
-}
-
 /* "8 s", "3:05 min", "1:02 h" */
 static char *
 duration_text (double seconds)
@@ -134,7 +115,7 @@ pd_console_bar (const PdProgress *progress, guint columns)
   for (guint i = 0; i < bar_width; i++)
     g_string_append_c (line, i < filled ? '#' : '.');
   g_string_append_printf (line, "] %3.0f %%  %s", progress->fraction * 100.0,
-                          stage_text (progress->stage));
+                          pd_request_stage (progress->stage));
   if (progress->n_steps > 0)
     g_string_append_printf (line, " %u/%u", progress->step, progress->n_steps);
   if (progress->n_tiles > 1)
@@ -204,6 +185,19 @@ pd_console_progress (PdConsole *console, const PdProgress *progress)
   print_json (console, builder);
 }
 
+static void
+say_json (PdConsole *console, const char *event, const char *text)
+{
+  g_autofree char *clean = pd_message_clean (text);
+  g_autoptr (JsonBuilder) builder = NULL;
+
+  if (!console->json)
+    return;
+  builder = begin_event (event);
+  add_string (builder, "message", clean);
+  print_json (console, builder);
+}
+
 /* On standard error, whoever reads. */
 static void
 say (PdConsole *console, const char *event, const char *text)
@@ -213,13 +207,7 @@ say (PdConsole *console, const char *event, const char *text)
 
   clear_bar (console);
   fprintf (stderr, "parallel-diffusion: %s\n", clean);
-  if (console->json)
-    {
-      g_autoptr (JsonBuilder) builder = begin_event (event);
-
-      add_string (builder, "message", clean);
-      print_json (console, builder);
-    }
+  say_json (console, event, text);
 }
 
 void
@@ -233,6 +221,13 @@ pd_console_error (PdConsole *console, const GError *error)
 {
   say (console, "error", error->message);
   return 1;
+}
+
+int
+pd_console_usage_error (PdConsole *console, PdOptions *options, const char *message)
+{
+  say_json (console, "error", message);
+  return pd_options_usage_error (options, message);
 }
 
 static void

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/options.h"
 
 /* What a verb tells while it works and at its end: for people (a progress bar if standard error is
  * a terminal, the result as a line on standard output), or as JSON lines on standard output, each
@@ -28,6 +29,9 @@ void pd_console_report (PdConsole *console,
 
 /* Returns: 1, the exit status of a failure. */
 int pd_console_error (PdConsole *console, const GError *error);
+
+/* The arguments were wrong. Returns: 2, the exit status for it. */
+int pd_console_usage_error (PdConsole *console, PdOptions *options, const char *message);
 
 /* One line of a progress bar.
  * columns: of the terminal. Returns: (transfer full) UTF-8 without line end, narrower than that. */

@@ -3,6 +3,7 @@
 #include "engine/confine.h"
 #include "engine/gpu/device.h"
 #include "engine/listing.h"
+#include "engine/options.h"
 #include "engine/message.h"
 #include "engine/rpc.h"
 #include "engine/run.h"
@@ -53,6 +54,8 @@ print_help (FILE *stream)
       stream);
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     fprintf (stream, "  %-10s %s\n", verbs[i].name, _ (verbs[i].summary));
+  fprintf (stream, "  %-10s %s\n", "help",
+           _ ("Show this, or the options of a verb named after it"));
   fputs (_ ("\n  --help     Show this, or after a verb its options\n"
             "  --version  Show the version\n\n"
             "For a first picture:\n"
@@ -118,10 +121,51 @@ run_verb (const Verb *verb, int argc, char **argv)
   return verb->run (argc, argv, data_folder);
 }
 
+static const Verb *
+find_verb (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (name, verbs[i].name))
+      return &verbs[i];
+  return NULL;
+}
+
+static gboolean
+asks_for_help (const char *word)
+{
+  return g_str_equal (word, "--help") || g_str_equal (word, "-h") || g_str_equal (word, "help");
+}
+
+static int
+refuse_verb (const char *name)
+{
+  g_autofree char *unknown = pd_message_clean (name);
+
+  fprintf (stderr, _ ("parallel-diffusion: there is no verb “%s”\n\n"), unknown);
+  print_help (stderr);
+  return usage;
+}
+
+/* What stands after "help" or --help; argv ends in NULL. */
+static int
+help (char **argv)
+{
+  const Verb *verb = argv[0] ? find_verb (argv[0]) : NULL;
+  char *arguments[] = { argv[0], (char *) "--help", NULL };
+
+  if (verb)
+    return run_verb (verb, 2, arguments);
+  if (argv[0] && argv[0][0] != '-')
+    return refuse_verb (argv[0]);
+  print_help (stdout);
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
-  g_autofree char *locale_folder = find_locale_folder (), *unknown = NULL;
+  g_autofree char *locale_folder = find_locale_folder ();
+  const Verb *verb;
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, locale_folder);
@@ -132,22 +176,13 @@ main (int argc, char **argv)
       print_help (stderr);
       return usage;
     }
-  if (g_str_equal (argv[1], "--help") || g_str_equal (argv[1], "-h"))
-    {
-      print_help (stdout);
-      return 0;
-    }
+  if (asks_for_help (argv[1]))
+    return help (argv + 2);
   if (g_str_equal (argv[1], "--version"))
     {
-      puts ("parallel-diffusion " PD_VERSION);
+      pd_options_print_version ();
       return 0;
     }
-  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
-    if (g_str_equal (argv[1], verbs[i].name))
-      return run_verb (&verbs[i], argc - 1, argv + 1);
-
-  unknown = pd_message_clean (argv[1]);
-  fprintf (stderr, _ ("parallel-diffusion: there is no verb “%s”\n\n"), unknown);
-  print_help (stderr);
-  return usage;
+  verb = find_verb (argv[1]);
+  return verb ? run_verb (verb, argc - 1, argv + 1) : refuse_verb (argv[1]);
 }

@@ -6,6 +6,7 @@
 
 #include <glib/gi18n-lib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char pd_options_keyword[] = "parallel-diffusion";
@@ -23,6 +24,7 @@ struct _PdOptions
   GOptionContext *context;
   GPtrArray *strings; /* what the entries point to */
   GArray *given;      /* of Given, in the order of the command line */
+  const char *const *params;
   char *from;
   gboolean json;
 };
@@ -161,9 +163,12 @@ add_common (PdOptions *self, GArray *entries, const char *const *params)
     .arg_description = _ ("FILE"),
   };
 
+  const GOptionEntry version = pd_options_version_entry ();
+
   if (g_strv_contains (params, "output"))
     g_array_append_val (entries, from);
   g_array_append_val (entries, json);
+  g_array_append_val (entries, version);
 }
 
 PdOptions *
@@ -174,6 +179,7 @@ pd_options_new (const char *verb, const char *summary, const char *const *params
   GOptionGroup *group;
 
   self->verb = verb;
+  self->params = params;
   self->strings = g_ptr_array_new_with_free_func (g_free);
   self->given = g_array_new (FALSE, FALSE, sizeof (Given));
   g_array_set_clear_func (self->given, clear_given);
@@ -205,11 +211,58 @@ pd_options_free (PdOptions *options)
   g_free (options);
 }
 
+static gboolean
+print_version (const char *option, const char *text, gpointer user_data, GError **error)
+{
+  pd_options_print_version ();
+  exit (0);
+}
+
+void
+pd_options_print_version (void)
+{
+  puts ("parallel-diffusion " PD_VERSION);
+}
+
+GOptionEntry
+pd_options_version_entry (void)
+{
+  return (GOptionEntry){
+    .long_name = "version",
+    .flags = G_OPTION_FLAG_NO_ARG,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = print_version,
+    .description = _ ("Show the version"),
+  };
+}
+
+/* The option of this verb that may have been meant instead of the one an error is about. */
+static void
+suggest (PdOptions *self, GError *error)
+{
+  const char *dashes = strstr (error->message, "--");
+  const char *meant = dashes ? pd_request_similar (dashes + strlen ("--"), self->params) : NULL;
+  char *text;
+
+  if (!meant)
+    return;
+  text = g_strdup_printf (_ ("%s; did you mean --%s?"), error->message, meant);
+  g_free (error->message);
+  error->message = text;
+}
+
 gboolean
 pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
 {
-  if (!g_option_context_parse (options->context, &argc, &argv, error))
-    return FALSE;
+  GError *cause = NULL;
+
+  if (!g_option_context_parse (options->context, &argc, &argv, &cause))
+    {
+      if (g_error_matches (cause, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+        suggest (options, cause);
+      g_propagate_error (error, cause);
+      return FALSE;
+    }
   if (argc > 1)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
@@ -222,10 +275,16 @@ pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
 int
 pd_options_usage_error (PdOptions *options, const char *message)
 {
+  return pd_options_usage_error_of (options->verb, message);
+}
+
+int
+pd_options_usage_error_of (const char *verb, const char *message)
+{
   g_autofree char *clean = pd_message_clean (message);
 
-  fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"),
-           options->verb, clean, options->verb);
+  fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"), verb,
+           clean, verb);
   return 2;
 }
 
@@ -302,9 +361,25 @@ apply_regions (PdOptions *self, PdRequest *request, GError **error)
   return pd_request_set_text (request, "regions", lines->str, error);
 }
 
+/* What can be said of the value alone. */
+static gboolean
+check_output (const char *name, const char *path, GError **error)
+{
+  g_autofree char *lower = g_ascii_strdown (path, -1);
+
+  if (!*path || g_str_has_suffix (lower, ".png"))
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               _ ("--%s: “%s” is not possible, it is a PNG file, its name must end in .png"), name,
+               path);
+  return FALSE;
+}
+
 gboolean
 pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
 {
+  g_autoptr (GError) cause = NULL;
+
   if (options->from && !apply_from (options, request, error))
     return FALSE;
   for (guint i = 0; i < options->given->len; i++)
@@ -312,14 +387,15 @@ pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
       const Given *given = &g_array_index (options->given, Given, i);
 
       if (!(g_str_equal (given->name, "region")
-                ? apply_regions (options, request, error)
-                : pd_request_set_text (request, given->name, given->text, error)))
+                ? apply_regions (options, request, &cause)
+                : pd_request_set_text (request, given->name, given->text, &cause)))
         {
-          g_prefix_error (error, "--");
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s", cause->message);
           return FALSE;
         }
     }
-  return TRUE;
+  return check_output ("output", request->output, error) &&
+         check_output ("preview", request->preview, error);
 }
 
 const char *

@@ -109,6 +109,11 @@ parse (const char *line, guint width, guint height, GError **error)
       refuse (line, _ ("it has no prompt"), error);
       return NULL;
     }
+  if (!g_utf8_validate (self->prompt, -1, NULL))
+    {
+      refuse (line, _ ("its prompt is not valid UTF-8"), error);
+      return NULL;
+    }
   if (!g_str_has_prefix (halves[0], mask_prefix))
     return parse_rectangle (self, halves[0], line, width, height, error) ? g_steal_pointer (&self)
                                                                          : NULL;

@@ -26,20 +26,6 @@ fail (const char *name, const char *text, const char *expected, GError **error)
 }
 
 static char *
-parameter_names (void)
-{
-  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
-  g_autoptr (GString) names = g_string_new (NULL);
-  g_autofree GParamSpec **params = NULL;
-  guint n_params;
-
-  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n_params);
-  for (guint i = 0; i < n_params; i++)
-    g_string_append_printf (names, "%s%s", i ? ", " : "", params[i]->name);
-  return g_string_free (g_steal_pointer (&names), FALSE);
-}
-
-static char *
 choices (GType type)
 {
   g_autoptr (GTypeClass) class = g_type_class_ref (type);
@@ -69,23 +55,51 @@ number_to_text (double number)
   return g_strdup (text);
 }
 
+/* What a number of bytes is counted in: "" or "bytes", K or KiB (1024), kB (1000), in any case. */
+static gboolean
+parse_unit (const char *text, double *factor)
+{
+  static const char letters[] = "KMGT";
+  static const char *const ones[] = { "", "b", "byte", "bytes", NULL };
+  g_autofree char *unit = g_ascii_strdown (text, -1);
+  const char *letter = *unit ? strchr (letters, g_ascii_toupper (*unit)) : NULL;
+  const guint power = letter ? (guint) (letter - letters) + 1 : 0;
+
+  *factor = 1.0;
+  if (g_strv_contains (ones, unit))
+    return TRUE;
+  if (!letter)
+    return FALSE;
+  *factor = ldexp (1.0, 10 * (int) power);
+  if (g_str_equal (unit + 1, "b"))
+    *factor = pow (1000.0, power);
+  return !unit[1] || g_str_equal (unit + 1, "ib") || g_str_equal (unit + 1, "b");
+}
+
+/* As g_format_size() writes it in any locale: "1.5 GiB", "1,5 GB" with a space that does not
+ * break. Shares of a byte are cut off where there is a unit. */
 static gboolean
 parse_bytes (const char *text, guint64 maximum, guint64 *bytes)
 {
-  static const char units[] = "KMGT";
+  g_autofree char *plain = g_strdup (text);
+  char *comma = strchr (plain, ',');
+  const char *unit;
   char *end;
-  double number = g_ascii_strtod (text, &end);
+  double number, factor;
 
-  if (end == text || !g_ascii_isdigit (text[0]))
+  if (comma && !strchr (plain, '.') && !strchr (comma + 1, ','))
+    *comma = '.';
+  number = g_ascii_strtod (plain, &end);
+  if (end == plain || !g_ascii_isdigit (plain[0]))
     return FALSE;
-  if (*end)
-    {
-      const char *unit = strchr (units, g_ascii_toupper (*end));
-
-      if (!unit || end[1])
-        return FALSE;
-      number = ldexp (number, 10 * (int) (unit - units + 1));
-    }
+  unit = end;
+  while (g_unichar_isspace (g_utf8_get_char (unit)))
+    unit = g_utf8_next_char (unit);
+  if (!parse_unit (unit, &factor))
+    return FALSE;
+  number *= factor;
+  if (factor > 1.0)
+    number = floor (number);
   if (!(number <= (double) maximum) || number != floor (number))
     return FALSE;
   *bytes = MIN ((guint64) number, maximum);
@@ -210,6 +224,15 @@ parse_value (GParamSpec *param, const char *text, GValue *value)
   return good;
 }
 
+/* Paths are bytes. */
+static gboolean
+is_path (const GParamSpec *param)
+{
+  static const char *const named[] = { "model", "regions", NULL };
+
+  return param->flags & PD_REQUEST_PARAM_FILE || g_strv_contains (named, param->name);
+}
+
 /* value: not initialised. */
 static gboolean
 parse (GParamSpec *param, const char *text, GValue *value, GError **error)
@@ -217,7 +240,7 @@ parse (GParamSpec *param, const char *text, GValue *value, GError **error)
   g_autofree char *allowed = NULL;
 
   g_value_init (value, param->value_type);
-  if (!g_utf8_validate (text, -1, NULL))
+  if (!is_path (param) && !g_utf8_validate (text, -1, NULL))
     return fail (param->name, text, _ ("valid UTF-8"), error);
   if (parse_value (param, text, value))
     return TRUE;
@@ -225,26 +248,11 @@ parse (GParamSpec *param, const char *text, GValue *value, GError **error)
   return fail (param->name, text, allowed, error);
 }
 
-static GParamSpec *
-require_param (const char *name, GError **error)
-{
-  GParamSpec *param = pd_request_param (name);
-
-  if (!param)
-    {
-      g_autofree char *valid = g_utf8_make_valid (name, -1);
-      g_autofree char *names = parameter_names ();
-
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("there is no parameter “%s”; there are %s"), valid, names);
-    }
-  return param;
-}
-
 static gboolean
 set_size (PdRequest *request, const char *text, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (text, "x", -1);
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_auto (GStrv) parts = g_regex_split_simple ("\\s*[xX×]\\s*", valid, 0, 0);
   g_auto (GValue) width = G_VALUE_INIT;
   g_auto (GValue) height = G_VALUE_INIT;
 
@@ -269,9 +277,9 @@ pd_request_set_text (PdRequest *request, const char *name, const char *text, GEr
 
   if (g_str_equal (name, "size"))
     return set_size (request, text, error);
-  param = require_param (name, error);
+  param = pd_request_param (name);
   if (!param)
-    return FALSE;
+    return pd_request_fail_unknown (name, 0, error);
   if (!parse (param, text, &value, error))
     return FALSE;
   g_object_set_property (G_OBJECT (request), param->name, &value);
@@ -351,10 +359,10 @@ set_member (PdRequest *request, const char *name, JsonNode *node, guint except, 
 {
   g_auto (GValue) value = G_VALUE_INIT;
   g_autofree char *text = NULL;
-  GParamSpec *param = require_param (name, error);
+  GParamSpec *param = pd_request_param (name);
 
   if (!param)
-    return FALSE;
+    return pd_request_fail_unknown (name, PD_REQUEST_PARAM_FILE, error);
   text = member_to_text (param, node);
   if (!text)
     return fail (name, json_node_type_name (node), _ ("a single value"), error);

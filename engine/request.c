@@ -277,10 +277,10 @@ install_what (PdRequestClass *class, GParamFlags flags)
                                 "default", flags));
   install (class, PROP_WIDTH, G_STRUCT_OFFSET (PdRequest, width),
            g_param_spec_uint ("width", _ ("Width"), _ ("Width of the picture in pixels"), 1, 65536,
-                              512, flags));
+                              512, flags | PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_HEIGHT, G_STRUCT_OFFSET (PdRequest, height),
            g_param_spec_uint ("height", _ ("Height"), _ ("Height of the picture in pixels"), 1,
-                              65536, 512, flags));
+                              65536, 512, flags | PD_REQUEST_PARAM_IMAGE));
 }
 
 static void
@@ -457,10 +457,11 @@ install_where (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_RESUME, G_STRUCT_OFFSET (PdRequest, resume),
            g_param_spec_boolean ("resume", _ ("Resume"),
                                  _ ("Go on where the same run was interrupted"), FALSE,
-                                 flags | PD_REQUEST_PARAM_LOCAL));
+                                 flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_DEPTH, G_STRUCT_OFFSET (PdRequest, depth),
            g_param_spec_enum ("depth", _ ("Depth"), _ ("Bits per colour channel of the output"),
-                              PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8, flags));
+                              PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8,
+                              flags | PD_REQUEST_PARAM_IMAGE));
 }
 
 static void
@@ -485,6 +486,22 @@ pd_request_init (PdRequest *self)
 {
 }
 
+/* Returns: (transfer full) UTF-8; bytes of a path that are none as \xff. */
+static char *
+readable (const char *bytes)
+{
+  GString *text = g_string_new (NULL);
+
+  for (const char *at = bytes, *end; *at; at = end)
+    {
+      g_utf8_validate (at, -1, &end);
+      g_string_append_len (text, at, end - at);
+      if (*end)
+        g_string_append_printf (text, "\\x%02x", (guint8) *end++);
+    }
+  return g_string_free (text, FALSE);
+}
+
 /* As json-glib does it, but enumerations as words and defaults included, so that a stored request
  * keeps its meaning when a default changes. */
 static JsonNode *
@@ -505,6 +522,12 @@ pd_request_serialize_property (JsonSerializable *serializable,
     json_node_set_int (node, g_value_get_uint (value));
   else if (G_VALUE_HOLDS_UINT64 (value))
     json_node_set_int (node, (gint64) g_value_get_uint64 (value));
+  else if (G_VALUE_HOLDS_STRING (value))
+    {
+      g_autofree char *text = readable (g_value_get_string (value));
+
+      json_node_set_string (node, text);
+    }
   else
     json_node_set_value (node, value);
   return node;

@@ -8,7 +8,8 @@
  * presets, the text stored in a picture) and to dialogs.
  *
  * Code that uses a request reads the fields; whoever fills one sets the properties, so that ranges
- * hold. Strings are UTF-8 and never NULL; "" is the absence of a value. */
+ * hold. Strings are never NULL; "" is the absence of a value. They are UTF-8, but for paths, which
+ * are bytes: input, mask, output, preview, model and what regions say of their masks. */
 #define PD_TYPE_REQUEST (pd_request_get_type ())
 G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 
@@ -175,15 +176,17 @@ struct _PdRequest
 /* Flags of the GParamSpecs, beside GLib's own. */
 enum
 {
-  /* A file name. */
+  /* A file name: bytes, which need not be UTF-8. In JSON such bytes are written as \xff. */
   PD_REQUEST_PARAM_FILE = 1 << (G_PARAM_USER_SHIFT + 0),
-  /* A number of bytes, which as text may end in K, M, G or T. */
+  /* A number of bytes, which as text may have a unit: K, KiB (1024), kB (1000) and so on. */
   PD_REQUEST_PARAM_BYTES = 1 << (G_PARAM_USER_SHIFT + 1),
   /* Says where a run happens, not what it makes: a repetition takes its own. */
   PD_REQUEST_PARAM_LOCAL = 1 << (G_PARAM_USER_SHIFT + 2),
   /* Text of a whole number from 0 to 2^64 - 1, or "-1". In JSON a number up to 2^63 - 1, above that
    * a string; numbers are read in either form. */
   PD_REQUEST_PARAM_SEED = 1 << (G_PARAM_USER_SHIFT + 5),
+  /* Not to be offered where the picture goes into an image, which decides such things. */
+  PD_REQUEST_PARAM_IMAGE = 1 << (G_PARAM_USER_SHIFT + 6),
 };
 
 PdRequest *pd_request_new (void);
@@ -203,6 +206,18 @@ char *pd_request_seed_of_report (GVariant *report);
 /* The GParamSpec of a parameter, or NULL if there is none of that name. */
 GParamSpec *pd_request_param (const char *name);
 
+/* What people are told of a stage of PdProgress, translated; the stage itself if it is not known.
+ */
+const char *pd_request_stage (const char *stage);
+
+/* One of `names` (NULL-terminated) that may have been meant by `text`, which is none of them: but
+ * for case, a dash or a few letters the same. NULL: none. */
+const char *pd_request_similar (const char *text, const char *const *names);
+
+/* Fails because there is no parameter `name`: PD_ERROR_BAD_REQUEST with the one that may have been
+ * meant and all that have none of the flags `except`. */
+gboolean pd_request_fail_unknown (const char *name, guint except, GError **error);
+
 /* Returns: (transfer full) what a parameter may be, "a whole number from 1 to 1000"; NULL for text.
  */
 char *pd_request_allowed (GParamSpec *param);
@@ -211,8 +226,9 @@ char *pd_request_allowed (GParamSpec *param);
  * used on the command line and in JSON, and the name of the solver in engine/diffusion. */
 const char *pd_request_nick (GType type, int value);
 
-/* Sets one parameter from text, independent of locale: "30", "0.5", "yes", "ddim", "2G". The name
- * "size" stands for width and height together, "640x480".
+/* Sets one parameter from text, independent of locale: "30", "0.5", "yes", "ddim", "2G". What this
+ * program prints is read as well: "1.5 GiB", "640 × 480". The name "size" stands for width and
+ * height together, "640x480".
  * Errors: PD_ERROR_BAD_REQUEST naming the value and what is allowed; the request is unchanged. */
 gboolean
 pd_request_set_text (PdRequest *request, const char *name, const char *text, GError **error);

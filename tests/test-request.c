@@ -104,11 +104,25 @@ test_text (void)
     { "memory", "0", NULL },
     { "memory", "1.5G", NULL },
     { "memory", "512m", NULL },
-    { "memory", "2GB", "512M or 2G" },
+    { "memory", "2GB", NULL },
+    { "memory", "2 gallons", "512M or 2G" },
+    { "memory", "2Gi", "512M or 2G" },
+    { "memory", "1.2.3 MiB", "512M or 2G" },
+    { "memory", "1,2,3 MiB", "512M or 2G" },
+    { "size", "640 × 480", NULL },
+    { "size", "640X480", NULL },
+    { "size",
+      "640\xd7"
+      "480",
+      "WIDTHxHEIGHT" },
+    { "input", "bad\xff.png", NULL },
+    { "output", "bad\xff.png", NULL },
+    { "model", "bad\xff", NULL },
+    { "regions", "mask=bad\xff.png:moss", NULL },
     { "memory", "-1", "512M or 2G" },
     { "memory", "0.3", "512M or 2G" },
     { "memory", "99999999T", "512M or 2G" },
-    { "stepz", "3", "no parameter “stepz”; there are mode, prompt, negative, model, width" },
+    { "stepz", "3", "no parameter “stepz” (did you mean steps?); there are mode, prompt" },
     { "\xff", "3", "no parameter" },
   };
 
@@ -134,6 +148,23 @@ test_text (void)
     }
 }
 
+/* As this program prints them, in every language. */
+static const struct
+{
+  const char *text;
+  guint64 bytes;
+} sizes[] = {
+  { "512MiB", G_GUINT64_CONSTANT (512) << 20 },
+  { "512MB", G_GUINT64_CONSTANT (512000000) },
+  { "3k", 3072 },
+  { "1.5\xc2\xa0GiB", G_GUINT64_CONSTANT (3) << 29 },
+  { "1,5 GiB", G_GUINT64_CONSTANT (3) << 29 },
+  { "0.3 kB", 300 },
+  { "23.4 KiB", 23961 },
+  { "700 bytes", 700 },
+  { "700 B", 700 },
+};
+
 static void
 test_values (void)
 {
@@ -141,6 +172,14 @@ test_values (void)
 
   g_assert_true (pd_request_set_text (request, "memory", "1.5G", NULL));
   g_assert_cmpuint (request->memory, ==, G_GUINT64_CONSTANT (1610612736));
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_assert_true (pd_request_set_text (request, "memory", sizes[i].text, NULL));
+      g_assert_cmpuint (request->memory, ==, sizes[i].bytes);
+    }
+  g_assert_true (pd_request_set_text (request, "size", "64 × 32", NULL));
+  g_assert_cmpuint (request->width, ==, 64);
+  g_assert_cmpuint (request->height, ==, 32);
   g_assert_true (pd_request_set_text (request, "size", "640x480", NULL));
   g_assert_cmpuint (request->width, ==, 640);
   g_assert_cmpuint (request->height, ==, 480);
@@ -226,6 +265,59 @@ test_seeds (void)
       g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
       g_assert_nonnull (strstr (error->message, "-1 to 18446744073709551615"));
     }
+}
+
+/* Each program lists the names it takes, and the one that may have been meant. */
+static void
+test_unknown (void)
+{
+  static const char *const similar[][2] = {
+    { "Steps", "steps" },
+    { "STEPZ", "steps" },
+    { "step", "steps" },
+    { "negativ", "negative" },
+    { "neg", "negative" },
+    { "fixed_grid", "fixed-grid" },
+    { "strenght", "strength" },
+    { "guidence", "guidance" },
+    { "cfg", NULL },
+    { "colour", NULL },
+    { "s", NULL },
+    { "prompt-of-the-whole-picture-here", NULL },
+  };
+  static const char *const hidden[] = { "width",  "height",    "input",  "mask",
+                                        "output", " preview,", "resume", "depth" };
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (similar); i++)
+    {
+      g_autoptr (GError) cause = NULL;
+      g_autofree char *meant = g_strdup_printf ("did you mean %s?", similar[i][1]);
+
+      pd_request_fail_unknown (similar[i][0], 0, &cause);
+      g_test_message ("%s", cause->message);
+      if (similar[i][1])
+        g_assert_nonnull (strstr (cause->message, meant));
+      else
+        g_assert_null (strstr (cause->message, "did you mean"));
+    }
+  pd_request_fail_unknown ("width", PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE, &error);
+  for (guint i = 0; i < G_N_ELEMENTS (hidden); i++)
+    g_assert_null (strstr (strstr (error->message, "there are"), hidden[i]));
+  g_assert_nonnull (strstr (error->message, "steps"));
+}
+
+/* Bytes of paths that are no UTF-8 are readable in JSON. */
+static void
+test_bytes (void)
+{
+  g_autoptr (PdRequest) request = pd_request_new ();
+  g_autofree char *json = NULL;
+
+  g_assert_true (pd_request_set_text (request, "input", "Grüße\377\376.png", NULL));
+  json = pd_request_to_json (request, 0);
+  g_assert_true (g_utf8_validate (json, -1, NULL));
+  g_assert_nonnull (strstr (json, "\"input\":\"Grüße\\\\xff\\\\xfe.png\""));
 }
 
 static void
@@ -378,6 +470,8 @@ main (int argc, char **argv)
   setlocale (LC_ALL, "");
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/request/seeds", test_seeds);
+  g_test_add_func ("/request/unknown", test_unknown);
+  g_test_add_func ("/request/bytes", test_bytes);
   g_test_add_func ("/request/seed-of-report", test_seed_of_report);
   g_test_add_func ("/request/defaults", test_defaults);
   g_test_add_func ("/request/every-parameter", test_every_parameter);

@@ -46,16 +46,6 @@ static const Choice choices[] = {
   { NULL, "on", N_ ("On") },
 };
 
-static const Choice stages[] = {
-  { NULL, "load", N_ ("Loading the model") },
-  { NULL, "kernels", N_ ("Preparing the device") },
-  { NULL, "text", N_ ("Reading the prompt") },
-  { NULL, "encode", N_ ("Encoding the picture") },
-  { NULL, "invert", N_ ("Finding the picture’s noise") },
-  { NULL, "denoise", N_ ("Denoising") },
-  { NULL, "decode", N_ ("Decoding") },
-};
-
 const char *
 pd_words_choice (GType type, const char *nick)
 {
@@ -64,15 +54,6 @@ pd_words_choice (GType type, const char *nick)
         (!choices[i].type || g_str_equal (choices[i].type, g_type_name (type))))
       return _ (choices[i].name);
   return nick;
-}
-
-static const char *
-stage_name (const char *stage)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (stages); i++)
-    if (g_str_equal (stages[i].nick, stage))
-      return _ (stages[i].name);
-  return stage;
 }
 
 double
@@ -187,7 +168,7 @@ pd_words_progress (GVariant *progress)
   const double eta = pd_words_number (progress, "eta", -1);
 
   g_variant_lookup (progress, "stage", "&s", &stage);
-  append (line, g_strdup (stage_name (stage)));
+  append (line, g_strdup (pd_request_stage (stage)));
   if (levels > 1)
     append (line, g_strdup_printf (_ ("level %u of %u"), count (progress, "level"), levels));
   if (steps > 1 && g_str_equal (stage, "kernels"))
