@@ -191,6 +191,18 @@ allow_reading (int ruleset, guint64 handled, const char *const *paths)
     }
 }
 
+/* To remove a folder is a right to the one that it is in, where it goes for empty folders alone. */
+static void
+allow_removing (int ruleset, guint64 handled, const char *const *paths)
+{
+  for (guint i = 0; paths != NULL && paths[i] != NULL; i++)
+    {
+      g_autofree char *parent = g_path_get_dirname (paths[i]);
+
+      allow (ruleset, handled, LANDLOCK_ACCESS_FS_REMOVE_DIR, parent);
+    }
+}
+
 /* Returns: whether files are held. */
 static gboolean
 restrict_files (const PdConfineOptions *options, int abi)
@@ -212,7 +224,10 @@ restrict_files (const PdConfineOptions *options, int abi)
   if (ruleset < 0)
     return FALSE;
   if (options->readable != NULL)
-    allow_reading (ruleset, attr.files, options->readable);
+    {
+      allow_reading (ruleset, attr.files, options->readable);
+      allow_removing (ruleset, attr.files, options->writable);
+    }
   allow_devices (ruleset, attr.files);
   allow_caches (ruleset, attr.files, read_rights | writing | LANDLOCK_ACCESS_FS_REFER);
   allow_all (ruleset, attr.files, read_rights | writing | LANDLOCK_ACCESS_FS_REFER,

@@ -13,7 +13,8 @@ typedef struct
    * system's configuration); NULL-terminated. NULL: everything may be read, and other programs may
    * be run, confined as this one is. */
   const char *const *readable;
-  /* Files and folders that may be written beside the caches; NULL-terminated. */
+  /* Files and folders that may be written beside the caches, and removed where not everything may
+   * be read; NULL-terminated. */
   const char *const *writable;
 } PdConfineOptions;
 

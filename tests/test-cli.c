@@ -397,7 +397,7 @@ run_and_stop (int signal, const char *const *arguments)
   g_autoptr (GString) seen = g_string_new (NULL);
   Result result = { 0 };
 
-  while (!strstr (seen->str, "\"step\":3"))
+  while (!g_regex_match_simple ("\"denoise\".*\"step\":3", seen->str, 0, 0))
     {
       char buffer[4096];
       gssize length = g_input_stream_read (out, buffer, sizeof buffer, NULL, NULL);

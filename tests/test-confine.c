@@ -113,6 +113,22 @@ try_calls (void)
   say ("ptrace", (int) syscall (SYS_ptrace, 0, 0, 0, 0));
 }
 
+/* With its files. */
+static int
+remove_folder (const Fixture *fixture, const char *name)
+{
+  static const char *const files[] = { "text", "new" };
+  g_autofree char *folder = in (fixture, name);
+
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *file = g_build_filename (folder, files[i], NULL);
+
+      g_remove (file);
+    }
+  return g_rmdir (folder);
+}
+
 static gpointer
 try_in_thread (gpointer user_data)
 {
@@ -140,6 +156,7 @@ test_service (Fixture *fixture, gconstpointer user_data)
       pd_confine (&(PdConfineOptions){ .readable = paths, .writable = paths });
       g_thread_join (g_thread_new ("confined", try_in_thread, fixture));
       try_calls ();
+      say ("remove inside", remove_folder (fixture, "inside"));
       say ("program", execv (*program, program));
       description = pd_confine_describe ();
       g_print ("%s\n", description);
@@ -156,7 +173,7 @@ test_service (Fixture *fixture, gconstpointer user_data)
                              "write inside/new yes;write outside/new Permission denied;"
                              "write cache/parallel-diffusion/new yes;"
                              "inet Permission denied;unix Permission denied;"
-                             "ptrace Permission denied;program Permission denied;"
+                             "ptrace Permission denied;remove inside yes;program Permission denied;"
                              "confined: reads models*");
 }
 

@@ -179,7 +179,7 @@ test_inpaint_refused (void)
   check_failure ("inpaint --input photo.png --mask small.png --output out.png", 1,
                  "10 × 12 pixels, but photo.png has 70 × 52");
   check_failure ("inpaint --input photo.png --mask black.png --output out.png", 1, "black");
-  check_failure ("inpaint --input photo.png --mask mask.png --padding -2 --output out.png", 1,
+  check_failure ("inpaint --input photo.png --mask mask.png --padding -2 --output out.png", 2,
                  "from -1");
   check_failure ("inpaint --input photo.png --mask mask.png --size 20x20 --output out.png", 2,
                  "--size");
