@@ -227,7 +227,7 @@ test_upscale (void)
                  "large.png");
   g_free (load ("large.png", 20, 24));
   check_failure ("upscale --scale 2 --output out.png", 2, "--input FILE");
-  check_failure ("upscale --input small.png --scale 3 --output out.png", 1, "2, 4, 8");
+  check_failure ("upscale --input small.png --scale 3 --output out.png", 2, "2, 4, 8");
   check_failure ("upscale --input absent.png --output out.png", 1, "absent.png");
 }
 
