@@ -15,62 +15,31 @@ is_decided_by_image (const char *name)
   return g_strv_contains (names, name) || (param && param->flags & PD_REQUEST_PARAM_FILE);
 }
 
-/* Letters that have to be put in, left out or changed to make one word of the other. */
-static guint
-distance (const char *a, const char *b)
-{
-  const gsize n = strlen (b);
-  g_autofree guint *row = g_new (guint, n + 1);
-
-  for (gsize i = 0; i <= n; i++)
-    row[i] = (guint) i;
-  for (; *a; a++)
-    {
-      guint before = row[0]++;
-
-      for (gsize i = 0; i < n; i++)
-        {
-          const guint changed = before + (*a != b[i]);
-
-          before = row[i + 1];
-          row[i + 1] = MIN (changed, 1 + MIN (before, row[i]));
-        }
-    }
-  return row[n];
-}
-
 static gboolean
 fail_unknown (const char *name, GError **error)
 {
   g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
-  g_autoptr (GString) names = g_string_new (NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
   g_autofree char *valid = g_utf8_make_valid (name, -1);
-  g_autofree char *meant = g_strdelimit (g_ascii_strdown (name, -1), "_", '-');
+  g_autofree char *list = NULL;
   g_autofree GParamSpec **params = NULL;
-  guint n = 0, least = G_MAXUINT;
-  const char *nearest = NULL;
+  const char *nearest;
+  guint n;
 
   params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n);
   for (guint i = 0; i < n; i++)
-    {
-      const guint far = distance (meant, params[i]->name);
-
-      if (is_decided_by_image (params[i]->name))
-        continue;
-      g_string_append_printf (names, "%s%s", names->len ? ", " : "", params[i]->name);
-      if (far < least && far <= MAX (1, strlen (params[i]->name) / 3))
-        {
-          least = far;
-          nearest = params[i]->name;
-        }
-    }
+    if (!is_decided_by_image (params[i]->name))
+      g_ptr_array_add (names, (char *) params[i]->name);
+  g_ptr_array_add (names, NULL);
+  list = g_strjoinv (", ", (char **) names->pdata);
+  nearest = pd_request_similar (name, (const char *const *) names->pdata);
   if (nearest)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                  _ ("options: there is no “%s”, did you mean %s? There are %s"), valid, nearest,
-                 names->str);
+                 list);
   else
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                 _ ("options: there is no “%s”; there are %s"), valid, names->str);
+                 _ ("options: there is no “%s”; there are %s"), valid, list);
   return FALSE;
 }
 
