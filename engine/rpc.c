@@ -316,6 +316,12 @@ take_message (Service *self, JsonNode *message)
       if (id != NULL)
         reply (self, id, g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0));
     }
+  else if (g_str_equal (string_member (object, "method"), "exit"))
+    {
+      /* The parent lives on and keeps its folder. */
+      g_clear_pointer (&self->folder, g_free);
+      end (self, FALSE);
+    }
   /* The other methods are of no use without an answer, which a notification does not get. */
   else if (id != NULL)
     accept_call (self, string_member (object, "method"), id, params);
