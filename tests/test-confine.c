@@ -227,6 +227,7 @@ test_off (Fixture *fixture, gconstpointer user_data)
 int
 main (int argc, char **argv)
 {
+  g_unsetenv ("PD_CONFINE");
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/confine/service", Fixture, NULL, set_up, test_service, tear_down);
   g_test_add ("/confine/verb", Fixture, NULL, set_up, test_verb, tear_down);
