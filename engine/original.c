@@ -48,12 +48,6 @@ is_integer (GeglBuffer *buffer)
   return g_str_equal (type_name (buffer), "u8") || g_str_equal (type_name (buffer), "u16");
 }
 
-static gboolean
-is_srgb (GeglBuffer *buffer)
-{
-  return babl_format_get_space (gegl_buffer_get_format (buffer)) == babl_space ("sRGB");
-}
-
 /* Makes @pixels, R'G'B'A, finite and counts what the model cannot be shown. */
 static void
 count (PdOriginal *self, float *pixels, gsize n)
@@ -94,7 +88,7 @@ flatten (float *pixels, gsize n)
 static const char *
 shown_format (GeglBuffer *input)
 {
-  if (!is_integer (input) || !is_srgb (input))
+  if (!is_integer (input))
     return rgb_format;
   return g_str_equal (type_name (input), "u8") ? "R'G'B' u8" : "R'G'B' u16";
 }
@@ -111,7 +105,7 @@ pd_original_open (PdOriginal *self, const PdImages *images, GError **error)
   if (input == NULL)
     return TRUE;
   self->shown = g_object_ref (input);
-  if (!has_alpha (input) && is_integer (input) && is_srgb (input))
+  if (!has_alpha (input) && is_integer (input))
     return TRUE;
   band = *gegl_buffer_get_extent (input);
   width = (guint) band.width;

@@ -123,41 +123,36 @@ load_pixbuf (const char *path, GError **error)
   return gdk_pixbuf_apply_embedded_orientation (pixbuf);
 }
 
-/* The format of a pixbuf's bytes, in the colour space of its profile if it has one; @problem: why
- * that is not followed. */
-static const Babl *
-pixbuf_format (GdkPixbuf *pixbuf, const char **problem)
+/* The colour space of a pixbuf's profile; NULL: sRGB. @problem: why the profile is not followed. */
+static PdProfile *
+color_space (GdkPixbuf *pixbuf, const char **problem)
 {
-  const char *name = gdk_pixbuf_get_has_alpha (pixbuf) ? "R'G'B'A u8" : "R'G'B' u8";
   const char *base64 = gdk_pixbuf_get_option (pixbuf, "icc-profile");
-  const Babl *space = NULL;
+  gsize length;
+  g_autofree guchar *profile = base64 != NULL ? g_base64_decode (base64, &length) : NULL;
 
-  if (base64)
-    {
-      gsize length;
-      g_autofree guchar *profile = g_base64_decode (base64, &length);
-
-      space = pd_profile_space (profile, length, problem);
-    }
-  return babl_format_with_space (name, space);
+  return profile != NULL ? pd_profile_new (profile, length, problem) : NULL;
 }
 
 static GeglBuffer *
 load_with_pixbuf (const char *path, GError **error)
 {
   g_autoptr (GdkPixbuf) pixbuf = load_pixbuf (path, error);
+  g_autoptr (GeglBuffer) numbers = NULL;
+  g_autoptr (PdProfile) space = NULL;
   const char *problem = NULL;
   GeglBuffer *picture;
-  GeglRectangle extent = { 0 };
 
   if (!pixbuf)
     return NULL;
-  extent.width = gdk_pixbuf_get_width (pixbuf);
-  extent.height = gdk_pixbuf_get_height (pixbuf);
-  picture = gegl_buffer_new (&extent, pixbuf_format (pixbuf, &problem));
-  gegl_buffer_set (picture, &extent, 0, NULL, gdk_pixbuf_read_pixels (pixbuf),
+  numbers =
+      pd_picture_new ((guint) gdk_pixbuf_get_width (pixbuf), (guint) gdk_pixbuf_get_height (pixbuf),
+                      gdk_pixbuf_get_has_alpha (pixbuf) ? "R'G'B'A u8" : "R'G'B' u8");
+  gegl_buffer_set (numbers, NULL, 0, NULL, gdk_pixbuf_read_pixels (pixbuf),
                    gdk_pixbuf_get_rowstride (pixbuf));
-  if (problem)
+  space = color_space (pixbuf, &problem);
+  picture = space != NULL ? pd_profile_apply (space, numbers, error) : g_object_ref (numbers);
+  if (picture != NULL && problem != NULL)
     pd_picture_note_profile (picture, path, problem);
   return picture;
 }
@@ -192,7 +187,7 @@ for_each_band (
   return TRUE;
 }
 
-/* @values: R'G'B'A of the picture's space. */
+/* @values: R'G'B'A */
 static void
 forget_hidden (GeglBuffer *picture,
                const GeglRectangle *band,
@@ -228,7 +223,7 @@ pd_picture_load (const char *path, GError **error)
 gboolean
 pd_picture_forget_hidden (GeglBuffer *picture, GError **error)
 {
-  const Babl *format = babl_format_with_space ("R'G'B'A float", gegl_buffer_get_format (picture));
+  const Babl *format = babl_format ("R'G'B'A float");
 
   return !has_alpha (picture) || for_each_band (picture, format, forget_hidden, NULL, error);
 }

@@ -18,10 +18,10 @@ enum
 /* An empty picture of 1 … 65536 pixels a side; @format: e.g. "R'G'B' u8". */
 GeglBuffer *pd_picture_new (guint width, guint height, const char *format);
 
-/* Reads PNG, JPEG, TIFF and what else gdk-pixbuf has a loader for, the right way up, in the file's
- * own colour space and depth; what was to be said of it is in pd_picture_notes(). Errors:
- * PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more than 65536 pixels a side, more than
- * the memory holds). */
+/* Reads PNG, JPEG, TIFF and what else gdk-pixbuf has a loader for, the right way up: in the file's
+ * depth if its colours are those of sRGB, else as float in sRGB; what was to be said of it is in
+ * pd_picture_notes(). Errors: PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more than
+ * 65536 pixels a side, more than the memory holds). */
 GeglBuffer *pd_picture_load (const char *path, GError **error);
 
 /* Gives pixels that are wholly transparent the neutral colour, so that nothing can depend on what

@@ -97,6 +97,7 @@ typedef struct
   png_infop info;
   Said said;
   PdPngChunks chunks;
+  PdProfile *space;
   const char *unfollowed; /* why the colour space that the file names is not */
   GeglBuffer *picture;
   guchar *rows;
@@ -109,6 +110,7 @@ reading_clear (Reading *self)
 {
   png_destroy_read_struct (&self->png, &self->info, NULL);
   g_clear_object (&self->picture);
+  pd_profile_free (self->space);
   g_free (self->rows);
   g_free (self->said.problem);
 }
@@ -117,7 +119,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Reading, reading_clear)
 
 /* The colour space that the file names; NULL: sRGB. A profile comes before sRGB, sRGB before gAMA
  * and cHRM (Portable Network Graphics, third edition, 11.3.2). */
-static const Babl *
+static PdProfile *
 color_space (Reading *self)
 {
   png_charp name;
@@ -128,7 +130,7 @@ color_space (Reading *self)
   gboolean has_primaries;
 
   if (png_get_iCCP (self->png, self->info, &name, &compression, &profile, &length))
-    return pd_profile_space (profile, length, &self->unfollowed);
+    return pd_profile_new (profile, length, &self->unfollowed);
   if (self->said.bad_profile || self->chunks.too_long & 1u << PROFILE)
     self->unfollowed = _ ("it is damaged or too large");
   if (png_get_valid (self->png, self->info, PNG_INFO_sRGB))
@@ -139,7 +141,7 @@ color_space (Reading *self)
     gamma = 0;
   if (self->unfollowed != NULL || (gamma == 0 && !has_primaries))
     return NULL;
-  return pd_profile_space_of (gamma, has_primaries ? xy : NULL, &self->unfollowed);
+  return pd_profile_new_of (gamma, has_primaries ? xy : NULL, &self->unfollowed);
 }
 
 /* The rows as libpng is told to give them. */
@@ -151,7 +153,7 @@ row_format (Reading *self)
   g_autofree char *name =
       g_strdup_printf ("%s u%d", models[channels - 1], png_get_bit_depth (self->png, self->info));
 
-  return babl_format_with_space (name, color_space (self));
+  return babl_format (name);
 }
 
 static void
@@ -186,6 +188,7 @@ read_header (Reading *self)
       self->said.problem = g_strdup (g_strerror (ENOMEM));
       return;
     }
+  self->space = color_space (self);
   self->picture =
       gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) width, (int) height), row_format (self));
 }
@@ -224,6 +227,17 @@ turn (Reading *self)
   return pd_orientation_apply (self->picture, pd_orientation_of_exif (exif, length));
 }
 
+/* (transfer full) */
+static GeglBuffer *
+in_srgb (Reading *self, GError **error)
+{
+  g_autoptr (GeglBuffer) turned = turn (self);
+
+  if (self->space == NULL)
+    return g_steal_pointer (&turned);
+  return pd_profile_apply (self->space, turned, error);
+}
+
 GeglBuffer *
 pd_png_load (const char *path, GError **error)
 {
@@ -253,7 +267,9 @@ pd_png_load (const char *path, GError **error)
                    path, reading.said.problem);
       return NULL;
     }
-  picture = turn (&reading);
+  picture = in_srgb (&reading, error);
+  if (picture == NULL)
+    return NULL;
   if (reading.unfollowed != NULL)
     pd_picture_note_profile (picture, path, reading.unfollowed);
   return picture;

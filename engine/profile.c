@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/profile.h"
+#include "engine/host-memory.h"
 
 #include <glib/gi18n-lib.h>
 #include <lcms2.h>
 #include <math.h>
-#include <string.h>
 
 enum
 {
-  SAMPLES = 256,  /* of a curve that is judged */
-  ENTRIES = 4096, /* of a curve that babl is given */
+  ROWS = 64,     /* of pixels at once */
+  SAMPLES = 256, /* of a curve that is judged */
+  SHARE = 4096,  /* pixels that are worth a thread */
+  GRID = 17,     /* colours an axis, of a space that is judged */
 };
 
 /* Beyond these gamma is no property of a display or a camera. */
 static const double least_gamma = 0.05, greatest_gamma = 20;
 
-/* A nearly flat set of primaries cannot be turned back. */
+/* Numbers in sRGB that a colour of a real space can have. */
+static const float greatest_number = 16;
+
+/* A nearly flat set of primaries holds no colours. */
 static const double least_determinant = 1e-4, greatest_primary = 4;
+
+static const cmsCIExyY srgb_white = { 0.3127, 0.329, 1 };
+static const cmsCIExyYTRIPLE srgb_primaries = { { 0.64, 0.33, 1 },
+                                                { 0.3, 0.6, 1 },
+                                                { 0.15, 0.06, 1 } };
 
 static void
 close_profile (cmsHPROFILE profile)
@@ -28,16 +38,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (cmsToneCurve, cmsFreeToneCurve)
 typedef void Profile;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Profile, close_profile)
 
-/* What babl needs to know. The curves are borrowed. */
-typedef struct
+struct _PdProfile
 {
-  cmsCIEXYZ white, colors[3]; /* relative to D50 */
-  const cmsToneCurve *curves[3];
-} Space;
-
-static const cmsCIEXYZ srgb_colors[3] = { { 0.4360747, 0.2225045, 0.0139322 },
-                                          { 0.3850649, 0.7168786, 0.0971045 },
-                                          { 0.1430804, 0.0606169, 0.7141733 } };
+  cmsHTRANSFORM to_linear; /* of four floats a pixel, to those of sRGB's light; the last is left */
+  const Babl *from_linear; /* from there, in place */
+  gboolean is_srgb;
+};
 
 static cmsToneCurve *
 srgb_curve (void)
@@ -47,7 +53,37 @@ srgb_curve (void)
   return cmsBuildParametricToneCurve (NULL, 4, parameters);
 }
 
-/* Rises from about black to about white, so that it can be turned back. */
+/* The space of "RGBA float". babl is much faster at the curves of sRGB than lcms2. */
+static cmsHPROFILE
+linear_srgb (void)
+{
+  g_autoptr (cmsToneCurve) line = cmsBuildGamma (NULL, 1);
+  cmsToneCurve *curves[3] = { line, line, line };
+
+  return cmsCreateRGBProfile (&srgb_white, &srgb_primaries, curves);
+}
+
+typedef struct
+{
+  const PdProfile *profile;
+  const float *numbers;
+  float *colors;
+} Conversion;
+
+static void
+convert (gsize offset, gsize n, gpointer user_data)
+{
+  const Conversion *self = user_data;
+  const float *numbers = self->numbers + 4 * offset;
+  float *colors = self->colors + 4 * offset;
+
+  cmsDoTransform (self->profile->to_linear, numbers, colors, (cmsUInt32Number) n);
+  for (gsize i = 0; i < n; i++)
+    colors[4 * i + 3] = numbers[4 * i + 3];
+  babl_process (self->profile->from_linear, colors, colors, (long) n);
+}
+
+/* Rises from about black to about white. */
 static gboolean
 is_curve (const cmsToneCurve *curve)
 {
@@ -68,135 +104,95 @@ is_curve (const cmsToneCurve *curve)
 }
 
 static gboolean
-are_primaries (const cmsCIEXYZ *c)
+are_primaries (const cmsCIEXYZ *const c[3])
 {
-  double determinant = c[0].X * (c[1].Y * c[2].Z - c[1].Z * c[2].Y) -
-                       c[1].X * (c[0].Y * c[2].Z - c[0].Z * c[2].Y) +
-                       c[2].X * (c[0].Y * c[1].Z - c[0].Z * c[1].Y);
+  double determinant;
 
   for (guint i = 0; i < 3; i++)
-    if (!(MAX (MAX (fabs (c[i].X), fabs (c[i].Y)), fabs (c[i].Z)) < greatest_primary))
+    if (!(MAX (MAX (fabs (c[i]->X), fabs (c[i]->Y)), fabs (c[i]->Z)) < greatest_primary))
       return FALSE;
+  determinant = c[0]->X * (c[1]->Y * c[2]->Z - c[1]->Z * c[2]->Y) -
+                c[1]->X * (c[0]->Y * c[2]->Z - c[0]->Z * c[2]->Y) +
+                c[2]->X * (c[0]->Y * c[1]->Z - c[0]->Z * c[1]->Y);
   return fabs (determinant) > least_determinant;
 }
 
-/* (transfer full) The same curve; as a table of a length between whose entries babl, which takes
- * the nearest, does not err, and which it works off in no time. */
-static cmsToneCurve *
-babl_curve (const cmsToneCurve *curve)
+/* What lcms2 would take as it is. Returns: NULL, or what is wrong with a profile's curves and
+ * matrix, if it is made of those. */
+static const char *
+judge_parts (cmsHPROFILE profile, gboolean gray)
 {
-  g_autofree float *values = NULL;
-
-  if (cmsGetToneCurveParametricType (curve) != 0)
-    return cmsDupToneCurve (curve);
-  values = g_new (float, ENTRIES);
-  for (guint i = 0; i < ENTRIES; i++)
-    values[i] = cmsEvalToneCurveFloat (curve, (float) i / (ENTRIES - 1));
-  return cmsBuildTabulatedToneCurveFloat (NULL, ENTRIES, values);
-}
-
-/* A profile of nothing but the space. */
-static GByteArray *
-write_profile (const Space *space)
-{
-  static const cmsTagSignature colors[] = { cmsSigRedColorantTag, cmsSigGreenColorantTag,
-                                            cmsSigBlueColorantTag };
   static const cmsTagSignature curves[] = { cmsSigRedTRCTag, cmsSigGreenTRCTag, cmsSigBlueTRCTag };
-  g_autoptr (Profile) profile = cmsCreateProfilePlaceholder (NULL);
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  cmsUInt32Number length = 0;
-  gboolean good = profile != NULL;
-
-  if (!good)
-    return NULL;
-  cmsSetProfileVersion (profile, 4.3);
-  cmsSetDeviceClass (profile, cmsSigDisplayClass);
-  cmsSetColorSpace (profile, cmsSigRgbData);
-  cmsSetPCS (profile, cmsSigXYZData);
-  good = cmsWriteTag (profile, cmsSigMediaWhitePointTag, &space->white);
-  for (guint i = 0; i < 3 && good; i++)
-    {
-      g_autoptr (cmsToneCurve) curve = babl_curve (space->curves[i]);
-
-      good = curve != NULL && cmsWriteTag (profile, colors[i], &space->colors[i]) &&
-             cmsWriteTag (profile, curves[i], curve);
-    }
-  if (!good || !cmsSaveProfileToMem (profile, NULL, &length))
-    return NULL;
-  g_byte_array_set_size (bytes, length);
-  return cmsSaveProfileToMem (profile, bytes->data, &length) ? g_steal_pointer (&bytes) : NULL;
-}
-
-static const Babl *
-make_space (const Space *space, const char **problem)
-{
-  g_autoptr (GByteArray) bytes = NULL;
-  const Babl *babl = NULL;
-
-  for (guint i = 0; i < 3; i++)
-    if (!is_curve (space->curves[i]))
-      {
-        *problem = _ ("its curves do not rise from black to white");
-        return NULL;
-      }
-  if (!are_primaries (space->colors))
-    {
-      *problem = _ ("its primary colours span no space");
-      return NULL;
-    }
-  bytes = write_profile (space);
-  if (bytes != NULL)
-    babl = babl_space_from_icc ((const char *) bytes->data, (int) bytes->len,
-                                BABL_ICC_INTENT_RELATIVE_COLORIMETRIC, problem);
-  if (babl == NULL)
-    *problem = _ ("there is no memory for it");
-  return babl;
-}
-
-static const Babl *
-rgb_space (cmsHPROFILE profile, const char **problem)
-{
   const cmsCIEXYZ *const colors[] = { cmsReadTag (profile, cmsSigRedColorantTag),
                                       cmsReadTag (profile, cmsSigGreenColorantTag),
                                       cmsReadTag (profile, cmsSigBlueColorantTag) };
-  Space space = { .white = *cmsD50_XYZ (),
-                  .curves = { cmsReadTag (profile, cmsSigRedTRCTag),
-                              cmsReadTag (profile, cmsSigGreenTRCTag),
-                              cmsReadTag (profile, cmsSigBlueTRCTag) } };
 
-  for (guint i = 0; i < 3; i++)
-    {
-      if (colors[i] == NULL || space.curves[i] == NULL)
-        {
-          *problem = _ ("it has no readable matrix and curves");
-          return NULL;
-        }
-      space.colors[i] = *colors[i];
-    }
-  return make_space (&space, problem);
+  if (cmsIsTag (profile, cmsSigAToB0Tag) || cmsIsTag (profile, cmsSigAToB1Tag))
+    return NULL;
+  for (guint i = 0; i < (gray ? 1 : 3); i++)
+    if (!is_curve (cmsReadTag (profile, gray ? cmsSigGrayTRCTag : curves[i])))
+      return _ ("its curves do not rise from black to white");
+  if (!gray && (colors[0] == NULL || colors[1] == NULL || colors[2] == NULL))
+    return _ ("it has no readable matrix and curves");
+  if (!gray && !are_primaries (colors))
+    return _ ("its primary colours span no space");
+  return NULL;
 }
 
-static const Babl *
-gray_space (cmsHPROFILE profile, const char **problem)
+/* Looks at colours all over the space, whether sRGB has them and whether they are the same there.
+ * Returns: NULL or what is wrong. */
+static const char *
+judge_colors (PdProfile *self, gboolean gray)
 {
-  const cmsToneCurve *curve = cmsReadTag (profile, cmsSigGrayTRCTag);
-  Space space = { .white = *cmsD50_XYZ (), .curves = { curve, curve, curve } };
-
-  if (curve == NULL || cmsGetPCS (profile) != cmsSigXYZData)
+  self->is_srgb = TRUE;
+  for (guint i = 0; i < (gray ? SAMPLES : GRID * GRID * GRID); i++)
     {
-      *problem = _ ("it has no readable curve");
-      return NULL;
+      float in[4] = { (float) (i / (GRID * GRID)) / (GRID - 1),
+                      (float) (i / GRID % GRID) / (GRID - 1), (float) (i % GRID) / (GRID - 1) };
+      float out[4] = { 0 };
+
+      for (guint c = 0; gray && c < 3; c++)
+        in[c] = (float) i / (SAMPLES - 1);
+      convert (0, 1, &(Conversion){ self, in, out });
+      for (guint c = 0; c < 3; c++)
+        {
+          if (!isfinite (out[c]) || fabsf (out[c]) > greatest_number)
+            return _ ("its numbers are no colours");
+          self->is_srgb = self->is_srgb && fabsf (out[c] - in[c]) < 1.0f / 255;
+        }
     }
-  memcpy (space.colors, srgb_colors, sizeof srgb_colors);
-  return make_space (&space, problem);
+  return NULL;
 }
 
-const Babl *
-pd_profile_space (gconstpointer bytes, gsize length, const char **problem)
+static PdProfile *
+new_of (cmsHPROFILE profile, const char **problem)
+{
+  const cmsColorSpaceSignature kind = cmsGetColorSpace (profile);
+  const gboolean gray = kind == cmsSigGrayData;
+  const cmsUInt32Number from = FLOAT_SH (1) | BYTES_SH (4) |
+                               (gray ? COLORSPACE_SH (PT_GRAY) | CHANNELS_SH (1) | EXTRA_SH (3)
+                                     : COLORSPACE_SH (PT_RGB) | CHANNELS_SH (3) | EXTRA_SH (1));
+  g_autoptr (Profile) linear = NULL;
+  g_autoptr (PdProfile) self = NULL;
+
+  *problem = kind == cmsSigRgbData || gray ? judge_parts (profile, gray)
+                                           : _ ("it is of neither RGB nor grey");
+  if (*problem != NULL)
+    return NULL;
+  linear = linear_srgb ();
+  self = g_new0 (PdProfile, 1);
+  self->to_linear =
+      cmsCreateTransform (profile, from, linear, TYPE_RGBA_FLT, INTENT_RELATIVE_COLORIMETRIC, 0);
+  self->from_linear = babl_fish (babl_format ("RGBA float"), babl_format ("R'G'B'A float"));
+  *problem = self->to_linear != NULL ? judge_colors (self, gray) : _ ("it is damaged");
+  return *problem == NULL ? g_steal_pointer (&self) : NULL;
+}
+
+PdProfile *
+pd_profile_new (gconstpointer bytes, gsize length, const char **problem)
 {
   g_autoptr (Profile) profile = NULL;
 
-  *problem = NULL;
   if (length > PD_PROFILE_MOST)
     {
       *problem = _ ("it is larger than 4 MiB");
@@ -208,16 +204,7 @@ pd_profile_space (gconstpointer bytes, gsize length, const char **problem)
       *problem = _ ("it is damaged");
       return NULL;
     }
-  switch (cmsGetColorSpace (profile))
-    {
-    case cmsSigRgbData:
-      return rgb_space (profile, problem);
-    case cmsSigGrayData:
-      return gray_space (profile, problem);
-    default:
-      *problem = _ ("it is of neither RGB nor grey");
-      return NULL;
-    }
+  return new_of (profile, problem);
 }
 
 static gboolean
@@ -226,31 +213,16 @@ is_near (double a, double b)
   return fabs (a - b) < 0.01;
 }
 
-static gboolean
-is_srgb (double gamma, const double xy[8])
-{
-  static const double srgb[8] = { 0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06 };
-
-  for (guint i = 0; xy != NULL && i < 8; i++)
-    if (!is_near (xy[i], srgb[i]))
-      return FALSE;
-  /* 1/2.2 stands for the curve of sRGB in files of old. */
-  return gamma == 0 || is_near (gamma, 1 / 2.2);
-}
-
-const Babl *
-pd_profile_space_of (double gamma, const double xy[8], const char **problem)
+PdProfile *
+pd_profile_new_of (double gamma, const double xy[8], const char **problem)
 {
   const double exponent = gamma > 0 ? 1 / gamma : 1;
   g_autoptr (cmsToneCurve) curve = NULL;
-  g_autoptr (Profile) profile = NULL;
   cmsToneCurve *curves[3];
-  cmsCIExyY white = { .x = 0.3127, .y = 0.329, .Y = 1 };
-  cmsCIExyYTRIPLE primaries = { { 0.64, 0.33, 1 }, { 0.3, 0.6, 1 }, { 0.15, 0.06, 1 } };
+  cmsCIExyY white = srgb_white;
+  cmsCIExyYTRIPLE primaries = srgb_primaries;
+  g_autoptr (Profile) profile = NULL;
 
-  *problem = NULL;
-  if (is_srgb (gamma, xy))
-    return NULL;
   for (guint i = 1; xy != NULL && i < 8; i += 2)
     if (xy[i] < 1e-5)
       {
@@ -262,6 +234,7 @@ pd_profile_space_of (double gamma, const double xy[8], const char **problem)
       *problem = _ ("its gamma is out of range");
       return NULL;
     }
+  /* 1/2.2 stands for the curve of sRGB in files of old. */
   curve = gamma == 0 || is_near (gamma, 1 / 2.2) ? srgb_curve ()
                                                  : cmsBuildParametricToneCurve (NULL, 1, &exponent);
   for (guint i = 0; i < 3; i++)
@@ -278,5 +251,49 @@ pd_profile_space_of (double gamma, const double xy[8], const char **problem)
       *problem = _ ("its primary colours span no space");
       return NULL;
     }
-  return rgb_space (profile, problem);
+  return new_of (profile, problem);
+}
+
+void
+pd_profile_free (PdProfile *self)
+{
+  if (self == NULL)
+    return;
+  if (self->to_linear != NULL)
+    cmsDeleteTransform (self->to_linear);
+  g_free (self);
+}
+
+GeglBuffer *
+pd_profile_apply (const PdProfile *self, GeglBuffer *picture, GError **error)
+{
+  const gboolean alpha = babl_format_has_alpha (gegl_buffer_get_format (picture));
+  const Babl *rgba = babl_format ("R'G'B'A float");
+  g_autofree float *numbers = NULL;
+  g_autofree float *colors = NULL;
+  GeglRectangle band = *gegl_buffer_get_extent (picture);
+  const int height = band.height;
+  Conversion conversion;
+  GeglBuffer *converted;
+
+  if (self->is_srgb)
+    return g_object_ref (picture);
+  numbers = pd_try_new (float, (gsize) 4 * band.width * ROWS, _ ("rows of the picture"), error);
+  if (numbers == NULL)
+    return NULL;
+  colors = pd_try_new (float, (gsize) 4 * band.width * ROWS, _ ("rows of the picture"), error);
+  if (colors == NULL)
+    return NULL;
+  conversion = (Conversion){ self, numbers, colors };
+  converted = gegl_buffer_new (&band, alpha ? rgba : babl_format ("R'G'B' float"));
+  for (; band.y < height; band.y += ROWS)
+    {
+      const gsize n = (gsize) band.width * (gsize) MIN (ROWS, height - band.y);
+
+      band.height = MIN (ROWS, height - band.y);
+      gegl_buffer_get (picture, &band, 1.0, rgba, numbers, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+      gegl_parallel_distribute_range (n, SHARE, convert, &conversion);
+      gegl_buffer_set (converted, &band, 0, rgba, colors, GEGL_AUTO_ROWSTRIDE);
+    }
+  return converted;
 }

@@ -10,6 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum
+{
+  N = 52, /* pixels that are converted */
+};
+
 typedef enum
 {
   GAMMA,
@@ -56,6 +61,23 @@ make_profile (Curve curve, gboolean gray, double version)
   return g_bytes_new_take (bytes, length);
 }
 
+/* @pixels, @found: N of R'G'B'A. */
+static void
+convert (const PdProfile *profile, const guchar *pixels, float *found)
+{
+  const GeglRectangle extent = { 0, 0, N, 1 };
+  g_autoptr (GeglBuffer) picture = gegl_buffer_new (&extent, babl_format ("R'G'B'A u8"));
+  g_autoptr (GeglBuffer) converted = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gegl_buffer_set (picture, &extent, 0, NULL, pixels, GEGL_AUTO_ROWSTRIDE);
+  converted = pd_profile_apply (profile, picture, &error);
+  g_assert_no_error (error);
+  gegl_buffer_get (converted, &extent, 1.0, babl_format ("R'G'B'A float"), found,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+}
+
+/* Of four channels, so that what must not be changed is seen. */
 static void
 check_good (Curve curve, gboolean gray, double version)
 {
@@ -67,48 +89,43 @@ check_good (Curve curve, gboolean gray, double version)
       cmsCreateTransform (from, gray ? TYPE_GRAY_FLT : TYPE_RGB_FLT, to, TYPE_RGB_FLT,
                           INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
   const char *problem = NULL;
-  const Babl *space = pd_profile_space (data, length, &problem);
-  const Babl *fish;
+  g_autoptr (PdProfile) profile = pd_profile_new (data, length, &problem);
+  guchar pixels[4 * N] = { 0 };
+  float found[4 * N];
 
   g_assert_cmpstr (problem, ==, NULL);
-  g_assert_nonnull (space);
-  fish = babl_fish (babl_format_with_space (gray ? "Y' u8" : "R'G'B' u8", space),
-                    babl_format ("R'G'B' float"));
-  for (guint k = 0; k < 256; k += 5)
+  for (guint k = 0; k < N; k++)
     {
-      const guchar pixel[3] = { (guchar) k, (guchar) (k * 7), (guchar) (255 - k) };
+      pixels[4 * k] = (guchar) (5 * k);
+      pixels[4 * k + 1] = (guchar) (gray ? 5 * k : 35 * k);
+      pixels[4 * k + 2] = (guchar) (gray ? 5 * k : 255 - 5 * k);
+      pixels[4 * k + 3] = (guchar) (255 - k);
+    }
+  convert (profile, pixels, found);
+  for (guint k = 0; k < N; k++)
+    {
+      const guchar *pixel = pixels + 4 * k;
       const float in[3] = { pixel[0] / 255.0f, pixel[1] / 255.0f, pixel[2] / 255.0f };
-      float expected[3], found[3];
+      float expected[3];
 
       cmsDoTransform (transform, in, expected, 1);
-      babl_process (fish, pixel, found, 1);
       for (guint c = 0; c < 3; c++)
-        g_assert_cmpfloat_with_epsilon (CLAMP (found[c], 0, 1), CLAMP (expected[c], 0, 1),
-                                        1.0 / 255);
+        g_assert_cmpfloat_with_epsilon (found[4 * k + c], expected[c], 1e-4);
+      g_assert_cmpfloat_with_epsilon (found[4 * k + 3], pixel[3] / 255.0f, 1e-6);
     }
   cmsDeleteTransform (transform);
   cmsCloseProfile (from);
   cmsCloseProfile (to);
 }
 
-/* Every curve, of colours and of grey, in both versions of the format; each in a process of its
- * own, as babl takes two spaces of the same primaries and other tables for one. */
+/* Every curve, of colours and of grey, in both versions of the format, many in one process. */
 static void
 test_good (void)
 {
   for (guint i = 0; i < 4 * N_CURVES; i++)
     {
-      const pid_t child = fork ();
-      int status;
-
-      if (child == 0)
-        {
-          check_good (i / 4, i & 1, i & 2 ? 2.1 : 4.3);
-          _exit (0);
-        }
       g_test_message ("curve %u, %s, version %d", i / 4, i & 1 ? "grey" : "colours", i & 2 ? 2 : 4);
-      g_assert_cmpint (waitpid (child, &status, 0), ==, child);
-      g_assert_cmpint (status, ==, 0);
+      check_good (i / 4, i & 1, i & 2 ? 2.1 : 4.3);
     }
 }
 
@@ -121,21 +138,21 @@ try_profile (const guchar *bytes, gsize length)
 
   if (child == 0)
     {
-      static const guchar pixels[] = { 0, 0, 0, 255, 255, 255, 1, 128, 3, 77, 200, 9 };
-      const char *problem;
-      const Babl *space = pd_profile_space (bytes, length, &problem);
-      float found[12] = { 0 };
+      guchar pixels[4 * N];
+      const char *problem = NULL;
+      PdProfile *profile = pd_profile_new (bytes, length, &problem);
+      float found[4 * N] = { 0 };
 
-      if (space != NULL)
-        babl_process (
-            babl_fish (babl_format_with_space ("R'G'B' u8", space), babl_format ("R'G'B' float")),
-            pixels, found, 4);
+      for (guint i = 0; i < G_N_ELEMENTS (pixels); i++)
+        pixels[i] = (guchar) (i * 77);
+      if (profile != NULL)
+        convert (profile, pixels, found);
       else if (problem == NULL)
         _exit (3);
       for (guint i = 0; i < G_N_ELEMENTS (found); i++)
         if (!isfinite (found[i]))
           _exit (2);
-      _exit (space != NULL);
+      _exit (profile != NULL);
     }
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
   g_assert_true (WIFEXITED (status));
@@ -195,13 +212,67 @@ test_senseless (void)
       cmsCloseProfile (profile);
       cmsFreeToneCurve (curve);
     }
-  g_assert_null (pd_profile_space_of (1e-5, NULL, &problem));
+  g_assert_null (pd_profile_new_of (1e-5, NULL, &problem));
   g_assert_nonnull (problem);
-  g_assert_null (pd_profile_space_of (300, NULL, &problem));
+  g_assert_null (pd_profile_new_of (300, NULL, &problem));
   g_assert_nonnull (problem);
   xy[3] = 0;
-  g_assert_null (pd_profile_space_of (1, xy, &problem));
+  g_assert_null (pd_profile_new_of (1, xy, &problem));
   g_assert_nonnull (problem);
+}
+
+/* More spaces than libraries have room for, of files that differ in gamma alone. */
+static void
+test_many (void)
+{
+  for (guint i = 0; i < 150; i++)
+    {
+      const double exponent = 1.2 + i * 0.011;
+      const char *problem = NULL;
+      g_autoptr (PdProfile) profile = pd_profile_new_of (1 / exponent, NULL, &problem);
+      guchar pixels[4 * N];
+      float found[4 * N];
+      double light;
+
+      g_assert_nonnull (profile);
+      memset (pixels, 128, sizeof pixels);
+      convert (profile, pixels, found);
+      light = pow (128 / 255.0, fabs (1 / exponent - 1 / 2.2) < 0.01 ? 2.2 : exponent);
+      g_assert_cmpfloat_with_epsilon (found[1], 1.055 * pow (light, 1 / 2.4) - 0.055, 0.01);
+    }
+}
+
+/* A file that names sRGB keeps its numbers and its depth. */
+static void
+test_srgb (void)
+{
+  static const double xy[8] = { 0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06 };
+  const double versions[] = { 2.1, 4.3 };
+  const char *problem = NULL;
+  g_autoptr (PdProfile) told = pd_profile_new_of (0.45455, xy, &problem);
+  g_autoptr (GeglBuffer) picture =
+      gegl_buffer_new (GEGL_RECTANGLE (0, 0, 5, 3), babl_format ("R'G'B' u16"));
+  GeglBuffer *same = pd_profile_apply (told, picture, NULL);
+
+  g_assert_true (same == picture);
+  g_object_unref (same);
+  for (guint i = 0; i < G_N_ELEMENTS (versions); i++)
+    {
+      cmsHPROFILE srgb = cmsCreate_sRGBProfile ();
+      g_autoptr (PdProfile) profile = NULL;
+      g_autofree guchar *bytes = NULL;
+      cmsUInt32Number length = 0;
+
+      cmsSetProfileVersion (srgb, versions[i]);
+      cmsSaveProfileToMem (srgb, NULL, &length);
+      bytes = g_malloc (length);
+      g_assert_true (cmsSaveProfileToMem (srgb, bytes, &length));
+      cmsCloseProfile (srgb);
+      profile = pd_profile_new (bytes, length, &problem);
+      same = pd_profile_apply (profile, picture, NULL);
+      g_assert_true (same == picture);
+      g_object_unref (same);
+    }
 }
 
 int
@@ -214,6 +285,8 @@ main (int argc, char **argv)
   g_test_add_func ("/profile/good", test_good);
   g_test_add_func ("/profile/damaged", test_damaged);
   g_test_add_func ("/profile/senseless", test_senseless);
+  g_test_add_func ("/profile/many", test_many);
+  g_test_add_func ("/profile/srgb", test_srgb);
   status = g_test_run ();
   gegl_exit ();
   return status;
