@@ -305,27 +305,69 @@ write_file (File *file, GeglBuffer *buffer, GError **error)
          write_tiles (file, buffer, error);
 }
 
+static char *
+part_name (const char *path)
+{
+  return g_strconcat (path, ".part", NULL);
+}
+
+static gboolean
+open_part (File *file, const char *part, GError **error)
+{
+  file->fd = g_open (part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file->fd < 0)
+    fail_errno (error, file->path, errno);
+  return file->fd >= 0;
+}
+
+gboolean
+pd_buffer_file_reserve (GeglBuffer *buffer, const char *path, GError **error)
+{
+  const GeglRectangle *extent = gegl_buffer_get_extent (buffer);
+  const guint64 n_tiles =
+      ((guint64) extent->width + TILE - 1) / TILE * (((guint64) extent->height + TILE - 1) / TILE);
+  const guint64 size =
+      sizeof (Header) + n_tiles * (sizeof (Entry) + (guint64) TILE * TILE *
+                                                        (guint64) babl_format_get_bytes_per_pixel (
+                                                            gegl_buffer_get_format (buffer)));
+  g_autofree char *part = part_name (path);
+  g_auto (File) file = { .path = path, .fd = -1 };
+
+  if (!open_part (&file, part, error))
+    return FALSE;
+  if (fallocate (file.fd, 0, 0, (off_t) size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+    return TRUE;
+  fail_errno (error, path, errno);
+  g_unlink (part);
+  return FALSE;
+}
+
+void
+pd_buffer_file_give_back (const char *path)
+{
+  g_autofree char *part = part_name (path);
+
+  g_unlink (part);
+}
+
 gboolean
 pd_buffer_file_save (GeglBuffer *buffer, const char *path, GError **error)
 {
-  g_autofree char *temporary = g_strconcat (path, ".part", NULL);
+  g_autofree char *part = part_name (path);
   g_auto (File) file = { .path = path, .fd = -1 };
 
-  file.fd = g_open (temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file.fd < 0)
-    {
-      fail_errno (error, path, errno);
-      return FALSE;
-    }
+  if (!open_part (&file, part, error))
+    return FALSE;
   if (!write_file (&file, buffer, error))
     {
-      g_unlink (temporary);
+      g_unlink (part);
       return FALSE;
     }
-  if (g_rename (temporary, path) != 0)
+  /* What was reserved may have been longer. */
+  if (ftruncate (file.fd, lseek (file.fd, 0, SEEK_CUR)) != 0 || g_rename (part, path) != 0)
     {
       fail_errno (error, path, errno);
-      g_unlink (temporary);
+      g_unlink (part);
       return FALSE;
     }
   return TRUE;

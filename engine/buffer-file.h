@@ -17,3 +17,11 @@ GeglBuffer *pd_buffer_file_load (const char *path, GError **error);
  * destination that only the user can read, then renames it: at any moment there is the old file,
  * none, or the whole new one. Errors: PD_ERROR_BAD_REQUEST (cannot be written, disk full). */
 gboolean pd_buffer_file_save (GeglBuffer *buffer, const char *path, GError **error);
+
+/* Takes the space on the disk that the file of @buffer will need, which pd_buffer_file_save() then
+ * uses, so that it does not run out in the meantime; on file systems that can. Errors:
+ * PD_ERROR_BAD_REQUEST (cannot be written, disk full). */
+gboolean pd_buffer_file_reserve (GeglBuffer *buffer, const char *path, GError **error);
+
+/* Gives up what was reserved for @path, if anything was. */
+void pd_buffer_file_give_back (const char *path);

@@ -264,7 +264,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
                                  (int) request->height * scale };
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
   PdImages images = { .apart = TRUE };
-  gboolean with_alpha;
+  gboolean with_alpha, good;
 
   pd_storage_watch ();
   self->preview_failed = FALSE;
@@ -277,7 +277,10 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
   images.input = input;
   images.mask = mask;
   images.output = output;
-  return run_engine (self, call, &images, error);
+  good = pd_buffer_file_reserve (output, call->output, error) &&
+         run_engine (self, call, &images, error);
+  pd_buffer_file_give_back (call->output);
+  return good;
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static char *folder;
 
@@ -187,6 +188,38 @@ test_damaged (void)
   g_unlink (path);
 }
 
+/* Space is taken, used by the file, and given back. */
+static void
+test_reserve (void)
+{
+  g_autofree char *path = in_folder ("reserved");
+  g_autofree char *part = in_folder ("reserved.part");
+  g_autoptr (GeglBuffer) large = make_buffer (0, 0, 2000, 1500, "R'G'B' float");
+  g_autoptr (GeglBuffer) small = make_buffer (0, 0, 20, 30, "R'G'B' float");
+  g_autoptr (GeglBuffer) loaded = NULL;
+  g_autoptr (GError) error = NULL;
+  struct stat status;
+
+  g_assert_true (pd_buffer_file_reserve (large, path, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (stat (part, &status), ==, 0);
+  g_assert_cmpint (512 * status.st_blocks, >=, 2000 * 1500 * 12);
+  pd_buffer_file_give_back (path);
+  g_assert_cmpint (stat (part, &status), !=, 0);
+  pd_buffer_file_give_back (path);
+
+  g_assert_true (pd_buffer_file_reserve (large, path, &error));
+  g_assert_true (pd_buffer_file_save (small, path, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (stat (part, &status), !=, 0);
+  g_assert_cmpint (stat (path, &status), ==, 0);
+  g_assert_cmpint (status.st_size, <, 1000000);
+  loaded = pd_buffer_file_load (path, &error);
+  g_assert_no_error (error);
+  assert_same (small, loaded);
+  g_unlink (path);
+}
+
 /* No room: an error, and neither the file nor a part of it. */
 static void
 test_full (void)
@@ -202,6 +235,7 @@ test_full (void)
   small.rlim_cur = 100000;
   signal (SIGXFSZ, SIG_IGN);
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &small), ==, 0);
+  g_assert_false (pd_buffer_file_reserve (buffer, path, NULL));
   g_assert_false (pd_buffer_file_save (buffer, path, &error));
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &old), ==, 0);
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
@@ -234,6 +268,7 @@ main (int argc, char **argv)
   g_test_add_func ("/buffer-file/theirs", test_theirs);
   g_test_add_func ("/buffer-file/sparse", test_sparse);
   g_test_add_func ("/buffer-file/damaged", test_damaged);
+  g_test_add_func ("/buffer-file/reserve", test_reserve);
   g_test_add_func ("/buffer-file/full", test_full);
   g_test_add_func ("/buffer-file/no-folder", test_no_folder);
   status = g_test_run ();
