@@ -1,72 +1,120 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
+#include "engine/diffusion/solver.h"
 #include "engine/journal.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/model-fixture.h"
 
-static const char *const PIECES[] = { "PDJRNL1", "\xff\xff\xff\xff", "\x01\x01\x01\x01", NULL };
-
-/* The only files that may be accepted are those that were saved. */
-static void
-run (const char *path, gpointer data)
+/* A journal that is read is whole, and the solver's state in it is one or is refused. The input
+ * begins with a byte, its mode: 1: the sum is made right. */
+enum
 {
-  GBytes *const *seeds = data;
-  g_autoptr (GError) error = NULL;
-  g_auto (PdJournal) journal = { 0 };
-  gboolean loaded = pd_journal_load (&journal, path, &error);
-  g_autofree char *bytes = NULL;
-  gsize size;
+  HEADER = 152, /* bytes of a journal's header */
+  SUM = 32,     /* bytes of the sum at its end */
+  STEPS = 4,
+  N = 4, /* elements of the solver's latent */
+};
 
-  pd_fuzz_check (loaded, error);
-  if (!loaded)
-    return;
-  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
-  {
-    g_autoptr (GBytes) whole = g_bytes_new_static (bytes, size);
+static const char *const words[] = {
+  "PDJRNL1", "PDSOLV1", "\xff\xff\xff\xff", "\x01\x01\x01\x01", "\x04\x03\x02\x01", NULL,
+};
 
-    g_assert_true (g_bytes_equal (whole, seeds[0]) || g_bytes_equal (whole, seeds[1]));
-  }
+static PdSolver *
+make_solver (PdSolverType type)
+{
+  PdScheduleConfig config;
+
+  pd_schedule_config_init (&config);
+  return pd_solver_new (type, &config, STEPS, 1, N, NULL);
 }
 
-static GBytes *
-make_seed (const char *folder, guint n_parts)
+/* The file of a journal with the first @n_parts parts; that of the solver is the state of @type
+ * after a step. */
+static void
+add_seed (GPtrArray *seeds, guint n_parts, PdSolverType type)
 {
-  PdJournal journal = { .seed = 7, .level = 1 };
-  g_autofree char *path = pd_journal_path (folder, journal.run, journal.seed);
+  PdJournal journal = { .seed = 7, .level = 1, .base_height = 2, .base_width = 2 };
+  g_autofree char *path = pd_journal_path (pd_fuzz_folder (), journal.run, journal.seed);
+  g_autofree char *bytes = NULL;
+  float latent[N] = { 0 };
+  g_autoptr (PdSolver) solver = make_solver (type);
   g_autoptr (GError) error = NULL;
-  char *bytes;
   gsize size;
 
   for (guint i = 0; i < n_parts; i++)
     journal.parts[i] = g_bytes_new ("0123456789abcdef", 16);
+  if (n_parts > PD_JOURNAL_SOLVER)
+    {
+      g_assert_true (pd_solver_step (solver, 0, latent, latent, latent, &error));
+      g_bytes_unref (journal.parts[PD_JOURNAL_SOLVER]);
+      journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver, &error);
+      g_assert_no_error (error);
+    }
   pd_journal_save (&journal, path, &error);
   g_assert_no_error (error);
   g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
   pd_journal_clear (&journal);
-  return g_bytes_new_take (bytes, size);
+  pd_fuzz_add_seed (seeds, n_parts % 2 ? "\0" : "\1", 1, bytes, (gssize) size);
+}
+
+static void
+add_seeds (GPtrArray *seeds)
+{
+  for (PdSolverType type = 0; type <= PD_SOLVER_PNDM; type++)
+    add_seed (seeds, MIN ((guint) type, (guint) PD_JOURNAL_N_PARTS), type);
+}
+
+const PdFuzzTarget pd_fuzz_target = { add_seeds, words };
+
+static void
+set_sum (guint8 *bytes, gsize size)
+{
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  gsize length = SUM;
+
+  memset (bytes + HEADER - SUM, 0, SUM);
+  g_checksum_update (checksum, bytes, (gssize) size);
+  g_checksum_get_digest (checksum, bytes + HEADER - SUM, &length);
+}
+
+static void
+go_on (GBytes *state, PdSolverType type)
+{
+  static const float output[N] = { 0 };
+  float latent[N] = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdSolver) solver = make_solver (type);
+  const gboolean loaded = pd_solver_load_state (solver, state, &error);
+
+  pd_fuzz_check (loaded, error);
+  for (guint i = pd_solver_position (solver); loaded && i < pd_solver_n_timesteps (solver); i++)
+    g_assert_true (pd_solver_step (solver, i, output, output, latent, NULL));
 }
 
 int
-main (void)
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  char *folder = pd_fixture_folder ();
-  GBytes *seeds[2] = { make_seed (folder, 0), make_seed (folder, PD_JOURNAL_N_PARTS) };
-  PdFuzz fuzz = {
-    .name = "journal",
-    .seeds = (const GBytes *const *) seeds,
-    .n_seeds = G_N_ELEMENTS (seeds),
-    .pieces = PIECES,
-    .run = run,
-    .data = seeds,
-    .file_name = "input.journal",
-  };
+  g_autofree guint8 *bytes = NULL;
+  g_auto (PdJournal) journal = { 0 };
+  g_autoptr (GError) error = NULL;
+  gboolean loaded;
 
-  pd_fixture_remove (folder);
-  g_print ("TAP version 13\n");
-  pd_fuzz_run (&fuzz, 2);
-  g_print ("1..1\nok 1 fuzz-journal\n");
-  for (guint i = 0; i < G_N_ELEMENTS (seeds); i++)
-    g_bytes_unref (seeds[i]);
+  if (size == 0)
+    return 0;
+  size--;
+  bytes = g_memdup2 (data + 1, size);
+  if (data[0] & 1 && size >= HEADER)
+    set_sum (bytes, size);
+  loaded = pd_journal_load (&journal, pd_fuzz_file (bytes, size, 0), &error);
+  pd_fuzz_check (loaded, error);
+  if (!loaded)
+    return 0;
+  g_assert_cmpuint (size, >=, HEADER);
+  set_sum (bytes, size);
+  if (!(data[0] & 1))
+    g_assert_cmpmem (bytes, size, data + 1, size);
+  for (PdSolverType type = 0; type <= PD_SOLVER_PNDM; type++)
+    if (journal.parts[PD_JOURNAL_SOLVER] != NULL)
+      go_on (journal.parts[PD_JOURNAL_SOLVER], type);
   return 0;
 }

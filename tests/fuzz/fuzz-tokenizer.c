@@ -1,18 +1,63 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "engine/model/bpe.h"
 #include "engine/model/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/model-fixture.h"
 
-/* Fuzzes prompts on CLIP's vocabulary, then each of the tokenizer's files beside the others intact.
- */
+/* The files of a tokenizer's folder, and prompts. The input begins with a byte, its Mode; the rest
+ * is divided by bytes of value 1 into vocabulary, merges, special tokens and prompt. */
+typedef enum
+{
+  MORE_VOCABULARY,  /* added to that of the merges "i n", "t h", "th e" */
+  WHOLE_VOCABULARY, /* the file is the first field alone */
+  ONE_FILE,         /* the first field is tokenizer.json */
+  CLIP,             /* only a prompt, in the vocabulary of CLIP */
+  N_MODES,
+} Mode;
 
-static const char *const PROMPT_PIECES[] = {
+enum
+{
+  VOCABULARY,
+  MERGES,
+  SPECIALS,
+  PROMPT,
+  N_FIELDS,
+};
+
+static const char *const words[] = {
+  "\x01",
+  "</w>",
+  "\xc4\xa0",
+  "{\"id\":5,\"content\":\"<|x|>\"}",
+  "\"added_tokens\":",
+  "\"type\":\"BPE\"",
+  "\"unk_token\":",
+  "{",
+  "}",
+  "[",
+  "]",
+  ",",
+  ":",
+  "\"",
+  " ",
+  "\n",
+  "\r\n",
+  "#version",
+  "-1",
+  "999999",
+  "1000001",
+  "null",
+  "\"bos_token\"",
+  "\"pad_token\"",
+  "\"content\"",
+  "\\u0021",
+  "i n\n",
+  "a b c\n",
+  "ab",
   "'s",
   "'ll",
-  " ",
   "\t",
   "\xe2\x80\x83",
   "\xc2\x85",
@@ -36,32 +81,53 @@ static const char *const PROMPT_PIECES[] = {
   NULL,
 };
 
-static const char *const FILE_PIECES[] = {
-  "{",
-  "}",
-  "[",
-  "]",
-  ",",
-  ":",
-  "\"",
-  " ",
-  "\n",
-  "\r\n",
-  "#version",
-  "</w>",
-  "-1",
-  "999999",
-  "1000001",
-  "null",
-  "\"bos_token\"",
-  "\"pad_token\"",
-  "\"content\"",
-  "\\u0021",
-  "i n\n",
-  "a b c\n",
-  "ab",
-  NULL,
-};
+static const char merges[] = "#version: 0.2\ni n\nt h\nth e</w>\n";
+
+/* An object of the tokens, without its end. */
+static char *
+make_vocabulary (void)
+{
+  g_autoptr (GHashTable) vocabulary = pd_bpe_vocabulary_from_merges (merges);
+  GString *json = g_string_new ("{");
+  GHashTableIter iter;
+  gpointer token, id;
+  g_hash_table_iter_init (&iter, vocabulary);
+  while (g_hash_table_iter_next (&iter, &token, &id))
+    {
+      g_string_append (json, json->len > 1 ? ",\"" : "\"");
+      if (strchr ("\"\\", *(char *) token) != NULL)
+        g_string_append_c (json, '\\');
+      g_string_append_printf (json, "%s\":%d", (char *) token, GPOINTER_TO_INT (id));
+    }
+  return g_string_free (json, FALSE);
+}
+
+static void
+add_seeds (GPtrArray *seeds)
+{
+  static const char specials[] = "{\"bos_token\":\"<|startoftext|>\",\"eos_token\":{\"content\":"
+                                 "\"<|endoftext|>\"},\"pad_token\":\"!\"}";
+  static const char *const prompts[] = {
+    "", "a photo of a cat, it's 4k", "Stra\u00dfe \xe7\x8c\xab \xf0\x9f\x90\xb1 <|endoftext|> 'd"
+  };
+  g_autofree char *vocabulary = make_vocabulary ();
+  g_autofree char *more = g_strdup_printf ("\"zz\":900\1%s\1%s\1%s", merges, specials, prompts[1]);
+  g_autofree char *whole = g_strdup_printf ("%s}\1%s\1\1%s", vocabulary, merges, prompts[2]);
+  g_autofree char *one = g_strdup_printf (
+      "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":513,\"content\":\"<|x|>\",\"special\":true}],"
+      "\"model\":{\"type\":\"BPE\",\"vocab\":%s},\"merges\":[\"i n\",[\"t\",\"h\"],\"th "
+      "e</w>\"]}}\1\1%s\1%s",
+      vocabulary, specials, prompts[1]);
+
+  pd_fuzz_add_seed (seeds, "\0", 1, more, -1);
+  pd_fuzz_add_seed (seeds, "\1", 1, whole, -1);
+  pd_fuzz_add_seed (seeds, "\1", 1, "{\"a\":1}\1\1\1x", -1);
+  pd_fuzz_add_seed (seeds, "\2", 1, one, -1);
+  for (guint i = 0; i < G_N_ELEMENTS (prompts); i++)
+    pd_fuzz_add_seed (seeds, "\3", 1, prompts[i], -1);
+}
+
+const PdFuzzTarget pd_fuzz_target = { add_seeds, words };
 
 static void
 check_ids (const PdTokenizer *tokenizer, const char *text)
@@ -80,107 +146,75 @@ check_ids (const PdTokenizer *tokenizer, const char *text)
     }
 }
 
-static void
-run_prompt (const char *path, gpointer data)
+/* CLIP's vocabulary, which is read once. */
+static const PdTokenizer *
+get_clip (void)
 {
-  g_autofree char *text = NULL;
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL)); /* ends at the first zero byte */
-  check_ids (data, text);
-}
-
-/* @data: the other files, which are copied beside the input once. */
-static void
-run_folder (const char *path, gpointer data)
-{
+  static PdTokenizer *clip;
   g_autoptr (GError) error = NULL;
-  g_autofree char *folder = g_path_get_dirname (path);
-  GHashTableIter iter;
-  gpointer name, content;
-  g_hash_table_iter_init (&iter, data);
-  while (g_hash_table_iter_next (&iter, &name, &content))
-    {
-      g_autofree char *other = g_build_filename (folder, name, NULL);
-      if (!g_file_test (other, G_FILE_TEST_EXISTS))
-        g_free (pd_fixture_write (folder, name, content, -1));
-    }
-  g_autoptr (PdTokenizer) tokenizer = pd_tokenizer_new_from_folder (folder, &error);
-  pd_fuzz_check (tokenizer != NULL, error);
-  if (tokenizer != NULL)
-    check_ids (tokenizer, "the thing in a hat, it's 3 \xe7\x8c\xab");
-}
 
-static char *
-make_vocabulary (const char *merges)
-{
-  g_autoptr (GHashTable) vocabulary = pd_bpe_vocabulary_from_merges (merges);
-  GString *json = g_string_new ("{");
-  GHashTableIter iter;
-  gpointer token, id;
-  g_hash_table_iter_init (&iter, vocabulary);
-  while (g_hash_table_iter_next (&iter, &token, &id))
-    {
-      g_string_append (json, json->len > 1 ? ",\"" : "\"");
-      if (strchr ("\"\\", *(char *) token) != NULL)
-        g_string_append_c (json, '\\');
-      g_string_append_printf (json, "%s\":%d", (char *) token, GPOINTER_TO_INT (id));
-    }
-  g_string_append_c (json, '}');
-  return g_string_free (json, FALSE);
+  if (clip == NULL)
+    clip = pd_tokenizer_new_clip (&error);
+  g_assert_no_error (error);
+  return clip;
 }
 
 static void
-fuzz_text (const char *name,
-           const char *const *texts,
-           guint n_texts,
-           const char *const *pieces,
-           void (*run) (const char *, gpointer),
-           gpointer data)
+write_files (Mode mode, const char *const *fields)
 {
-  g_autoptr (GPtrArray) seeds = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-  for (guint i = 0; i < n_texts; i++)
-    g_ptr_array_add (seeds, g_bytes_new (texts[i], strlen (texts[i])));
-  PdFuzz fuzz = {
-    .name = name,
-    .seeds = (const GBytes *const *) seeds->pdata,
-    .n_seeds = seeds->len,
-    .pieces = pieces,
-    .run = run,
-    .data = data,
-    .file_name = name,
-  };
-  pd_fuzz_run (&fuzz, 0.5);
+  static char *base;
+  static const char *const none[] = { "vocab.json", "merges.txt", "tokenizer.json" };
+  g_autofree char *more = NULL;
+
+  if (base == NULL)
+    base = make_vocabulary ();
+  for (guint i = 0; i < G_N_ELEMENTS (none); i++)
+    {
+      g_autofree char *path = g_build_filename (pd_fuzz_folder (), none[i], NULL);
+
+      g_unlink (path);
+    }
+  more = g_strconcat (base, *fields[VOCABULARY] != '\0' ? "," : "", fields[VOCABULARY], "}", NULL);
+  if (mode == ONE_FILE)
+    pd_fuzz_write ("tokenizer.json", fields[VOCABULARY], strlen (fields[VOCABULARY]));
+  else
+    {
+      const char *vocabulary = mode == MORE_VOCABULARY ? more : fields[VOCABULARY];
+
+      pd_fuzz_write ("vocab.json", vocabulary, strlen (vocabulary));
+      pd_fuzz_write ("merges.txt", fields[MERGES], strlen (fields[MERGES]));
+    }
+  if (*fields[SPECIALS] == '\0')
+    pd_fuzz_write ("special_tokens_map.json", "{}", 2);
+  else
+    pd_fuzz_write ("special_tokens_map.json", fields[SPECIALS], strlen (fields[SPECIALS]));
 }
 
 int
-main (void)
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  static const char *const prompts[] = { "", "a photo of a cat, it's 4k",
-                                         "Stra\xc3\x9f"
-                                         "e \xe7\x8c\xab \xf0\x9f\x90\xb1 <|endoftext|> 'd" };
-  static const char merges[] = "#version: 0.2\ni n\nt h\nth e</w>\nin g</w>\na t</w>\n";
-  static const char specials[] = "{\"bos_token\":\"<|startoftext|>\",\"eos_token\":{\"content\":"
-                                 "\"<|endoftext|>\"},\"pad_token\":\"!\"}";
-  g_autofree char *vocabulary = make_vocabulary (merges);
-  const struct
-  {
-    const char *name, *content;
-  } files[] = { { "vocab.json", vocabulary },
-                { "merges.txt", merges },
-                { "special_tokens_map.json", specials } };
-
+  g_autofree char *text = size > 0 ? g_strndup ((const char *) data + 1, size - 1) : NULL;
+  g_auto (GStrv) parts = NULL;
+  const char *fields[N_FIELDS] = { "", "", "", "" };
   g_autoptr (GError) error = NULL;
-  g_autoptr (PdTokenizer) clip = pd_tokenizer_new_clip (&error);
-  g_assert_no_error (error);
-  g_print ("TAP version 13\n");
-  fuzz_text ("prompt", prompts, G_N_ELEMENTS (prompts), PROMPT_PIECES, run_prompt, clip);
-  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+  g_autoptr (PdTokenizer) tokenizer = NULL;
+
+  if (size == 0)
+    return 0;
+  if (data[0] % N_MODES == CLIP)
     {
-      g_autoptr (GHashTable) others = g_hash_table_new (g_str_hash, g_str_equal);
-      for (guint j = 0; j < G_N_ELEMENTS (files); j++)
-        if (j != i)
-          g_hash_table_insert (others, (gpointer) files[j].name, (gpointer) files[j].content);
-      fuzz_text (files[i].name, &files[i].content, 1, FILE_PIECES, run_folder, others);
+      check_ids (get_clip (), text);
+      return 0;
     }
-  g_print ("1..1\nok 1 fuzz-tokenizer\n");
+  parts = g_strsplit (text, "\1", N_FIELDS);
+  for (guint i = 0; parts[i] != NULL; i++)
+    fields[i] = parts[i];
+  write_files (data[0] % N_MODES, fields);
+  tokenizer = pd_tokenizer_new_from_folder (pd_fuzz_folder (), &error);
+  pd_fuzz_check_line (tokenizer != NULL, error);
+  if (tokenizer == NULL)
+    return 0;
+  check_ids (tokenizer, "the thing in a hat, it's 3 \xe7\x8c\xab");
+  check_ids (tokenizer, fields[PROMPT]);
   return 0;
 }
