@@ -53,10 +53,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Region, region_free)
 static gboolean
 refuse (const char *line, const char *problem, GError **error)
 {
+  g_autofree char *shown_line = g_utf8_make_valid (line, -1);
+  g_autofree char *shown_problem = g_utf8_make_valid (problem, -1);
+
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                _ ("region: “%s” is not possible: %s; expected x,y,width,height:prompt in pixels or "
                   "mask=FILE:prompt"),
-               line, problem);
+               shown_line, shown_problem);
   return FALSE;
 }
 
