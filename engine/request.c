@@ -437,18 +437,19 @@ install_where (PdRequestClass *class, GParamFlags flags)
                          PD_TYPE_REQUEST_SOURCE, PD_REQUEST_SOURCE_VISIBLE, flags));
   install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
            g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
-                                flags | PD_REQUEST_PARAM_FILE));
+                                flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_MASK, G_STRUCT_OFFSET (PdRequest, mask),
            g_param_spec_string ("mask", _ ("Mask"),
                                 _ ("Picture of the input's size: white is made anew, black stays"),
-                                "", flags | PD_REQUEST_PARAM_FILE));
+                                "", flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
            g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
-                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));
+                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE |
+                                    PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_PREVIEW, G_STRUCT_OFFSET (PdRequest, preview),
-           g_param_spec_string ("preview", _ ("Preview"),
-                                _ ("PNG file that shows the picture while it is made"), "",
-                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE));
+           g_param_spec_string (
+               "preview", _ ("Preview"), _ ("PNG file that shows the picture while it is made"), "",
+               flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
   install (class, PROP_PREVIEW_EVERY, G_STRUCT_OFFSET (PdRequest, preview_every),
            g_param_spec_uint ("preview-every", _ ("Preview every"),
                               _ ("Steps from preview to preview; 0 is as often as a tenth of the "
@@ -457,7 +458,7 @@ install_where (PdRequestClass *class, GParamFlags flags)
   install (class, PROP_RESUME, G_STRUCT_OFFSET (PdRequest, resume),
            g_param_spec_boolean ("resume", _ ("Resume"),
                                  _ ("Go on where the same run was interrupted"), FALSE,
-                                 flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_IMAGE));
+                                 flags | PD_REQUEST_PARAM_LOCAL));
   install (class, PROP_DEPTH, G_STRUCT_OFFSET (PdRequest, depth),
            g_param_spec_enum ("depth", _ ("Depth"), _ ("Bits per colour channel of the output"),
                               PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8,

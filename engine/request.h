@@ -185,7 +185,7 @@ enum
   /* Text of a whole number from 0 to 2^64 - 1, or "-1". In JSON a number up to 2^63 - 1, above that
    * a string; numbers are read in either form. */
   PD_REQUEST_PARAM_SEED = 1 << (G_PARAM_USER_SHIFT + 5),
-  /* Not to be offered where the picture goes into an image, which decides such things. */
+  /* Not to be chosen where the picture goes into an image, which decides such things. */
   PD_REQUEST_PARAM_IMAGE = 1 << (G_PARAM_USER_SHIFT + 6),
 };
 

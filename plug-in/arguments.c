@@ -9,37 +9,16 @@
 static gboolean
 is_decided_by_image (const char *name)
 {
-  static const char *const names[] = { "size", "width", "height", "depth", NULL };
   const GParamSpec *param = pd_request_param (name);
 
-  return g_strv_contains (names, name) || (param && param->flags & PD_REQUEST_PARAM_FILE);
+  return g_str_equal (name, "size") || (param && param->flags & PD_REQUEST_PARAM_IMAGE);
 }
 
 static gboolean
 fail_unknown (const char *name, GError **error)
 {
-  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  g_autofree char *valid = g_utf8_make_valid (name, -1);
-  g_autofree char *list = NULL;
-  g_autofree GParamSpec **params = NULL;
-  const char *nearest;
-  guint n;
-
-  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n);
-  for (guint i = 0; i < n; i++)
-    if (!is_decided_by_image (params[i]->name))
-      g_ptr_array_add (names, (char *) params[i]->name);
-  g_ptr_array_add (names, NULL);
-  list = g_strjoinv (", ", (char **) names->pdata);
-  nearest = pd_request_similar (name, (const char *const *) names->pdata);
-  if (nearest)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                 _ ("options: there is no “%s”, did you mean %s? There are %s"), valid, nearest,
-                 list);
-  else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                 _ ("options: there is no “%s”; there are %s"), valid, list);
+  pd_request_fail_unknown (name, PD_REQUEST_PARAM_IMAGE, error);
+  g_prefix_error (error, "options: ");
   return FALSE;
 }
 
