@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/bench-work.h"
+#include "engine/model/model-files.h"
 #include "engine/model/unet.h"
 #include "engine/nn/graph.h"
 
@@ -79,9 +80,14 @@ void pd_bench_fill (float *values, gsize count);
 gboolean pd_bench_kernels (PdBench *self, GError **error);
 /* bench-sync.c: what a tile of h × w latent pixels costs with cross-tile attention, as figures. */
 gboolean pd_bench_sync (PdBench *self, PdUNet *unet, guint h, guint w, GError **error);
-/* bench-model.c: loading a model, its parts at w × h pixels (0: the size it was trained at). */
-gboolean
-pd_bench_model (PdBench *self, const char *path, guint width, guint height, GError **error);
+/* bench-model.c: loading a model, its parts at w × h pixels (0: the size it was trained at).
+ * @elsewhere: parts that it does not bring. */
+gboolean pd_bench_model (PdBench *self,
+                         const char *path,
+                         const PdModelParts *elsewhere,
+                         guint width,
+                         guint height,
+                         GError **error);
 
 /* bench-report.c */
 void pd_bench_print_table (const PdBench *self);

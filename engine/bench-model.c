@@ -189,14 +189,19 @@ choose_size (Parts *self, guint width, guint height)
 }
 
 gboolean
-pd_bench_model (PdBench *self, const char *path, guint width, guint height, GError **error)
+pd_bench_model (PdBench *self,
+                const char *path,
+                const PdModelParts *elsewhere,
+                guint width,
+                guint height,
+                GError **error)
 {
   g_auto (Parts) parts = { .bench = self };
   gint64 start = g_get_monotonic_time ();
   const PdUNetConfig *config;
   gsize pixels;
 
-  parts.model = pd_model_load (self->backend, path, error);
+  parts.model = pd_model_load (self->backend, path, elsewhere, error);
   if (parts.model == NULL)
     return FALSE;
   pd_bench_add_figure (self, "model load", (double) (g_get_monotonic_time () - start) * 1e-6, "s");

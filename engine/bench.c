@@ -14,7 +14,7 @@
 
 typedef struct
 {
-  char *model, *precision, *kernels, *device, *size, *only;
+  char *model, *vae, *text_encoder, *precision, *kernels, *device, *size, *only;
   gboolean json, no_model;
   guint width, height; /* 0: the model's */
   int runs;
@@ -25,6 +25,8 @@ static void
 options_clear (Options *self)
 {
   g_free (self->model);
+  g_free (self->vae);
+  g_free (self->text_encoder);
   g_free (self->precision);
   g_free (self->kernels);
   g_free (self->device);
@@ -52,11 +54,14 @@ add_totals (PdBench *bench)
 static gboolean
 measure (PdBench *bench, const Options *options, const char *path, GError **error)
 {
+  const PdModelParts parts = { .vae = options->vae, .text_encoder = options->text_encoder };
+
   if (!pd_bench_measure_peak (bench, error) || !pd_bench_kernels (bench, error) ||
       !pd_bench_measure_peak (bench, error))
     return FALSE;
-  if (path != NULL && (!pd_bench_model (bench, path, options->width, options->height, error) ||
-                       !pd_bench_measure_peak (bench, error)))
+  if (path != NULL &&
+      (!pd_bench_model (bench, path, &parts, options->width, options->height, error) ||
+       !pd_bench_measure_peak (bench, error)))
     return FALSE;
   add_totals (bench);
   return TRUE;
@@ -128,6 +133,10 @@ pd_bench_main (int argc, char **argv, const char *data_folder)
   const GOptionEntry entries[] = {
     { "model", 0, 0, G_OPTION_ARG_STRING, &options.model,
       N_ ("Name or path of the model to measure (default: default)"), "MODEL" },
+    { "vae", 0, 0, G_OPTION_ARG_FILENAME, &options.vae,
+      N_ ("Autoencoder to take instead of the model's: a .safetensors file or a folder"), "FILE" },
+    { "text-encoder", 0, 0, G_OPTION_ARG_FILENAME, &options.text_encoder,
+      N_ ("Text encoder to take instead of the model's: a .safetensors file or a folder"), "FILE" },
     { "no-model", 0, 0, G_OPTION_ARG_NONE, &options.no_model, N_ ("Measure only the kernels"),
       NULL },
     { "size", 0, 0, G_OPTION_ARG_STRING, &options.size,

@@ -56,6 +56,7 @@ pd_engine_new (PdRequest *request,
   g_autoptr (PdEngine) self = g_new0 (PdEngine, 1);
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   g_autofree char *path = NULL;
+  const PdModelParts parts = { .vae = request->vae, .text_encoder = request->text_encoder };
   PdDeviceOptions options = { .selector = request->device, .memory_limit = request->memory };
   PdType precision = request->precision == PD_REQUEST_PRECISION_F32 ? PD_TYPE_F32 : PD_TYPE_F16;
 
@@ -68,7 +69,7 @@ pd_engine_new (PdRequest *request,
                                                 requested_kernels (request), precision, error))
     return NULL;
   pd_device_set_watch (self->device, &watch);
-  self->model = pd_model_load (&self->backend, path, error);
+  self->model = pd_model_load (&self->backend, path, &parts, error);
   pd_device_set_watch (self->device, NULL);
   if (self->model == NULL)
     return NULL;
@@ -391,6 +392,11 @@ pd_engine_run (PdEngine *self,
                         .device = pd_device_info (self->device)->name,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
+  if (self->model->files->other_vae)
+    report->vae = pd_checkpoint_get_path (
+        self->model->files->vae != NULL ? self->model->files->vae : self->model->files->tiny_vae);
+  if (self->model->files->other_text_encoder)
+    report->text_encoder = pd_checkpoint_get_path (self->model->files->text_encoder);
   session.seed = report->seed;
   n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
                            levels);

@@ -91,6 +91,8 @@ typedef struct
   guint64 weight_bytes, bank_bytes;
   guint64 arena_bytes, tensor_bytes; /* the UNet's activations: placed, and without reuse */
   const char *device, *kernels, *precision, *solver; /* the engine's */
+  /* The engine's: of parts that are not the model's own; NULL: they are. */
+  const char *vae, *text_encoder;
 } PdReport;
 
 /* Makes one picture. Sizes that are no multiple of the autoencoder's scale are worked at the next

@@ -306,6 +306,10 @@ check_files (PdOptions *self, const PdRequest *stored, GError **error)
     return refuse_name (self, _ ("its input"), "input", error);
   if (*stored->mask && !pd_options_given (self, "mask"))
     return refuse_name (self, _ ("its mask"), "mask", error);
+  if (*stored->vae && !pd_options_given (self, "vae"))
+    return refuse_name (self, _ ("the model's autoencoder"), "vae", error);
+  if (*stored->text_encoder && !pd_options_given (self, "text-encoder"))
+    return refuse_name (self, _ ("the model's text encoder"), "text-encoder", error);
   if (strstr (stored->regions, "mask=") && !pd_options_given (self, "region"))
     return refuse_name (self, _ ("the mask of a region"), "region", error);
   return TRUE;

@@ -9,6 +9,14 @@ add_string (JsonBuilder *builder, const char *name, const char *value)
 }
 
 static void
+add_path (JsonBuilder *builder, const char *name, const char *path)
+{
+  g_autofree char *shown = g_filename_display_name (path);
+
+  add_string (builder, name, shown);
+}
+
+static void
 add_int (JsonBuilder *builder, const char *name, gint64 value)
 {
   json_builder_set_member_name (builder, name);
@@ -41,6 +49,10 @@ pd_report_add_json (const PdReport *report, double seconds, JsonBuilder *builder
   add_string (builder, "kernels", report->kernels);
   add_string (builder, "precision", report->precision);
   add_string (builder, "solver", report->solver);
+  if (report->vae != NULL)
+    add_path (builder, "vae", report->vae);
+  if (report->text_encoder != NULL)
+    add_path (builder, "text_encoder", report->text_encoder);
   json_builder_set_member_name (builder, "seconds");
   json_builder_begin_object (builder);
   add_double (builder, "load", report->load_seconds);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Names of parameters that are not there. */
+/* Names of parameters and of their values. */
 #include "engine/request.h"
 #include "engine/error.h"
 
@@ -12,6 +12,22 @@ enum
   FEWEST_LETTERS = 3, /* of a beginning that stands for a name */
   SHORT_LENGTH = 4,   /* names up to it may differ in one letter, others in two */
 };
+
+GParamSpec *
+pd_request_param (const char *name)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+
+  return g_object_class_find_property (G_OBJECT_CLASS (class), name);
+}
+
+const char *
+pd_request_nick (GType type, int value)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (type);
+
+  return g_enum_get_value (G_ENUM_CLASS (class), value)->value_nick;
+}
 
 /* Lower case, dashes for underscores. FALSE: too long for a name. */
 static gboolean

@@ -10,6 +10,8 @@ enum
   PROP_PROMPT,
   PROP_NEGATIVE,
   PROP_MODEL,
+  PROP_VAE,
+  PROP_TEXT_ENCODER,
   PROP_WIDTH,
   PROP_HEIGHT,
   PROP_SEED,
@@ -240,6 +242,8 @@ pd_request_finalize (GObject *object)
   g_free (self->prompt);
   g_free (self->negative);
   g_free (self->model);
+  g_free (self->vae);
+  g_free (self->text_encoder);
   g_free (self->device);
   g_free (self->input);
   g_free (self->mask);
@@ -275,6 +279,17 @@ install_what (PdRequestClass *class, GParamFlags flags)
            g_param_spec_string ("model", _ ("Model"),
                                 _ ("Name of a model, or its folder or .safetensors file"),
                                 "default", flags));
+  install (
+      class, PROP_VAE, G_STRUCT_OFFSET (PdRequest, vae),
+      g_param_spec_string ("vae", _ ("VAE"),
+                           _ ("Autoencoder to take instead of the model's: a .safetensors file "
+                              "or a folder"),
+                           "", flags | PD_REQUEST_PARAM_FILE));
+  install (class, PROP_TEXT_ENCODER, G_STRUCT_OFFSET (PdRequest, text_encoder),
+           g_param_spec_string ("text-encoder", _ ("Text encoder"),
+                                _ ("Text encoder to take instead of the model's: a .safetensors "
+                                   "file or a folder"),
+                                "", flags | PD_REQUEST_PARAM_FILE));
   install (class, PROP_WIDTH, G_STRUCT_OFFSET (PdRequest, width),
            g_param_spec_uint ("width", _ ("Width"), _ ("Width of the picture in pixels"), 1, 65536,
                               512, flags | PD_REQUEST_PARAM_IMAGE));
@@ -569,20 +584,4 @@ pd_request_copy (PdRequest *request)
 
   pd_request_assign (copy, request);
   return copy;
-}
-
-GParamSpec *
-pd_request_param (const char *name)
-{
-  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
-
-  return g_object_class_find_property (G_OBJECT_CLASS (class), name);
-}
-
-const char *
-pd_request_nick (GType type, int value)
-{
-  g_autoptr (GTypeClass) class = g_type_class_ref (type);
-
-  return g_enum_get_value (G_ENUM_CLASS (class), value)->value_nick;
 }

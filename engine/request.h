@@ -9,7 +9,8 @@
  *
  * Code that uses a request reads the fields; whoever fills one sets the properties, so that ranges
  * hold. Strings are never NULL; "" is the absence of a value. They are UTF-8, but for paths, which
- * are bytes: input, mask, output, preview, model and what regions say of their masks. */
+ * are bytes: input, mask, output, preview, model, vae, text_encoder and what regions say of their
+ * masks. */
 #define PD_TYPE_REQUEST (pd_request_get_type ())
 G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 
@@ -131,6 +132,8 @@ struct _PdRequest
   char *prompt;
   char *negative;
   char *model; /* name in the catalog or path of a model */
+  char *vae;   /* files or folders to take instead of what the model has; "": its own */
+  char *text_encoder;
   guint width; /* pixels */
   guint height;
   guint64 seed;

@@ -184,8 +184,9 @@ open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
   };
   PdRequest *request = call->request;
   g_autofree char *key =
-      g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s", request->device, request->memory,
-                       (int) request->kernels, (int) request->precision, request->model);
+      g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s\n%s\n%s", request->device,
+                       request->memory, (int) request->kernels, (int) request->precision,
+                       request->model, request->vae, request->text_encoder);
 
   if (self->engine != NULL && g_str_equal (key, self->engine_key) &&
       pd_engine_is_current (self->engine))

@@ -395,8 +395,29 @@ take_output (void)
   return g_unix_output_stream_new (fd, TRUE);
 }
 
-/* Adds @path; if that is a snapshot in a cache of the Hugging Face hub, whose files are links to
- * ../../blobs, the whole of that model. */
+/* What a model or a part in the file @path can have beside it. */
+static void
+add_beside (GStrvBuilder *readable, const char *path)
+{
+  static const char suffix[] = ".safetensors";
+  static const char *const others[] = { "", ".vae.safetensors", ".text_encoder.safetensors", NULL };
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+
+  if (!g_str_has_suffix (path, suffix))
+    return;
+  g_strv_builder_add (readable, config);
+  for (guint i = 0; others[i] != NULL; i++)
+    {
+      g_autofree char *other =
+          g_strdup_printf ("%.*s%s", (int) (strlen (path) - strlen (suffix)), path, others[i]);
+
+      g_strv_builder_add (readable, other);
+    }
+}
+
+/* Adds @path and what belongs to it beside it; if that is a snapshot in a cache of the Hugging Face
+ * hub, whose files are links to ../../blobs, the whole of that model. */
 static void
 add_readable (GStrvBuilder *readable, const char *path)
 {
@@ -404,6 +425,7 @@ add_readable (GStrvBuilder *readable, const char *path)
   char *snapshots = real != NULL ? strstr (real, "/snapshots/") : NULL;
 
   g_strv_builder_add (readable, path);
+  add_beside (readable, path);
   if (snapshots == NULL)
     return;
   *snapshots = '\0';

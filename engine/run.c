@@ -174,6 +174,12 @@ describe (PdRequest *request, const PdReport *report)
                           ", Size: %ux%u, Model: %s",
                           request->steps, report->solver, guidance, report->seed, request->width,
                           request->height, model);
+  if (*request->vae)
+    {
+      g_autofree char *vae = g_filename_display_basename (request->vae);
+
+      g_string_append_printf (text, ", VAE: %s", vae);
+    }
   if (request->mode == PD_REQUEST_MODE_RESTYLE)
     g_string_append_printf (text, ", Denoising strength: %s", strength);
   return g_string_free (g_steal_pointer (&text), FALSE);
@@ -382,6 +388,7 @@ find_clash (const PdRequest *request,
     { "--mask", request->mask },
     { "--from", from },
   };
+  const char *const models[] = { model, request->vae, request->text_encoder };
 
   for (guint i = 0; i < G_N_ELEMENTS (read); i++)
     if (read[i].path && *read[i].path && is_same_file (path, read[i].path))
@@ -396,9 +403,11 @@ find_clash (const PdRequest *request,
                                    "file"),
                                 option);
     }
-  if (model && is_in_model (path, model, 2))
-    return g_strdup_printf (_ ("--%s would be written over a file of the model: name another file"),
-                            option);
+  for (guint i = 0; i < G_N_ELEMENTS (models); i++)
+    if (models[i] && *models[i] && is_in_model (path, models[i], 2))
+      return g_strdup_printf (_ ("--%s would be written over a file of the model: name another "
+                                 "file"),
+                              option);
   return NULL;
 }
 
@@ -532,7 +541,7 @@ run (PdRequestMode mode,
   " region output preview preview-every resume seed steps guidance guidance-rescale solver "       \
   "karras eta depth"                                                                               \
   " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
-  " model device memory batch precision kernels"
+  " model vae text-encoder device memory batch precision kernels"
 static const char generate_params[] =
     "prompt negative size progressive level-strength" SAMPLING_PARAMS;
 static const char inpaint_params[] = "input mask prompt negative padding" SAMPLING_PARAMS;

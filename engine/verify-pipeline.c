@@ -380,7 +380,7 @@ verify_runs (
       return TRUE;
     }
   prompts = pd_verify_load_prompts (file->verify, error);
-  model = prompts ? pd_model_load (file->verify->backend, path, error) : NULL;
+  model = prompts ? pd_model_load (file->verify->backend, path, NULL, error) : NULL;
   if (model == NULL)
     return FALSE;
   scale = pd_model_scale (model);

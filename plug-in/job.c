@@ -76,7 +76,7 @@ pd_job_native (PdRequest *request, GVariant *engine)
 GVariant *
 pd_job_describe (PdRequest *request)
 {
-  g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
+  g_autofree char *json = pd_request_to_json (request, 0);
 
   return json_gvariant_deserialize_data (json, -1, "a{sv}", NULL);
 }
@@ -88,6 +88,8 @@ pd_job_allow_files (PdEngineClient *client, PdRequest *request)
   g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
 
   pd_engine_client_allow (client, request->model);
+  pd_engine_client_allow (client, request->vae);
+  pd_engine_client_allow (client, request->text_encoder);
   for (guint i = 0; regions[i]; i++)
     if (g_str_has_prefix (g_strstrip (regions[i]), mask_prefix))
       {

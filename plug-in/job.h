@@ -12,11 +12,11 @@
  * request's model was trained at. */
 guint pd_job_native (PdRequest *request, GVariant *engine);
 
-/* Returns: the request's parameters as an a{sv}, floating; files are not among them. */
+/* Returns: the request's parameters as an a{sv}, floating. */
 GVariant *pd_job_describe (PdRequest *request);
 
-/* Lets the engine read the files that @request names beside the pictures: a model and masks of
- * regions. Before a call that sends the request. */
+/* Lets the engine read the files that @request names beside the pictures: a model, its
+ * parts and masks of regions. Before a call that sends the request. */
 void pd_job_allow_files (PdEngineClient *client, PdRequest *request);
 
 /* The parameters are copied. When `engine`, the answer to "initialize", is given, pixels and

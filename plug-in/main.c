@@ -134,7 +134,7 @@ recall (PdRequest *request)
 static void
 remember (PdRequest *request)
 {
-  g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
+  g_autofree char *json = pd_request_to_json (request, 0);
 
   gimp_set_data (run_name, json, (guint32) strlen (json) + 1);
 }

@@ -291,6 +291,71 @@ test_no_encoder (void)
   remove_single_file ("half");
 }
 
+/* Makes same.png with @options; its pixels are those of first.png. */
+static void
+check_same (const char *options)
+{
+  g_autofree char *line = g_strconcat ("generate --prompt moss --seed 5 --size 70x52 --steps 1 "
+                                       "--guidance 1 --progressive off --output same.png ",
+                                       options, NULL);
+  g_autofree guint16 *first = NULL, *same = NULL;
+
+  g_free (run (line, 0));
+  first = load ("first.png", WIDTH, HEIGHT);
+  same = load ("same.png", WIDTH, HEIGHT);
+  g_assert_cmpmem (first, WIDTH * HEIGHT * 6, same, WIDTH * HEIGHT * 6);
+}
+
+/* A model in several files makes the picture that it makes in one; a picture made so does not
+ * choose the file when it is repeated. */
+static void
+test_parts (void)
+{
+  static const char *const kept[] = { "unet", "text_encoder", "tokenizer", "scheduler" };
+  g_autofree char *beside = in_folder ("no-vae"), *options = NULL;
+
+  if (!have_model ())
+    return;
+  options = g_strdup_printf ("--model no-text.safetensors --vae whole.safetensors --text-encoder "
+                             "%s/text_encoder/model.safetensors",
+                             model);
+  make_single_file ("whole", "cond_stage_model.", "cond_stage_model.");
+  make_single_file ("no-text", "cond_stage_model.", "cond_stage_modex.");
+  make_single_file ("no-vae", "first_stage_model.", "first_stage_modex.");
+  g_free (run ("generate --prompt moss --seed 5 --size 70x52 --steps 1 --guidance 1 --progressive "
+               "off --model whole.safetensors --output first.png",
+               0));
+  check_same ("--model no-vae.safetensors"); /* from no-vae/vae/ */
+  check_same (options);
+  check_failure ("generate --from same.png --model whole.safetensors --output out.png", 1,
+                 "same.png: the picture names a file as the model's autoencoder: give it with "
+                 "--vae");
+  check_failure ("generate --from same.png --model whole.safetensors --vae whole.safetensors "
+                 "--output out.png",
+                 1, "text encoder: give it with --text-encoder");
+
+  g_remove (beside);
+  for (guint i = 0; i < G_N_ELEMENTS (kept); i++)
+    {
+      g_autofree char *to = g_build_filename (model, kept[i], NULL);
+      g_autofree char *link = g_build_filename (beside, kept[i], NULL);
+
+      g_mkdir_with_parents (beside, 0700);
+      g_assert_cmpint (symlink (to, link), ==, 0);
+    }
+  check_failure ("generate --prompt x --model no-vae.safetensors --output out.png", 1,
+                 "no-vae.safetensors: the file has no vae; give one with --vae");
+  for (guint i = 0; i < G_N_ELEMENTS (kept); i++)
+    {
+      g_autofree char *link = g_build_filename (beside, kept[i], NULL);
+
+      g_remove (link);
+    }
+  remove_single_file ("whole");
+  remove_single_file ("no-text");
+  remove_single_file ("no-vae");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -307,6 +372,7 @@ main (int argc, char **argv)
   g_test_add_func ("/verbs/clashes", test_clashes);
   g_test_add_func ("/verbs/upscale", test_upscale);
   g_test_add_func ("/verbs/no-encoder", test_no_encoder);
+  g_test_add_func ("/verbs/parts", test_parts);
   status = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     {

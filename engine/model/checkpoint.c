@@ -90,29 +90,10 @@ pd_checkpoint_get_path (const PdCheckpoint *self)
 static char *
 modern_name (PdPart part, const char *name)
 {
-  if (part == PD_PART_TEXT_ENCODER)
-    {
-      char *text_name = pd_ldm_map_text_name (name);
-      return text_name != NULL ? text_name : g_strdup (name);
-    }
-  static const struct
-  {
-    const char *old, *modern;
-  } renames[] = {
-    { ".query.", ".to_q." },
-    { ".key.", ".to_k." },
-    { ".value.", ".to_v." },
-    { ".proj_attn.", ".to_out.0." },
-  };
-  const char *attention = part == PD_PART_VAE ? strstr (name, ".attentions.") : NULL;
-  for (guint i = 0; attention != NULL && i < G_N_ELEMENTS (renames); i++)
-    {
-      const char *at = strstr (attention, renames[i].old);
-      if (at != NULL)
-        return g_strdup_printf ("%.*s%s%s", (int) (at - name), name, renames[i].modern,
-                                at + strlen (renames[i].old));
-    }
-  return g_strdup (name);
+  char *modern = part == PD_PART_TEXT_ENCODER ? pd_ldm_map_text_name (name)
+                 : part == PD_PART_VAE        ? pd_ldm_modern_vae_name (name)
+                                              : NULL;
+  return modern != NULL ? modern : g_strdup (name);
 }
 
 /* @ldm is NULL for diffusers' names. */
@@ -308,6 +289,19 @@ list_names (const char *folder, const char *const *suffixes)
   return names;
 }
 
+static const char *const WEIGHTS[] = { ".safetensors", NULL };
+static const char *const OLDER_WEIGHTS[] = { ".bin", ".ckpt",    ".pt",   ".pth",
+                                             ".h5",  ".msgpack", ".onnx", ".bin.index.json",
+                                             NULL };
+
+gboolean
+pd_checkpoint_folder_has_weights (const char *folder)
+{
+  g_autoptr (GPtrArray) files = list_names (folder, WEIGHTS);
+  g_autoptr (GPtrArray) older = list_names (folder, OLDER_WEIGHTS);
+  return files->len > 0 || older->len > 0;
+}
+
 /* The name of a part's weights, the published ones in order of preference, else the only ones there
  * are. */
 static char *
@@ -322,9 +316,6 @@ find_weights (const char *folder, PdPart part, GError **error)
     ".safetensors.index.fp16.json",
     ".fp16.safetensors.index.json",
   };
-  static const char *const weights[] = { ".safetensors", NULL };
-  static const char *const older[] = { ".bin",  ".ckpt",           ".pt", ".pth", ".h5", ".msgpack",
-                                       ".onnx", ".bin.index.json", NULL };
   const char *const *own = part == PD_PART_TEXT_ENCODER ? text_stems : stems;
   for (guint i = 0; i < G_N_ELEMENTS (stems) * G_N_ELEMENTS (suffixes); i++)
     {
@@ -334,10 +325,10 @@ find_weights (const char *folder, PdPart part, GError **error)
       if (g_file_test (path, G_FILE_TEST_EXISTS))
         return g_steal_pointer (&name);
     }
-  g_autoptr (GPtrArray) others = list_names (folder, weights);
+  g_autoptr (GPtrArray) others = list_names (folder, WEIGHTS);
   if (others->len == 1)
     return g_strdup (others->pdata[0]);
-  g_autoptr (GPtrArray) pickles = list_names (folder, older);
+  g_autoptr (GPtrArray) pickles = list_names (folder, OLDER_WEIGHTS);
   if (others->len > 1)
     pd_error_set_bad_model (
         error,

@@ -24,6 +24,9 @@ typedef struct _PdCheckpoint PdCheckpoint;
  *   ….safetensors.index.json, or a single file of another name that ends in .safetensors. */
 PdCheckpoint *pd_checkpoint_open_folder (const char *folder, PdPart part, GError **error);
 
+/* Whether @folder has files of weights, in whatever format. */
+gboolean pd_checkpoint_folder_has_weights (const char *folder);
+
 /* One file with diffusers' names (for a VAE the attention's old ones, query key value proj_attn,
  * too; for a text encoder with or without "text_model." or what whole files put before it). */
 PdCheckpoint *pd_checkpoint_open_file (const char *path, PdPart part, GError **error);

@@ -170,10 +170,14 @@ infer_unet (PdUNetConfig *config, const PdSafetensors *file, GError **error)
 
 /* From the decoder, since some files leave out the encoder. */
 static gboolean
-infer_vae (PdVaeConfig *config, const PdSafetensors *file, const char *prefix, GError **error)
+infer_vae (PdLdmConfig *self, const PdSafetensors *file, GError **error)
 {
-  Finder finder = { .file = file, .prefix = prefix };
+  Finder finder = { .file = file, .prefix = self->vae_prefix };
+  PdVaeConfig *config = &self->vae;
+  gboolean modern = finder_has (&finder, "decoder.up_blocks.0.resnets.0.conv1.weight");
+  const char *level = modern ? "up_blocks" : "up", *layer = modern ? "resnets" : "block";
   int layers = 0;
+  self->vae_is_modern = modern;
   *config = (PdVaeConfig){
     .norm_num_groups = 32,
     .scaling_factor = 0.18215,
@@ -185,31 +189,32 @@ infer_vae (PdVaeConfig *config, const PdSafetensors *file, const char *prefix, G
                             ? finder_size (&finder, 1, 64, "encoder.conv_in.weight")
                             : config->out_channels;
   while (config->n_blocks < PD_CONFIG_MAX_BLOCKS &&
-         finder_has (&finder, "decoder.up.%d.block.0.conv1.weight", config->n_blocks))
-    {
-      config->block_out_channels[config->n_blocks] =
-          finder_size (&finder, 0, PD_CONFIG_MAX_CHANNELS, "decoder.up.%d.block.0.conv1.weight",
-                       config->n_blocks);
-      config->n_blocks++;
-    }
+         finder_has (&finder, "decoder.%s.%d.%s.0.conv1.weight", level, config->n_blocks, layer))
+    config->n_blocks++;
+  for (int i = 0; i < config->n_blocks; i++)
+    config->block_out_channels[modern ? config->n_blocks - 1 - i : i] = finder_size (
+        &finder, 0, PD_CONFIG_MAX_CHANNELS, "decoder.%s.%d.%s.0.conv1.weight", level, i, layer);
   while (layers <= PD_CONFIG_MAX_BLOCK_LAYERS + 1 &&
-         finder_has (&finder, "decoder.up.0.block.%d.conv1.weight", layers))
+         finder_has (&finder, "decoder.%s.0.%s.%d.conv1.weight", level, layer, layers))
     layers++;
   if (layers > PD_CONFIG_MAX_BLOCK_LAYERS + 1)
     finder_fail (&finder, _ ("more than %d layers in a block"), PD_CONFIG_MAX_BLOCK_LAYERS);
   if (layers < 2)
     finder_fail (&finder, _ ("the decoder has %d layers per block, expected at least 2"), layers);
   config->layers_per_block = layers - 1;
-  config->mid_attention = finder_has (&finder, "decoder.mid.attn_1.q.weight");
+  config->mid_attention = finder_has (&finder, "decoder.mid.attn_1.q.weight") ||
+                          finder_has (&finder, "decoder.mid_block.attentions.0.to_q.weight") ||
+                          finder_has (&finder, "decoder.mid_block.attentions.0.query.weight");
   config->use_quant_conv = finder_has (&finder, "quant_conv.weight");
   config->use_post_quant_conv = finder_has (&finder, "post_quant_conv.weight");
   return finder_finish (&finder, error);
 }
 
 static gboolean
-infer_text (PdTextConfig *config, const PdSafetensors *file, const char *prefix, GError **error)
+infer_text (PdLdmConfig *self, const PdSafetensors *file, GError **error)
 {
-  Finder finder = { .file = file, .prefix = prefix };
+  Finder finder = { .file = file, .prefix = self->text_prefix };
+  PdTextConfig *config = &self->text;
   *config = (PdTextConfig){
     .act = PD_TEXT_ACT_QUICK_GELU,
     .layer_norm_eps = 1e-5,
@@ -260,13 +265,24 @@ find_text_prefix (const PdSafetensors *file)
   return NULL;
 }
 
+/* The sizes of the parts whose prefixes are known. */
+static gboolean
+infer (PdLdmConfig *self, const PdSafetensors *file, GError **error)
+{
+  self->has_vae = self->vae_prefix != NULL;
+  self->has_text_encoder = self->text_prefix != NULL;
+  return (!self->has_unet || infer_unet (&self->unet, file, error)) &&
+         (!self->has_vae || infer_vae (self, file, error)) &&
+         (!self->has_text_encoder || infer_text (self, file, error));
+}
+
 gboolean
-pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **error)
+pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, guint parts, GError **error)
 {
   *self = (PdLdmConfig){
-    .has_unet = has_prefix (file, UNET_PREFIX),
-    .vae_prefix = find_prefix (file, VAE_PREFIXES),
-    .text_prefix = find_text_prefix (file),
+    .has_unet = parts & 1u << PD_PART_UNET && has_prefix (file, UNET_PREFIX),
+    .vae_prefix = parts & 1u << PD_PART_VAE ? find_prefix (file, VAE_PREFIXES) : NULL,
+    .text_prefix = parts & 1u << PD_PART_TEXT_ENCODER ? find_text_prefix (file) : NULL,
   };
   /* Without a UNet, names that other files than checkpoints have do not make it one. */
   if (!self->has_unet && g_strcmp0 (self->vae_prefix, VAE_PREFIXES[0]) != 0)
@@ -274,16 +290,51 @@ pd_ldm_config_infer (PdLdmConfig *self, const PdSafetensors *file, GError **erro
   if (!self->has_unet && self->text_prefix != NULL &&
       !g_str_has_prefix (self->text_prefix, "cond_stage_model."))
     self->text_prefix = NULL;
-  self->has_vae = self->vae_prefix != NULL;
-  self->has_text_encoder = self->text_prefix != NULL;
-  if (has_prefix (file, "cond_stage_model.model.") || has_prefix (file, "conditioner.embedders."))
+  if (parts & 1u << PD_PART_TEXT_ENCODER &&
+      (has_prefix (file, "cond_stage_model.model.") || has_prefix (file, "conditioner.embedders.")))
     {
       pd_error_set_bad_model (
           error, _ ("%s: this is an SD 2.x or SDXL model; single files of SD 1.x are supported"),
           pd_safetensors_get_path (file));
       return FALSE;
     }
-  return (!self->has_unet || infer_unet (&self->unet, file, error)) &&
-         (!self->has_vae || infer_vae (&self->vae, file, self->vae_prefix, error)) &&
-         (!self->has_text_encoder || infer_text (&self->text, file, self->text_prefix, error));
+  return infer (self, file, error);
+}
+
+/* The prefix under which the tensor of a VAE is there that all have; NULL: it is none. */
+static const char *
+find_bare_vae (const PdSafetensors *file)
+{
+  static const char *const prefixes[] = { "first_stage_model.", "vae.", "" };
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    {
+      Finder finder = { .file = file, .prefix = prefixes[i] };
+      if (finder_has (&finder, "decoder.conv_in.weight"))
+        return prefixes[i];
+    }
+  return NULL;
+}
+
+/* The same for a text encoder. */
+static const char *
+find_bare_text (const PdSafetensors *file)
+{
+  static const char tensor[] = "embeddings.token_embedding.weight";
+  for (guint i = 0; i < pd_safetensors_get_n_tensors (file); i++)
+    {
+      const char *name = pd_safetensors_get_tensor (file, i)->name;
+      if (g_str_has_suffix (name, tensor) && pd_ldm_text_prefix (name) != NULL)
+        return pd_ldm_text_prefix (name);
+    }
+  return NULL;
+}
+
+gboolean
+pd_ldm_config_infer_part (PdLdmConfig *self, const PdSafetensors *file, PdPart part, GError **error)
+{
+  *self = (PdLdmConfig){
+    .vae_prefix = part == PD_PART_VAE ? find_bare_vae (file) : NULL,
+    .text_prefix = part == PD_PART_TEXT_ENCODER ? find_bare_text (file) : NULL,
+  };
+  return infer (self, file, error);
 }

@@ -172,15 +172,37 @@ map_vae_half (const PdVaeConfig *config, gboolean decoder, const char *name)
 }
 
 static char *
-map_vae (const PdVaeConfig *config, const char *name)
+map_vae (const PdVaeConfig *config, gboolean modern, const char *name)
 {
   gboolean decoder = g_str_has_prefix (name, "decoder.");
   if (!decoder && !g_str_has_prefix (name, "encoder."))
     return g_str_has_prefix (name, "quant_conv.") || g_str_has_prefix (name, "post_quant_conv.")
                ? g_strdup (name)
                : NULL;
+  if (modern)
+    return pd_ldm_modern_vae_name (name);
   g_autofree char *inner = map_vae_half (config, decoder, name + 8);
   return inner != NULL ? g_strconcat (decoder ? "decoder." : "encoder.", inner, NULL) : NULL;
+}
+
+char *
+pd_ldm_modern_vae_name (const char *name)
+{
+  static const Rename renames[] = {
+    { ".query.", ".to_q." },
+    { ".key.", ".to_k." },
+    { ".value.", ".to_v." },
+    { ".proj_attn.", ".to_out.0." },
+  };
+  const char *attention = strstr (name, ".attentions.");
+  for (guint i = 0; attention != NULL && i < G_N_ELEMENTS (renames); i++)
+    {
+      const char *at = strstr (attention, renames[i].from);
+      if (at != NULL)
+        return g_strdup_printf ("%.*s%s%s", (int) (at - name), name, renames[i].to,
+                                at + strlen (renames[i].from));
+    }
+  return g_strdup (name);
 }
 
 static gboolean
@@ -244,7 +266,9 @@ pd_ldm_map_name (const PdLdmConfig *self, PdPart part, const char *name)
     case PD_PART_UNET:
       return strip_prefix (&name, "model.diffusion_model.") ? map_unet (&self->unet, name) : NULL;
     case PD_PART_VAE:
-      return strip_prefix (&name, self->vae_prefix) ? map_vae (&self->vae, name) : NULL;
+      return strip_prefix (&name, self->vae_prefix)
+                 ? map_vae (&self->vae, self->vae_is_modern, name)
+                 : NULL;
     case PD_PART_TEXT_ENCODER:
       return pd_ldm_text_prefix (name) == self->text_prefix ? pd_ldm_map_text_name (name) : NULL;
     }

@@ -82,6 +82,9 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
   PdCheckpoint *has_vae = files->vae != NULL ? files->vae : files->tiny_vae;
   PdCheckpoint *unet_with_vae = has_vae != NULL ? files->unet : NULL;
   PdCheckpoint *unet_with_text = files->text_encoder != NULL ? files->unet : NULL;
+  PdCheckpoint *other_vae = files->unet != NULL && files->other_vae ? has_vae : NULL;
+  PdCheckpoint *other_text =
+      files->unet != NULL && files->other_text_encoder ? files->text_encoder : NULL;
   PdCheckpoint *text_with_tokenizer = tokenizer != NULL ? files->text_encoder : NULL;
   int latent_channels = files->vae != NULL ? vae->latent_channels : tiny->latent_channels;
   int n_tokens = tokenizer != NULL ? pd_tokenizer_get_size (tokenizer) : 0;
@@ -94,6 +97,11 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
     { files->tiny_vae, "out_channels", tiny->out_channels, EQUAL, COLORS, colors },
     { files->tiny_vae, "number of encoder_block_out_channels", tiny->n_encoder_stages, EQUAL,
       tiny->n_decoder_stages, _ ("the number of decoder_block_out_channels") },
+    /* Of two files, the part that was chosen for the model is the one that does not suit. */
+    { other_vae, "latent_channels", latent_channels, EQUAL, unet->out_channels,
+      _ ("the UNet's out_channels") },
+    { other_text, "hidden_size", text->hidden_size, EQUAL, unet->cross_attention_dim,
+      _ ("the UNet's cross_attention_dim") },
     { unet_with_vae, "in_channels", unet->in_channels, EQUAL, latent_channels, latent },
     { unet_with_vae, "out_channels", unet->out_channels, EQUAL, latent_channels, latent },
     { unet_with_text, "cross_attention_dim", unet->cross_attention_dim, EQUAL, text->hidden_size,

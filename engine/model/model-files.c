@@ -85,9 +85,10 @@ open_part (PdModelFiles *self, PdPart part, const char *folder, GError **error)
   return FALSE;
 }
 
-/* The part that the config.json of a part's own folder is for. */
+/* Opens @folder, whose @config is that of a part, if that is one of @parts (bits 1 << PdPart). */
 static gboolean
-open_single_part (PdModelFiles *self, const char *config, GError **error)
+open_single_part (
+    PdModelFiles *self, const char *folder, const char *config, guint parts, GError **error)
 {
   static const struct
   {
@@ -108,8 +109,15 @@ open_single_part (PdModelFiles *self, const char *config, GError **error)
       return FALSE;
     }
   for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (g_strcmp0 (class_name, classes[i].class_name) == 0)
-      return open_part (self, classes[i].part, self->path, error);
+    if (g_strcmp0 (class_name, classes[i].class_name) == 0 && parts & 1u << classes[i].part)
+      return open_part (self, classes[i].part, folder, error);
+  if (parts == 1u << PD_PART_VAE || parts == 1u << PD_PART_TEXT_ENCODER)
+    {
+      pd_error_set_bad_model (error, _ ("%s: the class %.60s is no %s; choose another one"), config,
+                              class_name != NULL ? class_name : "null",
+                              parts == 1u << PD_PART_VAE ? "AutoencoderKL" : "CLIPTextModel");
+      return FALSE;
+    }
   pd_error_set_bad_model (
       error,
       _ ("%s: the class %.60s is not supported, expected a UNet2DConditionModel, "
@@ -119,7 +127,7 @@ open_single_part (PdModelFiles *self, const char *config, GError **error)
 }
 
 static gboolean
-open_folder (PdModelFiles *self, GError **error)
+open_folder (PdModelFiles *self, guint wanted, GError **error)
 {
   static const PdPart parts[] = { PD_PART_UNET, PD_PART_VAE, PD_PART_TEXT_ENCODER };
   g_autofree char *index = g_build_filename (self->path, "model_index.json", NULL);
@@ -128,14 +136,14 @@ open_folder (PdModelFiles *self, GError **error)
   if (has_index && !pd_pipeline_config_load (&self->pipeline, index, error))
     return FALSE;
   if (!has_index && g_file_test (config, G_FILE_TEST_EXISTS))
-    return open_single_part (self, config, error);
+    return open_single_part (self, self->path, config, wanted, error);
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     {
       g_autofree char *folder = g_build_filename (self->path, pd_part_name (parts[i]), NULL);
       if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
         continue;
       found = TRUE;
-      if (!open_part (self, parts[i], folder, error))
+      if (wanted & 1u << parts[i] && !open_part (self, parts[i], folder, error))
         return FALSE;
     }
   if (!found)
@@ -176,23 +184,80 @@ follow_repository (PdModelFiles *self, GError **error)
   return TRUE;
 }
 
+gboolean
+pd_model_files_take_part (
+    PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error)
+{
+  g_autofree char *snapshot = pd_hub_cache_snapshot (path);
+  const char *folder = snapshot != NULL ? snapshot : path;
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *inner = g_build_filename (folder, pd_part_name (part), NULL);
+  *(part == PD_PART_VAE ? &self->other_vae : &self->other_text_encoder) = TRUE;
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    return pd_single_file_open_part (self, part, path, config_folder, error);
+  if (g_file_test (inner, G_FILE_TEST_IS_DIR))
+    return open_part (self, part, inner, error);
+  if (g_file_test (config, G_FILE_TEST_EXISTS))
+    return open_single_part (self, folder, config, 1u << part, error);
+  pd_error_set_bad_model (
+      error,
+      _ ("%s: there is no %s in this folder; expected config.json and weights, or %s/ with them"),
+      folder, pd_part_name (part), pd_part_name (part));
+  return FALSE;
+}
+
 static gboolean
-open_any (PdModelFiles *self, const char *config_folder, GError **error)
+open_any (PdModelFiles *self, const char *config_folder, guint parts, GError **error)
 {
   if (g_file_test (self->path, G_FILE_TEST_IS_DIR) && !follow_repository (self, error))
     return FALSE;
   gboolean is_folder = g_file_test (self->path, G_FILE_TEST_IS_DIR);
   self->layout = is_folder ? PD_LAYOUT_DIFFUSERS : PD_LAYOUT_SINGLE_FILE;
-  return is_folder ? open_folder (self, error) : pd_single_file_open (self, config_folder, error);
+  return is_folder ? open_folder (self, parts, error)
+                   : pd_single_file_open (self, config_folder, parts, error);
 }
+
+static PdModelFiles *
+model_files_new (const char *path)
+{
+  PdModelFiles *self = g_new0 (PdModelFiles, 1);
+  self->path = g_strdup (path);
+  self->notes = g_ptr_array_new_with_free_func (g_free);
+  return self;
+}
+
+static const guint ALL_PARTS = 1u << PD_PART_UNET | 1u << PD_PART_VAE | 1u << PD_PART_TEXT_ENCODER;
 
 PdModelFiles *
 pd_model_files_open (const char *path, const char *config_folder, GError **error)
 {
-  g_autoptr (PdModelFiles) self = g_new0 (PdModelFiles, 1);
-  self->path = g_strdup (path);
-  self->notes = g_ptr_array_new_with_free_func (g_free);
-  return open_any (self, config_folder, error) ? g_steal_pointer (&self) : NULL;
+  g_autoptr (PdModelFiles) self = model_files_new (path);
+  return open_any (self, config_folder, ALL_PARTS, error) ? g_steal_pointer (&self) : NULL;
+}
+
+static const char *
+given (const char *path)
+{
+  return path != NULL && *path != '\0' ? path : NULL;
+}
+
+PdModelFiles *
+pd_model_files_open_with_parts (const char *path, const PdModelParts *parts, GError **error)
+{
+  const char *vae = parts != NULL ? given (parts->vae) : NULL;
+  const char *text = parts != NULL ? given (parts->text_encoder) : NULL;
+  g_autoptr (PdModelFiles) self = model_files_new (path);
+  guint own = ALL_PARTS & ~(vae != NULL ? 1u << PD_PART_VAE : 0) &
+              ~(text != NULL ? 1u << PD_PART_TEXT_ENCODER : 0);
+  if (!open_any (self, NULL, own, error))
+    return NULL;
+  g_autofree char *folder = self->layout == PD_LAYOUT_DIFFUSERS
+                                ? g_strdup (self->path)
+                                : pd_single_file_folder (self->path);
+  if ((vae != NULL && !pd_model_files_take_part (self, PD_PART_VAE, vae, folder, error)) ||
+      (text != NULL && !pd_model_files_take_part (self, PD_PART_TEXT_ENCODER, text, folder, error)))
+    return NULL;
+  return g_steal_pointer (&self);
 }
 
 gboolean
@@ -209,12 +274,26 @@ pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error)
       (part == PD_PART_VAE && (self->vae != NULL || self->tiny_vae != NULL)) ||
       (part == PD_PART_TEXT_ENCODER && self->text_encoder != NULL))
     return TRUE;
-  if (self->layout == PD_LAYOUT_DIFFUSERS)
+  const char *name = pd_part_name (part);
+  const char *option = part == PD_PART_VAE ? "--vae" : "--text-encoder";
+  if (part == PD_PART_UNET && self->layout == PD_LAYOUT_DIFFUSERS)
     pd_error_set_bad_model (
         error, _ ("%s: the model has no %s; expected the folder %s/ with config.json and weights"),
-        self->path, pd_part_name (part), pd_part_name (part));
+        self->path, name, name);
+  else if (part == PD_PART_UNET)
+    pd_error_set_bad_model (error, _ ("%s: the file has no %s"), self->path, name);
+  else if (self->layout == PD_LAYOUT_DIFFUSERS)
+    pd_error_set_bad_model (error,
+                            _ ("%s: the model has no %s; expected the folder %s/ with config.json "
+                               "and weights, or give a file with %s"),
+                            self->path, name, name, option);
   else
-    pd_error_set_bad_model (error, _ ("%s: the file has no %s"), self->path, pd_part_name (part));
+    {
+      g_autofree char *beside = pd_single_file_beside (self->path, part);
+      pd_error_set_bad_model (error,
+                              _ ("%s: the file has no %s; give one with %s, or put it there as %s"),
+                              self->path, name, option, beside);
+    }
   return FALSE;
 }
 

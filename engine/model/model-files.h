@@ -11,6 +11,14 @@ typedef enum
   PD_LAYOUT_SINGLE_FILE, /* one .safetensors file with CompVis/LDM names, SD 1.x */
 } PdLayout;
 
+/* Where parts are that the model does not have, or has others of: a .safetensors file with tensors
+ * under the names of diffusers or of CompVis, with or without what whole files put before them; a
+ * folder with config.json and weights; or a whole model. NULL or "": the model's own. Borrowed. */
+typedef struct
+{
+  const char *vae, *text_encoder;
+} PdModelParts;
+
 /* What a model on disk holds, whatever its layout. A part that is not there has a NULL checkpoint
  * and an unset config. Read-only for users. */
 typedef struct
@@ -30,6 +38,8 @@ typedef struct
   PdCheckpoint *text_encoder;
   PdTextConfig text_config;
 
+  gboolean other_vae, other_text_encoder; /* they come from elsewhere than @path */
+
   struct _JsonNode *scheduler; /* the object of scheduler_config.json; NULL: none */
 
   GPtrArray *notes; /* of char *: what is worth knowing and no failure */
@@ -45,10 +55,17 @@ typedef struct
  *   NAME.safetensors in the CompVis/LDM layout of SD 1.x. Sizes come from its tensors. What they do
  *   not tell (head counts, groups of the group norms, schedule) comes from the config.json files of
  *   @config_folder, or if that is NULL of the folder NAME/ beside the file, both laid out as a
- *   pipeline's folder, or else is what was published for SD 1.x.
+ *   pipeline's folder, or else is what was published for SD 1.x. A VAE or text encoder that the
+ * file lacks is taken from beside it: NAME.vae.safetensors (NAME.text_encoder.safetensors), or the
+ *   folder NAME/vae/ (NAME/text_encoder/) if it has weights.
  * Can be cancelled by the thread's current cancellable (g_cancellable_push_current). Fails with
  * PD_ERROR_BAD_MODEL, G_IO_ERROR_CANCELLED. */
 PdModelFiles *pd_model_files_open (const char *path, const char *config_folder, GError **error);
+
+/* The same with @parts (may be NULL) from elsewhere; those of the model itself are not looked at.
+ */
+PdModelFiles *
+pd_model_files_open_with_parts (const char *path, const PdModelParts *parts, GError **error);
 
 void pd_model_files_free (PdModelFiles *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModelFiles, pd_model_files_free)

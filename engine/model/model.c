@@ -37,7 +37,10 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
 }
 
 PdModel *
-pd_model_load (const PdBackend *backend, const char *path, GError **error)
+pd_model_load (const PdBackend *backend,
+               const char *path,
+               const PdModelParts *parts,
+               GError **error)
 {
   g_autoptr (PdModel) self = g_new0 (PdModel, 1);
   const char *changed;
@@ -45,7 +48,7 @@ pd_model_load (const PdBackend *backend, const char *path, GError **error)
 
   self->stamps = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_file_stamp_free);
   pd_file_record_push (self->stamps);
-  self->files = pd_model_files_open (path, NULL, error);
+  self->files = pd_model_files_open_with_parts (path, parts, error);
   loaded = self->files != NULL && load_parts (self, backend, error);
   pd_file_record_pop ();
   if (!loaded)

@@ -19,11 +19,14 @@ typedef struct
   PdTinyVae *tiny_vae;
 } PdModel;
 
-/* Loads every part of the model at @path; @backend is borrowed. Nothing of the files is used
- * afterwards. Errors: PD_ERROR_BAD_MODEL, also when a file changes meanwhile,
- * PD_ERROR_OUT_OF_MEMORY.
+/* Loads every part of the model at @path, but @parts (may be NULL) from where they say; @backend is
+ * borrowed. Nothing of the files is used afterwards. Errors: PD_ERROR_BAD_MODEL, also when a file
+ * changes meanwhile, PD_ERROR_OUT_OF_MEMORY.
  */
-PdModel *pd_model_load (const PdBackend *backend, const char *path, GError **error);
+PdModel *pd_model_load (const PdBackend *backend,
+                        const char *path,
+                        const PdModelParts *parts,
+                        GError **error);
 void pd_model_free (PdModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModel, pd_model_free)
 
