@@ -175,6 +175,11 @@ static const struct
     "{\"a\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]},"
     "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
     "\"a\" \"b\" overlaps" },
+  { "overlap-behind-empty",
+    "{\"a\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]},"
+    "\"none\":{\"dtype\":\"F32\",\"shape\":[0,9],\"data_offsets\":[3,3]},"
+    "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+    "\"a\" \"b\" overlaps" },
   { "same-place",
     "{\"a\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]},"
     "\"b\":{\"dtype\":\"U8\",\"shape\":[5],\"data_offsets\":[0,5]}}",

@@ -57,18 +57,19 @@ compare_data (gconstpointer a, gconstpointer b)
 static gboolean
 index_tensors (PdSafetensors *self, GError **error)
 {
+  const PdTensorInfo *before = NULL; /* the last one that has data; empty ones may be anywhere */
   g_array_sort (self->tensors, compare_data);
   for (guint i = 0; i < self->tensors->len; i++)
     {
       PdTensorInfo *info = &g_array_index (self->tensors, PdTensorInfo, i);
-      const PdTensorInfo *before = info - 1;
-      if (i > 0 && before->size > 0 && info->size > 0 &&
-          before->offset + before->size > info->offset)
+      if (before != NULL && info->size > 0 && before->offset + before->size > info->offset)
         return pd_safetensors_fail (self->path, info->name, error,
                                     _ ("its data overlaps that of \"%.200s\""), before->name);
       if (!g_hash_table_insert (self->index, (gpointer) info->name, info))
         return pd_safetensors_fail (self->path, NULL, error, _ ("the key \"%.200s\" appears twice"),
                                     info->name);
+      if (info->size > 0)
+        before = info;
     }
   return TRUE;
 }
