@@ -189,6 +189,8 @@ pd_buffer_file_load (const char *path, GError **error)
   tile_bytes = (gsize) header->tile_width * header->tile_height * header->bytes_per_pixel;
   n_tiles = (guint64) ((header->width + header->tile_width - 1) / header->tile_width) *
             ((header->height + header->tile_height - 1) / header->tile_height);
+  /* No more than the file has room for, or a list that leads back to itself would take its time. */
+  n_tiles = MIN (n_tiles, (file.size - sizeof *header) / (sizeof (Entry) + tile_bytes));
   if (tile_bytes > file.size)
     {
       fail (error, path, _ ("the file ends too early; write it again"));
