@@ -288,30 +288,32 @@ pd_options_usage_error_of (const char *verb, const char *message)
   return 2;
 }
 
-static gboolean
-refuse_name (PdOptions *self, const char *what, const char *option, GError **error)
-{
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("%s: the picture names a file as %s: give it with --%s"), self->from, what,
-               option);
-  return FALSE;
-}
-
 /* A picture from a stranger does not choose which files are opened: those that it names have to be
- * given. @stored: what it says. */
+ * given. @files: the options for them. */
 static gboolean
-check_files (PdOptions *self, const PdRequest *stored, GError **error)
+check_files (PdOptions *self, char **files, GError **error)
 {
-  if (*stored->input && !pd_options_given (self, "input"))
-    return refuse_name (self, _ ("its input"), "input", error);
-  if (*stored->mask && !pd_options_given (self, "mask"))
-    return refuse_name (self, _ ("its mask"), "mask", error);
-  if (*stored->vae && !pd_options_given (self, "vae"))
-    return refuse_name (self, _ ("the model's autoencoder"), "vae", error);
-  if (*stored->text_encoder && !pd_options_given (self, "text-encoder"))
-    return refuse_name (self, _ ("the model's text encoder"), "text-encoder", error);
-  if (strstr (stored->regions, "mask=") && !pd_options_given (self, "region"))
-    return refuse_name (self, _ ("the mask of a region"), "region", error);
+  static const struct
+  {
+    const char *option, *meaning;
+  } meanings[] = {
+    { "input", N_ ("its input") },
+    { "mask", N_ ("its mask") },
+    { "region", N_ ("the mask of a region") },
+    { "model", N_ ("its model") },
+    { "vae", N_ ("the model's autoencoder") },
+    { "text-encoder", N_ ("the model's text encoder") },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (meanings); i++)
+    if (g_strv_contains ((const char *const *) files, meanings[i].option) &&
+        !pd_options_given (self, meanings[i].option))
+      {
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                     _ ("%s: the picture names a file as %s: give it with --%s"), self->from,
+                     _ (meanings[i].meaning), meanings[i].option);
+        return FALSE;
+      }
   return TRUE;
 }
 
@@ -320,13 +322,12 @@ static gboolean
 apply_from (PdOptions *self, PdRequest *request, GError **error)
 {
   const PdRequestMode mode = request->mode;
-  g_autoptr (PdRequest) stored = pd_request_new ();
   g_autofree char *json = pd_png_read_text (self->from, pd_options_keyword, error);
+  g_auto (GStrv) files = NULL;
 
   if (!json)
     return FALSE;
-  if (!pd_request_set_json (stored, json, PD_REQUEST_PARAM_LOCAL, error) ||
-      !pd_request_set_json (request, json, PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE, error))
+  if (!pd_request_set_json_of_others (request, json, &files, error))
     {
       g_prefix_error (error, "%s: ", self->from);
       return FALSE;
@@ -338,7 +339,7 @@ apply_from (PdOptions *self, PdRequest *request, GError **error)
                    pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
       return FALSE;
     }
-  return check_files (self, stored, error);
+  return check_files (self, files, error);
 }
 
 /* All --region of the command line together are the parameter. */

@@ -188,17 +188,6 @@ pd_regions_check (const char *text, guint width, guint height, GError **error)
   return regions != NULL;
 }
 
-char *
-pd_regions_mask (const char *line)
-{
-  while (g_ascii_isspace (*line))
-    line++;
-  if (!g_str_has_prefix (line, mask_prefix))
-    return NULL;
-  line += strlen (mask_prefix);
-  return g_strndup (line, strcspn (line, ":"));
-}
-
 guint
 pd_regions_count (const PdRegions *self)
 {

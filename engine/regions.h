@@ -18,9 +18,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdRegions, pd_regions_free)
 /* What pd_regions_new checks without reading files. */
 gboolean pd_regions_check (const char *text, guint width, guint height, GError **error);
 
-/* Returns: (transfer full) the file that a line of such a text names as its mask; NULL: none. */
-char *pd_regions_mask (const char *line);
-
 guint pd_regions_count (const PdRegions *self);
 const char *pd_regions_prompt (const PdRegions *self, guint region);
 

@@ -247,3 +247,13 @@ char *pd_request_to_json (PdRequest *request, guint except);
  * except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.
  * Errors: PD_ERROR_BAD_REQUEST (not an object, unknown member, value); the request is unchanged. */
 gboolean pd_request_set_json (PdRequest *request, const char *json, guint except, GError **error);
+
+/* The same for JSON that other people may have written, that of a picture or a preset: it does not
+ * choose what is opened. Where a run happens (PD_REQUEST_PARAM_LOCAL), files, masks of regions and
+ * a model by its path stay as they are in the request. files: (transfer full) the names of the
+ * options for what the JSON says of that kind, "region" for a mask of one; NULL-terminated. */
+gboolean
+pd_request_set_json_of_others (PdRequest *request, const char *json, char ***files, GError **error);
+
+/* Returns: (transfer full) the path of the mask that @line of "regions" names; NULL: none. */
+char *pd_request_region_mask (const char *line);

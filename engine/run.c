@@ -396,7 +396,7 @@ find_clash (const PdRequest *request,
                               read[i].option);
   for (guint i = 0; regions[i]; i++)
     {
-      g_autofree char *mask = pd_regions_mask (regions[i]);
+      g_autofree char *mask = pd_request_region_mask (regions[i]);
 
       if (mask && is_same_file (path, mask))
         return g_strdup_printf (_ ("--%s would be written over the mask of a region: name another "

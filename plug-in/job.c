@@ -84,19 +84,18 @@ pd_job_describe (PdRequest *request)
 void
 pd_job_allow_files (PdEngineClient *client, PdRequest *request)
 {
-  static const char mask_prefix[] = "mask=";
   g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
 
   pd_engine_client_allow (client, request->model);
   pd_engine_client_allow (client, request->vae);
   pd_engine_client_allow (client, request->text_encoder);
   for (guint i = 0; regions[i]; i++)
-    if (g_str_has_prefix (g_strstrip (regions[i]), mask_prefix))
-      {
-        g_auto (GStrv) halves = g_strsplit (regions[i] + strlen (mask_prefix), ":", 2);
+    {
+      g_autofree char *mask = pd_request_region_mask (regions[i]);
 
-        pd_engine_client_allow (client, *halves);
-      }
+      if (mask)
+        pd_engine_client_allow (client, mask);
+    }
 }
 
 /* What the engine is sent: sizes are the context's, all of which it may look at. */

@@ -50,6 +50,22 @@ new_client (void)
   return pd_engine_client_new (command);
 }
 
+/* Of a picture of 64 × 64. */
+static GVariant *
+estimate_params (const char *request)
+{
+  g_autoptr (JsonNode) node = json_from_string (request, NULL);
+  g_autoptr (GVariant) object =
+      g_variant_ref_sink (json_gvariant_deserialize (node, "a{sv}", NULL));
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert_value (&dict, "request", object);
+  g_variant_dict_insert (&dict, "width", "x", (gint64) 64);
+  g_variant_dict_insert (&dict, "height", "x", (gint64) 64);
+  return g_variant_dict_end (&dict);
+}
+
 static GVariant *
 picture_params (PdEngineClient *client, const char *request)
 {
@@ -233,20 +249,19 @@ test_errors (void)
   assert_works (client);
 }
 
-/* The engine reads a model that lies elsewhere only if it has been allowed to, and is started again
- * for that. */
+/* The engine reads a model, or a part of one, that lies elsewhere only if it has been allowed to,
+ * and is started again for that; an engine with another model, or with a part from elsewhere, is
+ * another one. */
 static void
 test_allow (void)
 {
+  static const char *const params[] = { "model", "vae", "text-encoder" };
   g_autoptr (PdEngineClient) client = new_client ();
   g_autofree char *folder = g_dir_make_tmp ("pd-elsewhere-XXXXXX", NULL);
-  g_autofree char *file = g_build_filename (folder, "empty.safetensors", NULL);
-  g_autofree char *request = g_strdup_printf ("{\"model\": \"%s\"}", file);
   g_auto (Answer) answer = { 0 };
   const char *confinement = NULL;
   pid_t pid;
 
-  g_assert_true (g_file_set_contents (file, "", 0, NULL));
   call (&answer, client, "initialize", NULL);
   g_assert_true (g_variant_lookup (answer.result, "confinement", "&s", &confinement));
   g_test_message ("%s", confinement);
@@ -255,24 +270,38 @@ test_allow (void)
       g_test_skip ("the kernel does not confine");
       return;
     }
-  pid = find_child ();
-  call (&answer, client, "generate", picture_params (client, request));
-  g_assert_nonnull (strstr (answer.error->message, g_strerror (EACCES)));
-  g_assert_cmpint (find_child (), ==, pid);
+  for (guint i = 0; i < G_N_ELEMENTS (params); i++)
+    {
+      g_autofree char *file = g_build_filename (folder, params[i], NULL);
+      g_autofree char *request = g_strdup_printf ("{\"%s\": \"%s\"}", params[i], file);
 
-  pd_engine_client_allow (client, file);
-  call (&answer, client, "generate", picture_params (client, request));
-  g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_MODEL);
-  g_assert_null (strstr (answer.error->message, g_strerror (EACCES)));
-  g_assert_cmpint (find_child (), !=, pid);
+      g_assert_true (g_file_set_contents (file, "", 0, NULL));
+      pid = find_child ();
+      call (&answer, client, "generate", picture_params (client, request));
+      g_assert_nonnull (strstr (answer.error->message, g_strerror (EACCES)));
+      g_assert_cmpint (find_child (), ==, pid);
 
-  /* The same again, and what is no path, changes nothing. */
-  pid = find_child ();
-  pd_engine_client_allow (client, file);
-  pd_engine_client_allow (client, "default");
-  assert_works (client);
-  g_assert_cmpint (find_child (), ==, pid);
-  g_remove (file);
+      pd_engine_client_allow (client, file);
+      call (&answer, client, "generate", picture_params (client, request));
+      g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_MODEL);
+      g_assert_nonnull (strstr (answer.error->message, file));
+      g_assert_null (strstr (answer.error->message, g_strerror (EACCES)));
+      g_assert_cmpint (find_child (), !=, pid);
+
+      /* The same again, and what is no path, changes nothing. */
+      pid = find_child ();
+      pd_engine_client_allow (client, file);
+      pd_engine_client_allow (client, "default");
+      assert_works (client);
+      g_assert_cmpint (find_child (), ==, pid);
+
+      /* Nor is the engine that is there taken, once there is one. */
+      call (&answer, client, "estimate", estimate_params ("{}"));
+      g_assert_no_error (answer.error);
+      call (&answer, client, "estimate", estimate_params (request));
+      g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_MODEL);
+      g_remove (file);
+    }
   g_rmdir (folder);
 }
 

@@ -307,6 +307,55 @@ test_unknown (void)
   g_assert_nonnull (strstr (error->message, "steps"));
 }
 
+/* What pictures and presets of others say is taken but for what would be opened. */
+static void
+test_others (void)
+{
+  static const struct
+  {
+    const char *json, *files; /* what they name */
+    const char *model, *regions;
+  } rows[] = {
+    { "{\"steps\": 9, \"model\": \"stone/moss\"}", "", "stone/moss", "0,0,8,8:own" },
+    { "{\"model\": \"/srv/m\"}", "model", "mine", "0,0,8,8:own" },
+    { "{\"model\": \"a/../../m\"}", "model", "mine", "0,0,8,8:own" },
+    { "{\"model\": \"./m\"}", "model", "mine", "0,0,8,8:own" },
+    { "{\"model\": \"~/m\"}", "model", "mine", "0,0,8,8:own" },
+    { "{\"model\": \"sub/m.safetensors\"}", "model", "mine", "0,0,8,8:own" },
+    { "{\"vae\": \"v\", \"input\": \"\", \"text-encoder\": \"/t\"}", "text-encoder vae", "mine",
+      "0,0,8,8:own" },
+    { "{\"input\": \"i\", \"mask\": \"m\", \"output\": \"o\", \"preview\": \"p\", \"device\": "
+      "\"d\"}",
+      "input mask", "mine", "0,0,8,8:own" },
+    { "{\"regions\": \"0,0,4,4:a\\n mask=/m.png:b\\n1,1,2,2:mask=c\"}", "region", "mine",
+      "0,0,4,4:a\n1,1,2,2:mask=c" },
+    { "{\"regions\": \"mask=m.png:b\"}", "region", "mine", "" },
+    { "{\"regions\": \"\"}", "", "mine", "" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (PdRequest) request = pd_request_new ();
+      g_autoptr (GError) error = NULL;
+      g_auto (GStrv) files = NULL, expected = g_strsplit (rows[i].files, " ", -1);
+
+      g_test_message ("%s", rows[i].json);
+      g_object_set (request, "model", "mine", "regions", "0,0,8,8:own", "input", "own.png",
+                    "device", "own", NULL);
+      g_assert_true (pd_request_set_json_of_others (request, rows[i].json, &files, &error));
+      g_assert_no_error (error);
+      g_assert_cmpuint (g_strv_length (files), ==, g_strv_length (expected));
+      for (guint k = 0; expected[k]; k++)
+        g_assert_true (g_strv_contains ((const char *const *) files, expected[k]));
+      g_assert_cmpstr (request->model, ==, rows[i].model);
+      g_assert_cmpstr (request->regions, ==, rows[i].regions);
+      g_assert_cmpstr (request->input, ==, "own.png");
+      g_assert_cmpstr (request->device, ==, "own");
+      g_assert_cmpstr (request->vae, ==, "");
+      g_assert_cmpuint (request->steps, ==, i == 0 ? 9 : 30);
+    }
+}
+
 /* Bytes of paths that are no UTF-8 are readable in JSON. */
 static void
 test_bytes (void)
@@ -471,6 +520,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/request/seeds", test_seeds);
   g_test_add_func ("/request/unknown", test_unknown);
+  g_test_add_func ("/request/others", test_others);
   g_test_add_func ("/request/bytes", test_bytes);
   g_test_add_func ("/request/seed-of-report", test_seed_of_report);
   g_test_add_func ("/request/defaults", test_defaults);

@@ -203,6 +203,8 @@ test_clashes (void)
                  "--mask");
   check_failure ("inpaint --input photo.png --mask mask.png --output ./mask.png", 2, "--mask");
   check_failure ("generate --region mask=small.png:moss --output small.png", 2, "region");
+  check_failure ("generate --vae photo.png --output link.png", 2, "a file of the model");
+  check_failure ("generate --text-encoder . --output photo.png", 2, "a file of the model");
   if (have_model ())
     {
       g_autofree char *unet = g_build_filename (model, "unet", "config.json", NULL);

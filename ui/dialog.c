@@ -341,6 +341,17 @@ progressed (PdDialog *self, GVariant *progress)
 }
 
 static void
+preset_noted (PdDialog *self, const char *text)
+{
+  if (!self->run)
+    {
+      pd_status_begin (&self->run_status);
+      pd_status_show (&self->run_status, "");
+    }
+  pd_status_note (&self->run_status, text);
+}
+
+static void
 noted (PdDialog *self, const char *text)
 {
   if (self->run)
@@ -429,6 +440,7 @@ connect (PdDialog *self)
 
   gtk_menu_button_set_popover (self->presets_button, menu);
   g_signal_connect_object (menu, "failed", G_CALLBACK (show_error), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (menu, "note", G_CALLBACK (preset_noted), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->estimator, "estimated", G_CALLBACK (estimated), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self,

@@ -18,6 +18,7 @@ struct _PdPresetsMenu
 enum
 {
   SIGNAL_FAILED,
+  SIGNAL_NOTE,
   N_SIGNALS,
 };
 
@@ -64,11 +65,14 @@ static void
 apply (PdPresetsMenu *self, GtkListBoxRow *row)
 {
   const PdPreset *preset = g_ptr_array_index (self->presets, gtk_list_box_row_get_index (row));
+  g_autofree char *note = NULL;
   GError *error = NULL;
 
-  if (pd_preset_apply (preset, self->request, &error) && preset->file)
+  if (pd_preset_apply (preset, self->request, &note, &error) && preset->file)
     gtk_entry_set_text (GTK_ENTRY (self->name), preset->name);
   done (self, error);
+  if (note)
+    g_signal_emit (self, signals[SIGNAL_NOTE], 0, note);
 }
 
 static void
@@ -183,6 +187,8 @@ pd_presets_menu_class_init (PdPresetsMenuClass *class)
   GTK_WIDGET_CLASS (class)->show = pd_presets_menu_show;
   signals[SIGNAL_FAILED] = g_signal_new ("failed", PD_TYPE_PRESETS_MENU, G_SIGNAL_RUN_LAST, 0, NULL,
                                          NULL, NULL, G_TYPE_NONE, 1, G_TYPE_ERROR);
+  signals[SIGNAL_NOTE] = g_signal_new ("note", PD_TYPE_PRESETS_MENU, G_SIGNAL_RUN_LAST, 0, NULL,
+                                       NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void

@@ -7,7 +7,8 @@
 
 /* The popover of the Presets button: a list to choose from, one's own with a button that deletes
  * them, and an entry to save what is set now.
- * Signal "failed" (GError *): what to tell about a preset that could not be used */
+ * Signals: "failed" (GError *): what to tell about a preset that could not be used; "note"
+ * (const char *): about one of which something was left out */
 #define PD_TYPE_PRESETS_MENU (pd_presets_menu_get_type ())
 G_DECLARE_FINAL_TYPE (PdPresetsMenu, pd_presets_menu, PD, PRESETS_MENU, GtkPopover)
 

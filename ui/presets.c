@@ -94,17 +94,25 @@ read_preset (const PdPreset *preset, GError **error)
 }
 
 gboolean
-pd_preset_apply (const PdPreset *preset, PdRequest *request, GError **error)
+pd_preset_apply (const PdPreset *preset, PdRequest *request, char **note, GError **error)
 {
   g_autoptr (GBytes) bytes = read_preset (preset, error);
   g_autofree char *json = NULL;
-  const guint except = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE;
+  g_auto (GStrv) files = NULL;
 
   if (!bytes)
     return FALSE;
   json = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (pd_request_set_json (request, json, except, error))
-    return TRUE;
+  if (pd_request_set_json_of_others (request, json, &files, error))
+    {
+      g_autofree char *names = g_strjoinv (", ", files);
+
+      *note = *names ? g_strdup_printf (_ ("The preset “%s” names files, which a preset does not "
+                                           "choose; left as they are: %s"),
+                                        preset->name, names)
+                     : NULL;
+      return TRUE;
+    }
   g_prefix_error (error, _ ("The preset “%s” cannot be used; correct or delete %s: "), preset->name,
                   preset->file ? preset->file : preset->path);
   return FALSE;

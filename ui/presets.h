@@ -22,9 +22,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPreset, pd_preset_free)
 /* Returns: (transfer full) (element-type PdPreset) one's own by name, then the others */
 GPtrArray *pd_presets_list (void);
 
-/* Sets the parameters that the preset has, the others stay.
+/* Sets the parameters that the preset has, the others stay, as do files and a model's path, which
+ * no preset chooses.
+ * note: (transfer full) what was left out for that, to be shown; NULL: nothing
  * Errors: the file cannot be read, or is not a request: names it; the request is unchanged. */
-gboolean pd_preset_apply (const PdPreset *preset, PdRequest *request, GError **error);
+gboolean pd_preset_apply (const PdPreset *preset, PdRequest *request, char **note, GError **error);
 
 /* Writes everything that does not belong to one picture or place, replacing a preset of that name;
  * the file is whole or unchanged whatever happens.

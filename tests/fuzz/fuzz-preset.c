@@ -27,6 +27,7 @@ static const char *const words[] = {
   "\"regions\":\"0,0,8,8:a\"",
   "\"model\":",
   "\"output\":",
+  "\"vae\":\"/x\"",
   "18446744073709551615",
   NULL,
 };
@@ -63,11 +64,14 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (PdRequest) request = pd_request_new ();
   g_autofree char *before = pd_request_to_json (request, 0);
   g_autoptr (GError) error = NULL;
-  const gboolean applied = pd_preset_apply (&preset, request, &error);
+  g_autofree char *note = NULL;
+  const gboolean applied = pd_preset_apply (&preset, request, &note, &error);
   g_autofree char *after = pd_request_to_json (request, 0);
 
   pd_fuzz_check (applied, error);
   if (!applied)
     g_assert_cmpstr (after, ==, before);
+  g_assert_true (*request->input == '\0' && *request->mask == '\0' && *request->vae == '\0' &&
+                 *request->text_encoder == '\0' && !g_path_is_absolute (request->model));
   return 0;
 }

@@ -171,7 +171,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     case REGIONS:
       good = pd_regions_check (text, SIDE, SIDE, &error);
       pd_fuzz_check (good, error);
-      mask = pd_regions_mask (text);
+      mask = pd_request_region_mask (text);
       break;
     case ARGUMENTS:
     default:

@@ -65,6 +65,25 @@ test_notes (void)
   gtk_widget_destroy (dialog);
 }
 
+/* What is to be said of a preset stands there until the next run. */
+static void
+test_preset (void)
+{
+  g_autoptr (FakeHost) host = fake_host_new ();
+  g_autoptr (PdRequest) request = pd_request_new ();
+  GtkWidget *dialog = pd_dialog_new (PD_HOST (host), request);
+  GtkPopover *menu =
+      gtk_menu_button_get_popover (GTK_MENU_BUTTON (child (dialog, "presets_button")));
+
+  gtk_window_present (GTK_WINDOW (dialog));
+  g_signal_emit_by_name (menu, "note", "left as it is: vae");
+  g_assert_cmpstr (status (dialog), ==, "left as it is: vae");
+  run (dialog);
+  wait_for (dialog, NULL);
+  g_assert_true (g_str_has_suffix (status (dialog), "seed 4711"));
+  gtk_widget_destroy (dialog);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -72,5 +91,6 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_assert_true (gtk_init_check (&argc, &argv));
   g_test_add_func ("/notes/status", test_notes);
+  g_test_add_func ("/notes/preset", test_preset);
   return g_test_run ();
 }
