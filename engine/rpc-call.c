@@ -212,7 +212,7 @@ set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **er
 static const Method *
 find_method (const char *name, GError **error)
 {
-  g_autoptr (GString) names = g_string_new ("cancel, exit");
+  g_autoptr (GString) names = g_string_new ("cancel, keep-folder");
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
     if (g_str_equal (name, methods[i].name))

@@ -43,6 +43,7 @@ typedef struct
   char *folder;       /* the parent's; NULL: none */
   pid_t parent;
   gboolean ending;
+  gboolean kept;   /* the parent said that it removes the folder itself */
   gboolean orphan; /* the parent is gone, and nobody else removes the folder */
 } Service;
 
@@ -206,7 +207,10 @@ is_any (const PdRpcCall *call)
 static gboolean
 adopt_folder (Service *self, const PdRpcCall *call, GError **error)
 {
-  if (call->folder == NULL || g_strcmp0 (call->folder, self->folder) == 0)
+  if (call->folder == NULL)
+    return TRUE;
+  self->kept = FALSE;
+  if (g_strcmp0 (call->folder, self->folder) == 0)
     return TRUE;
   if (!pd_rpc_folder_check (call->folder, error))
     return FALSE;
@@ -316,12 +320,8 @@ take_message (Service *self, JsonNode *message)
       if (id != NULL)
         reply (self, id, g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0));
     }
-  else if (g_str_equal (string_member (object, "method"), "exit"))
-    {
-      /* The parent lives on and keeps its folder. */
-      g_clear_pointer (&self->folder, g_free);
-      end (self, FALSE);
-    }
+  else if (g_str_equal (string_member (object, "method"), "keep-folder"))
+    self->kept = TRUE;
   /* The other methods are of no use without an answer, which a notification does not get. */
   else if (id != NULL)
     accept_call (self, string_member (object, "method"), id, params);
@@ -488,7 +488,7 @@ pd_rpc_main (int argc, char **argv, const char *data_folder)
   g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
   service.output = jsonrpc_output_stream_new (output);
   service_run (&service, data_folder);
-  if (service.folder != NULL && service.orphan)
+  if (service.folder != NULL && service.orphan && !service.kept)
     pd_rpc_folder_remove (service.folder);
   /* A thread at work cannot be ended otherwise, and nothing else is left to do. */
   if (service.running != NULL)

@@ -275,7 +275,7 @@ force_exit (gpointer user_data)
 }
 
 static void
-on_told_to_exit (GObject *source, GAsyncResult *result, gpointer user_data)
+on_told_to_end (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   PdEngineProcess *self = user_data;
 
@@ -284,19 +284,19 @@ on_told_to_exit (GObject *source, GAsyncResult *result, gpointer user_data)
   unref (self);
 }
 
-/* An input that ends without "exit" means that this process is gone: the engine then removes the
- * folder, whose files the next engine may still need. */
+/* An input that ends otherwise means that this process is gone: the engine then removes the folder,
+ * whose files the next engine may still need. */
 static void
-tell_to_exit (PdEngineProcess *self)
+tell_to_end (PdEngineProcess *self)
 {
   GVariantDict message;
   g_autoptr (GVariant) owned = NULL;
 
   g_variant_dict_init (&message, NULL);
   g_variant_dict_insert (&message, "jsonrpc", "s", "2.0");
-  g_variant_dict_insert (&message, "method", "s", "exit");
+  g_variant_dict_insert (&message, "method", "s", "keep-folder");
   owned = g_variant_ref_sink (g_variant_dict_end (&message));
-  jsonrpc_output_stream_write_message_async (self->input, owned, NULL, on_told_to_exit,
+  jsonrpc_output_stream_write_message_async (self->input, owned, NULL, on_told_to_end,
                                              g_rc_box_acquire (self));
 }
 
@@ -309,7 +309,7 @@ pd_engine_process_free (PdEngineProcess *self)
   clear_timeout (self);
   g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->reader, pd_rpc_reader_free);
-  tell_to_exit (self);
+  tell_to_end (self);
   if (!self->exited)
     g_timeout_add_full (G_PRIORITY_DEFAULT, exit_patience, force_exit, g_object_ref (self->process),
                         g_object_unref);
