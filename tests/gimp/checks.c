@@ -4,6 +4,7 @@
 #include "tests/gimp/call.h"
 #include "tests/gimp/colors.h"
 #include "tests/gimp/during.h"
+#include "tests/gimp/errors.h"
 #include "tests/gimp/picture.h"
 #include "tests/gimp/tap.h"
 
@@ -12,9 +13,6 @@
 #include <string.h>
 
 static const char check_name[] = "plug-in-parallel-diffusion-check";
-
-/* Partly outside the image at the left and top. */
-static const GeglRectangle usual_extent = { -6, -4, 70, 60 };
 
 /* What is selected, in image coordinates; without a selection the layer. */
 static GeglRectangle
@@ -239,12 +237,6 @@ check_modes (void)
         }
 }
 
-static gint32
-usual_picture (gint32 *layer)
-{
-  return picture_new (GIMP_RGB, GIMP_PRECISION_U8_GAMMA, TRUE, &usual_extent, layer);
-}
-
 static void
 check_selections (void)
 {
@@ -330,112 +322,6 @@ check_kinds (void)
   gimp_image_delete (image);
 }
 
-/* The call has to fail with a message that has `words` in it and leave the image as it is. */
-static void
-check_refused (gint32 image,
-               gint32 drawable,
-               const char *prompt,
-               const char *mode,
-               double strength,
-               const char *options,
-               const char *words)
-{
-  g_autofree char *before = picture_describe (image);
-  g_autofree char *message = NULL;
-  g_autofree char *after = NULL;
-  gint32 layer = call (image, drawable, prompt, mode, strength, options, &message);
-
-  tap_expect (layer == -1, "the call fails");
-  if (message && !strstr (message, words))
-    tap_fail ("the message is “%s”, expected “%s” in it", message, words);
-  after = picture_describe (image);
-  tap_expect (strcmp (before, after) == 0, "the image is as it was");
-}
-
-/* Names of files, and what the image decides. */
-static void
-check_not_offered (gint32 image, gint32 layer)
-{
-  static const char *const names[] = { "width", "input", "mask", "output", "preview,", "depth" };
-  g_autofree char *message = NULL;
-
-  call (image, layer, "a", "generate", 0.5, "xyzzy=1", &message);
-  if (!tap_expect (message && strstr (message, "there are mode"), "names are listed"))
-    return;
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    if (strstr (message, names[i]))
-      tap_fail ("%s is offered: %s", names[i], message);
-}
-
-static void
-check_errors (void)
-{
-  gint32 layer, other, floating;
-  gint32 image = usual_picture (&layer);
-
-  tap_begin ("error: an unknown option");
-  check_refused (image, layer, "a", "generate", 0.5, "stepz=3",
-                 "did you mean steps? There are mode, prompt");
-  tap_end ();
-  tap_begin ("error: an option as other programs write it");
-  check_refused (image, layer, "a", "generate", 0.5, "Guidance_Rescale=0",
-                 "did you mean guidance-rescale?");
-  tap_end ();
-  tap_begin ("error: options of the command line are not offered");
-  check_not_offered (image, layer);
-  tap_end ();
-  tap_begin ("error: an option that is no UTF-8");
-  check_refused (image, layer, "a", "generate", 0.5, "st\377ps=3", "there is no “st�ps”");
-  tap_end ();
-  tap_begin ("error: an option out of range");
-  check_refused (image, layer, "a", "generate", 0.5, "steps=0", "a whole number from 1 to 1000");
-  tap_end ();
-  tap_begin ("error: an option without a value");
-  check_refused (image, layer, "a", "generate", 0.5, "steps", "name=value");
-  tap_end ();
-  tap_begin ("error: an option that the image decides");
-  check_refused (image, layer, "a", "generate", 0.5, "size=64x64", "the image and its selection");
-  tap_end ();
-  tap_begin ("error: quotes that do not end");
-  check_refused (image, layer, "a", "generate", 0.5, "negative='a", "options:");
-  tap_end ();
-  tap_begin ("error: an unknown mode");
-  check_refused (image, layer, "a", "paint", 0.5, "", "generate, ");
-  tap_end ();
-  tap_begin ("error: strength out of range");
-  check_refused (image, layer, "a", "restyle", 1.5, "", "a number from 0 to 1");
-  tap_end ();
-  tap_begin ("error: an unknown model");
-  check_refused (image, layer, "a", "generate", 0.5, "model=nothing", "nothing");
-  tap_end ();
-
-  other = gimp_channel_new (image, "channel", IMAGE_WIDTH, IMAGE_HEIGHT, 50.0, &(GimpRGB){ 0 });
-  gimp_image_insert_channel (image, other, 0, 0);
-  tap_begin ("error: the drawable is a channel");
-  check_refused (image, other, "a", "generate", 0.5, quick, "select a layer");
-  tap_end ();
-
-  gimp_image_select_rectangle (image, GIMP_CHANNEL_OP_REPLACE, 80, 70, 10, 8);
-  tap_begin ("error: the selection is outside the layer");
-  check_refused (image, layer, "a", "restyle", 0.5, "model=tiny source=layer", "outside the layer");
-  tap_end ();
-
-  gimp_image_select_rectangle (image, GIMP_CHANNEL_OP_REPLACE, 10, 10, 20, 20);
-  floating = gimp_selection_float (image, layer, 0, 0);
-  tap_begin ("error: a floating selection");
-  check_refused (image, floating, "a", "generate", 0.5, quick, "anchor it first");
-  tap_end ();
-  gimp_floating_sel_anchor (floating);
-
-  gimp_image_remove_channel (image, other);
-  gimp_image_convert_indexed (image, GIMP_CONVERT_DITHER_NONE, GIMP_CONVERT_PALETTE_GENERATE, 16,
-                              FALSE, FALSE, "");
-  tap_begin ("error: indexed colours");
-  check_refused (image, layer, "a", "generate", 0.5, quick, "Image → Mode → RGB");
-  tap_end ();
-  gimp_image_delete (image);
-}
-
 /* An identity: restyle of strength 0 with a profile there and back. The autoencoder in between
  * changes the pixels, so colours are compared with those of the same picture in sRGB. */
 static void
@@ -509,20 +395,36 @@ check_repeat (void)
   gimp_image_delete (image);
 }
 
-/* Nothing is resumed, which the engine notes; checks.sh looks whether GIMP says so once. */
+/* Calls whose notes checks.sh looks for, each once, and one without: nothing is resumed; what is
+ * shown does not show the layer; the new layer goes into a group that is hidden. */
 static void
 check_notes (void)
 {
-  gint32 layer;
+  gint32 layer, group;
   gint32 image = usual_picture (&layer);
   g_autofree char *options = g_strconcat (quick, " resume=yes", NULL);
-  g_autofree char *message = NULL;
-  g_autofree char *quiet = NULL;
+  g_autofree char *message = NULL, *quiet = NULL, *hidden = NULL, *inside = NULL;
 
-  tap_begin ("notes: calls that give a layer, one of them with a note");
+  tap_begin ("notes: calls that give a layer");
   tap_expect (call (image, layer, "moss", "generate", 0.5, options, &message) != -1 &&
                   call (image, layer, "moss", "generate", 0.5, quick, &quiet) != -1,
               "both calls give a layer");
+  tap_end ();
+
+  tap_begin ("notes: a hidden layer");
+  gimp_item_set_visible (layer, FALSE);
+  tap_expect (call (image, layer, "moss", "restyle", 0.5, quick, &hidden) != -1,
+              "the call gives a layer");
+  gimp_item_set_visible (layer, TRUE);
+  tap_end ();
+
+  tap_begin ("notes: a hidden group");
+  group = gimp_layer_group_new (image);
+  gimp_image_insert_layer (image, group, 0, 0);
+  gimp_image_reorder_item (image, layer, group, 0);
+  gimp_item_set_visible (group, FALSE);
+  tap_expect (call (image, layer, "moss", "generate", 0.5, quick, &inside) != -1,
+              "the call gives a layer");
   tap_end ();
   gimp_image_delete (image);
 }

@@ -52,12 +52,13 @@ else
 fi
 number=$((number + 1))
 if [ "$group" = notes ]; then
-  notes=$(grep -A1 '^Parallel Diffusion-Warning: ' "$folder/gimp/log")
-  case $notes in
-    *Warning:*Warning:*) echo "not ok $number - one note, told once" ;;
-    *"started anew") echo "ok $number - one note, told once" ;;
-    *) echo "not ok $number - one note, told once" ;;
-  esac
+  notes=$(grep -A1 '^Parallel Diffusion-Warning: ' "$folder/gimp/log" | grep -v '^--')
+  told=$(echo "$notes" | grep -oE 'started anew|does not count|lies in a hidden group' | tr '\n' ',')
+  if [ "$told" = 'started anew,does not count,lies in a hidden group,' ]; then
+    echo "ok $number - each note, told once"
+  else
+    echo "not ok $number - each note, told once"
+  fi
   echo "$notes" | sed 's/^/# /'
   number=$((number + 1))
 fi

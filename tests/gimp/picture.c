@@ -74,6 +74,14 @@ picture_new (
   return image;
 }
 
+const GeglRectangle usual_extent = { -6, -4, 70, 60 };
+
+gint32
+usual_picture (gint32 *layer)
+{
+  return picture_new (GIMP_RGB, GIMP_PRECISION_U8_GAMMA, TRUE, &usual_extent, layer);
+}
+
 static void
 describe_pixels (GString *text, gint32 drawable)
 {

@@ -32,6 +32,12 @@ gboolean pixels_equal (const Pixels *a, const Pixels *b);
 gint32 picture_new (
     gint base_type, gint precision, gboolean alpha, const GeglRectangle *extent, gint32 *layer);
 
+/* Partly outside the image at the left and top. */
+extern const GeglRectangle usual_extent;
+
+/* The same of 8 bits a colour, with an upper layer there that has alpha. */
+gint32 usual_picture (gint32 *layer);
+
 /* Writes a pattern of colours, and if the drawable has alpha of transparency, into it. */
 void picture_fill (gint32 drawable);
 

@@ -88,6 +88,17 @@ def makes_layers(gimp, state):
     generate(dialog, gimp)
 
 
+def follows_the_active_layer(gimp, state):
+    """The layer that the dialog was opened on is merged, then another one made active."""
+    dialog = state["dialog"]
+    image = "(vector-ref (cadr (gimp-image-list)) 0)"
+    for change in ("(gimp-image-merge-down {0} (car (gimp-image-get-active-layer {0})) EXPAND-AS-NECESSARY)",
+                   "(gimp-image-remove-layer {0} (car (gimp-image-get-active-layer {0})))",
+                   "(gimp-image-flatten {0})"):
+        gimp.evaluate(change.format(image))
+        generate(dialog, gimp)
+
+
 def cancels(gimp, state):
     dialog = state["dialog"]
     layers = gimp.layers()
@@ -198,6 +209,7 @@ TESTS = {
     "is in the menu": is_in_the_menu,
     "opens by the menu and estimates": opens_and_estimates,
     "generates one layer, then another": makes_layers,
+    "goes on after the layer is merged, deleted, flattened": follows_the_active_layer,
     "cancels within a second": cancels,
     "survives the engine's end": survives_the_engine,
     "refuses what is no number": refuses,
