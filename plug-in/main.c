@@ -121,14 +121,20 @@ query (void)
 }
 
 /* The parameters of the last run in this session of GIMP, else those of the last dialog. */
-static void
-recall (PdRequest *request)
+static gboolean
+recall (PdRequest *request, GError **error)
 {
   const int size = gimp_get_data_size (run_name);
   g_autofree char *json = g_malloc0 ((gsize) MAX (size, 0) + 1);
 
-  if (size <= 0 || !gimp_get_data (run_name, json) || !pd_request_set_json (request, json, 0, NULL))
-    pd_settings_load (request);
+  if ((size > 0 && gimp_get_data (run_name, json) &&
+       pd_request_set_json (request, json, 0, NULL)) ||
+      pd_settings_load (request))
+    return TRUE;
+  g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("There is no last run to repeat: open the dialog (RUN-INTERACTIVE), or "
+                          "give a prompt (RUN-NONINTERACTIVE)"));
+  return FALSE;
 }
 
 static void
@@ -335,7 +341,8 @@ run_request (int n, const GimpParam *arguments, GError **error)
       layer = run_dialog (client, arguments, request, error);
       break;
     case GIMP_RUN_WITH_LAST_VALS:
-      recall (request);
+      if (!recall (request, error))
+        return -1;
       layer = run_batch (client, arguments, request, error);
       break;
     default:

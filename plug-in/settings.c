@@ -35,20 +35,21 @@ load_root (void)
   return root;
 }
 
-void
+gboolean
 pd_settings_load (PdRequest *request)
 {
   g_autoptr (JsonNode) root = load_root ();
   JsonNode *last = json_object_get_member (json_node_get_object (root), "request");
+  g_autofree char *json = NULL;
+  g_autoptr (GError) error = NULL;
 
-  if (last && JSON_NODE_HOLDS_OBJECT (last))
-    {
-      g_autofree char *json = json_to_string (last, FALSE);
-      g_autoptr (GError) error = NULL;
-
-      if (!pd_request_set_json (request, json, 0, &error))
-        g_info ("the last parameters are not used: %s", error->message);
-    }
+  if (!last || !JSON_NODE_HOLDS_OBJECT (last))
+    return FALSE;
+  json = json_to_string (last, FALSE);
+  if (pd_request_set_json (request, json, 0, &error))
+    return TRUE;
+  g_info ("the last parameters are not used: %s", error->message);
+  return FALSE;
 }
 
 PdEngineClient *

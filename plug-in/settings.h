@@ -10,8 +10,8 @@
  * false, the engine keeps all rights of the user's. */
 
 /* Sets the parameters of the last request; what cannot be read is left as it is, with a message in
- * the log. */
-void pd_settings_load (PdRequest *request);
+ * the log. Returns: whether there were any. */
+gboolean pd_settings_load (PdRequest *request);
 
 /* Returns: (transfer full) an engine as the settings ask for it. */
 PdEngineClient *pd_settings_new_client (void);

@@ -16,8 +16,8 @@ gint32 call (gint32 image,
              const char *options,
              char **message);
 
-/* Repeats the last call on another drawable. Returns: the new layer, or -1. */
-gint32 call_again (gint32 image, gint32 drawable);
+/* Repeats the last call on another drawable. Returns: the new layer, or -1 with `message` set. */
+gint32 call_again (gint32 image, gint32 drawable, char **message);
 
 /* Calls while engine or plug-in are killed. PID_FILE in the environment names the file into which
  * engine.sh writes the numbers of the engine and the plug-in. */

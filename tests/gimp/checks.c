@@ -378,11 +378,16 @@ check_repeat (void)
 {
   gint32 layer, first, second;
   gint32 image = usual_picture (&layer);
-  g_autofree char *message = NULL;
+  g_autofree char *message = NULL, *nothing = NULL, *again = NULL;
 
+  tap_begin ("repeat: without last values an error says so");
+  tap_expect (call_again (image, layer, &nothing) == -1 && nothing &&
+                  strstr (nothing, "There is no last run to repeat"),
+              "the call fails with that message");
+  tap_end ();
   tap_begin ("repeat: with the last values the same picture comes again");
   first = call (image, layer, "moss", "generate", 0.5, quick, &message);
-  second = call_again (image, layer);
+  second = call_again (image, layer, &again);
   if (tap_expect (first != -1 && second != -1 && first != second, "both calls give a layer"))
     {
       g_auto (Pixels) a = pixels_read (first, NULL);

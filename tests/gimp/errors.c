@@ -82,6 +82,10 @@ check_errors (void)
   tap_begin ("error: strength out of range");
   check_refused (image, layer, "a", "restyle", 1.5, "", "a number from 0 to 1");
   tap_end ();
+  tap_begin ("error: a part of the model that is not there");
+  check_refused (image, layer, "a", "generate", 0.5, "model=tiny vae=/nowhere/some.safetensors",
+                 "/nowhere/some.safetensors");
+  tap_end ();
   tap_begin ("error: an unknown model");
   check_refused (image, layer, "a", "generate", 0.5, "model=nothing", "nothing");
   tap_end ();
