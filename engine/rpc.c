@@ -15,6 +15,7 @@
 #include <gio/gunixoutputstream.h>
 #include <glib-unix.h>
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 #include <libintl.h>
 #include <jsonrpc-glib.h>
 #include <signal.h>
@@ -482,6 +483,9 @@ pd_rpc_main (int argc, char **argv, const char *data_folder)
   if (!pd_options_parse (options, argc, argv, &error))
     return pd_options_usage_error (options, error->message);
   give_up_rights (data_folder);
+  /* A model that is named is not looked for where this process happens to be started. */
+  if (g_path_is_absolute (data_folder) && g_chdir (data_folder) != 0)
+    g_info ("%s: %s", data_folder, g_strerror (errno));
   output = take_output ();
   signal (SIGPIPE, SIG_IGN);
   gegl_init (NULL, NULL);

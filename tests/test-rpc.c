@@ -258,6 +258,9 @@ test_params (void)
       PD_RPC_INVALID_PARAMS, "restyle" },
     { "generate", "\"request\": {\"model\": \"absent-model\"}, \"output\": \"DIR/o\"",
       PD_RPC_BAD_MODEL, "absent-model" },
+    /* A file of that name is there where the test and the service are started. */
+    { "generate", "\"request\": {\"model\": \"pd-rpc-here\"}, \"output\": \"DIR/o\"",
+      PD_RPC_BAD_MODEL, "there is no model named" },
     { "generate", "\"request\": {\"device\": \"absent-device\"}, \"output\": \"DIR/o\"",
       PD_RPC_NO_DEVICE, "absent-device" },
     { "restyle", QUICK ", \"output\": \"DIR/o\"", PD_RPC_INVALID_PARAMS, "“input”" },
@@ -285,11 +288,13 @@ test_params (void)
   text_path = g_build_filename (service.folder, "text", NULL);
   g_assert_true (pd_buffer_file_save (small, small_path, NULL));
   g_assert_true (g_file_set_contents (text_path, "no picture", -1, NULL));
+  g_assert_true (g_file_set_contents ("pd-rpc-here", "no model", -1, NULL));
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       call (&service, cases[i].method, cases[i].params);
       expect_error (&service, cases[i].code, cases[i].message);
     }
+  g_remove ("pd-rpc-here");
   call (&service, "test", "");
   expect_result (&service);
   finish (&service);
