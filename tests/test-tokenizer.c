@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/model/tokenizer.h"
+#include "engine/model/words.h"
 
 #include <string.h>
 
@@ -183,6 +184,46 @@ test_long_word (void)
   g_assert_cmpuint (ids->len, >, 1000000 / 20);
 }
 
+/* A long text is composed piece by piece, which is the same as at once: letters and marks, vowels
+ * of Bengali and Tamil, Hangul; without marks upon marks for pages. */
+static void
+test_composed (void)
+{
+  static const gunichar ranges[][2] = {
+    { 'A', 'z' },     { 0xc0, 0x17f },    { 0x300, 0x362 },   { 0x391, 0x3a9 },  { 0x9c7, 0x9d7 },
+    { 0xbc6, 0xbd7 }, { 0x1100, 0x1112 }, { 0x1161, 0x1175 }, { 0x11a8, 0x11c2 }
+  };
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+  for (guint n = 0; n < 200; n++)
+    {
+      g_autoptr (GString) text = g_string_new (NULL);
+      for (guint i = 0; i < 500; i++)
+        {
+          const gunichar *range = ranges[g_rand_int_range (rand, 0, G_N_ELEMENTS (ranges))];
+          g_string_append_unichar (text, g_rand_int_range (rand, range[0], range[1] + 1));
+        }
+      g_autofree char *composed = g_utf8_normalize (text->str, -1, G_NORMALIZE_NFC);
+      g_autofree char *expected = pd_words_normalise (composed);
+      g_autofree char *found = pd_words_normalise (text->str);
+      g_assert_cmpstr (found, ==, expected);
+    }
+}
+
+/* So that as many letters with marks take about as long as without, and any number of marks. */
+static void
+test_many_marks (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  for (guint i = 0; i < 300000; i++)
+    g_string_append (text, "e\u0301");
+  g_autofree char *letters = pd_words_normalise (text->str);
+  g_assert_cmpuint (strlen (letters), ==, 2 * 300000);
+  for (guint i = 0; i < 300000; i++)
+    g_string_append (text, "\u0323\u0301");
+  g_autofree char *marks = pd_words_normalise (text->str);
+  g_assert_true (g_utf8_validate (marks, -1, NULL));
+}
+
 /* Folders made from the golden tokenizer with one file changed. */
 static void
 test_bad_files (void)
@@ -281,6 +322,8 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer/chunks", test_chunks);
   g_test_add_func ("/tokenizer/invalid-utf8", test_invalid_utf8);
   g_test_add_func ("/tokenizer/long-word", test_long_word);
+  g_test_add_func ("/tokenizer/composed", test_composed);
+  g_test_add_func ("/tokenizer/many-marks", test_many_marks);
   g_test_add_func ("/tokenizer/bad-files", test_bad_files);
   g_test_add_func ("/tokenizer/pad", test_pad);
   return g_test_run ();

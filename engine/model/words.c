@@ -45,11 +45,52 @@ to_lower (gunichar c)
   return g_unichar_tolower (c);
 }
 
+/* Whether nothing before @c is composed with it or changes places with it: it is no mark, and no
+ * Hangul vowel or final consonant. */
+static gboolean
+is_start (gunichar c)
+{
+  return !g_unichar_ismark (c) && g_unichar_combining_class (c) == 0 && (c < 0x1160 || c > 0x11ff);
+}
+
+/* The end of a piece of @text that can be composed by itself: the time that takes is the square of
+ * its length. Marks upon marks without end are cut somewhere. */
+static const char *
+end_of_piece (const char *text)
+{
+  enum
+  {
+    LEAST = 64, /* characters */
+    MOST = 1024,
+  };
+  guint n = 0;
+  while (*text != '\0' && n < MOST && (n < LEAST || !is_start (g_utf8_get_char (text))))
+    {
+      text = g_utf8_next_char (text);
+      n++;
+    }
+  return text;
+}
+
+static char *
+compose (const char *text)
+{
+  GString *composed = g_string_sized_new (strlen (text));
+  while (*text != '\0')
+    {
+      const char *end = end_of_piece (text);
+      g_autofree char *piece = g_utf8_normalize (text, end - text, G_NORMALIZE_NFC);
+      g_string_append (composed, piece);
+      text = end;
+    }
+  return g_string_free (composed, FALSE);
+}
+
 char *
 pd_words_normalise (const char *text)
 {
   static const gunichar capital_i_with_dot = 0x130, dot_above = 0x307;
-  g_autofree char *composed = g_utf8_normalize (text, -1, G_NORMALIZE_NFC);
+  g_autofree char *composed = compose (text);
   GString *lower = g_string_sized_new (strlen (composed));
   for (const char *at = composed; *at != '\0'; at = g_utf8_next_char (at))
     {
