@@ -7,6 +7,11 @@
 /* Longer texts are cut in notes. */
 static const glong shown_characters = 60;
 
+enum
+{
+  LOOKED_AT = 8192, /* bytes of a prompt; brackets within brackets take the square of the time */
+};
+
 static void
 add (GPtrArray *notes, const char *name, const char *text, gsize length, const char *meaning)
 {
@@ -116,11 +121,15 @@ GPtrArray *
 pd_syntax_notes (const char *prompt, const char *name)
 {
   GPtrArray *notes = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *beginning = g_strndup (prompt, LOOKED_AT);
+  const char *end;
 
-  find_groups (notes, name, prompt);
-  find_pattern (notes, name, prompt, "(?i)<\\s*(lora|lyco|loha|lokr|locon|hypernet)\\s*:[^<>]*>",
+  if (!g_utf8_validate (beginning, -1, &end)) /* cut within a character */
+    beginning[end - beginning] = '\0';
+  find_groups (notes, name, beginning);
+  find_pattern (notes, name, beginning, "(?i)<\\s*(lora|lyco|loha|lokr|locon|hypernet)\\s*:[^<>]*>",
                 _ ("models cannot be added in a prompt here"));
-  find_pattern (notes, name, prompt, "(?<![\\w-])(BREAK|AND)(?![\\w-])",
+  find_pattern (notes, name, beginning, "(?<![\\w-])(BREAK|AND)(?![\\w-])",
                 _ ("prompts cannot be divided or joined with it here"));
   return notes;
 }

@@ -68,11 +68,32 @@ test_long (void)
   g_assert_cmpuint (none->len, ==, 0);
 }
 
+/* Brackets in brackets, without end: only the beginning is looked at. The last character there is
+ * cut in two. */
+static void
+test_endless (void)
+{
+  g_autoptr (GString) prompt = g_string_new ("(moss:1.2) ");
+  g_autoptr (GPtrArray) notes = NULL;
+
+  while (prompt->len < 8191)
+    g_string_append_c (prompt, 'm');
+  g_string_append (prompt, "\u00e4 (wet:1.3) ");
+  for (guint i = 0; i < 200000; i++)
+    g_string_append (prompt, "(a:");
+  for (guint i = 0; i < 200000; i++)
+    g_string_append (prompt, "1)");
+  notes = pd_syntax_notes (prompt->str, "prompt");
+  g_assert_cmpuint (notes->len, ==, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (notes, 0), "“(moss:1.2)”"));
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/syntax/notes", test_notes);
   g_test_add_func ("/syntax/long", test_long);
+  g_test_add_func ("/syntax/endless", test_endless);
   return g_test_run ();
 }
