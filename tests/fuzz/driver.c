@@ -234,6 +234,7 @@ main (int argc, char **argv)
 {
   const char *wanted = g_getenv ("PD_FUZZ_SECONDS");
 
+  LLVMFuzzerInitialize (&argc, &argv);
   inputs = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   folder = pd_fixture_folder ();
   g_print ("TAP version 13\n");

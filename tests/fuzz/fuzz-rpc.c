@@ -117,8 +117,7 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
 {
   Reading *reading = user_data;
   JsonObject *object = NULL;
-  const char *method;
-  JsonNode *params;
+  JsonNode *method, *params;
   g_autoptr (GError) failure = NULL;
   g_autoptr (PdRpcCall) call = NULL;
 
@@ -131,13 +130,12 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
     }
   if (JSON_NODE_HOLDS_OBJECT (message))
     object = json_node_get_object (message);
-  if (object == NULL || !json_object_has_member (object, "method"))
+  method = object != NULL ? json_object_get_member (object, "method") : NULL;
+  if (method == NULL || json_node_get_value_type (method) != G_TYPE_STRING)
     return;
-  method = json_object_get_string_member_with_default (object, "method", NULL);
   params = json_object_get_member (object, "params");
-  if (method == NULL)
-    return;
-  call = pd_rpc_call_new (method, g_variant_new_int64 (1), params, reading->folder, &failure);
+  call = pd_rpc_call_new (json_node_get_string (method), g_variant_new_int64 (1), params,
+                          reading->folder, &failure);
   check_error (call != NULL, failure);
   if (call != NULL)
     check_call (call, reading);

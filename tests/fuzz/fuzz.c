@@ -11,6 +11,24 @@
 
 static char *folder;
 
+/* GLib ends a process by a signal that libFuzzer does not know. */
+static GLogWriterOutput
+write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  const GLogWriterOutput result = g_log_writer_default (level, fields, n_fields, user_data);
+
+  if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+    abort ();
+  return result;
+}
+
+int
+LLVMFuzzerInitialize (int *argc, char ***argv)
+{
+  g_log_set_writer_func (write_log, NULL, NULL);
+  return 0;
+}
+
 void
 pd_fuzz_add_seed (
     GPtrArray *seeds, const char *head, gsize head_size, gconstpointer data, gssize size)

@@ -19,6 +19,9 @@ typedef struct
 
 extern const PdFuzzTarget pd_fuzz_target;
 
+/* Makes what GLib calls critical end the process. Before anything else, and once. Returns: 0. */
+int LLVMFuzzerInitialize (int *argc, char ***argv);
+
 /* Adds @head_size bytes of @head (what the target itself reads) and @size bytes of @data; @size -1:
  * a string. */
 void pd_fuzz_add_seed (
