@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/model/checkpoint-private.h"
 #include "engine/model/model-check.h"
 #include "engine/model/model-files.h"
 #include "tests/fuzz/fuzz.h"
@@ -93,6 +94,30 @@ check_model (PdModelFiles *files)
   pd_fuzz_check_line (fits, error);
 }
 
+/* The same file where one part is taken from it. */
+static void
+check_parts (const char *path)
+{
+  static const PdPart parts[] = { PD_PART_VAE, PD_PART_TEXT_ENCODER };
+  g_autoptr (PdSafetensors) file = pd_safetensors_open (path, NULL);
+
+  for (guint i = 0; file != NULL && i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      PdLdmConfig config;
+      const gboolean good = pd_ldm_config_infer_part (&config, file, parts[i], &error);
+
+      pd_fuzz_check_line (good, error);
+      if (good && (config.has_vae || config.has_text_encoder))
+        {
+          g_autoptr (PdCheckpoint) part = pd_checkpoint_new_ldm (file, &config, parts[i], &error);
+
+          pd_fuzz_check_line (part != NULL, error);
+          check_checkpoint (part);
+        }
+    }
+}
+
 /* @header: without its end. */
 static void
 add_seed (GPtrArray *seeds, PdFixtureHeader *header)
@@ -132,6 +157,21 @@ add_seeds (GPtrArray *seeds)
     { "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight", "4" },
     { "cond_stage_model.transformer.text_model.encoder.layers.0.layer_norm1.weight", "4" },
   };
+  static const struct
+  {
+    const char *name, *shape;
+  } bare[] = {
+    { "decoder.conv_in.weight", "2,4" },
+    { "decoder.conv_out.weight", "3" },
+    { "decoder.up_blocks.0.resnets.0.conv1.weight", "64" },
+    { "decoder.up_blocks.0.resnets.1.conv1.weight", "64" },
+    { "decoder.up_blocks.1.resnets.0.conv1.weight", "32" },
+    { "decoder.mid_block.attentions.0.query.weight", "2,2" },
+    { "embeddings.token_embedding.weight", "4,64" },
+    { "embeddings.position_embedding.weight", "77,1" },
+    { "encoder.layers.0.mlp.fc1.weight", "4" },
+    { "encoder.layers.0.layer_norm1.weight", "4" },
+  };
   static const char *const parts[] = { "", "model.", "first_", "cond_" };
   PdFixtureHeader header;
 
@@ -143,6 +183,10 @@ add_seeds (GPtrArray *seeds)
           pd_fixture_header_add (&header, tensors[i].name, tensors[i].shape);
       add_seed (seeds, &header);
     }
+  pd_fixture_header_init (&header);
+  for (guint i = 0; i < G_N_ELEMENTS (bare); i++)
+    pd_fixture_header_add (&header, bare[i].name, bare[i].shape);
+  add_seed (seeds, &header);
   pd_fixture_header_init (&header);
   for (guint i = 0; i < G_N_ELEMENTS (tensors); i++)
     pd_fixture_header_add (&header, tensors[i].name, "0,0");
@@ -161,12 +205,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (PdModelFiles) files = NULL;
+  const char *path;
 
   g_byte_array_append (bytes, (const guint8 *) &length, sizeof length);
   g_byte_array_append (bytes, data, (guint) size);
-  files = pd_model_files_open (pd_fuzz_file (bytes->data, bytes->len, ROOM), NULL, &error);
+  path = pd_fuzz_file (bytes->data, bytes->len, ROOM);
+  files = pd_model_files_open (path, NULL, &error);
   pd_fuzz_check_line (files != NULL, error);
   if (files != NULL)
     check_model (files);
+  check_parts (path);
   return 0;
 }
