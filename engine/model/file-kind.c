@@ -27,8 +27,10 @@ static const char *const NAMES[N_KINDS] = {
   [KIND_EMBEDDING] = N_ ("an embedding (textual inversion), which adds a word to a model and is "
                          "none: choose a whole model"),
   [KIND_UPSCALER] = N_ ("an upscaler, which only enlarges pictures: choose a whole model"),
-  [KIND_VAE] = N_ ("an autoencoder (VAE), a part of a model: choose a whole model"),
-  [KIND_TEXT_ENCODER] = N_ ("a text encoder, a part of a model: choose a whole model"),
+  [KIND_VAE] =
+      N_ ("an autoencoder (VAE), a part of a model: choose a whole model, and this with --vae"),
+  [KIND_TEXT_ENCODER] =
+      N_ ("a text encoder, a part of a model: choose a whole model, and this with --text-encoder"),
   [KIND_UNET] = N_ ("a UNet, a part of a model: choose a whole model"),
 };
 
