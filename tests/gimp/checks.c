@@ -104,6 +104,20 @@ check_parasite (gint32 layer, const char *prompt)
   gimp_parasite_free (parasite);
 }
 
+/* Whether @text is in what a layer keeps. */
+static gboolean
+is_kept (gint32 layer, const char *text)
+{
+  GimpParasite *parasite = gimp_item_get_parasite (layer, "parallel-diffusion");
+  const gboolean found =
+      parasite && g_strstr_len (gimp_parasite_data (parasite), gimp_parasite_data_size (parasite),
+                                text) != NULL;
+
+  if (parasite)
+    gimp_parasite_free (parasite);
+  return found;
+}
+
 /* Pixels of what is visible may differ in the target where something is selected. */
 static void
 check_outside (gint32 image, const Pixels *before, const GeglRectangle *target)
@@ -378,6 +392,9 @@ check_repeat (void)
 {
   gint32 layer, first, second;
   gint32 image = usual_picture (&layer);
+  g_autofree char *vae = g_build_filename (g_get_user_data_dir (), "parallel-diffusion", "models",
+                                           "tiny", "vae", NULL);
+  g_autofree char *options = g_strdup_printf ("%s vae='%s'", quick, vae);
   g_autofree char *message = NULL, *nothing = NULL, *again = NULL;
 
   tap_begin ("repeat: without last values an error says so");
@@ -386,7 +403,7 @@ check_repeat (void)
               "the call fails with that message");
   tap_end ();
   tap_begin ("repeat: with the last values the same picture comes again");
-  first = call (image, layer, "moss", "generate", 0.5, quick, &message);
+  first = call (image, layer, "moss", "generate", 0.5, options, &message);
   second = call_again (image, layer, &again);
   if (tap_expect (first != -1 && second != -1 && first != second, "both calls give a layer"))
     {
@@ -395,6 +412,7 @@ check_repeat (void)
 
       tap_expect (pixels_equal (&a, &b), "both layers are equal");
       check_parasite (second, "moss");
+      tap_expect (is_kept (second, vae), "the part of the model is chosen again");
     }
   tap_end ();
   gimp_image_delete (image);
