@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc-call.h"
+#include "engine/message.h"
 #include "engine/rpc-error.h"
 
 #include <glib/gi18n-lib.h>
@@ -56,13 +57,30 @@ is_among (const char *name, const char *names)
   return g_strv_contains ((const char *const *) words, name);
 }
 
+/* What it quotes may be cut within a character. */
+static void set_error (GError **error, PdRpcCode code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+static void
+set_error (GError **error, PdRpcCode code, const char *format, ...)
+{
+  g_autofree char *text = NULL, *message = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  message = pd_message_clean (text);
+  g_set_error_literal (error, PD_RPC_ERROR, (int) code, message);
+}
+
 static gboolean
 fail (GError **error, const char *name, JsonNode *node, const char *expected)
 {
   g_autofree char *shown = json_to_string (node, FALSE);
 
-  g_set_error (error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
-               _ ("%s: “%.60s” is not possible, expected %s"), name, shown, expected);
+  set_error (error, PD_RPC_INVALID_PARAMS, _ ("%s: “%.60s” is not possible, expected %s"), name,
+             shown, expected);
   return FALSE;
 }
 
@@ -174,9 +192,9 @@ read_params (
 
       if (param == NULL)
         {
-          g_set_error (error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
-                       _ ("“%s” has no parameter “%.60s”; it has: %s %s"), method->name, name,
-                       method->required, method->optional);
+          set_error (error, PD_RPC_INVALID_PARAMS,
+                     _ ("“%s” has no parameter “%.60s”; it has: %s %s"), method->name, name,
+                     method->required, method->optional);
           return FALSE;
         }
       if (!JSON_NODE_HOLDS_NULL (node) && !read_param (self, param, node, folder, error))
@@ -186,8 +204,8 @@ read_params (
     if (!json_object_has_member (params, required[i]) ||
         json_object_get_null_member (params, required[i]))
       {
-        g_set_error (error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
-                     _ ("“%s” needs the parameter “%s”"), method->name, required[i]);
+        set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
+                   required[i]);
         return FALSE;
       }
   return TRUE;
@@ -202,8 +220,8 @@ set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **er
 
   if (json_object_has_member (request, "mode") && !g_str_equal (given, method->name))
     {
-      g_set_error (error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
-                   _ ("request: its mode “%s” is not the method “%s”"), given, method->name);
+      set_error (error, PD_RPC_INVALID_PARAMS, _ ("request: its mode “%s” is not the method “%s”"),
+                 given, method->name);
       return FALSE;
     }
   return pd_request_set_text (self->request, "mode", method->name, error);
@@ -219,8 +237,8 @@ find_method (const char *name, GError **error)
       return &methods[i];
     else
       g_string_append_printf (names, ", %s", methods[i].name);
-  g_set_error (error, PD_RPC_ERROR, PD_RPC_METHOD_NOT_FOUND,
-               _ ("there is no method “%.60s”; there are %s"), name, names->str);
+  set_error (error, PD_RPC_METHOD_NOT_FOUND, _ ("there is no method “%.60s”; there are %s"), name,
+             names->str);
   return NULL;
 }
 
