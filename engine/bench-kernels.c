@@ -33,11 +33,11 @@ lasting_input (PdGraph *graph, guint h, guint w, guint c, guint border)
 static gboolean
 write_random (PdTensor *tensor, GError **error)
 {
-  gsize count = (gsize) tensor->n * tensor->h * tensor->w * tensor->c;
+  gsize count = pd_tensor_n_values (tensor);
   g_autofree float *values = g_new (float, count);
 
   pd_bench_fill (values, count);
-  return pd_tensor_write (tensor, values, error);
+  return pd_tensor_write (tensor, values, count, error);
 }
 
 static gboolean

@@ -19,6 +19,7 @@ typedef struct
   PdTextPass *text;
   gint32 *ids;
   float *latent, *context, *prediction, *picture;
+  gsize n_latent, n_context, n_prediction, n_picture; /* elements */
 } Parts;
 
 static gboolean
@@ -26,7 +27,8 @@ run_text (gpointer data, GError **error)
 {
   Parts *self = data;
 
-  return pd_text_pass_run (self->text, self->ids, self->context, NULL, error);
+  return pd_text_pass_run (self->text, self->ids, PD_TOKENIZER_CHUNK, self->context,
+                           self->n_context, NULL, error);
 }
 
 static gboolean
@@ -35,7 +37,14 @@ run_unet (gpointer data, GError **error)
   static const double timestep = 500;
   Parts *self = data;
 
-  return pd_unet_pass_run (self->unet, self->latent, timestep, self->context, self->prediction,
+  return pd_unet_pass_run (self->unet,
+                           &(PdUNetRun){ .sample = self->latent,
+                                         .n_sample = self->n_latent,
+                                         .timestep = timestep,
+                                         .context = self->context,
+                                         .n_context = self->n_context,
+                                         .prediction = self->prediction,
+                                         .n_prediction = self->n_prediction },
                            NULL, error);
 }
 
@@ -44,9 +53,11 @@ run_decoder (gpointer data, GError **error)
 {
   Parts *self = data;
 
-  return self->decoder != NULL
-             ? pd_vae_decode (self->decoder, self->latent, self->picture, NULL, error)
-             : pd_tiny_vae_decode (self->tiny_decoder, self->latent, self->picture, NULL, error);
+  if (self->decoder == NULL)
+    return pd_tiny_vae_decode (self->tiny_decoder, self->latent, self->n_latent, self->picture,
+                               self->n_picture, NULL, error);
+  return pd_vae_decode (self->decoder, self->latent, self->n_latent, self->picture, self->n_picture,
+                        NULL, error);
 }
 
 static void
@@ -145,7 +156,8 @@ bench_decoder (Parts *self, GError **error)
 
   if (!pd_bench_wants (self->bench, name))
     return TRUE;
-  self->picture = g_new (float, (gsize) self->h *scale * self->w * scale * 3);
+  self->n_picture = (gsize) self->h * scale * self->w * scale * 3;
+  self->picture = g_new (float, self->n_picture);
   if (!make_decoder (self, FALSE, error) ||
       !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_decoder,
                          self, error))
@@ -210,11 +222,14 @@ pd_bench_model (PdBench *self,
   choose_size (&parts, width, height);
   config = pd_unet_config (parts.model->unet);
   pixels = (gsize) parts.h * parts.w;
-  parts.latent = g_new (float, pixels * config->in_channels);
-  pd_bench_fill (parts.latent, pixels * config->in_channels);
-  parts.prediction = g_new (float, pixels * config->out_channels);
-  parts.context = g_new (float, (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim);
-  pd_bench_fill (parts.context, (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim);
+  parts.n_latent = pixels * config->in_channels;
+  parts.n_prediction = pixels * config->out_channels;
+  parts.n_context = (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim;
+  parts.latent = g_new (float, parts.n_latent);
+  pd_bench_fill (parts.latent, parts.n_latent);
+  parts.prediction = g_new (float, parts.n_prediction);
+  parts.context = g_new (float, parts.n_context);
+  pd_bench_fill (parts.context, parts.n_context);
   return bench_text (&parts, error) && bench_unet (&parts, error) &&
          pd_bench_sync (self, parts.model->unet, parts.h, parts.w, error) &&
          pd_bench_measure_peak (self, error) && bench_decoder (&parts, error);

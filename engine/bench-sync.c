@@ -27,6 +27,7 @@ typedef struct
 {
   Variant variants[G_N_ELEMENTS (bank_tokens)];
   float *latent, *context, *prediction;
+  gsize n_latent, n_context, n_prediction; /* elements */
 } Sync;
 
 static void
@@ -81,7 +82,14 @@ run_variant (const Sync *self, Variant *variant, GError **error)
   static const double timestep = 500;
   double start = cpu_seconds (), seconds;
 
-  if (!pd_unet_pass_run (variant->pass, self->latent, timestep, self->context, self->prediction,
+  if (!pd_unet_pass_run (variant->pass,
+                         &(PdUNetRun){ .sample = self->latent,
+                                       .n_sample = self->n_latent,
+                                       .timestep = timestep,
+                                       .context = self->context,
+                                       .n_context = self->n_context,
+                                       .prediction = self->prediction,
+                                       .n_prediction = self->n_prediction },
                          NULL, error))
     return FALSE;
   seconds = cpu_seconds () - start;
@@ -109,16 +117,19 @@ pd_bench_sync (PdBench *self, PdUNet *unet, guint h, guint w, GError **error)
 {
   const PdUNetConfig *config = pd_unet_config (unet);
   gsize pixels = (gsize) BRANCHES * h * w;
-  gsize context = (gsize) BRANCHES * PD_TOKENIZER_CHUNK * config->cross_attention_dim;
-  g_auto (Sync) sync = { .latent = g_new (float, pixels * config->in_channels),
-                         .context = g_new (float, context),
-                         .prediction = g_new (float, pixels * config->out_channels) };
+  g_auto (Sync)
+      sync = { .n_latent = pixels * config->in_channels,
+               .n_context = (gsize) BRANCHES * PD_TOKENIZER_CHUNK * config->cross_attention_dim,
+               .n_prediction = pixels * config->out_channels };
   double plain = 0;
 
   if (!pd_bench_wants (self, "Tile step"))
     return TRUE;
-  pd_bench_fill (sync.latent, pixels * config->in_channels);
-  pd_bench_fill (sync.context, context);
+  sync.latent = g_new (float, sync.n_latent);
+  sync.context = g_new (float, sync.n_context);
+  sync.prediction = g_new (float, sync.n_prediction);
+  pd_bench_fill (sync.latent, sync.n_latent);
+  pd_bench_fill (sync.context, sync.n_context);
   for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
     if (!make_variant (&sync.variants[i], unet, h, w, bank_tokens[i], error) ||
         !run_variant (&sync, &sync.variants[i], error)) /* warm-up */

@@ -86,11 +86,10 @@ pd_preview_device_bytes (PdPreview *self, guint h, guint w)
 
 /* The raw latents become a picture that the listener gets. */
 static gboolean
-decode (PdPreview *self, float *raw, GError **error)
+decode (PdPreview *self, float *raw, gsize n_raw, GError **error)
 {
   const PdVaeConfig *config = &self->model->files->vae_config;
   guint scale = pd_model_scale (self->model);
-  guint channels = pd_model_latent_channels (self->model);
   guint width = self->w * scale, height = self->h * scale;
   const gsize n = (gsize) width * height * 3;
   g_autofree float *picture = pd_try_new (float, n, _ ("the preview"), error);
@@ -100,14 +99,14 @@ decode (PdPreview *self, float *raw, GError **error)
     return FALSE;
   if (self->pass != NULL)
     {
-      for (gsize i = 0; i < (gsize) channels * self->h * self->w; i++)
+      for (gsize i = 0; i < n_raw; i++)
         raw[i] = (float) (raw[i] / config->scaling_factor + config->shift_factor);
-      if (!pd_vae_decode (self->pass, raw, picture, NULL, error))
+      if (!pd_vae_decode (self->pass, raw, n_raw, picture, n, NULL, error))
         return FALSE;
     }
-  else if (!pd_tiny_vae_decode (self->tiny, raw, picture, NULL, error))
+  else if (!pd_tiny_vae_decode (self->tiny, raw, n_raw, picture, n, NULL, error))
     return FALSE;
-  for (gsize i = 0; i < (gsize) width * height * 3; i++)
+  for (gsize i = 0; i < n; i++)
     {
       float value = picture[i] * 127.5f + 128.0f;
 
@@ -139,6 +138,7 @@ show (guint h, guint w, const float *clean, gpointer user_data)
   g_autoptr (PdMosaic) mosaic = NULL;
   g_autofree float *raw = NULL;
   const float *small;
+  gsize n;
 
   for (;; self->shrink *= 2)
     {
@@ -162,10 +162,11 @@ show (guint h, guint w, const float *clean, gpointer user_data)
         }
     }
   pd_mosaic_update (mosaic, NULL, 0, clean, 1, NULL);
-  raw = pd_try_new (float, (gsize) channels * self->h * self->w, _ ("the preview"), &error);
+  n = (gsize) channels * self->h * self->w;
+  raw = pd_try_new (float, n, _ ("the preview"), &error);
   if (raw != NULL)
-    memcpy (raw, small, (gsize) channels * self->h * self->w * sizeof *raw);
-  if (raw == NULL || !decode (self, raw, &error))
+    memcpy (raw, small, n * sizeof *raw);
+  if (raw == NULL || !decode (self, raw, n, &error))
     give_up (self, error);
   self->last_end = g_get_monotonic_time ();
   self->last_cost = self->last_end - start;

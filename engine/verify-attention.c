@@ -121,14 +121,15 @@ static gboolean
 write_bias (const Case *self, Sight sight, const PdTensor *bias, GError **error)
 {
   guint n = n_tiles (self), tokens = self->tile_rows * self->tile_columns;
-  g_autofree float *values = g_new0 (float, (gsize) bias->n * bias->c);
+  const gsize count = (gsize) bias->n * bias->c;
+  g_autofree float *values = g_new0 (float, count);
 
   for (guint tile = 0; tile < n; tile++)
     for (guint other = 0; other < n; other++)
       if (!sees (self, sight, tile, other))
         for (guint key = 0; key < tokens; key++)
           values[(gsize) tile * bias->c + (other + 1) * tokens + key] = unseen;
-  return pd_tensor_write (bias, values, error);
+  return pd_tensor_write (bias, values, count, error);
 }
 
 /* The layer over the whole image or, if @tiled, over its tiles; checked as STEM.@name. */
@@ -156,10 +157,10 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
     reorder (self, TRUE, self->hidden, in);
   else
     memcpy (in, self->hidden, count * sizeof *in);
-  done = pd_graph_compile (graph, FALSE, error) && pd_tensor_write (x, in, error) &&
+  done = pd_graph_compile (graph, FALSE, error) && pd_tensor_write (x, in, count, error) &&
          (bias == NULL || write_bias (self, sight, bias, error)) &&
-         pd_graph_run (graph, NULL, error) && pd_tensor_read (y, out, error) &&
-         pd_tensor_read (norm, in, error);
+         pd_graph_run (graph, NULL, error) && pd_tensor_read (y, out, count, error) &&
+         pd_tensor_read (norm, in, count, error);
   pd_sharing_free (sharing);
   if (!done)
     return FALSE;

@@ -8,6 +8,19 @@
 #include "engine/nn/ops.h"
 #include "engine/verify-parts.h"
 
+typedef struct
+{
+  PdTensor *tensor;
+  float *values; /* [n][h][w][c]; owned */
+  gsize n_values;
+} Input;
+
+static void
+input_clear (gpointer data)
+{
+  g_free (((Input *) data)->values);
+}
+
 /* One operator of the file, as a graph of its own. */
 typedef struct
 {
@@ -16,7 +29,7 @@ typedef struct
   const char *meaning; /* of the result */
   PdGraph *graph;
   PdWeights *weights;
-  GPtrArray *tensors, *values; /* inputs: PdTensor, float * ([n][h][w][c]) */
+  GArray *inputs; /* Input */
   GError *error;
 } Operator;
 
@@ -48,15 +61,23 @@ expect_dims (Operator *self, const PdTensorInfo *info, guint n_dims)
   return FALSE;
 }
 
-/* An input whose host values are [n][h][w][c]; takes @values. */
+/* An input whose host values are [n][h][w][c], those of @info; takes @values. */
 static PdTensor *
-add_input (Operator *self, gsize n, gsize h, gsize w, gsize c, guint border, float *values)
+add_input (Operator *self,
+           gsize n,
+           gsize h,
+           gsize w,
+           gsize c,
+           guint border,
+           const PdTensorInfo *info,
+           float *values)
 {
   PdTensor *tensor =
       pd_graph_input (self->graph, (guint) n, (guint) h, (guint) w, (guint) c, border);
 
-  g_ptr_array_add (self->tensors, tensor);
-  g_ptr_array_add (self->values, values);
+  Input input = { tensor, values, pd_tensor_info_count (info) };
+
+  g_array_append_val (self->inputs, input);
   return tensor;
 }
 
@@ -71,14 +92,14 @@ add_picture_or_tokens (Operator *self, const char *suffix, guint border)
     return NULL;
   if (info->n_dims == 4)
     return add_input (
-        self, dim (info, 0), dim (info, 2), dim (info, 3), dim (info, 1), border,
+        self, dim (info, 0), dim (info, 2), dim (info, 3), dim (info, 1), border, info,
         pd_verify_to_nhwc (values, dim (info, 0), dim (info, 1), dim (info, 2) * dim (info, 3)));
   if (info->n_dims == 3)
-    return add_input (self, dim (info, 0), 1, dim (info, 1), dim (info, 2), border,
+    return add_input (self, dim (info, 0), 1, dim (info, 1), dim (info, 2), border, info,
                       g_steal_pointer (&values));
   if (!expect_dims (self, info, 1))
     return NULL;
-  return add_input (self, 1, 1, 1, dim (info, 0), border, g_steal_pointer (&values));
+  return add_input (self, 1, 1, 1, dim (info, 0), border, info, g_steal_pointer (&values));
 }
 
 static const PdMatrix *
@@ -239,7 +260,7 @@ add_heads (Operator *self, const char *suffix, guint *heads)
     for (gsize t = 0; t < tokens; t++)
       memcpy (joined + ((i / *heads * tokens + t) * *heads + i % *heads) * channels,
               values + (i * tokens + t) * channels, channels * sizeof *values);
-  return add_input (self, batch, 1, tokens, *heads * channels, 0, joined);
+  return add_input (self, batch, 1, tokens, *heads * channels, 0, info, joined);
 }
 
 static PdTensor *
@@ -272,16 +293,19 @@ static const struct
 };
 
 static gboolean
-run (Operator *self, PdTensor *y, float *result, GError **error)
+run (Operator *self, PdTensor *y, float *result, gsize count, GError **error)
 {
   pd_graph_output (self->graph, y);
   if (!pd_graph_compile (self->graph, FALSE, error))
     return FALSE;
-  for (guint i = 0; i < self->tensors->len; i++)
-    if (!pd_tensor_write (g_ptr_array_index (self->tensors, i), g_ptr_array_index (self->values, i),
-                          error))
-      return FALSE;
-  return pd_graph_run (self->graph, NULL, error) && pd_tensor_read (y, result, error);
+  for (guint i = 0; i < self->inputs->len; i++)
+    {
+      const Input *input = &g_array_index (self->inputs, Input, i);
+
+      if (!pd_tensor_write (input->tensor, input->values, input->n_values, error))
+        return FALSE;
+    }
+  return pd_graph_run (self->graph, NULL, error) && pd_tensor_read (y, result, count, error);
 }
 
 /* The result in the order of the file. */
@@ -289,7 +313,7 @@ static void
 check (Operator *self, const PdTensor *y, const float *result)
 {
   const PdTensorInfo *expected = pd_verify_file_find_in (self->file, self->name, "y");
-  gsize count = (gsize) y->n * y->h * y->w * y->c;
+  gsize count = pd_tensor_n_values (y);
   g_autofree float *ordered = NULL;
 
   if (expected->n_dims != 4)
@@ -317,19 +341,19 @@ verify_operator (PdVerifyFile *file, const char *name, GError **error)
   g_autofree char *result_name = g_strconcat (name, ".y", NULL);
   g_autoptr (PdGraph) graph = pd_graph_new (file->verify->backend);
   g_autoptr (PdWeights) weights = pd_weights_new (file->verify->backend, 0);
-  g_autoptr (GPtrArray) tensors = g_ptr_array_new ();
-  g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GArray) inputs = g_array_new (FALSE, FALSE, sizeof (Input));
   g_autofree float *result = NULL;
   Operator self = { .file = file,
                     .name = name,
                     .meaning = pd_verify_file_meaning (file, result_name),
                     .graph = graph,
                     .weights = weights,
-                    .tensors = tensors,
-                    .values = values };
+                    .inputs = inputs };
   gsize length = strcspn (name, ".");
   PdTensor *y = NULL;
+  gsize count;
 
+  g_array_set_clear_func (inputs, input_clear);
   for (guint i = 0; i < G_N_ELEMENTS (operators); i++)
     if (strlen (operators[i].kind) == length && strncmp (name, operators[i].kind, length) == 0)
       y = operators[i].build (&self);
@@ -340,8 +364,9 @@ verify_operator (PdVerifyFile *file, const char *name, GError **error)
     }
   if (y == NULL)
     return TRUE;
-  result = g_new (float, (gsize) y->n * y->h * y->w * y->c);
-  if (!run (&self, y, result, error))
+  count = pd_tensor_n_values (y);
+  result = g_new (float, count);
+  if (!run (&self, y, result, count, error))
     return FALSE;
   check (&self, y, result);
   return TRUE;

@@ -65,7 +65,7 @@ typedef struct
   const float *image; /* [h · scale][w · scale][3] in -1 … 1; NULL with START_NOISE */
   const float *mask;  /* [h · scale][w · scale]; NULL but when inpainting */
   guint h, w;         /* of the latent */
-  gsize n;            /* elements of the latent */
+  gsize n, n_image;   /* elements of the latent and of a picture */
   guint n_draws;      /* used so far */
 } Run;
 
@@ -132,8 +132,8 @@ encode (Run *self, const float *image, GError **error)
 {
   g_autofree float *noise = next_noise (self, error), *clean = g_new (float, self->n);
 
-  if (noise == NULL ||
-      !pd_model_encode (self->model, self->h, self->w, image, noise, clean, NULL, error))
+  if (noise == NULL || !pd_model_encode (self->model, self->h, self->w, image, self->n_image, noise,
+                                         clean, self->n, NULL, error))
     return NULL;
   return g_steal_pointer (&clean);
 }
@@ -156,12 +156,12 @@ small_mask (const Run *self)
 static float *
 make_extra (Run *self, gsize *count, GError **error)
 {
-  gsize cells = (gsize) self->h * self->w, scale = pd_model_scale (self->model);
+  gsize cells = (gsize) self->h * self->w;
   g_autofree float *mask = small_mask (self), *masked = NULL, *clean = NULL;
   float *extra;
 
-  masked = g_memdup2 (self->image, cells * scale * scale * 3 * sizeof *masked);
-  for (gsize i = 0; i < cells * scale * scale * 3; i++)
+  masked = g_memdup2 (self->image, self->n_image * sizeof *masked);
+  for (gsize i = 0; i < self->n_image; i++)
     if (self->mask[i / 3] >= 0.5f)
       masked[i] = 0;
   clean = encode (self, masked, error);
@@ -223,6 +223,7 @@ denoise (Run *self,
   guint n_steps = pd_solver_n_timesteps (self->solver);
   const char *name = self->kind->name;
   gsize n = self->n, n_input = n + n_extra;
+  gsize n_context = (gsize) 2 * tokens * self->model->files->text_config.hidden_size;
   g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
   g_autoptr (PdUNetPass) pass =
@@ -238,7 +239,14 @@ denoise (Run *self,
       if (extra != NULL)
         memcpy (input + n, extra, n_extra * sizeof *input);
       memcpy (input + n_input, input, n_input * sizeof *input);
-      if (!pd_unet_pass_run (pass, input, pd_solver_timestep (self->solver, s), context, output,
+      if (!pd_unet_pass_run (pass,
+                             &(PdUNetRun){ .sample = input,
+                                           .n_sample = 2 * n_input,
+                                           .timestep = pd_solver_timestep (self->solver, s),
+                                           .context = context,
+                                           .n_context = n_context,
+                                           .prediction = output,
+                                           .n_prediction = 2 * n },
                              NULL, error))
         return FALSE;
       if (s == 0)
@@ -266,16 +274,16 @@ denoise (Run *self,
 static gboolean
 decode (Run *self, const float *latent, GError **error)
 {
-  guint scale = pd_model_scale (self->model);
-  gsize pixels = (gsize) self->h * scale * self->w * scale;
-  g_autofree float *picture = g_new (float, pixels * 3), *nchw = NULL;
+  const gsize count = self->n_image;
+  g_autofree float *picture = g_new (float, count), *nchw = NULL;
 
-  if (!pd_model_decode (self->model, self->h, self->w, latent, picture, NULL, error))
+  if (!pd_model_decode (self->model, self->h, self->w, latent, self->n, picture, count, NULL,
+                        error))
     return FALSE;
-  for (gsize i = 0; i < pixels * 3; i++)
+  for (gsize i = 0; i < count; i++)
     picture[i] = CLAMP (picture[i] / 2 + 0.5f, 0.0f, 1.0f);
-  nchw = pd_verify_to_nchw (picture, 1, pixels, 3);
-  pd_verify_file_check_in (self->file, self->kind->name, "image", nchw, pixels * 3);
+  nchw = pd_verify_to_nchw (picture, 1, count / 3, 3);
+  pd_verify_file_check_in (self->file, self->kind->name, "image", nchw, count);
   return TRUE;
 }
 
@@ -370,7 +378,7 @@ verify_runs (
   g_autofree char *obstacle = find_obstacle (path, error);
   g_autoptr (JsonArray) prompts = NULL;
   g_autoptr (PdModel) model = NULL;
-  guint scale;
+  gsize scale;
 
   if (obstacle == NULL)
     return FALSE;
@@ -403,12 +411,13 @@ verify_runs (
       run.h = (guint) noise->dims[2];
       run.w = (guint) noise->dims[3];
       run.n = pd_tensor_info_count (noise);
+      run.n_image = run.h * scale * run.w * scale * 3;
       if (kinds[i].start != START_NOISE)
         {
           run.image = image = read_image (file, "init_image", 3, &run, error);
           if (image == NULL)
             return FALSE;
-          for (gsize k = 0; k < 3 * run.h * run.w * (gsize) scale * scale; k++)
+          for (gsize k = 0; k < run.n_image; k++)
             image[k] = 2 * image[k] - 1;
         }
       if (kinds[i].start == START_BLEND || kinds[i].start == START_NINE)

@@ -167,7 +167,7 @@ check_hidden (PdVerifyFile *file,
 
       if (tensor == NULL || !pd_verify_file_expects (file, name))
         continue;
-      if (!pd_tensor_read (tensor, values, error))
+      if (!pd_tensor_read (tensor, values, count, error))
         return;
       pd_verify_file_check (file, name, values, count);
     }
@@ -206,7 +206,8 @@ verify_prompts (PdVerifyFile *file,
       pd_text_encoder_new (file->verify->backend, config, model->text_encoder, error);
   g_autoptr (PdTextPass) pass =
       encoder ? pd_text_pass_new (encoder, 1, PD_TOKENIZER_CHUNK, &probes, error) : NULL;
-  g_autofree float *context = g_new (float, PD_TOKENIZER_CHUNK *width);
+  const gsize n_context = PD_TOKENIZER_CHUNK * width;
+  g_autofree float *context = g_new (float, n_context);
   gint32 tokens[PD_TOKENIZER_CHUNK];
   GError *failure = NULL;
 
@@ -231,13 +232,13 @@ verify_prompts (PdVerifyFile *file,
         }
       for (guint t = 0; t < PD_TOKENIZER_CHUNK; t++)
         tokens[t] = (gint32) values[t];
-      if (!pd_text_pass_run (pass, tokens, context, NULL, error))
+      if (!pd_text_pass_run (pass, tokens, PD_TOKENIZER_CHUNK, context, n_context, NULL, error))
         return FALSE;
-      pd_verify_file_check (file, last, context, PD_TOKENIZER_CHUNK * width);
+      pd_verify_file_check (file, last, context, n_context);
       pd_verify_file_check (
           file, pooled,
           context + pd_text_pooled_position (config, tokens, PD_TOKENIZER_CHUNK) * width, width);
-      check_hidden (file, &probes, prompt, PD_TOKENIZER_CHUNK * width, context, &failure);
+      check_hidden (file, &probes, prompt, n_context, context, &failure);
       if (failure != NULL)
         {
           g_propagate_error (error, failure);

@@ -42,11 +42,11 @@ check_probes (PdVerifyFile *file, const char *prefix, const PdProbes *probes, GE
 
       if (tensor == NULL)
         continue;
-      count = (gsize) tensor->n * tensor->h * tensor->w * tensor->c;
+      count = pd_tensor_n_values (tensor);
       values = g_new (float, count);
       /* Token sequences and vectors are in our order already. */
-      if (info->n_dims == 4 ? !pd_tensor_read_nchw (tensor, values, error)
-                            : !pd_tensor_read (tensor, values, error))
+      if (info->n_dims == 4 ? !pd_tensor_read_nchw (tensor, values, count, error)
+                            : !pd_tensor_read (tensor, values, count, error))
         return FALSE;
       pd_verify_file_check (file, name, values, count);
     }
@@ -97,7 +97,15 @@ verify_case (PdVerifyFile *file, PdUNet *unet, guint number, PdProbes *probes, G
     return FALSE;
   count = (gsize) info->dims[0] * config->out_channels * info->dims[2] * info->dims[3];
   prediction = g_new (float, count);
-  if (!pd_unet_pass_run (pass, sample, timestep[0], context, prediction, NULL, error))
+  if (!pd_unet_pass_run (pass,
+                         &(PdUNetRun){ .sample = sample,
+                                       .n_sample = pd_tensor_info_count (info),
+                                       .timestep = timestep[0],
+                                       .context = context,
+                                       .n_context = pd_tensor_info_count (context_info),
+                                       .prediction = prediction,
+                                       .n_prediction = count },
+                         NULL, error))
     return FALSE;
   pd_verify_file_check_in (file, stem, "noise_pred", prediction, count);
   return probes == NULL || check_probes (file, "blocks.", probes, error);
@@ -115,8 +123,12 @@ verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
   g_autofree float *sample = g_new0 (float, config->in_channels);
   g_autofree float *context = g_new0 (float, config->cross_attention_dim);
   g_autofree float *prediction = g_new (float, config->out_channels);
-  g_autofree float *values =
-      g_new (float, MAX (config->time_embed_dim, config->block_out_channels[0]));
+  PdUNetRun run = { .sample = sample,
+                    .n_sample = config->in_channels,
+                    .context = context,
+                    .n_context = config->cross_attention_dim,
+                    .prediction = prediction,
+                    .n_prediction = config->out_channels };
 
   for (guint m = 0; m < G_N_ELEMENTS (modules); m++)
     g_hash_table_insert (wanted, g_strdup (modules[m]), NULL);
@@ -125,7 +137,9 @@ verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
       {
         const char *name = g_ptr_array_index (file->names, i);
         gsize length = strlen (modules[m]);
+        g_autofree float *values = NULL;
         const PdTensor *tensor;
+        gsize count;
 
         if (!g_str_has_prefix (name, modules[m]) || name[length] != '.' ||
             !pd_verify_file_expects (file, name))
@@ -133,14 +147,15 @@ verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
         if (pass == NULL)
           pass =
               pd_unet_pass_new (unet, &(PdUNetPassOptions){ 1, 1, 1, 1, .probes = &probes }, error);
-        if (pass == NULL ||
-            !pd_unet_pass_run (pass, sample, g_ascii_strtod (name + length + 1, NULL), context,
-                               prediction, NULL, error))
+        run.timestep = g_ascii_strtod (name + length + 1, NULL);
+        if (pass == NULL || !pd_unet_pass_run (pass, &run, NULL, error))
           return FALSE;
         tensor = g_hash_table_lookup (wanted, modules[m]);
-        if (!pd_tensor_read (tensor, values, error))
+        count = pd_tensor_n_values (tensor);
+        values = g_new (float, count);
+        if (!pd_tensor_read (tensor, values, count, error))
           return FALSE;
-        pd_verify_file_check (file, name, values, tensor->c);
+        pd_verify_file_check (file, name, values, count);
       }
   return TRUE;
 }

@@ -76,18 +76,19 @@ verify_encoder (
   g_auto (Picture) image = { 0 };
   g_autofree float *nhwc = NULL, *mean = NULL, *log_variance = NULL;
   g_autoptr (PdVaePass) pass = NULL;
-  gsize count;
+  gsize count, n_image;
 
   if (!read_picture (file, stem, "image", config->in_channels, scale, &image, error))
     return FALSE;
   pass = pd_vae_encoder_new (vae, image.n, image.h / scale, image.w / scale, NULL, FALSE, error);
   if (pass == NULL)
     return FALSE;
+  n_image = (gsize) image.n * image.channels * image.h * image.w;
   nhwc = pd_verify_to_nhwc (image.values, image.n, image.channels, (gsize) image.h * image.w);
   count = (gsize) image.n * config->latent_channels * (image.h / scale) * (image.w / scale);
   mean = g_new (float, count);
   log_variance = g_new (float, count);
-  if (!pd_vae_encode (pass, nhwc, mean, log_variance, NULL, error))
+  if (!pd_vae_encode (pass, nhwc, n_image, mean, log_variance, count, NULL, error))
     return FALSE;
   pd_verify_file_check_in (file, stem, "mean", mean, count);
   pd_verify_file_check_in (file, stem, "logvar", log_variance, count);
@@ -126,9 +127,9 @@ check_modules (PdVerifyFile *file, const char *stem, GHashTable *wanted, GError 
 
       if (tensor == NULL)
         continue;
-      count = (gsize) tensor->n * tensor->h * tensor->w * tensor->c;
+      count = pd_tensor_n_values (tensor);
       values = g_new (float, count);
-      if (!pd_tensor_read_nchw (tensor, values, error))
+      if (!pd_tensor_read_nchw (tensor, values, count, error))
         return FALSE;
       pd_verify_file_check_in (file, stem, path, values, count);
     }
@@ -146,7 +147,7 @@ verify_decoder (
   PdProbes probes = { .wanted = wanted };
   g_autofree float *picture = NULL;
   g_autoptr (PdVaePass) pass = NULL;
-  gsize pixels;
+  gsize pixels, n_latent, n_picture;
 
   if (!read_picture (file, stem, "latent", config->latent_channels, 1, &latent, error))
     return FALSE;
@@ -154,8 +155,10 @@ verify_decoder (
   if (pass == NULL)
     return FALSE;
   pixels = (gsize) latent.h * scale * latent.w * scale;
-  picture = g_new (float, latent.n *pixels * config->out_channels);
-  if (!pd_vae_decode (pass, latent.values, picture, NULL, error))
+  n_latent = (gsize) latent.n * latent.channels * latent.h * latent.w;
+  n_picture = latent.n * pixels * config->out_channels;
+  picture = g_new (float, n_picture);
+  if (!pd_vae_decode (pass, latent.values, n_latent, picture, n_picture, NULL, error))
     return FALSE;
   check_picture (file, stem, picture, latent.n, pixels, config->out_channels);
   return check_modules (file, stem, wanted, error);
@@ -198,17 +201,18 @@ verify_tiny_encoder (
   g_auto (Picture) image = { 0 };
   g_autofree float *nhwc = NULL, *latent = NULL;
   g_autoptr (PdTinyVaePass) pass = NULL;
-  gsize count;
+  gsize count, n_image;
 
   if (!read_picture (file, stem, "image", config->in_channels, scale, &image, error))
     return FALSE;
   pass = pd_tiny_vae_encoder_new (vae, image.n, image.h / scale, image.w / scale, error);
   if (pass == NULL)
     return FALSE;
+  n_image = (gsize) image.n * image.channels * image.h * image.w;
   nhwc = pd_verify_to_nhwc (image.values, image.n, image.channels, (gsize) image.h * image.w);
   count = (gsize) image.n * config->latent_channels * (image.h / scale) * (image.w / scale);
   latent = g_new (float, count);
-  if (!pd_tiny_vae_encode (pass, nhwc, latent, NULL, error))
+  if (!pd_tiny_vae_encode (pass, nhwc, n_image, latent, count, NULL, error))
     return FALSE;
   pd_verify_file_check_in (file, stem, "latent", latent, count);
   return TRUE;
@@ -223,7 +227,7 @@ verify_tiny_decoder (
   g_auto (Picture) latent = { 0 };
   g_autofree float *picture = NULL;
   g_autoptr (PdTinyVaePass) pass = NULL;
-  gsize pixels;
+  gsize pixels, n_latent, n_picture;
 
   if (!read_picture (file, stem, "latent", config->latent_channels, 1, &latent, error))
     return FALSE;
@@ -231,8 +235,10 @@ verify_tiny_decoder (
   if (pass == NULL)
     return FALSE;
   pixels = (gsize) latent.h * scale * latent.w * scale;
-  picture = g_new (float, latent.n *pixels * config->out_channels);
-  if (!pd_tiny_vae_decode (pass, latent.values, picture, NULL, error))
+  n_latent = (gsize) latent.n * latent.channels * latent.h * latent.w;
+  n_picture = latent.n * pixels * config->out_channels;
+  picture = g_new (float, n_picture);
+  if (!pd_tiny_vae_decode (pass, latent.values, n_latent, picture, n_picture, NULL, error))
     return FALSE;
   check_picture (file, stem, picture, latent.n, pixels, config->out_channels);
   return TRUE;

@@ -360,6 +360,44 @@ test_failures (void)
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 
+/* Arrays that are not the model's, as of other colours or channels, are refused. */
+static void
+refuse_lengths (PdModel *model)
+{
+  static const guint side = 3;
+  guint scale = pd_model_scale (model);
+  const gsize n = (gsize) pd_model_latent_channels (model) * side * side,
+              n_picture = (gsize) 3 * side * side * scale * scale;
+  const gsize lengths[][2] = { { n - 1, n_picture },
+                               { n + side * side, n_picture },
+                               { n, n_picture - 1 },
+                               { n, n_picture / 3 * 4 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_autofree float *latents = g_new0 (float, lengths[i][0]);
+      g_autofree float *noise = g_new0 (float, lengths[i][0]);
+      g_autofree float *picture = g_new0 (float, lengths[i][1]);
+      g_autoptr (GError) decoding = NULL, encoding = NULL;
+
+      g_assert_false (pd_model_decode (model, side, side, latents, lengths[i][0], picture,
+                                       lengths[i][1], NULL, &decoding));
+      g_assert_error (decoding, PD_ERROR, PD_ERROR_BAD_MODEL);
+      g_assert_false (pd_model_encode (model, side, side, picture, lengths[i][1], noise, latents,
+                                       lengths[i][0], NULL, &encoding));
+      g_assert_error (encoding, PD_ERROR, PD_ERROR_BAD_MODEL);
+    }
+}
+
+static void
+test_tiny_lengths (void)
+{
+  g_autoptr (PdModel) model = load_tiny ();
+
+  if (model != NULL)
+    refuse_lengths (model);
+}
+
 /* AutoencoderKL: windows are near the whole canvas, and the same in any batch. What the latents of
  * windows differ by is told by the pictures that they decode to, as the decoder does not see all of
  * it. Measured on lavapipe, windows decoded and windows encoded: 21.1 and 19.7 dB with the golden's
@@ -400,8 +438,11 @@ check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded
   pd_noise_normal (5, 0, 0, n_latents, noise);
   for (gsize i = 0; i < (gsize) picture.h * picture.w * 3; i++)
     picture.rgb[i] = 2 * picture.rgb[i] - 1;
-  g_assert_true (pd_model_encode (model, 40, 28, picture.rgb, noise, plain, NULL, &error));
+  g_assert_true (pd_model_encode (model, 40, 28, picture.rgb, (gsize) picture.h * picture.w * 3,
+                                  noise, plain, n_latents, NULL, &error));
   g_assert_cmpmem (plain, n_latents * sizeof *plain, latents, n_latents * sizeof *latents);
+
+  refuse_lengths (model);
 
   latents[0] = NAN;
   g_assert_false (pd_decode_canvas (&tiled, latents, write_pixels, &a, NULL, NULL, NULL, &error));
@@ -479,6 +520,7 @@ main (int argc, char **argv)
   g_test_add_func ("/decode/tiny/memory", test_memory);
   g_test_add_func ("/decode/tiny/plan", test_tiny_plan);
   g_test_add_func ("/decode/tiny/failures", test_failures);
+  g_test_add_func ("/decode/tiny/lengths", test_tiny_lengths);
   g_test_add_func ("/decode/kl/plan", test_kl_plan);
   g_test_add_func ("/decode/kl/golden", test_kl_golden);
   g_test_add_func ("/decode/kl/default", test_kl_default);

@@ -416,7 +416,8 @@ run_case (gconstpointer data)
     {
       const Input *input = &g_array_index (run.inputs, Input, i);
 
-      pd_tensor_write (input->tensor, input->values->values, &error);
+      pd_tensor_write (input->tensor, input->values->values, ref_tensor_count (input->values),
+                       &error);
       g_assert_no_error (error);
       if (c->row->flags & IN_PLACE_BORDER)
         dirty_border (input->tensor);
@@ -451,14 +452,14 @@ test_halves (void)
   back = pd_graph_output (graph, pd_convert (graph, y, PD_TYPE_F32, FALSE));
   pd_graph_compile (graph, FALSE, &error);
   g_assert_no_error (error);
-  pd_tensor_write (x, values, &error);
+  pd_tensor_write (x, values, G_N_ELEMENTS (values), &error);
   g_assert_no_error (error);
   pd_graph_run (graph, NULL, &error);
   g_assert_no_error (error);
   pd_buffer_read (y->storage->buffer, y->storage->offset + y->offset, halves, sizeof halves,
                   &error);
   g_assert_no_error (error);
-  pd_tensor_read (back, found, &error);
+  pd_tensor_read (back, found, G_N_ELEMENTS (found), &error);
   g_assert_no_error (error);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
     {

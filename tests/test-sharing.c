@@ -68,14 +68,14 @@ check_more (PdKernels kernels, const Shape *shape)
 
       for (gsize e = 0; e < n; e++)
         values[e] = (float) g_rand_double_range (random, -1, 1);
-      g_assert_true (pd_tensor_write (tensor, values, &error));
+      g_assert_true (pd_tensor_write (tensor, values, n, &error));
     }
   for (guint e = 0; e < shape->images * keys; e++)
     bias_values[e] = (float) g_rand_double_range (random, -2, 2);
-  g_assert_true (pd_tensor_write (bias, bias_values, &error));
+  g_assert_true (pd_tensor_write (bias, bias_values, (gsize) shape->images * keys, &error));
   g_assert_true (pd_graph_run (graph, NULL, &error));
-  g_assert_true (pd_tensor_read (one, split, &error));
-  g_assert_true (pd_tensor_read (other, joined, &error));
+  g_assert_true (pd_tensor_read (one, split, count, &error));
+  g_assert_true (pd_tensor_read (other, joined, count, &error));
   for (gsize e = 0; e < count; e++)
     g_assert_cmpfloat_with_epsilon (split[e], joined[e], 1e-6);
 }

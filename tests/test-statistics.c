@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
+#include "engine/error.h"
 #include "engine/model/model-files.h"
 #include "engine/tiles/statistics.h"
 #include "tests/model-fixture.h"
@@ -74,11 +75,11 @@ check_norm (gconstpointer data)
   output = pd_graph_output (graph, pd_norms_group_norm (norms, graph, input, &norm, (float) EPS,
                                                         PD_ACTIVATION_NONE, FALSE));
   g_assert_true (pd_graph_compile (graph, FALSE, &error));
-  g_assert_true (pd_tensor_write (input, x, &error));
+  g_assert_true (pd_tensor_write (input, x, VALUES, &error));
   g_assert_true (pd_norms_write (norms, given, &error));
   g_assert_true (pd_graph_run (graph, NULL, &error));
   g_assert_true (pd_norms_read (norms, own, &error));
-  g_assert_true (pd_tensor_read (output, y, &error));
+  g_assert_true (pd_tensor_read (output, y, VALUES, &error));
 
   for (guint image = 0; image < IMAGES; image++)
     for (guint group = 0; group < GROUPS; group++)
@@ -107,6 +108,26 @@ check_norm (gconstpointer data)
   pd_weights_free (weights);
 }
 
+/* Arrays of another length are refused, whichever of the three it is, and nothing is written. */
+static void
+refuse_lengths (PdUNetPass *pass, const PdUNetRun *right)
+{
+  gsize size = right->n_prediction * sizeof *right->prediction;
+  g_autofree float *before = g_memdup2 (right->prediction, size);
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      PdUNetRun run = *right;
+      gsize *lengths[] = { &run.n_sample, &run.n_context, &run.n_prediction };
+
+      *lengths[i] -= 1;
+      g_assert_false (pd_unet_pass_run (pass, &run, NULL, &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_BAD_MODEL);
+      g_assert_cmpmem (right->prediction, size, before, size);
+    }
+}
+
 /* Two tiles that are lit differently, one after the other, in two branches: what they are given for
  * the next step brings each to the statistics of both. */
 static void
@@ -123,6 +144,7 @@ test_distance (gconstpointer data)
   const PdMoments *given;
   PdBackend backend;
   guint width, n, count;
+  PdUNetRun run;
   gsize n_state;
 
   g_assert_no_error (error);
@@ -143,14 +165,20 @@ test_distance (gconstpointer data)
   output = g_new (float, n);
   own = g_new (PdMoments, 2 * 2 * count);
   fill (4, 1, 0, context, width);
+  run = (PdUNetRun){ .sample = input,
+                     .n_sample = n,
+                     .timestep = 500,
+                     .context = context,
+                     .n_context = width,
+                     .prediction = output,
+                     .n_prediction = n };
   statistics = pd_statistics_new (share, 2, 2, 1, count, NULL);
   pd_statistics_begin (statistics);
   for (guint tile = 0; tile < 2; tile++)
     {
       fill (5 + tile, 1 + tile, tile, input, n);
       pd_statistics_set_part (statistics, 0, tile);
-      g_assert_true (
-          pd_statistics_run (statistics, pass, input, 500, context, output, 0, NULL, &error));
+      g_assert_true (pd_statistics_run (statistics, pass, &run, 0, NULL, &error));
       g_assert_true (pd_norms_read (pd_unet_pass_norms (pass), own + tile * 2 * count, &error));
     }
   pd_statistics_commit (statistics);
@@ -172,9 +200,10 @@ test_distance (gconstpointer data)
   /* The second tile once more, now corrected. */
   first_output = g_memdup2 (output, n * sizeof *output);
   pd_statistics_begin (statistics);
-  g_assert_true (
-      pd_statistics_run (statistics, pass, input, 500, context, output, 0, NULL, &error));
+  g_assert_true (pd_statistics_run (statistics, pass, &run, 0, NULL, &error));
   g_assert_cmpint (memcmp (first_output, output, n * sizeof *output), !=, 0);
+
+  refuse_lengths (pass, &run);
 }
 
 int

@@ -120,6 +120,7 @@ pd_model_encode_text (PdModel *self,
   g_autoptr (PdTextPass) pass = NULL;
   g_autofree float *result = NULL;
   guint most = 1, n_empty;
+  gsize n_ids, n_values;
 
   empty = pd_tokenizer_encode_chunks (self->tokenizer, "", &n_empty, error);
   if (empty == NULL)
@@ -135,7 +136,9 @@ pd_model_encode_text (PdModel *self,
       most = MAX (most, n_chunks[i]);
     }
 
-  all = g_new (gint32, (gsize) n * most * PD_TOKENIZER_CHUNK);
+  n_ids = (gsize) n * most * PD_TOKENIZER_CHUNK;
+  n_values = n_ids * self->files->text_config.hidden_size;
+  all = g_new (gint32, n_ids);
   for (guint i = 0; i < n; i++)
     for (guint chunk = 0; chunk < most; chunk++)
       {
@@ -148,9 +151,8 @@ pd_model_encode_text (PdModel *self,
   pass = pd_text_pass_new (self->text_encoder, n * most, PD_TOKENIZER_CHUNK, NULL, error);
   if (pass == NULL)
     return FALSE;
-  result =
-      g_new (float, (gsize) n *most *PD_TOKENIZER_CHUNK * self->files->text_config.hidden_size);
-  if (!pd_text_pass_run (pass, all, result, cancellable, error))
+  result = g_new (float, n_values);
+  if (!pd_text_pass_run (pass, all, n_ids, result, n_values, cancellable, error))
     return FALSE;
   *context = g_steal_pointer (&result);
   *tokens = most * PD_TOKENIZER_CHUNK;
@@ -162,28 +164,30 @@ pd_model_decode (PdModel *self,
                  guint h,
                  guint w,
                  const float *latents,
+                 gsize n_latents,
                  float *picture,
+                 gsize n_picture,
                  GCancellable *cancellable,
                  GError **error)
 {
   const PdVaeConfig *config = &self->files->vae_config;
   g_autoptr (PdVaePass) pass = NULL;
   g_autofree float *raw = NULL;
-  gsize count = (gsize) pd_model_latent_channels (self) * h * w;
 
   if (self->tiny_vae != NULL)
     {
       g_autoptr (PdTinyVaePass) tiny = pd_tiny_vae_decoder_new (self->tiny_vae, 1, h, w, error);
 
-      return tiny != NULL && pd_tiny_vae_decode (tiny, latents, picture, cancellable, error);
+      return tiny != NULL &&
+             pd_tiny_vae_decode (tiny, latents, n_latents, picture, n_picture, cancellable, error);
     }
   pass = pd_vae_decoder_new (self->vae, 1, h, w, NULL, FALSE, error);
   if (pass == NULL)
     return FALSE;
-  raw = g_new (float, count);
-  for (gsize i = 0; i < count; i++)
+  raw = g_new (float, n_latents);
+  for (gsize i = 0; i < n_latents; i++)
     raw[i] = (float) (latents[i] / config->scaling_factor + config->shift_factor);
-  return pd_vae_decode (pass, raw, picture, cancellable, error);
+  return pd_vae_decode (pass, raw, n_latents, picture, n_picture, cancellable, error);
 }
 
 gboolean
@@ -191,30 +195,32 @@ pd_model_encode (PdModel *self,
                  guint h,
                  guint w,
                  const float *picture,
+                 gsize n_picture,
                  const float *noise,
                  float *latents,
+                 gsize n_latents,
                  GCancellable *cancellable,
                  GError **error)
 {
   const PdVaeConfig *config = &self->files->vae_config;
   g_autoptr (PdVaePass) pass = NULL;
   g_autofree float *mean = NULL, *log_variance = NULL;
-  gsize count = (gsize) pd_model_latent_channels (self) * h * w;
 
   if (self->tiny_vae != NULL)
     {
       g_autoptr (PdTinyVaePass) tiny = pd_tiny_vae_encoder_new (self->tiny_vae, 1, h, w, error);
 
-      return tiny != NULL && pd_tiny_vae_encode (tiny, picture, latents, cancellable, error);
+      return tiny != NULL &&
+             pd_tiny_vae_encode (tiny, picture, n_picture, latents, n_latents, cancellable, error);
     }
   pass = pd_vae_encoder_new (self->vae, 1, h, w, NULL, FALSE, error);
   if (pass == NULL)
     return FALSE;
-  mean = g_new (float, count);
-  log_variance = g_new (float, count);
-  if (!pd_vae_encode (pass, picture, mean, log_variance, cancellable, error))
+  mean = g_new (float, n_latents);
+  log_variance = g_new (float, n_latents);
+  if (!pd_vae_encode (pass, picture, n_picture, mean, log_variance, n_latents, cancellable, error))
     return FALSE;
-  for (gsize i = 0; i < count; i++)
+  for (gsize i = 0; i < n_latents; i++)
     {
       double sample = mean[i] + exp (0.5 * log_variance[i]) * noise[i];
 

@@ -48,22 +48,27 @@ gboolean pd_model_encode_text (PdModel *self,
                                GError **error);
 
 /* @latents: one [channels][h][w] in the UNet's scale; @picture: [h · scale][w · scale][3] in
- * -1 … 1, not clamped. */
+ * -1 … 1, not clamped; @n_latents, @n_picture: the arrays' lengths (PD_ERROR_BAD_MODEL if they are
+ * not the model's). */
 gboolean pd_model_decode (PdModel *self,
                           guint h,
                           guint w,
                           const float *latents,
+                          gsize n_latents,
                           float *picture,
+                          gsize n_picture,
                           GCancellable *cancellable,
                           GError **error);
 
 /* The reverse, sampled from the autoencoder's distribution with @noise ([channels][h][w], unit
- * normal); an AutoencoderTiny has none and ignores it. */
+ * normal); an AutoencoderTiny has none and ignores it. @n_latents: of @noise and @latents. */
 gboolean pd_model_encode (PdModel *self,
                           guint h,
                           guint w,
                           const float *picture,
+                          gsize n_picture,
                           const float *noise,
                           float *latents,
+                          gsize n_latents,
                           GCancellable *cancellable,
                           GError **error);

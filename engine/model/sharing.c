@@ -131,13 +131,14 @@ pd_sharing_write_biases (PdSharing *self, double strength, GError **error)
     {
       const KeyBias *entry = &g_array_index (self->biases, KeyBias, i);
       guint keys = entry->bias->c;
-      g_autofree float *values = g_new0 (float, (gsize) entry->bias->n *keys);
+      const gsize n = (gsize) entry->bias->n * keys;
+      g_autofree float *values = g_new0 (float, n);
       double pooled = strength > 0 ? log (entry->sources * strength) : no_key;
 
       for (guint image = 0; image < entry->bias->n; image++)
         for (guint key = entry->own; key < keys; key++)
           values[(gsize) image * keys + key] = (float) pooled;
-      if (!pd_tensor_write (entry->bias, values, error))
+      if (!pd_tensor_write (entry->bias, values, n, error))
         return FALSE;
     }
   return TRUE;

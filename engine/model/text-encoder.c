@@ -211,18 +211,27 @@ embed (const PdTextEncoder *encoder, gint32 id, guint position, float *row, GErr
 }
 
 gboolean
-pd_text_pass_run (
-    PdTextPass *self, const gint32 *ids, float *context, GCancellable *cancellable, GError **error)
+pd_text_pass_run (PdTextPass *self,
+                  const gint32 *ids,
+                  gsize n_ids,
+                  float *context,
+                  gsize n_context,
+                  GCancellable *cancellable,
+                  GError **error)
 {
-  guint n = self->embeddings->n, tokens = self->embeddings->w, width = self->embeddings->c;
-  g_autofree float *values = g_new (float, (gsize) n *tokens *width);
+  guint tokens = self->embeddings->w, width = self->embeddings->c;
+  const gsize n = n_ids * width;
+  g_autofree float *values = NULL;
 
-  for (guint i = 0; i < n * tokens; i++)
-    if (!embed (self->encoder, ids[i], i % tokens, values + (gsize) i * width, error))
+  if (!pd_tensor_check_length (self->embeddings, n, error))
+    return FALSE;
+  values = g_new (float, n);
+  for (gsize i = 0; i < n_ids; i++)
+    if (!embed (self->encoder, ids[i], i % tokens, values + i * width, error))
       return FALSE;
-  return pd_tensor_write (self->embeddings, values, error) &&
+  return pd_tensor_write (self->embeddings, values, n, error) &&
          pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read (self->context, context, error);
+         pd_tensor_read (self->context, context, n_context, error);
 }
 
 guint

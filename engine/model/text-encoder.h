@@ -28,10 +28,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextPass, pd_text_pass_free)
 
 PdGraph *pd_text_pass_graph (PdTextPass *self);
 
-/* @ids: [n][tokens], each below vocab_size (PD_ERROR_BAD_MODEL otherwise); @context:
- * [n][tokens][hidden_size], after the final norm. */
-gboolean pd_text_pass_run (
-    PdTextPass *self, const gint32 *ids, float *context, GCancellable *cancellable, GError **error);
+/* @ids: [n][tokens], each below vocab_size; @context: [n][tokens][hidden_size], after the final
+ * norm; @n_ids, @n_context: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (an id, or lengths that
+ * are not the pass's: nothing is written), and those of a graph's run. */
+gboolean pd_text_pass_run (PdTextPass *self,
+                           const gint32 *ids,
+                           gsize n_ids,
+                           float *context,
+                           gsize n_context,
+                           GCancellable *cancellable,
+                           GError **error);
 
 /* Where a sequence's pooled output is: the position of its end token. */
 guint pd_text_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens);

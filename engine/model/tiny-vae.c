@@ -31,7 +31,6 @@ struct _PdTinyVaePass
   PdGraph *graph;
   PdTensor *input, *output;
   float *values; /* the input after its element-wise map */
-  gsize n_input, n_output;
 };
 
 guint
@@ -226,12 +225,6 @@ build_decoder (PdTinyVae *self, PdGraph *graph, PdTensor *x)
   return x;
 }
 
-static gsize
-element_count (const PdTensor *tensor)
-{
-  return (gsize) tensor->n * tensor->h * tensor->w * tensor->c;
-}
-
 static PdTinyVaePass *
 pass_new (PdTinyVae *vae, gboolean decode, guint n, guint h, guint w, GError **error)
 {
@@ -252,9 +245,7 @@ pass_new (PdTinyVae *vae, gboolean decode, guint n, guint h, guint w, GError **e
       x = build_encoder (vae, self->graph, self->input);
     }
   self->output = pd_graph_output (self->graph, x);
-  self->n_input = element_count (self->input);
-  self->n_output = element_count (self->output);
-  self->values = g_new (float, self->n_input);
+  self->values = g_new (float, pd_tensor_n_values (self->input));
   return pd_graph_compile (self->graph, FALSE, error) ? g_steal_pointer (&self) : NULL;
 }
 
@@ -289,17 +280,21 @@ pd_tiny_vae_pass_graph (PdTinyVaePass *self)
 gboolean
 pd_tiny_vae_decode (PdTinyVaePass *self,
                     const float *latents,
+                    gsize n_latents,
                     float *picture,
+                    gsize n_picture,
                     GCancellable *cancellable,
                     GError **error)
 {
-  for (gsize i = 0; i < self->n_input; i++)
-    self->values[i] = 3 * tanhf (latents[i] / 3);
-  if (!pd_tensor_write_nchw (self->input, self->values, error) ||
-      !pd_graph_run (self->graph, cancellable, error) ||
-      !pd_tensor_read (self->output, picture, error))
+  if (!pd_tensor_check_length (self->input, n_latents, error))
     return FALSE;
-  for (gsize i = 0; i < self->n_output; i++)
+  for (gsize i = 0; i < n_latents; i++)
+    self->values[i] = 3 * tanhf (latents[i] / 3);
+  if (!pd_tensor_write_nchw (self->input, self->values, n_latents, error) ||
+      !pd_graph_run (self->graph, cancellable, error) ||
+      !pd_tensor_read (self->output, picture, n_picture, error))
+    return FALSE;
+  for (gsize i = 0; i < n_picture; i++)
     picture[i] = 2 * picture[i] - 1;
   return TRUE;
 }
@@ -307,13 +302,17 @@ pd_tiny_vae_decode (PdTinyVaePass *self,
 gboolean
 pd_tiny_vae_encode (PdTinyVaePass *self,
                     const float *picture,
+                    gsize n_picture,
                     float *latents,
+                    gsize n_latents,
                     GCancellable *cancellable,
                     GError **error)
 {
-  for (gsize i = 0; i < self->n_input; i++)
+  if (!pd_tensor_check_length (self->input, n_picture, error))
+    return FALSE;
+  for (gsize i = 0; i < n_picture; i++)
     self->values[i] = (picture[i] + 1) / 2;
-  return pd_tensor_write (self->input, self->values, error) &&
+  return pd_tensor_write (self->input, self->values, n_picture, error) &&
          pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read_nchw (self->output, latents, error);
+         pd_tensor_read_nchw (self->output, latents, n_latents, error);
 }

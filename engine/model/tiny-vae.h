@@ -34,14 +34,19 @@ PdGraph *pd_tiny_vae_pass_graph (PdTinyVaePass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTinyVaePass, pd_tiny_vae_pass_free)
 
 /* @latents: [n][latent_channels][h][w]; @picture: [n][h · scale][w · scale][out_channels], about
- * -1 … 1. */
+ * -1 … 1; @n_latents, @n_picture: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (lengths that are
+ * not the pass's: nothing is written), and those of a graph's run. */
 gboolean pd_tiny_vae_decode (PdTinyVaePass *self,
                              const float *latents,
+                             gsize n_latents,
                              float *picture,
+                             gsize n_picture,
                              GCancellable *cancellable,
                              GError **error);
 gboolean pd_tiny_vae_encode (PdTinyVaePass *self,
                              const float *picture,
+                             gsize n_picture,
                              float *latents,
+                             gsize n_latents,
                              GCancellable *cancellable,
                              GError **error);

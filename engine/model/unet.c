@@ -432,22 +432,20 @@ pd_unet_pass_graph (PdUNetPass *self)
 }
 
 gboolean
-pd_unet_pass_run (PdUNetPass *self,
-                  const float *sample,
-                  double timestep,
-                  const float *context,
-                  float *prediction,
-                  GCancellable *cancellable,
-                  GError **error)
+pd_unet_pass_run (PdUNetPass *self, const PdUNetRun *run, GCancellable *cancellable, GError **error)
 {
-  for (guint i = 0; i < self->sample->n; i++)
-    pd_timestep_embedding (timestep, self->time_channels, self->flip_sin_to_cos, self->freq_shift,
+  guint n = self->sample->n;
+
+  for (guint i = 0; i < n; i++)
+    pd_timestep_embedding (run->timestep, self->time_channels, self->flip_sin_to_cos,
+                           self->freq_shift,
                            self->timestep_values + (gsize) i * self->time_channels);
-  return pd_tensor_write_nchw (self->sample, sample, error) &&
-         pd_tensor_write (self->timestep, self->timestep_values, error) &&
-         pd_tensor_write (self->context, context, error) &&
+  return pd_tensor_write_nchw (self->sample, run->sample, run->n_sample, error) &&
+         pd_tensor_write (self->timestep, self->timestep_values, (gsize) n * self->time_channels,
+                          error) &&
+         pd_tensor_write (self->context, run->context, run->n_context, error) &&
          (self->sharing == NULL ||
           pd_sharing_write_biases (self->sharing, self->bank_strength, error)) &&
          pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read_nchw (self->prediction, prediction, error);
+         pd_tensor_read_nchw (self->prediction, run->prediction, run->n_prediction, error);
 }

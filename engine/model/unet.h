@@ -58,12 +58,21 @@ guint pd_unet_n_moments (const PdUNet *self);
  * same for all further runs; 1 in a new pass. */
 void pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength);
 
-/* @sample: [n][in_channels][h][w]; @timestep: 0 … num_train_timesteps, need not be whole; @context:
- * [n][tokens][cross_attention_dim]; @prediction: [n][out_channels][h][w]. */
+/* What a run reads and writes, with the lengths of the arrays. */
+typedef struct
+{
+  const float *sample; /* [n][in_channels][h][w] */
+  gsize n_sample;
+  double timestep;      /* 0 … num_train_timesteps, need not be whole */
+  const float *context; /* [n][tokens][cross_attention_dim] */
+  gsize n_context;
+  float *prediction; /* [n][out_channels][h][w] */
+  gsize n_prediction;
+} PdUNetRun;
+
+/* Errors: PD_ERROR_BAD_MODEL (lengths that are not the pass's: nothing is written),
+ * PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST, G_IO_ERROR_CANCELLED. */
 gboolean pd_unet_pass_run (PdUNetPass *self,
-                           const float *sample,
-                           double timestep,
-                           const float *context,
-                           float *prediction,
+                           const PdUNetRun *run,
                            GCancellable *cancellable,
                            GError **error);

@@ -366,30 +366,37 @@ pd_vae_pass_graph (PdVaePass *self)
 gboolean
 pd_vae_decode (PdVaePass *self,
                const float *latents,
+               gsize n_latents,
                float *picture,
+               gsize n_picture,
                GCancellable *cancellable,
                GError **error)
 {
-  return pd_tensor_write_nchw (self->input, latents, error) &&
+  return pd_tensor_write_nchw (self->input, latents, n_latents, error) &&
          pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read (self->output, picture, error);
+         pd_tensor_read (self->output, picture, n_picture, error);
 }
 
 gboolean
 pd_vae_encode (PdVaePass *self,
                const float *picture,
+               gsize n_picture,
                float *mean,
                float *log_variance,
+               gsize n_latents,
                GCancellable *cancellable,
                GError **error)
 {
   const PdTensor *output = self->output;
   gsize latent = (gsize) self->latent_channels * output->h * output->w;
-  g_autofree float *moments = g_new (float, 2 * latent * output->n);
+  g_autofree float *moments = NULL;
 
-  if (!pd_tensor_write (self->input, picture, error) ||
+  if (!pd_tensor_check_length (output, 2 * n_latents, error))
+    return FALSE;
+  moments = g_new (float, 2 * n_latents);
+  if (!pd_tensor_write (self->input, picture, n_picture, error) ||
       !pd_graph_run (self->graph, cancellable, error) ||
-      !pd_tensor_read_nchw (output, moments, error))
+      !pd_tensor_read_nchw (output, moments, 2 * n_latents, error))
     return FALSE;
   for (guint n = 0; n < output->n; n++)
     for (gsize i = 0; i < latent; i++)

@@ -58,18 +58,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdVaePass, pd_vae_pass_free)
 PdGraph *pd_vae_pass_graph (PdVaePass *self);
 
 /* @latents: [n][latent_channels][h][w], raw (the pipeline's divided by scaling_factor, plus
- * shift_factor); @picture: [n][h · scale][w · scale][out_channels], about -1 … 1, not clamped. */
+ * shift_factor); @picture: [n][h · scale][w · scale][out_channels], about -1 … 1, not clamped;
+ * @n_latents, @n_picture: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (lengths that are not the
+ * pass's: nothing is written), and those of a graph's run. */
 gboolean pd_vae_decode (PdVaePass *self,
                         const float *latents,
+                        gsize n_latents,
                         float *picture,
+                        gsize n_picture,
                         GCancellable *cancellable,
                         GError **error);
 
 /* @picture: [n][h · scale][w · scale][in_channels] in -1 … 1; @mean and @log_variance:
- * [n][latent_channels][h][w], raw; the logarithm is clamped to -30 … 20. */
+ * [n][latent_channels][h][w], raw; the logarithm is clamped to -30 … 20. @n_picture, @n_latents:
+ * the arrays' lengths, the latter of both. Errors: as decoding. */
 gboolean pd_vae_encode (PdVaePass *self,
                         const float *picture,
+                        gsize n_picture,
                         float *mean,
                         float *log_variance,
+                        gsize n_latents,
                         GCancellable *cancellable,
                         GError **error);

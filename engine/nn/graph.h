@@ -13,9 +13,9 @@
  *   PdTensor *x = pd_graph_input (graph, 1, 64, 64, 4, 1);
  *   PdTensor *y = pd_graph_output (graph, pd_conv2d (graph, x, weight, bias, NULL));
  *   pd_graph_compile (graph, FALSE, &error);
- *   pd_tensor_write_nchw (x, latent, &error);
+ *   pd_tensor_write_nchw (x, latent, n_latent, &error);
  *   pd_graph_run (graph, cancellable, &error);
- *   pd_tensor_read_nchw (y, result, &error);
+ *   pd_tensor_read_nchw (y, result, n_result, &error);
  */
 typedef struct _PdGraph PdGraph;
 

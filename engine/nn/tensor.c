@@ -36,3 +36,9 @@ pd_tensor_bytes (const PdTensor *self)
 {
   return pd_tensor_stored_pixels (self) * self->ld * pd_type_size (self->type);
 }
+
+gsize
+pd_tensor_n_values (const PdTensor *self)
+{
+  return (gsize) self->n * self->h * self->w * self->c;
+}

@@ -56,10 +56,21 @@ gsize pd_tensor_stored_pixels (const PdTensor *self);
 /* Bytes from offset to the end of the last stored pixel. */
 gsize pd_tensor_bytes (const PdTensor *self);
 
+/* Pixels of all images times channels: how many values the host's copy has. */
+gsize pd_tensor_n_values (const PdTensor *self);
+
+/* Whether a host's array of @n_values is a copy of the tensor. Errors: PD_ERROR_BAD_MODEL: sizes
+ * that come from different parts of a model differ. */
+gboolean pd_tensor_check_length (const PdTensor *self, gsize n_values, GError **error);
+
 /* Host copies of a tensor of a compiled graph, f32 on the host side whatever the tensor's type.
- * @values: [n][h][w][c], dense; [n][c][h][w] for the _nchw forms. Writing sets surplus channels and
- * border to zero; a view must not be written. transfer.c */
-gboolean pd_tensor_write (const PdTensor *tensor, const float *values, GError **error);
-gboolean pd_tensor_write_nchw (const PdTensor *tensor, const float *values, GError **error);
-gboolean pd_tensor_read (const PdTensor *tensor, float *values, GError **error);
-gboolean pd_tensor_read_nchw (const PdTensor *tensor, float *values, GError **error);
+ * @values: [n][h][w][c], dense; [n][c][h][w] for the _nchw forms; @n_values: the array's length.
+ * Nothing is read or written where that is not the tensor's (pd_tensor_check_length). Writing sets
+ * surplus channels and border to zero; a view must not be written. transfer.c */
+gboolean
+pd_tensor_write (const PdTensor *tensor, const float *values, gsize n_values, GError **error);
+gboolean
+pd_tensor_write_nchw (const PdTensor *tensor, const float *values, gsize n_values, GError **error);
+gboolean pd_tensor_read (const PdTensor *tensor, float *values, gsize n_values, GError **error);
+gboolean
+pd_tensor_read_nchw (const PdTensor *tensor, float *values, gsize n_values, GError **error);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/error.h"
 #include "engine/nn/graph.h"
 #include "engine/nn/half.h"
 
@@ -30,13 +33,32 @@ row_start (const PdTensor *tensor, guint image, guint y)
          y * pd_tensor_row_pitch (tensor);
 }
 
+gboolean
+pd_tensor_check_length (const PdTensor *self, gsize n_values, GError **error)
+{
+  if (n_values == pd_tensor_n_values (self))
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+               _ ("the parts of the model do not fit each other: there are %zu values where "
+                  "%u × %u × %u × %u are needed"),
+               n_values, self->n, self->h, self->w, self->c);
+  return FALSE;
+}
+
 /* Image by image, so that a large picture needs no second copy of its whole self. */
 static gboolean
-write_values (const PdTensor *tensor, const float *values, HostStrides strides, GError **error)
+write_values (const PdTensor *tensor,
+              const float *values,
+              gsize n_values,
+              HostStrides strides,
+              GError **error)
 {
   gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
-  g_autofree guint8 *image = g_malloc (pitch * size);
+  g_autofree guint8 *image = NULL;
 
+  if (!pd_tensor_check_length (tensor, n_values, error))
+    return FALSE;
+  image = g_malloc (pitch * size);
   for (guint n = 0; n < tensor->n; n++)
     {
       memset (image, 0, pitch * size);
@@ -62,11 +84,15 @@ write_values (const PdTensor *tensor, const float *values, HostStrides strides, 
 }
 
 static gboolean
-read_values (const PdTensor *tensor, float *values, HostStrides strides, GError **error)
+read_values (
+    const PdTensor *tensor, float *values, gsize n_values, HostStrides strides, GError **error)
 {
   gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
-  g_autofree guint8 *image = g_malloc (pitch * size);
+  g_autofree guint8 *image = NULL;
 
+  if (!pd_tensor_check_length (tensor, n_values, error))
+    return FALSE;
+  image = g_malloc (pitch * size);
   for (guint n = 0; n < tensor->n; n++)
     {
       /* Of a view this reads past its last channel, into the storage's slack at the worst. */
@@ -91,25 +117,25 @@ read_values (const PdTensor *tensor, float *values, HostStrides strides, GError 
 }
 
 gboolean
-pd_tensor_write (const PdTensor *tensor, const float *values, GError **error)
+pd_tensor_write (const PdTensor *tensor, const float *values, gsize n_values, GError **error)
 {
-  return write_values (tensor, values, nhwc (tensor), error);
+  return write_values (tensor, values, n_values, nhwc (tensor), error);
 }
 
 gboolean
-pd_tensor_write_nchw (const PdTensor *tensor, const float *values, GError **error)
+pd_tensor_write_nchw (const PdTensor *tensor, const float *values, gsize n_values, GError **error)
 {
-  return write_values (tensor, values, nchw (tensor), error);
+  return write_values (tensor, values, n_values, nchw (tensor), error);
 }
 
 gboolean
-pd_tensor_read (const PdTensor *tensor, float *values, GError **error)
+pd_tensor_read (const PdTensor *tensor, float *values, gsize n_values, GError **error)
 {
-  return read_values (tensor, values, nhwc (tensor), error);
+  return read_values (tensor, values, n_values, nhwc (tensor), error);
 }
 
 gboolean
-pd_tensor_read_nchw (const PdTensor *tensor, float *values, GError **error)
+pd_tensor_read_nchw (const PdTensor *tensor, float *values, gsize n_values, GError **error)
 {
-  return read_values (tensor, values, nchw (tensor), error);
+  return read_values (tensor, values, n_values, nchw (tensor), error);
 }

@@ -382,7 +382,14 @@ predict_wide (
       memcpy (context + branch * m, self->context + at * m, m * sizeof *context);
     }
   pd_unet_pass_set_bank_strength (self->wide_pass, self->bank_strength);
-  if (!pd_statistics_run (self->statistics, self->wide_pass, input, timestep, context, output,
+  if (!pd_statistics_run (self->statistics, self->wide_pass,
+                          &(PdUNetRun){ .sample = input,
+                                        .n_sample = options->branches * n,
+                                        .timestep = timestep,
+                                        .context = context,
+                                        .n_context = options->branches * m,
+                                        .prediction = output,
+                                        .n_prediction = options->branches * n },
                           image, cancellable, error))
     return FALSE;
   for (guint branch = 0; branch < options->branches; branch++)
@@ -402,9 +409,17 @@ predict_batch (PdCanvas *self,
                GError **error)
 {
   gboolean narrow = pd_unet_backend (self->options.unet)->activations != PD_TYPE_F32;
+  const gsize images = (gsize) self->options.batch * self->options.branches;
 
-  if (!pd_statistics_run (self->statistics, self->pass, self->input, timestep, self->context,
-                          self->output, 0, cancellable, error))
+  if (!pd_statistics_run (self->statistics, self->pass,
+                          &(PdUNetRun){ .sample = self->input,
+                                        .n_sample = images * self->tile_elements,
+                                        .timestep = timestep,
+                                        .context = self->context,
+                                        .n_context = images * self->context_elements,
+                                        .prediction = self->output,
+                                        .n_prediction = images * self->tile_elements },
+                          0, cancellable, error))
     return FALSE;
   self->unet_forwards += count * self->options.branches;
   for (guint image = 0; image < count; image++)

@@ -41,15 +41,16 @@ pd_coder_halo (const PdModel *model, gboolean decode)
 static gboolean
 resize (PdCoder *self, guint n, GError **error)
 {
-  const gsize latents = n * self->latent_elements, pixels = n * self->pixel_elements;
   const char *what = _ ("the autoencoder's windows");
 
   g_clear_pointer (&self->latents, g_free);
   g_clear_pointer (&self->log_variance, g_free);
   g_clear_pointer (&self->pixels, g_free);
-  return (self->latents = pd_try_new (float, latents, what, error)) != NULL &&
-         (self->log_variance = pd_try_new (float, latents, what, error)) != NULL &&
-         (self->pixels = pd_try_new (float, pixels, what, error)) != NULL;
+  self->n_latents = n * self->latent_elements;
+  self->n_pixels = n * self->pixel_elements;
+  return (self->latents = pd_try_new (float, self->n_latents, what, error)) != NULL &&
+         (self->log_variance = pd_try_new (float, self->n_latents, what, error)) != NULL &&
+         (self->pixels = pd_try_new (float, self->n_pixels, what, error)) != NULL;
 }
 
 /* Weights beyond the range of f16 are why other numbers of the same model may help. */
@@ -72,14 +73,18 @@ run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error
   gsize elements = count * (self->decode ? self->pixel_elements : self->latent_elements);
   gboolean ok;
 
-  if (self->tiny != NULL)
-    ok = self->decode
-             ? pd_tiny_vae_decode (self->tiny, self->latents, self->pixels, cancellable, error)
-             : pd_tiny_vae_encode (self->tiny, self->pixels, self->latents, cancellable, error);
+  if (self->tiny != NULL && self->decode)
+    ok = pd_tiny_vae_decode (self->tiny, self->latents, self->n_latents, self->pixels,
+                             self->n_pixels, cancellable, error);
+  else if (self->tiny != NULL)
+    ok = pd_tiny_vae_encode (self->tiny, self->pixels, self->n_pixels, self->latents,
+                             self->n_latents, cancellable, error);
+  else if (self->decode)
+    ok = pd_vae_decode (self->pass, self->latents, self->n_latents, self->pixels, self->n_pixels,
+                        cancellable, error);
   else
-    ok = self->decode ? pd_vae_decode (self->pass, self->latents, self->pixels, cancellable, error)
-                      : pd_vae_encode (self->pass, self->pixels, self->latents, self->log_variance,
-                                       cancellable, error);
+    ok = pd_vae_encode (self->pass, self->pixels, self->n_pixels, self->latents, self->log_variance,
+                        self->n_latents, cancellable, error);
   if (!ok)
     return FALSE;
   for (gsize i = 0; i < elements; i++)

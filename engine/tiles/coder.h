@@ -33,10 +33,11 @@ typedef struct
   guint h, w;                            /* of a window, latent pixels */
   gsize latent_elements, pixel_elements; /* of a window */
   float *latents, *log_variance;         /* of a batch; [batch][channels][h][w] */
-  float *pixels;       /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
-  PdGlobals *globals;  /* may be NULL */
-  PdVaePass *pass;     /* either … */
-  PdTinyVaePass *tiny; /* … or */
+  float *pixels;             /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
+  gsize n_latents, n_pixels; /* elements of these arrays */
+  PdGlobals *globals;        /* may be NULL */
+  PdVaePass *pass;           /* either … */
+  PdTinyVaePass *tiny;       /* … or */
 } PdCoder;
 
 /* A rectangle of a window and the place of the canvas that it shows, latent pixels; it goes round

@@ -91,10 +91,7 @@ pd_statistics_set_part (PdStatistics *self, guint image, gsize part)
 gboolean
 pd_statistics_run (PdStatistics *self,
                    PdUNetPass *pass,
-                   const float *input,
-                   double timestep,
-                   const float *context,
-                   float *output,
+                   const PdUNetRun *run,
                    guint first,
                    GCancellable *cancellable,
                    GError **error)
@@ -104,7 +101,7 @@ pd_statistics_run (PdStatistics *self,
   guint tiles;
 
   if (self == NULL)
-    return pd_unet_pass_run (pass, input, timestep, context, output, cancellable, error);
+    return pd_unet_pass_run (pass, run, cancellable, error);
   tiles = pd_norms_images (norms) / self->branches;
   moments = pd_try_new (PdMoments, tiles * part_size (self),
                         _ ("what is known of the tiles' brightness"), error);
@@ -117,8 +114,7 @@ pd_statistics_run (PdStatistics *self,
               self->given + self->part_of[first + i] * part_size (self) + branch * self->count,
               self->count * sizeof *moments);
   if (!pd_norms_write (norms, moments, error) ||
-      !pd_unet_pass_run (pass, input, timestep, context, output, cancellable, error) ||
-      !pd_norms_read (norms, moments, error))
+      !pd_unet_pass_run (pass, run, cancellable, error) || !pd_norms_read (norms, moments, error))
     return FALSE;
   for (guint branch = 0; branch < self->branches; branch++)
     for (guint i = 0; i < tiles; i++)

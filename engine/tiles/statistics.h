@@ -26,10 +26,7 @@ void pd_statistics_set_part (PdStatistics *self, guint image, gsize part);
  * a single part with its image. With @self NULL it only runs it. */
 gboolean pd_statistics_run (PdStatistics *self,
                             PdUNetPass *pass,
-                            const float *input,
-                            double timestep,
-                            const float *context,
-                            float *output,
+                            const PdUNetRun *run,
                             guint first,
                             GCancellable *cancellable,
                             GError **error);

@@ -172,9 +172,18 @@ run_pass (PdThumbnail *self,
           GCancellable *cancellable,
           GError **error)
 {
+  const gsize n = (gsize) self->branches * self->channels * self->h * self->w;
+
   self->unet_forwards += self->branches;
-  return pd_unet_pass_run (self->pass, self->input, pd_solver_timestep (solver, i), context,
-                           self->output, cancellable, error);
+  return pd_unet_pass_run (self->pass,
+                           &(PdUNetRun){ .sample = self->input,
+                                         .n_sample = n,
+                                         .timestep = pd_solver_timestep (solver, i),
+                                         .context = context,
+                                         .n_context = self->branches * self->context_elements,
+                                         .prediction = self->output,
+                                         .n_prediction = n },
+                           cancellable, error);
 }
 
 /* The shares of one prompt. */
