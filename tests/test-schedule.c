@@ -129,18 +129,18 @@ test_spacings (void)
   g_auto (PdScheduleConfig) config = { 0 };
 
   pd_schedule_config_init (&config);
-  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE), leading, 5);
-  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000), open_leading, 5);
+  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE, NULL), leading, 5);
+  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000, NULL), open_leading, 5);
 
   config.timestep_spacing = PD_SPACING_TRAILING;
-  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE), trailing, 5);
-  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000), trailing, 5);
-  check_timesteps (pd_schedule_timesteps (&config, 3, 1000, TRUE), uneven, 3);
+  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE, NULL), trailing, 5);
+  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000, NULL), trailing, 5);
+  check_timesteps (pd_schedule_timesteps (&config, 3, 1000, TRUE, NULL), uneven, 3);
 
   config.timestep_spacing = PD_SPACING_LINSPACE;
-  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE), linspace, 5);
-  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, FALSE), unrounded, 5);
-  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000), open_linspace, 5);
+  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, TRUE, NULL), linspace, 5);
+  check_timesteps (pd_schedule_timesteps (&config, 5, 1000, FALSE, NULL), unrounded, 5);
+  check_timesteps (pd_schedule_timesteps_open (&config, 5, 1000, NULL), open_linspace, 5);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 static const guint max_train_timesteps = 1000000;
 
@@ -132,9 +133,11 @@ pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **error)
       return NULL;
     }
 
-  g_autofree double *alphas_cumprod = g_new (double, n);
+  g_autofree double *alphas_cumprod = pd_try_new (double, n, _ ("the noise schedule"), error);
   double product = 1.0;
 
+  if (alphas_cumprod == NULL)
+    return NULL;
   for (guint i = 0; i < n; i++)
     {
       const float beta = (float) beta_at (config, i);
@@ -168,11 +171,14 @@ pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **error)
 }
 
 double *
-pd_schedule_timesteps (const PdScheduleConfig *config, guint steps, guint last, gboolean whole)
+pd_schedule_timesteps (
+    const PdScheduleConfig *config, guint steps, guint last, gboolean whole, GError **error)
 {
   const guint n = config->num_train_timesteps;
-  double *timesteps = g_new (double, steps);
+  double *timesteps = pd_try_new (double, steps, _ ("the noise schedule"), error);
 
+  if (timesteps == NULL)
+    return NULL;
   for (guint i = 0; i < steps; i++)
     {
       const guint rising = steps - 1 - i;
@@ -197,12 +203,12 @@ pd_schedule_timesteps (const PdScheduleConfig *config, guint steps, guint last, 
 }
 
 double *
-pd_schedule_timesteps_open (const PdScheduleConfig *config, guint steps, guint last)
+pd_schedule_timesteps_open (const PdScheduleConfig *config, guint steps, guint last, GError **error)
 {
   if (config->timestep_spacing == PD_SPACING_TRAILING)
-    return pd_schedule_timesteps (config, steps, last, TRUE);
+    return pd_schedule_timesteps (config, steps, last, TRUE, error);
 
-  return pd_schedule_timesteps (config, steps + 1, last, TRUE);
+  return pd_schedule_timesteps (config, steps + 1, last, TRUE, error);
 }
 
 double

@@ -101,17 +101,21 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdScheduleConfig, pd_schedule_config_finish)
 
 /* alphas_cumprod of the training schedule, num_train_timesteps values, strictly within (0, 1)
  * except that the last is 0 with rescale_betas_zero_snr. PD_ERROR_BAD_MODEL if the settings give
- * no such schedule. */
+ * no such schedule, PD_ERROR_OUT_OF_MEMORY. */
 double *pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **error);
 
 /* `steps` timesteps, largest first, as DDIM-like solvers space them; rounded to whole numbers if
- * `whole`. last is the number of timesteps to choose from (num_train_timesteps unless clipped). */
-double *
-pd_schedule_timesteps (const PdScheduleConfig *config, guint steps, guint last, gboolean whole);
+ * `whole`. last is the number of timesteps to choose from (num_train_timesteps unless clipped).
+ * steps is at least 1. PD_ERROR_OUT_OF_MEMORY. */
+double *pd_schedule_timesteps (
+    const PdScheduleConfig *config, guint steps, guint last, gboolean whole, GError **error);
 
 /* The same for DPM-Solver++ and UniPC: whole, and except with trailing spacing steps + 1 values of
  * which the last is not used. Trailing values are negative where `last` leaves too few. */
-double *pd_schedule_timesteps_open (const PdScheduleConfig *config, guint steps, guint last);
+double *pd_schedule_timesteps_open (const PdScheduleConfig *config,
+                                    guint steps,
+                                    guint last,
+                                    GError **error);
 
 /* sigma = noise / signal of a level: sqrt ((1 - a) / a). */
 double pd_schedule_sigma (double alpha_cumprod);

@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 /* The signal power that stands for 0 where sigma = noise / signal must be finite: the smallest f16.
  */
@@ -68,7 +69,10 @@ lcm_timesteps (const PdSolver *solver, GError **error)
       return NULL;
     }
 
-  double *timesteps = g_new (double, solver->steps);
+  double *timesteps = pd_try_new (double, solver->steps, _ ("the noise schedule"), error);
+
+  if (timesteps == NULL)
+    return NULL;
   for (guint i = 0; i < solver->steps; i++)
     {
       const guint index = (guint) (i * ((double) original / solver->steps));
@@ -79,28 +83,36 @@ lcm_timesteps (const PdSolver *solver, GError **error)
 
 /* PNDM without Runge-Kutta start: the second level is evaluated twice. In a run that starts later
  * (strength) it is the second level of that run. */
-static void
-repeat_second (PdSolver *solver)
+static gboolean
+repeat_second (PdSolver *solver, GError **error)
 {
   const guint n = solver->n_total;
+  double *timesteps;
 
   if (n - solver->begin < 2)
-    return;
-
-  solver->timesteps = g_renew (double, solver->timesteps, n + 1);
-  for (guint i = n; i > solver->begin + 1; i--)
-    solver->timesteps[i] = solver->timesteps[i - 1];
+    return TRUE;
+  timesteps = pd_try_new (double, n + 1, _ ("the noise schedule"), error);
+  if (timesteps == NULL)
+    return FALSE;
+  for (guint i = 0; i <= n; i++)
+    timesteps[i] = solver->timesteps[i > solver->begin + 1 ? i - 1 : i];
+  g_free (solver->timesteps);
+  solver->timesteps = timesteps;
   solver->n_total = n + 1;
+  return TRUE;
 }
 
 /* Heun: every level but the first is evaluated twice. */
-static void
-repeat_levels (PdSolver *solver)
+static gboolean
+repeat_levels (PdSolver *solver, GError **error)
 {
   const guint n = solver->n_total;
-  double *timesteps = g_new (double, 2 * n - 1);
-  double *sigmas = g_new (double, 2 * n);
+  const char *what = _ ("the noise schedule");
+  g_autofree double *timesteps = pd_try_new (double, 2 * n - 1, what, error);
+  g_autofree double *sigmas = timesteps ? pd_try_new (double, 2 * n, what, error) : NULL;
 
+  if (sigmas == NULL)
+    return FALSE;
   for (guint i = 0; i < 2 * n - 1; i++)
     {
       timesteps[i] = solver->timesteps[(i + 1) / 2];
@@ -110,11 +122,12 @@ repeat_levels (PdSolver *solver)
 
   g_free (solver->timesteps);
   g_free (solver->sigmas);
-  solver->timesteps = timesteps;
-  solver->sigmas = sigmas;
+  solver->timesteps = g_steal_pointer (&timesteps);
+  solver->sigmas = g_steal_pointer (&sigmas);
   solver->n_total = 2 * n - 1;
   solver->n_sigmas = 2 * n;
   solver->begin *= 2;
+  return TRUE;
 }
 
 /* The number of training timesteps left when those of lower log-SNR are dropped. */
@@ -167,27 +180,35 @@ build_sigmas (PdSolver *solver, GError **error)
   const guint train = config->num_train_timesteps;
   const gboolean ranged =
       config->use_karras_sigmas || (is_dpm (solver->type) && config->use_lu_lambdas);
-  g_autofree double *train_sigmas = g_new (double, train);
+  const char *what = _ ("the noise schedule");
+  g_autofree double *train_sigmas = pd_try_new (double, train, what, error);
 
+  if (train_sigmas == NULL)
+    return FALSE;
   for (guint i = 0; i < train; i++)
     train_sigmas[i] = pd_schedule_sigma (solver->alphas_cumprod[i]);
 
   if (pd_solver_is_exploding (solver->type))
-    solver->timesteps = pd_schedule_timesteps (config, solver->steps, train, FALSE);
+    solver->timesteps = pd_schedule_timesteps (config, solver->steps, train, FALSE, error);
   else
     {
       const guint last = is_dpm (solver->type) ? clipped_end (solver) : train;
 
-      solver->timesteps = pd_schedule_timesteps_open (config, solver->steps, last);
-      while (!ranged && solver->n_total > 1 && solver->timesteps[solver->n_total - 1] < 0.0)
+      solver->timesteps = pd_schedule_timesteps_open (config, solver->steps, last, error);
+      while (solver->timesteps != NULL && !ranged && solver->n_total > 1 &&
+             solver->timesteps[solver->n_total - 1] < 0.0)
         solver->n_total--;
     }
+  if (solver->timesteps == NULL)
+    return FALSE;
 
   const guint n = solver->n_total;
   const double least = train_sigmas[0], most = train_sigmas[train - 1];
   const gboolean log_linear = solver->type == PD_SOLVER_EULER && config->log_linear_interpolation;
 
-  solver->sigmas = g_new0 (double, n + 2);
+  solver->sigmas = pd_try_new0 (double, n + 2, what, error);
+  if (solver->sigmas == NULL)
+    return FALSE;
   solver->n_sigmas = log_linear && !ranged ? n + 2 : n + 1;
   for (guint i = 0; i < n; i++)
     solver->sigmas[i] = pd_schedule_sigma_at (train_sigmas, train, solver->timesteps[i]);
@@ -224,10 +245,12 @@ build_sigmas (PdSolver *solver, GError **error)
         }
     }
 
-  if (solver->type == PD_SOLVER_HEUN)
-    repeat_levels (solver);
+  if (solver->type == PD_SOLVER_HEUN && !repeat_levels (solver, error))
+    return FALSE;
 
-  solver->levels = g_new (double, solver->n_total);
+  solver->levels = pd_try_new (double, solver->n_total, what, error);
+  if (solver->levels == NULL)
+    return FALSE;
   for (guint k = 0; k < solver->n_total; k++)
     solver->levels[k] = 1.0 / (1.0 + solver->sigmas[k] * solver->sigmas[k]);
   return TRUE;
@@ -241,7 +264,7 @@ build_timesteps (PdSolver *solver, GError **error)
 
   solver->timesteps = solver->type == PD_SOLVER_LCM
                           ? lcm_timesteps (solver, error)
-                          : pd_schedule_timesteps (config, solver->steps, train, TRUE);
+                          : pd_schedule_timesteps (config, solver->steps, train, TRUE, error);
   if (!solver->timesteps)
     return FALSE;
 
@@ -255,12 +278,14 @@ build_timesteps (PdSolver *solver, GError **error)
       return FALSE;
     }
 
-  if (solver->type == PD_SOLVER_PNDM)
-    repeat_second (solver);
+  if (solver->type == PD_SOLVER_PNDM && !repeat_second (solver, error))
+    return FALSE;
 
   solver->final_alpha_cumprod =
       solver->type == PD_SOLVER_DDPM || config->set_alpha_to_one ? 1.0 : solver->alphas_cumprod[0];
-  solver->levels = g_new (double, solver->n_total);
+  solver->levels = pd_try_new (double, solver->n_total, _ ("the noise schedule"), error);
+  if (solver->levels == NULL)
+    return FALSE;
   for (guint k = 0; k < solver->n_total; k++)
     solver->levels[k] = solver->alphas_cumprod[(guint) solver->timesteps[k]];
 

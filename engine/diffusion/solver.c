@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 static const char *const type_names[] = {
   [PD_SOLVER_DDIM] = "ddim",   [PD_SOLVER_EULER] = "euler",      [PD_SOLVER_EULER_A] = "euler_a",
@@ -140,19 +141,6 @@ history_length (const PdSolver *solver)
     }
 }
 
-static float *
-new_array (gsize n, GError **error)
-{
-  float *array = g_try_malloc0_n (n, sizeof (float));
-
-  if (!array)
-    g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                 _ ("no memory for a sampler array of %zu values; choose a smaller picture or the "
-                    "solver euler"),
-                 n);
-  return array;
-}
-
 guint
 pd_solver_n_arrays (const PdSolver *solver)
 {
@@ -163,14 +151,16 @@ static gboolean
 allocate (PdSolver *solver, GError **error)
 {
   const guint n_history = history_length (solver);
+  const gsize n = solver->n_elements;
+  const char *what = _ ("what the solver keeps of the canvas");
 
-  solver->x0 = new_array (solver->n_elements, error);
+  solver->x0 = pd_try_new0 (float, n, what, error);
   if (!solver->x0)
     return FALSE;
-  if (alters_x0 (solver) && !(solver->treated = new_array (solver->n_elements, error)))
+  if (alters_x0 (solver) && !(solver->treated = pd_try_new0 (float, n, what, error)))
     return FALSE;
   for (; solver->n_history < n_history; solver->n_history++)
-    if (!(solver->history[solver->n_history] = new_array (solver->n_elements, error)))
+    if (!(solver->history[solver->n_history] = pd_try_new0 (float, n, what, error)))
       return FALSE;
   return TRUE;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/bank.h"
 #include "engine/nn/half.h"
 
@@ -163,8 +166,8 @@ pd_bank_read (const PdBank *self, float *values, GError **error)
     return TRUE;
   if (!is_half (self))
     return pd_buffer_read (self->buffer, 0, values, self->bytes, error);
-  halves = g_malloc (self->bytes);
-  if (!pd_buffer_read (self->buffer, 0, halves, self->bytes, error))
+  halves = pd_try_new (guint16, pd_bank_n_values (self), _ ("the small canvas"), error);
+  if (halves == NULL || !pd_buffer_read (self->buffer, 0, halves, self->bytes, error))
     return FALSE;
   for (gsize i = 0; i < pd_bank_n_values (self); i++)
     values[i] = pd_half_to_float (halves[i]);
@@ -180,7 +183,9 @@ pd_bank_write (PdBank *self, const float *values, GError **error)
     return TRUE;
   if (!is_half (self))
     return pd_buffer_write (self->buffer, 0, values, self->bytes, error);
-  halves = g_malloc (self->bytes);
+  halves = pd_try_new (guint16, pd_bank_n_values (self), _ ("the small canvas"), error);
+  if (halves == NULL)
+    return FALSE;
   for (gsize i = 0; i < pd_bank_n_values (self); i++)
     halves[i] = pd_half_from_float (values[i]);
   return pd_buffer_write (self->buffer, 0, halves, self->bytes, error);
@@ -203,22 +208,27 @@ add_tensor (const PdBank *self,
         sum[at] += weights[token] * values[at];
 }
 
-void
+gboolean
 pd_bank_add (const PdBank *self,
              const float *values,
              PdBankWeightsFunc weights,
              gpointer user_data,
-             float *sum)
+             float *sum,
+             GError **error)
 {
   for (guint i = 0; i < self->layers->len; i++)
     {
       const PdBankLayer *layer = pd_bank_layer (self, i);
-      g_autofree float *shares = g_new (float, (gsize) layer->h * layer->w);
+      g_autofree float *shares = NULL;
 
       if (!layer->used)
         continue;
+      shares = pd_try_new (float, (gsize) layer->h * layer->w, _ ("the small canvas"), error);
+      if (shares == NULL)
+        return FALSE;
       weights (layer->h, layer->w, shares, user_data);
       add_tensor (self, layer, layer->keys, values, shares, sum);
       add_tensor (self, layer, layer->values, values, shares, sum);
     }
+  return TRUE;
 }

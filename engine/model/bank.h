@@ -45,12 +45,14 @@ gboolean pd_bank_write (PdBank *self, const float *values, GError **error);
 /* The weights of a layer's h × w tokens. */
 typedef void (*PdBankWeightsFunc) (guint h, guint w, float *weights, gpointer user_data);
 
-/* Adds the keys and values in @values, each times its token's weight, to @sum. */
-void pd_bank_add (const PdBank *self,
-                  const float *values,
-                  PdBankWeightsFunc weights,
-                  gpointer user_data,
-                  float *sum);
+/* Adds the keys and values in @values, each times its token's weight, to @sum. Errors:
+ * PD_ERROR_OUT_OF_MEMORY. */
+gboolean pd_bank_add (const PdBank *self,
+                      const float *values,
+                      PdBankWeightsFunc weights,
+                      gpointer user_data,
+                      float *sum,
+                      GError **error);
 
 /* The layer's keys and values as tensors of @graph: branches × h × w × c. */
 PdTensor *pd_bank_keys (const PdBank *self, PdGraph *graph, guint index);

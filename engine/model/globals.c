@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/globals.h"
 
 enum
@@ -141,8 +144,10 @@ static gboolean
 write_bias (PdGlobals *self, const PdStorage *storage, GError **error)
 {
   guint h = self->axes[0].sample, w = self->axes[1].sample;
-  g_autofree float *bias = g_new (float, (gsize) h *w);
+  g_autofree float *bias = pd_try_new (float, (gsize) h *w, _ ("the autoencoder's windows"), error);
 
+  if (bias == NULL)
+    return FALSE;
   for (guint y = 0; y < h; y++)
     for (guint x = 0; x < w; x++)
       bias[(gsize) y * w + x] =

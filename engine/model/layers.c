@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/layers.h"
 
 static char *
@@ -30,8 +33,8 @@ read_vector (PdLayerReader *self, const char *path, const char *suffix, guint co
   self->bytes += pd_vector_bytes (self->backend, count);
   if (info == NULL || self->weights == NULL)
     return NULL;
-  values = g_new (float, count);
-  return pd_tensor_info_to_f32 (info, values, &self->error)
+  values = pd_try_new (float, count, _ ("the model's weights"), &self->error);
+  return values != NULL && pd_tensor_info_to_f32 (info, values, &self->error)
              ? pd_weights_add_vector (self->weights, values, count, &self->error)
              : NULL;
 }

@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/file.h"
 #include "engine/model/model-check.h"
 #include "engine/model/model.h"
@@ -115,15 +116,15 @@ pd_model_encode_text (PdModel *self,
                       GError **error)
 {
   g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
-  g_autofree guint *n_chunks = g_new (guint, n);
+  g_autofree guint *n_chunks = NULL;
   g_autofree gint32 *empty = NULL, *all = NULL;
   g_autoptr (PdTextPass) pass = NULL;
   g_autofree float *result = NULL;
   guint most = 1, n_empty;
   gsize n_ids, n_values;
 
-  empty = pd_tokenizer_encode_chunks (self->tokenizer, "", &n_empty, error);
-  if (empty == NULL)
+  if ((n_chunks = pd_try_new (guint, n, _ ("the prompt"), error)) == NULL ||
+      (empty = pd_tokenizer_encode_chunks (self->tokenizer, "", &n_empty, error)) == NULL)
     return FALSE;
   for (guint i = 0; i < n; i++)
     {
@@ -138,7 +139,9 @@ pd_model_encode_text (PdModel *self,
 
   n_ids = (gsize) n * most * PD_TOKENIZER_CHUNK;
   n_values = n_ids * self->files->text_config.hidden_size;
-  all = g_new (gint32, n_ids);
+  all = pd_try_new (gint32, n_ids, _ ("the prompt"), error);
+  if (all == NULL)
+    return FALSE;
   for (guint i = 0; i < n; i++)
     for (guint chunk = 0; chunk < most; chunk++)
       {
@@ -149,10 +152,8 @@ pd_model_encode_text (PdModel *self,
                 PD_TOKENIZER_CHUNK * sizeof *all);
       }
   pass = pd_text_pass_new (self->text_encoder, n * most, PD_TOKENIZER_CHUNK, NULL, error);
-  if (pass == NULL)
-    return FALSE;
-  result = g_new (float, n_values);
-  if (!pd_text_pass_run (pass, all, n_ids, result, n_values, cancellable, error))
+  if (pass == NULL || (result = pd_try_new (float, n_values, _ ("the prompt"), error)) == NULL ||
+      !pd_text_pass_run (pass, all, n_ids, result, n_values, cancellable, error))
     return FALSE;
   *context = g_steal_pointer (&result);
   *tokens = most * PD_TOKENIZER_CHUNK;
@@ -182,9 +183,8 @@ pd_model_decode (PdModel *self,
              pd_tiny_vae_decode (tiny, latents, n_latents, picture, n_picture, cancellable, error);
     }
   pass = pd_vae_decoder_new (self->vae, 1, h, w, NULL, FALSE, error);
-  if (pass == NULL)
+  if (pass == NULL || (raw = pd_try_new (float, n_latents, _ ("the picture"), error)) == NULL)
     return FALSE;
-  raw = g_new (float, n_latents);
   for (gsize i = 0; i < n_latents; i++)
     raw[i] = (float) (latents[i] / config->scaling_factor + config->shift_factor);
   return pd_vae_decode (pass, raw, n_latents, picture, n_picture, cancellable, error);
@@ -214,11 +214,9 @@ pd_model_encode (PdModel *self,
              pd_tiny_vae_encode (tiny, picture, n_picture, latents, n_latents, cancellable, error);
     }
   pass = pd_vae_encoder_new (self->vae, 1, h, w, NULL, FALSE, error);
-  if (pass == NULL)
-    return FALSE;
-  mean = g_new (float, n_latents);
-  log_variance = g_new (float, n_latents);
-  if (!pd_vae_encode (pass, picture, n_picture, mean, log_variance, n_latents, cancellable, error))
+  if (pass == NULL || (mean = pd_try_new (float, n_latents, _ ("the picture"), error)) == NULL ||
+      (log_variance = pd_try_new (float, n_latents, _ ("the picture"), error)) == NULL ||
+      !pd_vae_encode (pass, picture, n_picture, mean, log_variance, n_latents, cancellable, error))
     return FALSE;
   for (gsize i = 0; i < n_latents; i++)
     {

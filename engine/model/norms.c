@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/norms.h"
 
 enum
@@ -82,8 +85,11 @@ gboolean
 pd_norms_write (PdNorms *self, const PdMoments *given, GError **error)
 {
   gsize size = self->layers * self->layer_bytes;
-  g_autofree guint8 *bytes = g_malloc0 (size);
+  g_autofree guint8 *bytes =
+      pd_try_new0 (guint8, size, _ ("what is known of the tiles' brightness"), error);
 
+  if (bytes == NULL)
+    return FALSE;
   for (guint layer = 0; layer < self->layers; layer++)
     for (guint image = 0; image < self->images; image++)
       memcpy (bytes + layer * self->layer_bytes + (gsize) image * self->groups * sizeof *given,
@@ -96,9 +102,10 @@ gboolean
 pd_norms_read (PdNorms *self, PdMoments *own, GError **error)
 {
   gsize size = self->layers * self->layer_bytes;
-  g_autofree guint8 *bytes = g_malloc (size);
+  g_autofree guint8 *bytes =
+      pd_try_new (guint8, size, _ ("what is known of the tiles' brightness"), error);
 
-  if (!pd_buffer_read (self->buffer, size, bytes, size, error))
+  if (bytes == NULL || !pd_buffer_read (self->buffer, size, bytes, size, error))
     return FALSE;
   for (guint layer = 0; layer < self->layers; layer++)
     for (guint image = 0; image < self->images; image++)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/sharing.h"
 
 /* Leaves nothing of a key, and stays finite in every kernel. */
@@ -132,9 +135,11 @@ pd_sharing_write_biases (PdSharing *self, double strength, GError **error)
       const KeyBias *entry = &g_array_index (self->biases, KeyBias, i);
       guint keys = entry->bias->c;
       const gsize n = (gsize) entry->bias->n * keys;
-      g_autofree float *values = g_new0 (float, n);
+      g_autofree float *values = pd_try_new0 (float, n, _ ("the tiles"), error);
       double pooled = strength > 0 ? log (entry->sources * strength) : no_key;
 
+      if (values == NULL)
+        return FALSE;
       for (guint image = 0; image < entry->bias->n; image++)
         for (guint key = entry->own; key < keys; key++)
           values[(gsize) image * keys + key] = (float) pooled;

@@ -2,6 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/text-encoder.h"
 
 typedef struct
@@ -55,20 +56,12 @@ read_text_encoder (PdLayerReader *reader, gpointer part)
   self->final_norm = pd_read_norm (reader, width, "text_model.final_layer_norm");
 }
 
-static gboolean
-fail_memory (gsize bytes, GError **error)
-{
-  g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-               _ ("%.1f MiB of memory for reading weights are not there"),
-               (double) bytes / (1 << 20));
-  return FALSE;
-}
-
 /* Into memory: a text takes a few rows of them. */
 static gboolean
 read_embeddings (PdTextEncoder *self, PdCheckpoint *checkpoint, GError **error)
 {
   const PdTextConfig *config = &self->config;
+  const char *what = _ ("the model's weights");
   const PdTensorInfo *token, *position;
   gsize n_positions = (gsize) config->max_positions * config->hidden_size;
 
@@ -80,12 +73,9 @@ read_embeddings (PdTextEncoder *self, PdCheckpoint *checkpoint, GError **error)
                                 (gint64[]){ config->max_positions, config->hidden_size }, error);
   if (position == NULL)
     return FALSE;
-  self->token_values = g_try_malloc (token->size);
-  if (self->token_values == NULL)
-    return fail_memory (token->size, error);
-  self->position_embedding = g_try_new (float, n_positions);
-  if (self->position_embedding == NULL)
-    return fail_memory (n_positions * sizeof (float), error);
+  if ((self->token_values = pd_try_new (guint8, token->size, what, error)) == NULL ||
+      (self->position_embedding = pd_try_new (float, n_positions, what, error)) == NULL)
+    return FALSE;
   self->token_embedding = *token;
   self->token_embedding.file = NULL;
   self->token_embedding.data = self->token_values;
@@ -105,8 +95,8 @@ pd_text_encoder_new (const PdBackend *backend,
   self->config = *config;
   self->file = g_strdup (pd_checkpoint_get_path (checkpoint));
   self->paths = g_string_chunk_new (4096);
-  self->layers = g_new0 (PdTextLayer, config->n_layers);
-  if (!read_embeddings (self, checkpoint, error))
+  self->layers = pd_try_new0 (PdTextLayer, config->n_layers, _ ("the model's weights"), error);
+  if (self->layers == NULL || !read_embeddings (self, checkpoint, error))
     return NULL;
   self->weights = pd_read_part (checkpoint, backend, self->paths, read_text_encoder, self, error);
   return self->weights != NULL ? g_steal_pointer (&self) : NULL;
@@ -223,9 +213,9 @@ pd_text_pass_run (PdTextPass *self,
   const gsize n = n_ids * width;
   g_autofree float *values = NULL;
 
-  if (!pd_tensor_check_length (self->embeddings, n, error))
+  if (!pd_tensor_check_length (self->embeddings, n, error) ||
+      (values = pd_try_new (float, n, _ ("the prompt"), error)) == NULL)
     return FALSE;
-  values = g_new (float, n);
   for (gsize i = 0; i < n_ids; i++)
     if (!embed (self->encoder, ids[i], i % tokens, values + i * width, error))
       return FALSE;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/tiny-vae.h"
 
 /* AutoencoderTinyBlock: relu (conv.4 (relu (conv.2 (relu (conv.0 (x))))) + x) */
@@ -245,8 +248,11 @@ pass_new (PdTinyVae *vae, gboolean decode, guint n, guint h, guint w, GError **e
       x = build_encoder (vae, self->graph, self->input);
     }
   self->output = pd_graph_output (self->graph, x);
-  self->values = g_new (float, pd_tensor_n_values (self->input));
-  return pd_graph_compile (self->graph, FALSE, error) ? g_steal_pointer (&self) : NULL;
+  self->values =
+      pd_try_new (float, pd_tensor_n_values (self->input), _ ("the autoencoder's windows"), error);
+  return self->values != NULL && pd_graph_compile (self->graph, FALSE, error)
+             ? g_steal_pointer (&self)
+             : NULL;
 }
 
 PdTinyVaePass *

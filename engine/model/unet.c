@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/blocks.h"
 #include "engine/model/model-check.h"
 #include "engine/model/unet.h"
@@ -389,7 +392,10 @@ pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error
   self->time_channels = config->block_out_channels[0];
   self->flip_sin_to_cos = config->flip_sin_to_cos;
   self->freq_shift = config->freq_shift;
-  self->timestep_values = g_new (float, (gsize) n * self->time_channels);
+  self->timestep_values =
+      pd_try_new (float, (gsize) n * self->time_channels, _ ("the tiles"), error);
+  if (self->timestep_values == NULL)
+    return NULL;
   self->sample = pd_graph_input (self->graph, n, options->h, options->w, config->in_channels, 1);
   self->timestep = pd_graph_input (self->graph, n, 1, 1, self->time_channels, 0);
   self->context =

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
 #include "engine/model/blocks.h"
 #include "engine/model/vae.h"
 
@@ -391,10 +394,10 @@ pd_vae_encode (PdVaePass *self,
   gsize latent = (gsize) self->latent_channels * output->h * output->w;
   g_autofree float *moments = NULL;
 
-  if (!pd_tensor_check_length (output, 2 * n_latents, error))
-    return FALSE;
-  moments = g_new (float, 2 * n_latents);
-  if (!pd_tensor_write (self->input, picture, n_picture, error) ||
+  if (!pd_tensor_check_length (output, 2 * n_latents, error) ||
+      (moments = pd_try_new (float, 2 * n_latents, _ ("the autoencoder's windows"), error)) ==
+          NULL ||
+      !pd_tensor_write (self->input, picture, n_picture, error) ||
       !pd_graph_run (self->graph, cancellable, error) ||
       !pd_tensor_read_nchw (output, moments, 2 * n_latents, error))
     return FALSE;

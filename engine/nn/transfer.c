@@ -2,6 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/nn/graph.h"
 #include "engine/nn/half.h"
 
@@ -56,9 +57,10 @@ write_values (const PdTensor *tensor,
   gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
   g_autofree guint8 *image = NULL;
 
-  if (!pd_tensor_check_length (tensor, n_values, error))
+  if (!pd_tensor_check_length (tensor, n_values, error) ||
+      (image = pd_try_new (guint8, pitch * size, _ ("an image of the model's values"), error)) ==
+          NULL)
     return FALSE;
-  image = g_malloc (pitch * size);
   for (guint n = 0; n < tensor->n; n++)
     {
       memset (image, 0, pitch * size);
@@ -90,9 +92,10 @@ read_values (
   gsize size = pd_type_size (tensor->type), pitch = pd_tensor_image_pitch (tensor);
   g_autofree guint8 *image = NULL;
 
-  if (!pd_tensor_check_length (tensor, n_values, error))
+  if (!pd_tensor_check_length (tensor, n_values, error) ||
+      (image = pd_try_new (guint8, pitch * size, _ ("an image of the model's values"), error)) ==
+          NULL)
     return FALSE;
-  image = g_malloc (pitch * size);
   for (guint n = 0; n < tensor->n; n++)
     {
       /* Of a view this reads past its last channel, into the storage's slack at the worst. */

@@ -2,7 +2,7 @@
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/nn/half.h"
 #include "engine/nn/weights.h"
 
@@ -172,12 +172,8 @@ grow (guint8 **memory, gsize *size, gsize wanted, GError **error)
   if (*size >= wanted)
     return TRUE;
   g_free (*memory);
-  *memory = g_try_malloc (wanted);
+  *memory = pd_try_new (guint8, wanted, _ ("the model's weights"), error);
   *size = *memory != NULL ? wanted : 0;
-  if (*memory == NULL)
-    g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-                 _ ("%.1f MiB of memory for reading weights are not there"),
-                 (double) wanted / (1 << 20));
   return *memory != NULL;
 }
 
@@ -378,9 +374,12 @@ const PdVector *
 pd_weights_add_vector (PdWeights *self, const float *values, guint count, GError **error)
 {
   guint padded = vector_count (self->backend, count);
-  g_autofree float *copy = g_new0 (float, padded);
-  g_autofree PdVector *vector = g_new0 (PdVector, 1);
+  g_autofree float *copy = pd_try_new0 (float, padded, _ ("the model's weights"), error);
+  g_autofree PdVector *vector = NULL;
 
+  if (copy == NULL)
+    return NULL;
+  vector = g_new0 (PdVector, 1);
   memcpy (copy, values, count * sizeof (float));
   vector->count = count;
   if (!reserve (self, padded * sizeof (float), &vector->storage, error) ||

@@ -228,9 +228,9 @@ run_prompts (
         continue;
       memcpy (last_branch, context, self->context_elements * sizeof *context);
       if (!run_pass (self, solver, i, self->part_context, cancellable, error) ||
-          !pd_bank_read (self->bank, self->bank_values, error))
+          !pd_bank_read (self->bank, self->bank_values, error) ||
+          !pd_bank_add (self->bank, self->bank_values, bank_shares, &share, self->bank_sum, error))
         return FALSE;
-      pd_bank_add (self->bank, self->bank_values, bank_shares, &share, self->bank_sum);
     }
   return pd_bank_write (self->bank, self->bank_sum, error);
 }
