@@ -8,6 +8,11 @@
 
 #include "engine/error.h"
 
+enum
+{
+  FIRST_ROOM = 16, /* elements of an array that grows */
+};
+
 static void
 refuse (gsize n, gsize size, const char *what, GError **error)
 {
@@ -41,6 +46,27 @@ pd_host_memory_new0 (gsize n, gsize size, const char *what, GError **error)
   if (array == NULL && n > 0)
     refuse (n, size, what, error);
   return array;
+}
+
+gboolean
+pd_host_memory_grow (
+    gpointer array, gsize n, gsize *room, gsize size, const char *what, GError **error)
+{
+  gsize wanted = MAX (FIRST_ROOM, 2 * *room);
+  gpointer old, grown;
+
+  if (n < *room)
+    return TRUE;
+  memcpy (&old, array, sizeof old);
+  grown = g_try_realloc_n (old, wanted, size);
+  if (grown == NULL)
+    {
+      refuse (wanted, size, what, error);
+      return FALSE;
+    }
+  memcpy (array, &grown, sizeof grown);
+  *room = wanted;
+  return TRUE;
 }
 
 /* The number after @key in a file of the kernel, whose lines are "key number"; @key "": the first.

@@ -19,6 +19,15 @@ gpointer pd_host_memory_new0 (gsize n, gsize size, const char *what, GError **er
 #define pd_try_new0(type, n, what, error)                                                          \
   ((type *) pd_host_memory_new0 ((n), sizeof (type), (what), (error)))
 
+/* Makes room for one more element in the array of @n elements of @size bytes that the pointer at
+ * @array points to; *@room: for how many there is room. An empty one is NULL and 0; to be freed
+ * with g_free. Errors: PD_ERROR_OUT_OF_MEMORY, the array is unchanged then. */
+gboolean pd_host_memory_grow (
+    gpointer array, gsize n, gsize *room, gsize size, const char *what, GError **error);
+
+#define pd_try_grow(array, n, room, what, error)                                                   \
+  pd_host_memory_grow (&(array), (n), (room), sizeof *(array), (what), (error))
+
 /* Bytes that this process can still take: the least of what the machine has available, of what its
  * control groups leave, and of the limits of address space and data (ulimit -v, -d). G_MAXUINT64
  * where nothing is known. */

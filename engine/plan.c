@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/gpu/kernels.h"
 #include "engine/nn/ops.h"
 #include "engine/tiles/denoise.h"
@@ -73,13 +74,13 @@ pd_plan_canvas (
 {
   const guint64 limit = pd_device_memory_limit (device), model = pd_device_memory_used (device);
   g_autofree char *needed = NULL, *of_model = NULL, *allowed = NULL;
+  g_autoptr (GError) failure = NULL;
 
   *plan = (PdPlan){ 0 };
   pd_denoise_cut_tile (options);
   for (;;)
     {
-      g_autoptr (GError) failure = NULL;
-
+      g_clear_error (&failure);
       if (rehearse (device, options, plan, &failure))
         {
           if (plan->bytes <= limit)
@@ -96,6 +97,11 @@ pd_plan_canvas (
       plan->bytes_over = plan->bytes;
       if (!pd_denoise_shrink (options))
         break;
+    }
+  if (failure != NULL && plan->bytes <= limit) /* it was another memory than the device's */
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
     }
   needed = size_text (plan->bytes);
   of_model = size_text (model);
@@ -155,12 +161,12 @@ pd_plan_coder (PdDevice *device,
 {
   const guint64 limit = pd_device_memory_limit (device);
   g_autofree char *needed = NULL, *allowed = NULL;
+  g_autoptr (GError) failure = NULL;
   guint side;
 
   do
     {
-      g_autoptr (GError) failure = NULL;
-
+      g_clear_error (&failure);
       if (pd_coder_plan (device, options, decode, bytes, work, &failure))
         {
           if (*bytes <= limit)
@@ -173,6 +179,11 @@ pd_plan_coder (PdDevice *device,
         }
     }
   while (pd_coder_shrink (options, decode));
+  if (failure != NULL && *bytes <= limit) /* as above */
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
   side = options->tile * pd_model_scale (options->model);
   needed = size_text (*bytes);
   allowed = size_text (limit);
@@ -209,12 +220,14 @@ rate_key (const PdBackend *backend)
 static gboolean
 run_product (const PdBackend *backend, double *rate, GError **error)
 {
-  g_autofree float *values = g_new0 (float, PRODUCT_WIDTH *PRODUCT_WIDTH);
+  g_autofree float *values =
+      pd_try_new0 (float, PRODUCT_WIDTH *PRODUCT_WIDTH, _ ("the model's weights"), error);
   g_autoptr (PdWeights) weights =
       pd_weights_new (backend, pd_matrix_bytes (backend, PRODUCT_WIDTH, PRODUCT_WIDTH, 1));
   g_autoptr (PdGraph) graph = pd_graph_new (backend);
-  const PdMatrix *matrix =
-      pd_weights_add_matrix (weights, values, PRODUCT_WIDTH, PRODUCT_WIDTH, 1, error);
+  const PdMatrix *matrix = values != NULL ? pd_weights_add_matrix (weights, values, PRODUCT_WIDTH,
+                                                                   PRODUCT_WIDTH, 1, error)
+                                          : NULL;
   PdTensor *x = pd_graph_input (graph, 1, 1, PRODUCT_ROWS, PRODUCT_WIDTH, 0);
   PdGraphStats stats;
   gint64 best = G_MAXINT64;

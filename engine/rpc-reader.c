@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/rpc-reader.h"
+#include "engine/host-memory.h"
 #include "engine/model/json.h"
 #include "engine/rpc-error.h"
 
@@ -187,7 +188,14 @@ on_body (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 read_body (PdRpcReader *self)
 {
-  self->body = g_malloc ((gsize) self->length);
+  g_autoptr (GError) error = NULL;
+
+  self->body = pd_try_new (char, (gsize) self->length, _ ("a message"), &error);
+  if (self->body == NULL && self->length > 0)
+    {
+      end (self, error->message);
+      return;
+    }
   g_input_stream_read_all_async (self->stream, self->body, (gsize) self->length, G_PRIORITY_DEFAULT,
                                  self->cancellable, on_body, g_rc_box_acquire (self));
 }

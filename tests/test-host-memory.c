@@ -45,6 +45,31 @@ test_given (void)
     g_assert_cmpfloat (values[i], ==, 0);
 }
 
+/* An array that grows keeps what it holds, also when there is no memory for more. */
+static void
+test_grow (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint *values = NULL;
+  gsize n = 0, room = 0;
+  guint *before;
+
+  for (; n < 1000; n++)
+    {
+      g_assert_true (pd_try_grow (values, n, &room, "the moss", &error));
+      g_assert_cmpuint (room, >, n);
+      values[n] = (guint) (3 * n);
+    }
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpuint (values[i], ==, 3 * i);
+  before = values;
+  room = G_MAXSIZE / 16;
+  g_assert_false (pd_try_grow (values, room, &room, "the moss", &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+  g_assert_true (values == before);
+  g_assert_cmpuint (room, ==, G_MAXSIZE / 16);
+}
+
 /* A limit of the address space is seen: what is available then is less than it. */
 static void
 test_available (void)
@@ -74,6 +99,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/host-memory/refused", test_refused);
   g_test_add_func ("/host-memory/given", test_given);
+  g_test_add_func ("/host-memory/grow", test_grow);
   g_test_add_func ("/host-memory/available", test_available);
   return g_test_run ();
 }

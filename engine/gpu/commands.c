@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 struct _PdCommands
 {
@@ -14,8 +15,9 @@ struct _PdCommands
   gboolean timestamps;
   GStringChunk *labels;
   const char *label;
-  GArray *operations; /* PdOperation */
-  GError *misuse;     /* the first */
+  PdOperation *operations;
+  gsize n_operations, room;
+  GError *misuse; /* the first, or that there is no memory for an operation */
   gboolean ended;
   PdReplay *replay;
 };
@@ -28,7 +30,6 @@ pd_commands_new (PdDevice *device, gboolean timestamps)
   commands->device = device;
   commands->timestamps = timestamps && device->info->timestamps;
   commands->labels = g_string_chunk_new (1024);
-  commands->operations = g_array_new (FALSE, TRUE, sizeof (PdOperation));
   return commands;
 }
 
@@ -38,7 +39,7 @@ pd_commands_free (PdCommands *commands)
   if (commands == NULL)
     return;
   pd_replay_free (commands->replay);
-  g_array_unref (commands->operations);
+  g_free (commands->operations);
   g_string_chunk_free (commands->labels);
   g_clear_error (&commands->misuse);
   g_free (commands);
@@ -69,7 +70,11 @@ append (PdCommands *commands, PdOperation *operation, const char *default_label)
                          : g_string_chunk_insert_const (commands->labels, default_label);
   if (commands->ended)
     misuse (commands, _ ("%s was added after the end of a sequence"), operation->label);
-  g_array_append_val (commands->operations, *operation);
+  if (!pd_try_grow (commands->operations, commands->n_operations, &commands->room,
+                    _ ("the list of the device's work"),
+                    commands->misuse == NULL ? &commands->misuse : NULL))
+    return;
+  commands->operations[commands->n_operations++] = *operation;
 }
 
 /* FALSE and the misuse noted if binding i cannot be bound so. */
@@ -228,9 +233,8 @@ pd_commands_end (PdCommands *commands, GError **error)
       return FALSE;
     }
   if (commands->replay == NULL)
-    commands->replay =
-        pd_replay_new (commands->device, (PdOperation *) (void *) commands->operations->data,
-                       commands->operations->len, commands->timestamps, error);
+    commands->replay = pd_replay_new (commands->device, commands->operations,
+                                      (guint) commands->n_operations, commands->timestamps, error);
   return commands->replay != NULL;
 }
 
@@ -252,8 +256,8 @@ pd_commands_n_operations (const PdCommands *commands)
 {
   guint n = 0;
 
-  for (guint i = 0; i < commands->operations->len; i++)
-    n += g_array_index (commands->operations, PdOperation, i).kind != PD_OPERATION_BARRIER;
+  for (gsize i = 0; i < commands->n_operations; i++)
+    n += commands->operations[i].kind != PD_OPERATION_BARRIER;
   return n;
 }
 
@@ -272,9 +276,9 @@ pd_commands_get_times (PdCommands *commands)
 
   if (seconds == NULL)
     return NULL;
-  for (guint i = 0; i < commands->operations->len; i++)
+  for (gsize i = 0; i < commands->n_operations; i++)
     {
-      const PdOperation *o = &g_array_index (commands->operations, PdOperation, i);
+      const PdOperation *o = &commands->operations[i];
       PdCommandTime time = { .label = o->label, .seconds = seconds[i], .work = o->work };
 
       if (o->kind != PD_OPERATION_BARRIER)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/gpu/private.h"
 
+#include <glib/gi18n-lib.h>
+
+#include "engine/host-memory.h"
+
 enum
 {
   IN_FLIGHT = 2, /* submissions */
@@ -249,7 +253,9 @@ pd_replay_new (
   replay->device = device;
   replay->operations = operations;
   replay->n = n;
-  replay->query_after = g_new0 (guint, n);
+  replay->query_after = pd_try_new0 (guint, n, _ ("the list of the device's work"), error);
+  if (replay->query_after == NULL && n > 0)
+    return NULL;
   replay->buffers = g_array_new (FALSE, FALSE, sizeof (VkCommandBuffer));
   replay->works = g_array_new (FALSE, FALSE, sizeof (double));
   replay->stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;

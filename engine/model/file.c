@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 
 static const gsize READ_PIECE = 1024 * 1024; /* bytes between two looks at the cancellable */
 
@@ -171,11 +172,11 @@ pd_file_read (const char *path, gsize max_bytes, GError **error)
     return NULL;
   gboolean fits = stamp.size <= max_bytes;
   if (fits)
-    data = g_malloc (stamp.size + 1);
+    data = pd_try_new (guint8, stamp.size + 1, path, error);
   else
     pd_error_set_bad_model (error, _ ("%s: %zu bytes, expected at most %zu"), path,
                             (gsize) stamp.size, max_bytes);
-  gboolean read = fits && read_some (fd, path, 0, data, stamp.size, &done, error);
+  gboolean read = data != NULL && read_some (fd, path, 0, data, stamp.size, &done, error);
   close (fd);
   return read ? g_bytes_new_take (g_steal_pointer (&data), done) : NULL;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/file.h"
 #include "engine/model/foreign.h"
 #include "engine/model/json-scan.h"
@@ -125,7 +126,9 @@ count_member (JsonParser *parser, JsonObject *object, const char *key, gpointer 
 JsonNode *
 pd_json_parse (const char *data, gsize length, const char *name, GError **error)
 {
-  g_autofree char *copy = g_malloc (length + 1);
+  g_autofree char *copy = pd_try_new (char, length + 1, name, error);
+  if (copy == NULL)
+    return NULL;
   memcpy (copy, data != NULL ? data : "", length);
   copy[length] = '\0';
   if (!check_text (copy, length, name, error))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/json-scan.h"
 
 enum
@@ -21,6 +22,8 @@ typedef struct
   const char *tensor; /* NULL: none yet */
   guint64 data_size;
   GStringChunk *names;
+  PdTensorEntry *entries;
+  gsize n_entries, room;
   GError **error;
 } Header;
 
@@ -181,45 +184,51 @@ read_entry (Header *self, PdTensorEntry *entry)
 
 /* The entry of the key that was read last. */
 static gboolean
-add_entry (Header *self, GArray *entries)
+add_entry (Header *self)
 {
   g_autofree char *name = pd_json_scan_string (&self->scan);
   PdTensorEntry entry = { 0 };
   self->tensor = entry.info.name = g_string_chunk_insert (self->names, name);
   if (!read_entry (self, &entry))
     return FALSE;
-  g_array_append_val (entries, entry);
-  return entries->len % LOOK_INTERVAL != 0 ||
+  if (!pd_try_grow (self->entries, self->n_entries, &self->room,
+                    _ ("the list of the model's tensors"), self->error))
+    return FALSE;
+  self->entries[self->n_entries++] = entry;
+  return self->n_entries % LOOK_INTERVAL != 0 ||
          !g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), self->error);
 }
 
-GArray *
+static gboolean
+read_entries (Header *self)
+{
+  PdJsonToken token = pd_json_scan_next (&self->scan);
+  if (token != PD_JSON_TOKEN_OBJECT && token != PD_JSON_TOKEN_ERROR)
+    return pd_safetensors_fail (self->path, NULL, self->error,
+                                _ ("the header is not a JSON object"));
+  while ((token = pd_json_scan_next (&self->scan)) == PD_JSON_TOKEN_KEY)
+    if (pd_json_scan_is (&self->scan, "__metadata__"))
+      (void) pd_json_scan_skip (&self->scan, pd_json_scan_next (&self->scan));
+    else if (!add_entry (self))
+      return FALSE;
+  if (token == PD_JSON_TOKEN_ERROR || pd_json_scan_next (&self->scan) == PD_JSON_TOKEN_ERROR)
+    return pd_json_scan_fail (&self->scan, self->path, self->error);
+  return TRUE;
+}
+
+gboolean
 pd_safetensors_read_header (const char *text,
                             gsize length,
                             guint64 data_size,
                             const char *path,
                             GStringChunk *names,
+                            PdTensorEntry **entries,
+                            gsize *n,
                             GError **error)
 {
-  g_autoptr (GArray) entries = g_array_new (FALSE, FALSE, sizeof (PdTensorEntry));
   Header self = { .path = path, .data_size = data_size, .names = names, .error = error };
-  if (!pd_json_scan_init (&self.scan, text, length, path, error))
-    return NULL;
-  PdJsonToken token = pd_json_scan_next (&self.scan);
-  if (token != PD_JSON_TOKEN_OBJECT && token != PD_JSON_TOKEN_ERROR)
-    {
-      pd_safetensors_fail (path, NULL, error, _ ("the header is not a JSON object"));
-      return NULL;
-    }
-  while ((token = pd_json_scan_next (&self.scan)) == PD_JSON_TOKEN_KEY)
-    if (pd_json_scan_is (&self.scan, "__metadata__"))
-      (void) pd_json_scan_skip (&self.scan, pd_json_scan_next (&self.scan));
-    else if (!add_entry (&self, entries))
-      return NULL;
-  if (token == PD_JSON_TOKEN_ERROR || pd_json_scan_next (&self.scan) == PD_JSON_TOKEN_ERROR)
-    {
-      pd_json_scan_fail (&self.scan, path, error);
-      return NULL;
-    }
-  return g_steal_pointer (&entries);
+  gboolean read = pd_json_scan_init (&self.scan, text, length, path, error) && read_entries (&self);
+  *entries = self.entries;
+  *n = self.n_entries;
+  return read;
 }

@@ -11,14 +11,16 @@ typedef struct
 } PdTensorEntry;
 
 /* Reads the header @text of @length bytes, of a file with @data_size bytes after it:
- * every entry is checked by itself. @names owns the strings. Returns: (transfer full) an array of
- * PdTensorEntry in the header's order, or NULL; @path begins the messages. */
-GArray *pd_safetensors_read_header (const char *text,
-                                    gsize length,
-                                    guint64 data_size,
-                                    const char *path,
-                                    GStringChunk *names,
-                                    GError **error);
+ * every entry is checked by itself. @names owns the strings; @path begins the messages. *@entries:
+ * the *@n entries in the header's order, to be freed with g_free also after a failure. */
+gboolean pd_safetensors_read_header (const char *text,
+                                     gsize length,
+                                     guint64 data_size,
+                                     const char *path,
+                                     GStringChunk *names,
+                                     PdTensorEntry **entries,
+                                     gsize *n,
+                                     GError **error);
 
 /* Reads @size bytes at @offset of the file; errors as of pd_file_read_at. */
 gboolean pd_safetensors_read (

@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <glib/gi18n-lib.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/file.h"
 #include "engine/model/foreign.h"
 #include "engine/model/keyed-hash.h"
@@ -20,7 +22,8 @@ struct _PdSafetensors
   int fd;
   char *path;
   GStringChunk *names;
-  GArray *tensors;   /* of PdTensorInfo, in the order of their data */
+  PdTensorInfo *tensors; /* in the order of their data */
+  gsize n_tensors;
   GHashTable *index; /* name -> PdTensorInfo in tensors */
 };
 
@@ -58,10 +61,11 @@ static gboolean
 index_tensors (PdSafetensors *self, GError **error)
 {
   const PdTensorInfo *before = NULL; /* the last one that has data; empty ones may be anywhere */
-  g_array_sort (self->tensors, compare_data);
-  for (guint i = 0; i < self->tensors->len; i++)
+  if (self->n_tensors > 0)
+    qsort (self->tensors, self->n_tensors, sizeof *self->tensors, compare_data);
+  for (gsize i = 0; i < self->n_tensors; i++)
     {
-      PdTensorInfo *info = &g_array_index (self->tensors, PdTensorInfo, i);
+      PdTensorInfo *info = &self->tensors[i];
       if (before != NULL && info->size > 0 && before->offset + before->size > info->offset)
         return pd_safetensors_fail (self->path, info->name, error,
                                     _ ("its data overlaps that of \"%.200s\""), before->name);
@@ -105,8 +109,9 @@ read_header (PdSafetensors *self, int fd, guint64 file_size, guint64 *data_size,
       return NULL;
     }
   *data_size = file_size - 8 - header_size;
-  g_autofree guint8 *header = g_malloc (MAX (header_size, 1));
-  if (!pd_file_read_at (fd, self->path, 8, header, header_size, error))
+  g_autofree guint8 *header =
+      pd_try_new (guint8, MAX (header_size, 1), _ ("the list of the model's tensors"), error);
+  if (header == NULL || !pd_file_read_at (fd, self->path, 8, header, header_size, error))
     return NULL;
   return g_bytes_new_take (g_steal_pointer (&header), header_size);
 }
@@ -120,16 +125,20 @@ read_tensors (PdSafetensors *self, int fd, guint64 file_size, GError **error)
   if (header == NULL)
     return FALSE;
   const char *text = g_bytes_get_data (header, &length);
-  g_autoptr (GArray) entries =
-      pd_safetensors_read_header (text, length, data_size, self->path, self->names, error);
-  if (entries == NULL)
+  g_autofree PdTensorEntry *entries = NULL;
+  gsize n;
+  if (!pd_safetensors_read_header (text, length, data_size, self->path, self->names, &entries, &n,
+                                   error))
     return FALSE;
-  for (guint i = 0; i < entries->len; i++)
+  self->tensors = pd_try_new (PdTensorInfo, n, _ ("the list of the model's tensors"), error);
+  if (self->tensors == NULL && n > 0)
+    return FALSE;
+  for (; self->n_tensors < n; self->n_tensors++)
     {
-      PdTensorEntry *entry = &g_array_index (entries, PdTensorEntry, i);
-      entry->info.file = self;
-      entry->info.offset = file_size - data_size + entry->begin;
-      g_array_append_val (self->tensors, entry->info);
+      PdTensorInfo *info = &self->tensors[self->n_tensors];
+      *info = entries[self->n_tensors].info;
+      info->file = self;
+      info->offset = file_size - data_size + entries[self->n_tensors].begin;
     }
   return index_tensors (self, error);
 }
@@ -158,7 +167,7 @@ clear (gpointer data)
 {
   PdSafetensors *self = data;
   g_clear_pointer (&self->index, g_hash_table_unref);
-  g_clear_pointer (&self->tensors, g_array_unref);
+  g_clear_pointer (&self->tensors, g_free);
   g_clear_pointer (&self->names, g_string_chunk_free);
   if (self->fd >= 0)
     close (self->fd);
@@ -174,7 +183,6 @@ pd_safetensors_open (const char *path, GError **error)
   PdFileStamp stamp;
   self->path = g_strdup (path);
   self->names = g_string_chunk_new (4096);
-  self->tensors = g_array_new (FALSE, FALSE, sizeof (PdTensorInfo));
   self->index = g_hash_table_new (pd_keyed_hash, g_str_equal);
   self->fd = pd_file_open (path, &stamp, error);
   if (self->fd < 0)
@@ -211,13 +219,13 @@ pd_safetensors_get_path (const PdSafetensors *self)
 guint
 pd_safetensors_get_n_tensors (const PdSafetensors *self)
 {
-  return self->tensors->len;
+  return (guint) self->n_tensors;
 }
 
 const PdTensorInfo *
 pd_safetensors_get_tensor (const PdSafetensors *self, guint index)
 {
-  return &g_array_index (self->tensors, PdTensorInfo, index);
+  return &self->tensors[index];
 }
 
 const PdTensorInfo *

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/model/bpe.h"
 #include "engine/model/clip-vocabulary.h"
 #include "engine/model/file.h"
@@ -373,7 +374,10 @@ pd_tokenizer_encode_chunks (const PdTokenizer *self,
   if (ids == NULL)
     return NULL;
   *n_chunks = MAX (1, (ids->len + room - 1) / room);
-  gint32 *chunks = g_new (gint32, (gsize) *n_chunks * PD_TOKENIZER_CHUNK);
+  gint32 *chunks =
+      pd_try_new (gint32, (gsize) *n_chunks * PD_TOKENIZER_CHUNK, _ ("the prompt"), error);
+  if (chunks == NULL)
+    return NULL;
   for (guint i = 0; i < *n_chunks; i++)
     {
       gint32 *chunk = chunks + (gsize) i * PD_TOKENIZER_CHUNK;

@@ -172,7 +172,9 @@ pd_unet_new (const PdBackend *backend,
   if (!pd_model_check_unet (config, pd_checkpoint_get_path (checkpoint), error))
     return NULL;
 
-  self = g_new0 (PdUNet, 1);
+  self = pd_try_new0 (PdUNet, 1, _ ("the model's weights"), error);
+  if (self == NULL)
+    return NULL;
   self->backend = backend;
   self->config = *config;
   self->paths = g_string_chunk_new (4096);

@@ -24,8 +24,9 @@ may_be_zero (gboolean unet, const char *name, const PdTensorInfo *info)
 static gboolean
 is_zero (const PdTensorInfo *info)
 {
-  static const gsize first_block = 64, max_block = 65536;
-  g_autofree guint8 *bytes = g_malloc (max_block * pd_dtype_size (info->dtype));
+  static const gsize first_block = 64;
+  guint8 bytes[8192];
+  const gsize max_block = sizeof bytes / pd_dtype_size (info->dtype);
   gsize count = pd_tensor_info_count (info), block = first_block;
   for (gsize at = 0; at < count; at += block, block = max_block)
     {

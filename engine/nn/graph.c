@@ -2,6 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/error.h"
+#include "engine/host-memory.h"
 #include "engine/nn/graph.h"
 #include "engine/nn/half.h"
 #include "engine/nn/placement.h"
@@ -11,8 +12,9 @@ struct _PdGraph
   const PdBackend *backend;
   GPtrArray *tensors;  /* PdTensor */
   GPtrArray *storages; /* PdStorage, activations only */
-  GArray *dispatches;  /* PdDispatch */
-  GPtrArray *arena;    /* PdBuffer, one per block */
+  PdDispatch *dispatches;
+  gsize n_dispatches, dispatch_room;
+  GPtrArray *arena; /* PdBuffer, one per block */
   PdCommands *commands;
   PdGraphStats stats;
   GError *failure; /* of the first op that could not be done */
@@ -26,6 +28,20 @@ typedef struct
   PdAccessMode mode;
 } Touched;
 
+typedef struct
+{
+  Touched *touched;
+  gsize n, room;
+} Pending;
+
+static void
+pending_clear (Pending *self)
+{
+  g_free (self->touched);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Pending, pending_clear)
+
 PdGraph *
 pd_graph_new (const PdBackend *backend)
 {
@@ -34,7 +50,6 @@ pd_graph_new (const PdBackend *backend)
   self->backend = backend;
   self->tensors = g_ptr_array_new_with_free_func (g_free);
   self->storages = g_ptr_array_new_with_free_func (g_free);
-  self->dispatches = g_array_new (FALSE, FALSE, sizeof (PdDispatch));
   self->arena = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_buffer_free);
   return self;
 }
@@ -47,7 +62,7 @@ pd_graph_free (PdGraph *self)
   pd_commands_free (self->commands);
   g_ptr_array_unref (self->tensors);
   g_ptr_array_unref (self->storages);
-  g_array_unref (self->dispatches);
+  g_free (self->dispatches);
   g_ptr_array_unref (self->arena);
   g_clear_error (&self->failure);
   g_free (self);
@@ -226,8 +241,15 @@ pd_graph_bind (PdGraph *self,
 void
 pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch)
 {
-  int index = (int) self->dispatches->len;
+  int index = (int) self->n_dispatches;
+  GError *error = NULL;
 
+  if (!pd_try_grow (self->dispatches, self->n_dispatches, &self->dispatch_room,
+                    _ ("the list of the device's work"), &error))
+    {
+      pd_graph_fail (self, error);
+      return;
+    }
   for (guint i = 0; i < dispatch->n_access; i++)
     {
       PdStorage *storage = dispatch->access[i].storage;
@@ -237,7 +259,7 @@ pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch)
       storage->first = MIN (storage->first, index);
       storage->last = MAX (storage->last, index);
     }
-  g_array_append_val (self->dispatches, *dispatch);
+  self->dispatches[self->n_dispatches++] = *dispatch;
 }
 
 static gboolean
@@ -254,7 +276,7 @@ place_activations (PdGraph *self, GError **error)
       PdStorage *storage = g_ptr_array_index (self->storages, i);
 
       if (storage->keep)
-        storage->last = (int) self->dispatches->len;
+        storage->last = (int) self->n_dispatches;
       if (storage->first <= storage->last)
         self->stats.tensor_bytes += storage->size;
     }
@@ -302,18 +324,17 @@ static gboolean
 prepare_kernels (PdGraph *self, GError **error)
 {
   PdDevice *device = self->backend->device;
-  g_autoptr (GArray) specs = g_array_new (FALSE, FALSE, sizeof (PdKernelSpec));
+  guint n = (guint) self->n_dispatches;
+  g_autofree PdKernelSpec *specs =
+      pd_try_new (PdKernelSpec, n, _ ("the list of the device's work"), error);
 
-  for (guint i = 0; i < self->dispatches->len; i++)
-    {
-      PdKernelSpec spec = kernel_spec (&g_array_index (self->dispatches, PdDispatch, i));
-
-      g_array_append_val (specs, spec);
-    }
+  if (specs == NULL && n > 0)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    specs[i] = kernel_spec (&self->dispatches[i]);
   if (!pd_device_is_rehearsing (device))
-    return pd_device_prepare_kernels (device, (const PdKernelSpec *) (void *) specs->data,
-                                      specs->len, error);
-  pd_device_rehearse_kernels (device, (const PdKernelSpec *) (void *) specs->data, specs->len);
+    return pd_device_prepare_kernels (device, specs, n, error);
+  pd_device_rehearse_kernels (device, specs, n);
   return TRUE;
 }
 
@@ -333,11 +354,11 @@ touched_by (const PdAccess *access)
 }
 
 static gboolean
-conflicts (GArray *pending, const Touched *now)
+conflicts (const Pending *pending, const Touched *now)
 {
-  for (guint i = 0; i < pending->len; i++)
+  for (gsize i = 0; i < pending->n; i++)
     {
-      const Touched *before = &g_array_index (pending, Touched, i);
+      const Touched *before = &pending->touched[i];
 
       if (((before->mode | now->mode) & PD_ACCESS_WRITE) && before->buffer == now->buffer &&
           before->start < now->end && now->start < before->end)
@@ -347,7 +368,7 @@ conflicts (GArray *pending, const Touched *now)
 }
 
 static gboolean
-record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **error)
+record_dispatch (PdGraph *self, PdDispatch *dispatch, Pending *pending, GError **error)
 {
   PdBinding bindings[PD_DISPATCH_MAX_ACCESS] = { 0 };
   PdKernelSpec spec = kernel_spec (dispatch);
@@ -366,7 +387,7 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **
   if (barrier)
     {
       pd_commands_barrier (self->commands);
-      g_array_set_size (pending, 0);
+      pending->n = 0;
       self->stats.n_barriers++;
     }
   for (guint i = 0; i < dispatch->n_access; i++)
@@ -377,7 +398,10 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **
       /* By address nobody else would notice. */
       g_assert (access->offset <= access->storage->size &&
                 access->range <= access->storage->size - access->offset);
-      g_array_append_val (pending, now);
+      if (!pd_try_grow (pending->touched, pending->n, &pending->room,
+                        _ ("the list of the device's work"), error))
+        return FALSE;
+      pending->touched[pending->n++] = now;
       if (access->binding < 0)
         {
           guint64 address = pd_buffer_address (access->storage->buffer) + access->storage->offset +
@@ -401,15 +425,15 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, GArray *pending, GError **
 static void
 count_work (PdGraph *self)
 {
-  self->stats.n_dispatches = self->dispatches->len;
-  for (guint i = 0; i < self->dispatches->len; i++)
-    self->stats.work += g_array_index (self->dispatches, PdDispatch, i).work;
+  self->stats.n_dispatches = (guint) self->n_dispatches;
+  for (gsize i = 0; i < self->n_dispatches; i++)
+    self->stats.work += self->dispatches[i].work;
 }
 
 gboolean
 pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
 {
-  g_autoptr (GArray) pending = g_array_new (FALSE, FALSE, sizeof (Touched));
+  g_auto (Pending) pending = { 0 };
 
   if (self->failure != NULL)
     {
@@ -425,8 +449,8 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
     return TRUE;
 
   self->commands = pd_commands_new (self->backend->device, timestamps);
-  for (guint i = 0; i < self->dispatches->len; i++)
-    if (!record_dispatch (self, &g_array_index (self->dispatches, PdDispatch, i), pending, error))
+  for (gsize i = 0; i < self->n_dispatches; i++)
+    if (!record_dispatch (self, &self->dispatches[i], &pending, error))
       return FALSE;
   return pd_commands_end (self->commands, error);
 }
