@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* A library to preload, in which one call of Vulkan fails. Environment:
- *   PD_FAULT_CALL    the function, such as vkWaitForFences
- *   PD_FAULT_NUMBER  which call of it fails, counted from 1
- *   PD_FAULT_RESULT  the VkResult, such as -1 (out of host memory), -2 (of device memory), -4
- * (device lost); "hang": the device does nothing any more, so that waiting for a fence ends with
- * its timeout, and any other call does not return PD_FAULT_LASTING if set, all later calls of the
- * function fail too PD_FAULT_COUNTS  a file that gets a line "function calls" for each function at
- * the end */
+/* A library to preload, in which one call of Vulkan fails. PD_FAULT_CALL is the function, such as
+ * vkWaitForFences; PD_FAULT_RESULT the VkResult, such as -1 (out of host memory), -2 (of device
+ * memory), -4 (device lost), or "hang": the device does nothing any more, so that waiting for a
+ * fence ends with its timeout, and any other call does not return. */
+#include "tests/faults/fault.h"
+
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <vulkan/vulkan.h>
-
-/* TRUE if this call, the @number-th of @name, is to fail. */
-static int
-is_chosen (const char *name, int number)
-{
-  const char *chosen = getenv ("PD_FAULT_CALL"), *which = getenv ("PD_FAULT_NUMBER");
-  int first = which != NULL ? atoi (which) : 0;
-
-  if (chosen == NULL || strcmp (chosen, name) != 0)
-    return 0;
-  return number == first || (number > first && getenv ("PD_FAULT_LASTING") != NULL);
-}
 
 static VkResult
 fail (const char *name, unsigned long long nanoseconds)
@@ -117,8 +102,8 @@ vkWaitForFences (VkDevice a, uint32_t b, const VkFence *c, VkBool32 d, uint64_t 
   int number = __sync_add_and_fetch (&count_vkWaitForFences, 1);
   PFN_vkWaitForFences next = (PFN_vkWaitForFences) dlsym (RTLD_NEXT, "vkWaitForFences");
 
-  return is_chosen ("vkWaitForFences", number) ? fail ("vkWaitForFences", timeout)
-                                               : next (a, b, c, d, timeout);
+  return fault_is_chosen ("vkWaitForFences", number) ? fail ("vkWaitForFences", timeout)
+                                                     : next (a, b, c, d, timeout);
 }
 
 #define DEFINE(name, parameters, arguments)                                                        \
@@ -128,7 +113,7 @@ vkWaitForFences (VkDevice a, uint32_t b, const VkFence *c, VkBool32 d, uint64_t 
     int number = __sync_add_and_fetch (&count_##name, 1);                                          \
     PFN_##name next = (PFN_##name) dlsym (RTLD_NEXT, #name);                                       \
                                                                                                    \
-    return is_chosen (#name, number) ? fail (#name, 0) : next arguments;                           \
+    return fault_is_chosen (#name, number) ? fail (#name, 0) : next arguments;                     \
   }
 FUNCTIONS (DEFINE)
 #undef DEFINE
@@ -136,14 +121,14 @@ FUNCTIONS (DEFINE)
 __attribute__ ((destructor)) static void
 write_counts (void)
 {
-  const char *path = getenv ("PD_FAULT_COUNTS");
-  FILE *file = path != NULL ? fopen (path, "w") : NULL;
+  FILE *file = fault_open_counts ();
 
-  if (file == NULL)
-    return;
-  fprintf (file, "vkWaitForFences %d\n", count_vkWaitForFences);
+  if (file != NULL)
+    {
+      fprintf (file, "vkWaitForFences %d\n", count_vkWaitForFences);
 #define WRITE(name, parameters, arguments) fprintf (file, #name " %d\n", count_##name);
-  FUNCTIONS (WRITE)
+      FUNCTIONS (WRITE)
 #undef WRITE
-  fclose (file);
+    }
+  fault_close_counts (file);
 }
