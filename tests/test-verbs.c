@@ -329,6 +329,8 @@ test_parts (void)
                0));
   check_same ("--model no-vae.safetensors"); /* from no-vae/vae/ */
   check_same (options);
+  check_failure ("generate --from first.png --output out.png", 1,
+                 "first.png: the picture names a file as its model: give it with --model");
   check_failure ("generate --from same.png --model whole.safetensors --output out.png", 1,
                  "same.png: the picture names a file as the model's autoencoder: give it with "
                  "--vae");
