@@ -215,6 +215,31 @@ test_places (void)
     }
 }
 
+/* A CLIP model, of which the text encoder is one half. */
+static void
+test_clip (void)
+{
+  g_autofree char *model = write_checkpoint ("model.safetensors", "cond_stage_model.");
+  g_autofree char *clip = g_build_filename (folder, "clip", NULL);
+  PdFixtureHeader header;
+  g_free (pd_fixture_write (folder, "clip/config.json",
+                            "{\"architectures\":[\"CLIPModel\"],\"projection_dim\":768}", -1));
+  pd_fixture_header_init (&header);
+  pd_fixture_header_add (&header, "logit_scale", "1");
+  pd_fixture_header_add (&header, "vision_model.embeddings.class_embedding", "1024");
+  pd_fixture_header_add (&header, "vision_model.encoder.layers.7.layer_norm1.weight", "1024");
+  for (guint i = 0; i < G_N_ELEMENTS (TEXT); i++)
+    {
+      g_autofree char *tensor = g_strconcat ("text_model.", TEXT[i].name, NULL);
+      pd_fixture_header_add (&header, tensor, TEXT[i].shape);
+    }
+  g_free (pd_fixture_header_write (&header, folder, "clip/model.safetensors"));
+  g_autoptr (PdModelFiles) files = open_with (model, NULL, clip);
+  g_assert_cmpint (files->text_config.n_layers, ==, 2);
+  g_assert_false (pd_checkpoint_has_prefix (files->text_encoder, "vision"));
+  g_assert_true (pd_model_check (files, NULL, NULL));
+}
+
 static void
 test_beside (void)
 {
@@ -283,7 +308,9 @@ test_refused (void)
   refuse (model, NULL, vae, "vae.safetensors: text encoder --text-encoder");
   refuse (model, absent, NULL, "absent.safetensors");
   refuse (model, pickle, NULL, "old.vae.pt PyTorch convert");
-  refuse (model, net, NULL, "net/config.json UNet2DConditionModel AutoencoderKL");
+  refuse (model, net, NULL, "net: vae config.json");
+  g_free (write_text ("net/x.safetensors", "text_model.", "128"));
+  refuse (model, net, NULL, "net/x.safetensors: autoencoder --vae");
   refuse (model, nothing, NULL, "empty: vae config.json");
 
   g_autoptr (PdModelFiles) sixteen = open_with (model, deep, NULL);
@@ -311,6 +338,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/part-files/vae-names", test_vae_names, run);
   g_test_add_data_func ("/part-files/text-names", test_text_names, run);
   g_test_add_data_func ("/part-files/places", test_places, run);
+  g_test_add_data_func ("/part-files/clip", test_clip, run);
   g_test_add_data_func ("/part-files/beside", test_beside, run);
   g_test_add_data_func ("/part-files/refused", test_refused, run);
   return g_test_run ();

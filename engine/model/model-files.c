@@ -85,22 +85,23 @@ open_part (PdModelFiles *self, PdPart part, const char *folder, GError **error)
   return FALSE;
 }
 
-/* Opens @folder, whose @config is that of a part, if that is one of @parts (bits 1 << PdPart). */
-static gboolean
-open_single_part (
-    PdModelFiles *self, const char *folder, const char *config, guint parts, GError **error)
+/* The classes that a config.json names, and the parts they are. */
+static const struct
 {
-  static const struct
-  {
-    const char *class_name;
-    PdPart part;
-  } classes[] = {
-    { "UNet2DConditionModel", PD_PART_UNET },
-    { "AutoencoderKL", PD_PART_VAE },
-    { "AutoencoderTiny", PD_PART_VAE },
-    { "CLIPTextModel", PD_PART_TEXT_ENCODER },
-    { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER },
-  };
+  const char *class_name;
+  PdPart part;
+} CLASSES[] = {
+  { "UNet2DConditionModel", PD_PART_UNET },
+  { "AutoencoderKL", PD_PART_VAE },
+  { "AutoencoderTiny", PD_PART_VAE },
+  { "CLIPTextModel", PD_PART_TEXT_ENCODER },
+  { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER },
+};
+
+/* The model is one of @parts (bits 1 << PdPart) alone, and this is its @config. */
+static gboolean
+open_single_part (PdModelFiles *self, const char *config, guint parts, GError **error)
+{
   g_autoptr (GError) failure = NULL;
   g_autofree char *class_name = pd_config_load_class (config, &failure);
   if (failure != NULL)
@@ -108,16 +109,9 @@ open_single_part (
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;
     }
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (g_strcmp0 (class_name, classes[i].class_name) == 0 && parts & 1u << classes[i].part)
-      return open_part (self, classes[i].part, folder, error);
-  if (parts == 1u << PD_PART_VAE || parts == 1u << PD_PART_TEXT_ENCODER)
-    {
-      pd_error_set_bad_model (error, _ ("%s: the class %.60s is no %s; choose another one"), config,
-                              class_name != NULL ? class_name : "null",
-                              parts == 1u << PD_PART_VAE ? "AutoencoderKL" : "CLIPTextModel");
-      return FALSE;
-    }
+  for (guint i = 0; i < G_N_ELEMENTS (CLASSES); i++)
+    if (g_strcmp0 (class_name, CLASSES[i].class_name) == 0 && parts & 1u << CLASSES[i].part)
+      return open_part (self, CLASSES[i].part, self->path, error);
   pd_error_set_bad_model (
       error,
       _ ("%s: the class %.60s is not supported, expected a UNet2DConditionModel, "
@@ -136,7 +130,7 @@ open_folder (PdModelFiles *self, guint wanted, GError **error)
   if (has_index && !pd_pipeline_config_load (&self->pipeline, index, error))
     return FALSE;
   if (!has_index && g_file_test (config, G_FILE_TEST_EXISTS))
-    return open_single_part (self, self->path, config, wanted, error);
+    return open_single_part (self, config, wanted, error);
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     {
       g_autofree char *folder = g_build_filename (self->path, pd_part_name (parts[i]), NULL);
@@ -184,21 +178,39 @@ follow_repository (PdModelFiles *self, GError **error)
   return TRUE;
 }
 
+/* Whether @folder has a config.json that says that it is @part. */
+static gboolean
+is_folder_of (const char *folder, PdPart part)
+{
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *class_name = pd_config_load_class (config, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (CLASSES); i++)
+    if (CLASSES[i].part == part && g_strcmp0 (class_name, CLASSES[i].class_name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 pd_model_files_take_part (
     PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error)
 {
   g_autofree char *snapshot = pd_hub_cache_snapshot (path);
   const char *folder = snapshot != NULL ? snapshot : path;
-  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
   g_autofree char *inner = g_build_filename (folder, pd_part_name (part), NULL);
   *(part == PD_PART_VAE ? &self->other_vae : &self->other_text_encoder) = TRUE;
   if (!g_file_test (path, G_FILE_TEST_IS_DIR))
     return pd_single_file_open_part (self, part, path, config_folder, error);
   if (g_file_test (inner, G_FILE_TEST_IS_DIR))
     return open_part (self, part, inner, error);
-  if (g_file_test (config, G_FILE_TEST_EXISTS))
-    return open_single_part (self, folder, config, 1u << part, error);
+  if (is_folder_of (folder, part))
+    return open_part (self, part, folder, error);
+  /* One file, such as a CLIP model whose half is the text encoder. */
+  g_autoptr (GPtrArray) files = pd_hub_cache_list_files (folder);
+  if (files->len == 1)
+    {
+      g_autofree char *file = g_build_filename (folder, files->pdata[0], NULL);
+      return pd_single_file_open_part (self, part, file, config_folder, error);
+    }
   pd_error_set_bad_model (
       error,
       _ ("%s: there is no %s in this folder; expected config.json and weights, or %s/ with them"),
