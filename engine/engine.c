@@ -4,20 +4,20 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/engine.h"
-#include "engine/error.h"
-#include "engine/estimate.h"
+#include "engine/base/error.h"
+#include "engine/run/estimate.h"
 #include "engine/gpu/kernels.h"
-#include "engine/host-memory.h"
-#include "engine/host-plan.h"
-#include "engine/inpaint.h"
-#include "engine/model/catalog.h"
-#include "engine/levels.h"
-#include "engine/original.h"
-#include "engine/plan.h"
-#include "engine/region.h"
-#include "engine/storage.h"
-#include "engine/session.h"
-#include "engine/syntax.h"
+#include "engine/base/host-memory.h"
+#include "engine/run/host-plan.h"
+#include "engine/run/inpaint.h"
+#include "engine/files/catalog.h"
+#include "engine/run/levels.h"
+#include "engine/run/original.h"
+#include "engine/run/plan.h"
+#include "engine/run/region.h"
+#include "engine/pictures/storage.h"
+#include "engine/run/session.h"
+#include "engine/run/syntax.h"
 
 struct _PdEngine
 {

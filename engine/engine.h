@@ -4,7 +4,7 @@
 #include <gegl.h>
 #include <gio/gio.h>
 
-#include "engine/request.h"
+#include "engine/request/request.h"
 
 /* One device with one model on it: the engine's whole public surface beside PdRequest.
  *

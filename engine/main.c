@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/bench.h"
-#include "engine/confine.h"
+#include "engine/bench/bench.h"
+#include "engine/base/confine.h"
 #include "engine/gpu/device.h"
-#include "engine/listing.h"
-#include "engine/options.h"
-#include "engine/message.h"
-#include "engine/rpc.h"
-#include "engine/run.h"
-#include "engine/verify.h"
+#include "engine/cli/listing.h"
+#include "engine/cli/options.h"
+#include "engine/base/message.h"
+#include "engine/service/service.h"
+#include "engine/cli/run.h"
+#include "engine/verify/verify.h"
 
 #include <glib/gi18n-lib.h>
 #include <locale.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/arguments.h"
-#include "engine/error.h"
-#include "engine/message.h"
+#include "engine/base/error.h"
+#include "engine/base/message.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/canvas.h"
-#include "engine/buffer-file.h"
-#include "engine/error.h"
+#include "engine/pictures/buffer-file.h"
+#include "engine/base/error.h"
 #include "plug-in/colors.h"
 
 #include <glib/gi18n-lib.h>

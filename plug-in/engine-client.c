@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/engine-client.h"
-#include "engine/error.h"
-#include "engine/rpc-error.h"
-#include "engine/rpc-folder.h"
+#include "engine/base/error.h"
+#include "engine/wire/error.h"
+#include "engine/wire/folder.h"
 #include "plug-in/engine-command.h"
 #include "plug-in/engine-process.h"
 
@@ -343,7 +343,8 @@ on_start_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* What the engine keeps of its rights; engine/rpc.c reads it. Returns: (transfer full). */
+/* What the engine keeps of its rights; engine/service/service.c reads it. Returns: (transfer full).
+ */
 static char **
 environment (const PdEngineClient *self)
 {

@@ -25,7 +25,7 @@ PdEngineClient *pd_engine_client_new (const char *command);
 void pd_engine_client_set_timeouts (PdEngineClient *self, guint start, guint stop);
 
 /* Whether an engine that is started from now on gives up the rights it does not need, see
- * engine/confine.h (it does unless told otherwise). */
+ * engine/base/confine.h (it does unless told otherwise). */
 void pd_engine_client_set_confined (PdEngineClient *self, gboolean confined);
 
 /* Lets the engine read the file or folder @path, beside the models it finds by name. A path that is

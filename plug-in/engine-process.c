@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/engine-process.h"
-#include "engine/error.h"
-#include "engine/rpc-error.h"
-#include "engine/rpc-reader.h"
+#include "engine/base/error.h"
+#include "engine/wire/error.h"
+#include "engine/wire/reader.h"
 
 #include <glib/gi18n-lib.h>
 #include <jsonrpc-glib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/request.h"
+#include "engine/request/request.h"
 #include "plug-in/engine-client.h"
 
 /* One run: pixels of an image into files, the engine, its result as a new layer. The image is

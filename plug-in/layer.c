@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/layer.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 #include <glib/gi18n-lib.h>
 #include <libgimp/gimp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The plug-in: what it tells GIMP of itself, and its two procedures. */
-#include "engine/error.h"
-#include "engine/message.h"
+#include "engine/base/error.h"
+#include "engine/base/message.h"
 #include "plug-in/arguments.h"
 #include "plug-in/gimp-host.h"
 #include "plug-in/info.h"

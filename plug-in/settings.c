@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/settings.h"
-#include "engine/model/json.h"
+#include "engine/base/json.h"
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>

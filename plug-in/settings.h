@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/request.h"
+#include "engine/request/request.h"
 #include "plug-in/engine-client.h"
 
 /* What is kept from session to session, in parallel-diffusion/settings.json in the folder of the

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* What the tests of engine/model share. */
+/* What the tests of model files share. */
 
 /* A path in the shared folder (environment variable PD_SHARED, else beside the source), or NULL
  * after skipping the test if it is not there. */

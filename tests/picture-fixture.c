@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/picture-fixture.h"
 
-#include "engine/picture.h"
+#include "engine/pictures/picture.h"
 
 #include <glib/gstdio.h>
 

@@ -64,5 +64,5 @@ report "Vulkan in engine/gpu alone, GTK in ui and plug-in, libgimp in plug-in" "
     grep -vE '^\./(engine/gpu|tests|plug-in)/|^\./ui/[^:]*:[0-9]+:#include <g[td]k/')"
 
 report "the request needs GObject and json-glib alone" "$(
-  grep -nE '#include' engine/request.h engine/request.c engine/request-text.c |
-    grep -vE '<(glib-object\.h|inttypes\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(error|request|model/json)\.h"')"
+  grep -nE '#include' engine/request/request.h engine/request/request.c engine/request/request-text.c |
+    grep -vE '<(glib-object\.h|inttypes\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(base/error|base/json|request/request)\.h"')"

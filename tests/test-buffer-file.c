@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* GEGL's files of buffers: the same as GEGL's own, and errors where GEGL ends the process. */
-#include "engine/buffer-file.h"
-#include "engine/error.h"
+#include "engine/pictures/buffer-file.h"
+#include "engine/base/error.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/error.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/model-files.h"
 #include "engine/tiles/denoise.h"
 #include "tests/model-fixture.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/catalog.h"
+#include "engine/files/catalog.h"
 
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/model-fixture.h"
 
 /* Two folders of models; the second hides nothing of the first. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/checkpoint.h"
+#include "engine/files/checkpoint.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/model/ldm.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/ldm.h"
+#include "engine/files/model-files.h"
 #include "tests/model-fixture.h"
 
 static PdModelFiles *

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/config.h"
+#include "engine/files/config.h"
 
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/json.h"
+#include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "tests/model-fixture.h"
 
 typedef gboolean (*Read) (gpointer config, JsonObject *object, const char *name, GError **error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/confine.h"
+#include "engine/base/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

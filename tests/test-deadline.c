@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/deadline.h"
+#include "engine/files/deadline.h"
 
 static void
 test_passes (void)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "tests/model-fixture.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The plug-in's side of the service, with the engine (PD_PROGRAM) and with programs that are none.
  */
-#include "engine/error.h"
-#include "engine/rpc-error.h"
+#include "engine/base/error.h"
+#include "engine/wire/error.h"
 #include "plug-in/engine-client.h"
 
 #include <glib/gstdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/eta.h"
+#include "engine/run/eta.h"
 
 static const double SECOND = G_USEC_PER_SEC;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/file-kind.h"
+#include "engine/files/file-kind.h"
 
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/model-files.h"
 #include "tests/model-fixture.h"
 
 /* Names that files of each kind have, and a word of what is said; NULL: it may be a model. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/file.h"
+#include "engine/base/file.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/model/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/files/safetensors.h"
 #include "tests/model-fixture.h"
 
 static void

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/foreign.h"
+#include "engine/base/foreign.h"
 
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/json.h"
-#include "engine/model/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/base/json.h"
+#include "engine/files/safetensors.h"
 #include "tests/model-fixture.h"
 
 #define ZEROS "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"

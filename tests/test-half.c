@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/nn/half.h"
+#include "engine/base/half.h"
 
 static void
 test_round_trip (void)

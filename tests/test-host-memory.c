@@ -2,8 +2,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 /* A size that no machine has, and products that do not fit a number, are errors that name both. */
 static void

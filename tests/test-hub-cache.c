@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/hub-cache.h"
+#include "engine/files/hub-cache.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <utime.h>
 
-#include "engine/error.h"
-#include "engine/model/catalog.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/catalog.h"
+#include "engine/files/model-files.h"
 #include "tests/model-fixture.h"
 
 static void

@@ -3,8 +3,8 @@
  * small model of random weights, so what the new pixels show does not matter. */
 #include "engine/gpu/device.h"
 #include "engine/engine.h"
-#include "engine/error.h"
-#include "engine/picture.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
 #include "tests/model-fixture.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/model/model-files.h"
+#include "engine/files/model-files.h"
 #include "engine/tiles/invert.h"
 #include "tests/model-fixture.h"
 

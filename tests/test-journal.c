@@ -7,8 +7,8 @@
 
 #include <glib/gstdio.h>
 
-#include "engine/error.h"
-#include "engine/journal.h"
+#include "engine/base/error.h"
+#include "engine/run/journal.h"
 
 static char *folder;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/json-scan.h"
+#include "engine/base/json-scan.h"
 
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/json.h"
+#include "engine/base/error.h"
+#include "engine/base/json.h"
 #include "tests/model-fixture.h"
 
 /* One letter per token, with its text. */

@@ -3,7 +3,7 @@
 
 #include <glib/gstdio.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/gpu/private.h"
 #include "axpy.spv.h"
 

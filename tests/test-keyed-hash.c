@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/keyed-hash.h"
+#include "engine/files/keyed-hash.h"
 
 /* The first and the last of the vectors that the authors published: the bytes 0, 1, 2, …, under the
  * key of the bytes 0 to 15. */

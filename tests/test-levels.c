@@ -2,9 +2,9 @@
 /* Pictures in levels in the engine: with a small model of random weights where it does not matter
  * what they show, with the embedded model where it does. */
 #include "engine/engine.h"
-#include "engine/error.h"
-#include "engine/levels.h"
-#include "engine/picture.h"
+#include "engine/base/error.h"
+#include "engine/run/levels.h"
+#include "engine/pictures/picture.h"
 #include "tests/model-fixture.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/message.h"
+#include "engine/base/message.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/rpc-error.h"
+#include "engine/base/error.h"
+#include "engine/wire/error.h"
 #include "plug-in/arguments.h"
 
 /* What a message never has: checked by code points, not by categories. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/model-check.h"
+#include "engine/files/model-check.h"
 
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/model/file.h"
+#include "engine/base/error.h"
+#include "engine/base/file.h"
 #include "tests/model-fixture.h"
 
 /* The parts of a model that can be used, with sizes that no published model has. */

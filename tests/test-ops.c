@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/error.h"
-#include "engine/nn/half.h"
+#include "engine/base/error.h"
+#include "engine/base/half.h"
 #include "tests/op-table.h"
 #include "tests/reference.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* What the model is shown of a picture, and what comes back of what it was not shown. */
-#include "engine/original.h"
-#include "engine/picture.h"
+#include "engine/run/original.h"
+#include "engine/pictures/picture.h"
 
 #include <math.h>
 

@@ -2,9 +2,9 @@
 /* Parts of a model that come from files of their own. */
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/model-check.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/model-check.h"
+#include "engine/files/model-files.h"
 #include "tests/model-fixture.h"
 
 /* A VAE of three levels with sizes of its own, as CompVis and as diffusers name its tensors. */

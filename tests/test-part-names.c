@@ -3,8 +3,8 @@
  * the files themselves. */
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/model-files.h"
+#include "engine/base/error.h"
+#include "engine/files/model-files.h"
 #include "tests/model-fixture.h"
 
 static void

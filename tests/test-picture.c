@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Pictures from files of any kind, and in other sizes. */
-#include "engine/error.h"
-#include "engine/picture.h"
-#include "engine/png-file.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
 #include "tests/picture-fixture.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>

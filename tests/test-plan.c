@@ -4,7 +4,7 @@
 
 #include "engine/gpu/device.h"
 #include "engine/engine.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 /* The promise of --memory: what was planned is what a run takes, and no more than was allowed. */
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* What PNG files say beside their pixels: followed, passed over, and never more than it may cost.
  */
-#include "engine/error.h"
-#include "engine/picture.h"
-#include "engine/png-file.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
 #include "tests/chunk-fixture.h"
 #include "tests/picture-fixture.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Colour profiles: good ones give the colours that lcms2 gives within sRGB, bad ones neither a
  * signal nor a number that is not finite. */
-#include "engine/profile.h"
+#include "engine/pictures/profile.h"
 
 #include <gegl.h>
 #include <lcms2.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The part of a picture that is worked on. */
-#include "engine/error.h"
-#include "engine/picture.h"
-#include "engine/region.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "engine/run/region.h"
 
 static PdRegion
 plan (int x, int y, int w, int h, guint width, guint height, gint64 padding)

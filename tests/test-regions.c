@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/picture.h"
-#include "engine/png-file.h"
-#include "engine/regions.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
+#include "engine/run/regions.h"
 #include "engine/tiles/mosaic.h"
 
 static PdRegions *

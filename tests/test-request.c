@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/diffusion/solver.h"
-#include "engine/error.h"
-#include "engine/request.h"
+#include "engine/base/error.h"
+#include "engine/request/request.h"
 
 #include <json-glib/json-glib.h>
 #include <locale.h>

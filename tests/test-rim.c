@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* New pixels that meet the original around them. */
-#include "engine/rim.h"
+#include "engine/run/rim.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/rpc-words.h"
+#include "engine/service/words.h"
 
 static void
 test_options (void)

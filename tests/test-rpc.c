@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The service (PD_PROGRAM serve) over its pipes: answers, progress, errors for what is malformed,
  * and its end. */
-#include "engine/buffer-file.h"
-#include "engine/rpc-error.h"
-#include "engine/rpc-folder.h"
+#include "engine/pictures/buffer-file.h"
+#include "engine/wire/error.h"
+#include "engine/wire/folder.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/safetensors.h"
+#include "engine/files/safetensors.h"
 
 #include <gio/gio.h>
 #include <math.h>
 #include <string.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/model-fixture.h"
 
 /* Values of every type, at offsets that are not aligned to it. */

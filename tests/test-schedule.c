@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/diffusion/schedule-json.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 static void
 test_betas (void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/model/sharing.h"
+#include "engine/networks/sharing.h"
 
 /* Attention over keys of one's own and further ones, and the bank that the further ones come from.
  */

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "engine/diffusion/schedule-json.h"
-#include "engine/model/json.h"
-#include "engine/model/safetensors.h"
+#include "engine/base/json.h"
+#include "engine/files/safetensors.h"
 
 /* Every case of data/schedulers.json, with the stand-in model given there. */
 

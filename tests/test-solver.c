@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/normal-model.h"
 
 static const PdSolverType all[] = { PD_SOLVER_DDIM,  PD_SOLVER_EULER,    PD_SOLVER_EULER_A,

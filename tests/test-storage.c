@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* A swap folder that is full is noticed. */
-#include "engine/error.h"
-#include "engine/picture.h"
-#include "engine/png-file.h"
-#include "engine/storage.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
+#include "engine/pictures/storage.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>

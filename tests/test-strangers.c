@@ -6,7 +6,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "engine/png-file.h"
+#include "engine/pictures/png-file.h"
 #include "tests/model-fixture.h"
 
 /* In JSON and as bytes. */

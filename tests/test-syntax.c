@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/syntax.h"
+#include "engine/run/syntax.h"
 
 #include <string.h>
 

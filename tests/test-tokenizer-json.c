@@ -3,8 +3,8 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/tokenizer.h"
+#include "engine/base/error.h"
+#include "engine/files/tokenizer.h"
 #include "tests/model-fixture.h"
 
 static const char text[] = "A photo of Mossy rocks, 3 ferns & a stream <|endoftext|> don't";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/tokenizer.h"
-#include "engine/model/words.h"
+#include "engine/files/tokenizer.h"
+#include "engine/files/words.h"
 
 #include <string.h>
 
-#include "engine/error.h"
-#include "engine/model/json.h"
-#include "engine/model/safetensors.h"
+#include "engine/base/error.h"
+#include "engine/base/json.h"
+#include "engine/files/safetensors.h"
 #include "tests/model-fixture.h"
 
 static PdTokenizer *

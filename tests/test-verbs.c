@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The verbs that take pictures, from outside: files in, files out, and what is refused.
  * PD_PROGRAM is the program's path. */
-#include "engine/picture.h"
-#include "engine/png-file.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
 #include "tests/model-fixture.h"
 
 #include <gio/gio.h>

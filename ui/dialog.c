@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialog.h"
-#include "engine/message.h"
+#include "engine/base/message.h"
 #include "ui/bind.h"
 #include "ui/engine-lists.h"
 #include "ui/estimator.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/engine-lists.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "ui/bind.h"
 
 #include <glib/gi18n-lib.h>

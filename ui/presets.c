@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/presets.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "ui/pd-ui-resources.h"
 
 #include <errno.h>

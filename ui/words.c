@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/words.h"
-#include "engine/request.h"
+#include "engine/request/request.h"
 
 #include <glib/gi18n-lib.h>
 #include <math.h>

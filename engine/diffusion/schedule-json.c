@@ -7,8 +7,8 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/scheduler-class.h"
-#include "engine/error.h"
-#include "engine/model/json.h"
+#include "engine/base/error.h"
+#include "engine/base/json.h"
 
 static const gint64 max_train_timesteps = 1000000;
 

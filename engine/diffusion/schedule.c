@@ -5,8 +5,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 static const guint max_train_timesteps = 1000000;
 

@@ -5,8 +5,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 /* The signal power that stands for 0 where sigma = noise / signal must be finite: the smallest f16.
  */

@@ -6,8 +6,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 /* A state is this header and n_history arrays of n_elements floats, newest first. */
 typedef struct

@@ -6,8 +6,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 static const char *const type_names[] = {
   [PD_SOLVER_DDIM] = "ddim",   [PD_SOLVER_EULER] = "euler",      [PD_SOLVER_EULER_A] = "euler_a",

@@ -6,8 +6,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 
 struct _PdCommands
 {

@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
 

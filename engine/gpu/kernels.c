@@ -5,7 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 enum
 {

@@ -3,7 +3,7 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 /* What is handed to the device and waited for. */
 

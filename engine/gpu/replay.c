@@ -3,7 +3,7 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 enum
 {

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/nn/product.h"
 #include "engine/nn/region.h"
 

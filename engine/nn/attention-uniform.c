@@ -4,7 +4,7 @@
 #include <string.h>
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/nn/product-uniform.h"
 #include "engine/nn/region.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/gpu/kernels.h"
 #include "engine/nn/backend.h"
 

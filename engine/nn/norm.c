@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/nn/ops.h"
 #include "engine/nn/region.h"
 

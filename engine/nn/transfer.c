@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 #include "engine/nn/graph.h"
-#include "engine/nn/half.h"
+#include "engine/base/half.h"
 
 /* Elements of dense host values from pixel to pixel and from channel to channel. */
 typedef struct

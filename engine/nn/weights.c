@@ -2,8 +2,8 @@
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 
-#include "engine/host-memory.h"
-#include "engine/nn/half.h"
+#include "engine/base/host-memory.h"
+#include "engine/base/half.h"
 #include "engine/nn/weights.h"
 
 enum

@@ -3,8 +3,8 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 #include "engine/tiles/canvas-private.h"
 
 typedef struct

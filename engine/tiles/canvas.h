@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/diffusion/solver.h"
-#include "engine/model/unet.h"
+#include "engine/networks/unet.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
 

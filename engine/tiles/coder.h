@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/model/model.h"
+#include "engine/networks/model.h"
 #include "engine/tiles/windows.h"
 
 /* What tiled encoding and decoding have in common: an autoencoder of either kind that runs batches

@@ -2,8 +2,8 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/error.h"
-#include "engine/host-memory.h"
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
 #include "engine/tiles/denoise.h"
 
 /* What pd_canvas_predict's progress means to the whole run. */

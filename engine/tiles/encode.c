@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 #include "engine/tiles/encode.h"
 
 typedef struct

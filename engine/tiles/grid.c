@@ -2,7 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/tiles/grid.h"
 
 /* Tells the words drawn here from those of the noise, whose first counter word is a small number.

@@ -2,7 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/tiles/invert.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 typedef struct
 {

@@ -2,7 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/tiles/keep.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 /* @area of @canvas, [channels][area->h][area->w]. */
 static float *

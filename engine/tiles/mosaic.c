@@ -5,7 +5,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/tiles/mosaic.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 struct _PdMosaic
 {

@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/tiles/resample.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 enum
 {

@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/tiles/statistics.h"
-#include "engine/host-memory.h"
+#include "engine/base/host-memory.h"
 
 /* A variance is changed by no more than this factor: what differs more is no tile of the same
  * picture. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/model/unet.h"
+#include "engine/networks/unet.h"
 
 /* The statistics of group norms over all tiles of a canvas. How far those of a tile were from those
  * of the canvas in one step is taken off them in the next (Li et al. 2024, DistriFusion, corrected

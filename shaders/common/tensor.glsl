@@ -31,7 +31,7 @@ values (uvec2 quad)
 }
 
 // The nearest half, ties to even; infinity from 65520 on. packHalf2x16 may round either way, and
-// drivers do; some make NaN of infinity. As pd_half_from_float() of engine/nn/half.h.
+// drivers do; some make NaN of infinity. As pd_half_from_float() of engine/base/half.h.
 uvec4
 half_bits (vec4 value)
 {

@@ -12,7 +12,7 @@ Pictures are cut to their upper left SIDE pixels, a multiple of 64. Columns: the
 encoder's latents to their range, the largest mean error of a block of 8 × 8 latent pixels in
 standard deviations; PSNR of the decoder's picture, the largest mean error of a block of 64 × 64
 pixels in 1 / 255. "frame r": the outermost r latent pixels weigh what they do on the canvas
-(engine/model/globals.c).
+(engine/networks/globals.c).
 """
 import json
 import math

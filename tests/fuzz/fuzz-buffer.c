@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "engine/buffer-file.h"
+#include "engine/pictures/buffer-file.h"
 #include "tests/fuzz/fuzz-gegl.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -38,7 +38,8 @@ append (GByteArray *bytes, gsize size, guint64 number)
   g_byte_array_append (bytes, (const guint8 *) &number, (guint) size);
 }
 
-/* A file of @side × @side pixels with @n × @n tiles of TILE × TILE; see engine/buffer-file.c. */
+/* A file of @side × @side pixels with @n × @n tiles of TILE × TILE; see
+ * engine/pictures/buffer-file.c. */
 static void
 add_seed (GPtrArray *seeds,
           const char *mode,

@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "engine/diffusion/schedule-json.h"
-#include "engine/model/config.h"
-#include "engine/model/json.h"
+#include "engine/files/config.h"
+#include "engine/base/json.h"
 #include "tests/fuzz/fuzz.h"
 
 /* config.json of every part, and the scheduler's, whose solver then makes a run. The input begins

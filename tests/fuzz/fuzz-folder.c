@@ -2,9 +2,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "engine/model/hub-cache.h"
-#include "engine/model/model-check.h"
-#include "engine/model/model-files.h"
+#include "engine/files/hub-cache.h"
+#include "engine/files/model-check.h"
+#include "engine/files/model-files.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/model-fixture.h"
 

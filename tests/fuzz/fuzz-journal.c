@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/diffusion/solver.h"
-#include "engine/journal.h"
+#include "engine/run/journal.h"
 #include "tests/fuzz/fuzz.h"
 
 /* A journal that is read is whole, and the solver's state in it is one or is refused. The input

@@ -3,10 +3,10 @@
 
 #include <zlib.h>
 
-#include "engine/picture.h"
-#include "engine/png-file.h"
-#include "engine/regions.h"
-#include "engine/request.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
+#include "engine/run/regions.h"
+#include "engine/request/request.h"
 #include "tests/chunk-fixture.h"
 #include "tests/fuzz/fuzz-gegl.h"
 #include "tests/fuzz/fuzz.h"

@@ -4,8 +4,8 @@
 
 #include <lcms2.h>
 
-#include "engine/orientation.h"
-#include "engine/profile.h"
+#include "engine/pictures/orientation.h"
+#include "engine/pictures/profile.h"
 #include "tests/fuzz/fuzz-gegl.h"
 #include "tests/fuzz/fuzz.h"
 

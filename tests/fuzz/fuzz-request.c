@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "engine/regions.h"
-#include "engine/request.h"
+#include "engine/run/regions.h"
+#include "engine/request/request.h"
 #include "plug-in/arguments.h"
 #include "tests/fuzz/fuzz.h"
 

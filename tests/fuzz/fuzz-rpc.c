@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "engine/rpc-call.h"
-#include "engine/rpc-error.h"
-#include "engine/rpc-reader.h"
-#include "engine/rpc-words.h"
+#include "engine/service/call.h"
+#include "engine/wire/error.h"
+#include "engine/wire/reader.h"
+#include "engine/service/words.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What comes to the service. The input begins with a byte, its mode: 1: the stream itself, else one

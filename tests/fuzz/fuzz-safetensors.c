@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/file-kind.h"
-#include "engine/model/safetensors.h"
+#include "engine/files/file-kind.h"
+#include "engine/files/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The input begins with a Head; then follow the bytes of a .safetensors file. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/model/checkpoint-private.h"
-#include "engine/model/model-check.h"
-#include "engine/model/model-files.h"
+#include "engine/files/checkpoint-private.h"
+#include "engine/files/model-check.h"
+#include "engine/files/model-files.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/model-fixture.h"
 

@@ -2,9 +2,9 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "engine/message.h"
-#include "engine/rpc-words.h"
-#include "engine/syntax.h"
+#include "engine/base/message.h"
+#include "engine/service/words.h"
+#include "engine/run/syntax.h"
 #include "plug-in/arguments.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,8 +2,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "engine/model/bpe.h"
-#include "engine/model/tokenizer.h"
+#include "engine/files/bpe.h"
+#include "engine/files/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The files of a tokenizer's folder, and prompts. The input begins with a byte, its Mode; the rest

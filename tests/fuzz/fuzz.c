@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/message.h"
+#include "engine/base/message.h"
 #include "tests/model-fixture.h"
 
 static char *folder;

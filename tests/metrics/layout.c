@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/metrics/layout.h"
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "engine/tiles/grid.h"
 
 #include <glib/gi18n-lib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* pd-metrics: how visible the tiles of a picture are; tests/metrics/metrics.h defines what it
  * prints. Exit status: 0 within the bounds, 1 not, 2 not measured. */
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/metrics/report.h"
 
 #include <gegl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/metrics/pixels.h"
 
-#include "engine/picture.h"
+#include "engine/pictures/picture.h"
 
 PdPixels *
 pd_pixels_new (guint width, guint height, float *pixels)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/metrics/layout.h"
 
 static void

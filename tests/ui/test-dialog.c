@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The dialog with a host that is not GIMP: what the widgets do to the request and the other way. */
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include "tests/ui/fake-host.h"
 #include "ui/dialog.h"
 #include "ui/preview-area.h"

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/bench/measure.h"
+#include "engine/networks/model.h"
+
+enum
+{
+  /* Sides of a latent when neither the command line nor the model states a size. */
+  DEFAULT_SIDE = 64,
+};
+
+typedef struct
+{
+  PdBench *bench;
+  PdModel *model;
+  guint h, w; /* of the latent */
+  PdUNetPass *unet;
+  PdVaePass *decoder;
+  PdTinyVaePass *tiny_decoder;
+  PdTextPass *text;
+  gint32 *ids;
+  float *latent, *context, *prediction, *picture;
+  gsize n_latent, n_context, n_prediction, n_picture; /* elements */
+} Parts;
+
+static gboolean
+run_text (gpointer data, GError **error)
+{
+  Parts *self = data;
+
+  return pd_text_pass_run (self->text, self->ids, PD_TOKENIZER_CHUNK, self->context,
+                           self->n_context, NULL, error);
+}
+
+static gboolean
+run_unet (gpointer data, GError **error)
+{
+  static const double timestep = 500;
+  Parts *self = data;
+
+  return pd_unet_pass_run (self->unet,
+                           &(PdUNetRun){ .sample = self->latent,
+                                         .n_sample = self->n_latent,
+                                         .timestep = timestep,
+                                         .context = self->context,
+                                         .n_context = self->n_context,
+                                         .prediction = self->prediction,
+                                         .n_prediction = self->n_prediction },
+                           NULL, error);
+}
+
+static gboolean
+run_decoder (gpointer data, GError **error)
+{
+  Parts *self = data;
+
+  if (self->decoder == NULL)
+    return pd_tiny_vae_decode (self->tiny_decoder, self->latent, self->n_latent, self->picture,
+                               self->n_picture, NULL, error);
+  return pd_vae_decode (self->decoder, self->latent, self->n_latent, self->picture, self->n_picture,
+                        NULL, error);
+}
+
+static void
+add_memory (PdBench *bench, const char *part, PdGraph *graph)
+{
+  g_autofree char *arena = g_strconcat (part, " arena", NULL);
+  g_autofree char *tensors = g_strconcat (part, " sum of all tensors", NULL);
+  g_autofree char *dispatches = g_strconcat (part, " dispatches", NULL);
+  g_autofree char *barriers = g_strconcat (part, " barriers", NULL);
+  PdGraphStats stats;
+
+  pd_graph_stats (graph, &stats);
+  pd_bench_add_figure (bench, arena, (double) stats.arena_bytes, "bytes");
+  pd_bench_add_figure (bench, tensors, (double) stats.tensor_bytes, "bytes");
+  pd_bench_add_figure (bench, dispatches, stats.n_dispatches, "");
+  pd_bench_add_figure (bench, barriers, stats.n_barriers, "");
+}
+
+static gboolean
+bench_text (Parts *self, GError **error)
+{
+  const PdTextConfig *config = &self->model->files->text_config;
+  PdWork work = pd_work_of_text_encoder (config, PD_TOKENIZER_CHUNK);
+  guint n_chunks;
+  gboolean done;
+
+  self->ids = pd_tokenizer_encode_chunks (self->model->tokenizer, "", &n_chunks, error);
+  if (self->ids == NULL)
+    return FALSE;
+  if (!pd_bench_wants (self->bench, "text encoder"))
+    return TRUE;
+  self->text = pd_text_pass_new (self->model->text_encoder, 1, PD_TOKENIZER_CHUNK, NULL, error);
+  done = self->text != NULL && pd_bench_measure (self->bench, "text encoder", pd_work_total (&work),
+                                                 self->bench->n_runs, run_text, self, error);
+  g_clear_pointer (&self->text, pd_text_pass_free);
+  return done;
+}
+
+static gboolean
+make_unet (Parts *self, gboolean timestamps, GError **error)
+{
+  PdUNetPassOptions options = {
+    .n = 1, .h = self->h, .w = self->w, .tokens = PD_TOKENIZER_CHUNK, .timestamps = timestamps
+  };
+
+  g_clear_pointer (&self->unet, pd_unet_pass_free);
+  self->unet = pd_unet_pass_new (self->model->unet, &options, error);
+  return self->unet != NULL;
+}
+
+static gboolean
+bench_unet (Parts *self, GError **error)
+{
+  const PdUNetConfig *config = pd_unet_config (self->model->unet);
+  PdWork work = pd_work_of_unet (config, 1, self->h, self->w, PD_TOKENIZER_CHUNK);
+  g_autofree char *name = g_strdup_printf ("UNet forward, latent of %u × %u", self->w, self->h);
+
+  if (!pd_bench_wants (self->bench, name))
+    return TRUE;
+  if (!make_unet (self, FALSE, error) ||
+      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_unet,
+                         self, error))
+    return FALSE;
+  add_memory (self->bench, "UNet", pd_unet_pass_graph (self->unet));
+  if (!make_unet (self, TRUE, error) || !run_unet (self, error))
+    return FALSE;
+  pd_bench_add_shares (self->bench, "UNet", pd_unet_pass_graph (self->unet), &work);
+  g_clear_pointer (&self->unet, pd_unet_pass_free);
+  return TRUE;
+}
+
+static gboolean
+make_decoder (Parts *self, gboolean timestamps, GError **error)
+{
+  g_clear_pointer (&self->decoder, pd_vae_pass_free);
+  g_clear_pointer (&self->tiny_decoder, pd_tiny_vae_pass_free);
+  if (self->model->vae != NULL)
+    self->decoder =
+        pd_vae_decoder_new (self->model->vae, 1, self->h, self->w, NULL, timestamps, error);
+  else
+    self->tiny_decoder =
+        pd_tiny_vae_decoder_new (self->model->tiny_vae, 1, self->h, self->w, error);
+  return self->decoder != NULL || self->tiny_decoder != NULL;
+}
+
+static gboolean
+bench_decoder (Parts *self, GError **error)
+{
+  const PdModelFiles *files = self->model->files;
+  guint scale = pd_model_scale (self->model);
+  PdWork work = self->model->vae != NULL
+                    ? pd_work_of_vae_decoder (&files->vae_config, self->h, self->w)
+                    : pd_work_of_tiny_vae_decoder (&files->tiny_vae_config, self->h, self->w);
+  g_autofree char *name =
+      g_strdup_printf ("VAE decode, %u × %u pixels", self->w * scale, self->h * scale);
+
+  if (!pd_bench_wants (self->bench, name))
+    return TRUE;
+  self->n_picture = (gsize) self->h * scale * self->w * scale * 3;
+  self->picture = g_new (float, self->n_picture);
+  if (!make_decoder (self, FALSE, error) ||
+      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_decoder,
+                         self, error))
+    return FALSE;
+  if (self->decoder == NULL) /* an AutoencoderTiny is nearly all convolution */
+    return TRUE;
+  add_memory (self->bench, "VAE", pd_vae_pass_graph (self->decoder));
+  if (!make_decoder (self, TRUE, error) || !run_decoder (self, error))
+    return FALSE;
+  pd_bench_add_shares (self->bench, "VAE", pd_vae_pass_graph (self->decoder), &work);
+  return TRUE;
+}
+
+static void
+parts_clear (Parts *self)
+{
+  pd_unet_pass_free (self->unet);
+  pd_vae_pass_free (self->decoder);
+  pd_tiny_vae_pass_free (self->tiny_decoder);
+  pd_text_pass_free (self->text);
+  pd_model_free (self->model);
+  g_free (self->ids);
+  g_free (self->latent);
+  g_free (self->context);
+  g_free (self->prediction);
+  g_free (self->picture);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Parts, parts_clear)
+
+static void
+choose_size (Parts *self, guint width, guint height)
+{
+  guint scale = pd_model_scale (self->model);
+  guint side = pd_unet_config (self->model->unet)->sample_size;
+
+  if (side == 0)
+    side = DEFAULT_SIDE;
+  self->w = width > 0 ? (width + scale - 1) / scale : side;
+  self->h = height > 0 ? (height + scale - 1) / scale : side;
+}
+
+gboolean
+pd_bench_model (PdBench *self,
+                const char *path,
+                const PdModelParts *elsewhere,
+                guint width,
+                guint height,
+                GError **error)
+{
+  g_auto (Parts) parts = { .bench = self };
+  gint64 start = g_get_monotonic_time ();
+  const PdUNetConfig *config;
+  gsize pixels;
+
+  parts.model = pd_model_load (self->backend, path, elsewhere, error);
+  if (parts.model == NULL)
+    return FALSE;
+  pd_bench_add_figure (self, "model load", (double) (g_get_monotonic_time () - start) * 1e-6, "s");
+  pd_bench_add_figure (self, "weights of all parts",
+                       (double) pd_device_memory_used (self->backend->device), "bytes");
+  choose_size (&parts, width, height);
+  config = pd_unet_config (parts.model->unet);
+  pixels = (gsize) parts.h * parts.w;
+  parts.n_latent = pixels * config->in_channels;
+  parts.n_prediction = pixels * config->out_channels;
+  parts.n_context = (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim;
+  parts.latent = g_new (float, parts.n_latent);
+  pd_bench_fill (parts.latent, parts.n_latent);
+  parts.prediction = g_new (float, parts.n_prediction);
+  parts.context = g_new (float, parts.n_context);
+  pd_bench_fill (parts.context, parts.n_context);
+  return bench_text (&parts, error) && bench_unet (&parts, error) &&
+         pd_bench_sync (self, parts.model->unet, parts.h, parts.w, error) &&
+         pd_bench_measure_peak (self, error) && bench_decoder (&parts, error);
+}

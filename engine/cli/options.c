@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/cli/options.h"
+#include "engine/base/error.h"
+#include "engine/base/message.h"
+#include "engine/pictures/png-file.h"
+
+#include <glib/gi18n-lib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char pd_options_keyword[] = "parallel-diffusion";
+
+/* A value as it stood on the command line. */
+typedef struct
+{
+  const char *name; /* of the parameter, or "size" */
+  char *text;
+} Given;
+
+struct _PdOptions
+{
+  const char *verb;
+  GOptionContext *context;
+  GPtrArray *strings; /* what the entries point to */
+  GArray *given;      /* of Given, in the order of the command line */
+  const char *const *params;
+  char *from;
+  gboolean json;
+};
+
+static void
+clear_given (gpointer data)
+{
+  g_free (((Given *) data)->text);
+}
+
+/* For every option that is a parameter. Values are checked when they are applied, so that one of
+ * --from can be overridden, and read as bytes, so that UTF-8 means itself in every locale. */
+static gboolean
+on_option (const char *option, const char *text, gpointer user_data, GError **error)
+{
+  PdOptions *self = user_data;
+  const char *name = g_intern_string (option + strlen ("--"));
+  Given given = { .name = name, .text = g_strdup (text) };
+
+  if (!text)
+    {
+      given.text = g_strdup (g_str_has_prefix (name, "no-") ? "no" : "yes");
+      if (g_str_has_prefix (name, "no-"))
+        given.name = name + strlen ("no-");
+    }
+  g_array_append_val (self->given, given);
+  return TRUE;
+}
+
+static const char *
+keep (PdOptions *self, char *string)
+{
+  g_ptr_array_add (self->strings, string);
+  return string;
+}
+
+/* "Number of denoising steps (1 to 1000; 30)" */
+static char *
+describe (GParamSpec *param)
+{
+  g_autoptr (PdRequest) defaults = pd_request_new ();
+  g_autofree char *value = pd_request_get_text (defaults, param->name);
+  g_autofree char *allowed = pd_request_allowed (param);
+
+  if (G_IS_PARAM_SPEC_BOOLEAN (param) || !(allowed || *value))
+    return g_strdup (g_param_spec_get_blurb (param));
+  if (!allowed)
+    return g_strdup_printf (_ ("%s (default %s)"), g_param_spec_get_blurb (param), value);
+  return g_strdup_printf (_ ("%s (%s; default %s)"), g_param_spec_get_blurb (param), allowed,
+                          value);
+}
+
+static const char *
+placeholder (GParamSpec *param)
+{
+  if (param->flags & PD_REQUEST_PARAM_FILE)
+    return _ ("FILE");
+  if (param->flags & PD_REQUEST_PARAM_BYTES)
+    return _ ("SIZE");
+  if (G_IS_PARAM_SPEC_ENUM (param))
+    return _ ("NAME");
+  return G_IS_PARAM_SPEC_STRING (param) ? _ ("TEXT") : _ ("N");
+}
+
+static void
+add_param (PdOptions *self, GArray *entries, GParamSpec *param)
+{
+  GOptionEntry entry = {
+    .long_name = param->name,
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = keep (self, describe (param)),
+    .arg_description = placeholder (param),
+  };
+
+  if (G_IS_PARAM_SPEC_BOOLEAN (param))
+    {
+      GOptionEntry negation = entry;
+
+      negation.long_name = keep (self, g_strconcat ("no-", param->name, NULL));
+      negation.flags = G_OPTION_FLAG_NO_ARG | G_OPTION_FLAG_HIDDEN;
+      g_array_append_val (entries, negation);
+      entry.flags = G_OPTION_FLAG_NO_ARG;
+      entry.arg_description = NULL;
+    }
+  g_array_append_val (entries, entry);
+}
+
+static void
+add_size (GArray *entries)
+{
+  const GOptionEntry size = {
+    .long_name = "size",
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = _ ("Width and height of the picture in pixels (default 512x512)"),
+    .arg_description = _ ("WIDTHxHEIGHT"),
+  };
+
+  g_array_append_val (entries, size);
+}
+
+static void
+add_region (GArray *entries)
+{
+  const GOptionEntry region = {
+    .long_name = "region",
+    .flags = G_OPTION_FLAG_FILENAME,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = on_option,
+    .description = _ ("A part of the picture with a prompt of its own, x,y,width,height:prompt in "
+                      "pixels or mask=FILE:prompt (white: counts, black: does not); can be given "
+                      "several times"),
+    .arg_description = _ ("REGION"),
+  };
+
+  g_array_append_val (entries, region);
+}
+
+static void
+add_common (PdOptions *self, GArray *entries, const char *const *params)
+{
+  const GOptionEntry json = {
+    .long_name = "json",
+    .arg = G_OPTION_ARG_NONE,
+    .arg_data = &self->json,
+    .description = _ ("Print JSON, one object a line"),
+  };
+  const GOptionEntry from = {
+    .long_name = "from",
+    .arg = G_OPTION_ARG_FILENAME,
+    .arg_data = &self->from,
+    .description = _ ("Repeat the run that made this picture; other options override its own"),
+    .arg_description = _ ("FILE"),
+  };
+
+  const GOptionEntry version = pd_options_version_entry ();
+
+  if (g_strv_contains (params, "output"))
+    g_array_append_val (entries, from);
+  g_array_append_val (entries, json);
+  g_array_append_val (entries, version);
+}
+
+PdOptions *
+pd_options_new (const char *verb, const char *summary, const char *const *params)
+{
+  PdOptions *self = g_new0 (PdOptions, 1);
+  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  GOptionGroup *group;
+
+  self->verb = verb;
+  self->params = params;
+  self->strings = g_ptr_array_new_with_free_func (g_free);
+  self->given = g_array_new (FALSE, FALSE, sizeof (Given));
+  g_array_set_clear_func (self->given, clear_given);
+  for (guint i = 0; params[i]; i++)
+    if (g_str_equal (params[i], "size"))
+      add_size (entries);
+    else if (g_str_equal (params[i], "region"))
+      add_region (entries);
+    else
+      add_param (self, entries, pd_request_param (params[i]));
+  add_common (self, entries, params);
+  group = g_option_group_new (verb, NULL, NULL, self, NULL);
+  g_option_group_add_entries (group, (const GOptionEntry *) entries->data);
+  self->context = g_option_context_new (NULL);
+  g_option_context_set_main_group (self->context, group);
+  g_option_context_set_summary (self->context, summary);
+  return self;
+}
+
+void
+pd_options_free (PdOptions *options)
+{
+  if (!options)
+    return;
+  g_option_context_free (options->context);
+  g_array_unref (options->given);
+  g_ptr_array_unref (options->strings);
+  g_free (options->from);
+  g_free (options);
+}
+
+static gboolean
+print_version (const char *option, const char *text, gpointer user_data, GError **error)
+{
+  pd_options_print_version ();
+  exit (0);
+}
+
+void
+pd_options_print_version (void)
+{
+  puts ("parallel-diffusion " PD_VERSION);
+}
+
+GOptionEntry
+pd_options_version_entry (void)
+{
+  return (GOptionEntry){
+    .long_name = "version",
+    .flags = G_OPTION_FLAG_NO_ARG,
+    .arg = G_OPTION_ARG_CALLBACK,
+    .arg_data = print_version,
+    .description = _ ("Show the version"),
+  };
+}
+
+/* The option of this verb that may have been meant instead of the one an error is about. */
+static void
+suggest (PdOptions *self, GError *error)
+{
+  const char *dashes = strstr (error->message, "--");
+  const char *meant = dashes ? pd_request_similar (dashes + strlen ("--"), self->params) : NULL;
+  char *text;
+
+  if (!meant)
+    return;
+  text = g_strdup_printf (_ ("%s; did you mean --%s?"), error->message, meant);
+  g_free (error->message);
+  error->message = text;
+}
+
+gboolean
+pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
+{
+  GError *cause = NULL;
+
+  if (!g_option_context_parse (options->context, &argc, &argv, &cause))
+    {
+      if (g_error_matches (cause, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+        suggest (options, cause);
+      g_propagate_error (error, cause);
+      return FALSE;
+    }
+  if (argc > 1)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                   _ ("“%s” is neither an option nor the value of one"), argv[1]);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+int
+pd_options_usage_error (PdOptions *options, const char *message)
+{
+  return pd_options_usage_error_of (options->verb, message);
+}
+
+int
+pd_options_usage_error_of (const char *verb, const char *message)
+{
+  g_autofree char *clean = pd_message_clean (message);
+
+  fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"), verb,
+           clean, verb);
+  return 2;
+}
+
+/* A picture from a stranger does not choose which files are opened: those that it names have to be
+ * given. @files: the options for them. */
+static gboolean
+check_files (PdOptions *self, char **files, GError **error)
+{
+  static const struct
+  {
+    const char *option, *meaning;
+  } meanings[] = {
+    { "input", N_ ("its input") },
+    { "mask", N_ ("its mask") },
+    { "region", N_ ("the mask of a region") },
+    { "model", N_ ("its model") },
+    { "vae", N_ ("the model's autoencoder") },
+    { "text-encoder", N_ ("the model's text encoder") },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (meanings); i++)
+    if (g_strv_contains ((const char *const *) files, meanings[i].option) &&
+        !pd_options_given (self, meanings[i].option))
+      {
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                     _ ("%s: the picture names a file as %s: give it with --%s"), self->from,
+                     _ (meanings[i].meaning), meanings[i].option);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+/* A picture made in another mode is repeated by that verb. */
+static gboolean
+apply_from (PdOptions *self, PdRequest *request, GError **error)
+{
+  const PdRequestMode mode = request->mode;
+  g_autofree char *json = pd_png_read_text (self->from, pd_options_keyword, error);
+  g_auto (GStrv) files = NULL;
+
+  if (!json)
+    return FALSE;
+  if (!pd_request_set_json_of_others (request, json, &files, error))
+    {
+      g_prefix_error (error, "%s: ", self->from);
+      return FALSE;
+    }
+  if (request->mode != mode)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%s: made by “%s”; repeat it with that verb"), self->from,
+                   pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
+      return FALSE;
+    }
+  return check_files (self, files, error);
+}
+
+/* All --region of the command line together are the parameter. */
+static gboolean
+apply_regions (PdOptions *self, PdRequest *request, GError **error)
+{
+  g_autoptr (GString) lines = g_string_new (NULL);
+
+  for (guint i = 0; i < self->given->len; i++)
+    {
+      const Given *given = &g_array_index (self->given, Given, i);
+
+      if (!g_str_equal (given->name, "region"))
+        continue;
+      if (strchr (given->text, '\n') != NULL)
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("region: “%s” is more than one line; give --region several times"),
+                       given->text);
+          return FALSE;
+        }
+      g_string_append_printf (lines, "%s%s", lines->len > 0 ? "\n" : "", given->text);
+    }
+  return pd_request_set_text (request, "regions", lines->str, error);
+}
+
+/* What can be said of the value alone. */
+static gboolean
+check_output (const char *name, const char *path, GError **error)
+{
+  g_autofree char *lower = g_ascii_strdown (path, -1);
+
+  if (!*path || g_str_has_suffix (lower, ".png"))
+    return TRUE;
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+               _ ("--%s: “%s” is not possible, it is a PNG file, its name must end in .png"), name,
+               path);
+  return FALSE;
+}
+
+gboolean
+pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
+{
+  g_autoptr (GError) cause = NULL;
+
+  if (options->from && !apply_from (options, request, error))
+    return FALSE;
+  for (guint i = 0; i < options->given->len; i++)
+    {
+      const Given *given = &g_array_index (options->given, Given, i);
+
+      if (!(g_str_equal (given->name, "region")
+                ? apply_regions (options, request, &cause)
+                : pd_request_set_text (request, given->name, given->text, &cause)))
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s", cause->message);
+          return FALSE;
+        }
+    }
+  return check_output ("output", request->output, error) &&
+         check_output ("preview", request->preview, error);
+}
+
+const char *
+pd_options_text (PdOptions *options, const char *name)
+{
+  for (guint i = options->given->len; i > 0; i--)
+    if (g_str_equal (g_array_index (options->given, Given, i - 1).name, name))
+      return g_array_index (options->given, Given, i - 1).text;
+  return NULL;
+}
+
+const char *
+pd_options_from (PdOptions *options)
+{
+  return options->from;
+}
+
+gboolean
+pd_options_given (PdOptions *options, const char *name)
+{
+  if (g_str_equal (name, "from"))
+    return options->from != NULL;
+  return pd_options_text (options, name) != NULL;
+}
+
+gboolean
+pd_options_json (PdOptions *options)
+{
+  return options->json;
+}

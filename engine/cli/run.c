@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/cli/run.h"
+#include "engine/base/confine.h"
+#include "engine/cli/console.h"
+#include "engine/engine.h"
+#include "engine/base/error.h"
+#include "engine/files/catalog.h"
+#include "engine/cli/options.h"
+#include "engine/pictures/picture.h"
+#include "engine/pictures/png-file.h"
+#include "engine/pictures/storage.h"
+#include "engine/run/regions.h"
+
+#include <gegl.h>
+#include <glib-unix.h>
+#include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* How long to wait for the engine after a signal: what it is doing may be a driver's compiling. */
+static const guint stop_seconds = 20;
+
+/* One run of the engine on a thread of its own, while the main thread listens to signals. */
+typedef struct
+{
+  PdRequest *request;
+  const char *data_folder;
+  PdImages images; /* owned */
+  PdConsole *console;
+  GCancellable *cancellable;
+  GMainLoop *loop;
+  gboolean preview_failed; /* and was told */
+  guint on_patience_end;   /* source; 0 before a signal */
+
+  /* Results. */
+  PdEngine *engine; /* owns the strings of report */
+  gboolean ok;
+  PdReport report;
+  GError *error;
+} Job;
+
+static void
+job_clear (Job *job)
+{
+  g_clear_pointer (&job->engine, pd_engine_free);
+  g_clear_pointer (&job->loop, g_main_loop_unref);
+  g_clear_object (&job->cancellable);
+  g_clear_error (&job->error);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Job, job_clear)
+
+static void
+on_progress (const PdProgress *progress, gpointer user_data)
+{
+  const Job *job = user_data;
+
+  pd_console_progress (job->console, progress);
+}
+
+static void
+on_note (const char *text, gpointer user_data)
+{
+  const Job *job = user_data;
+
+  pd_console_note (job->console, text);
+}
+
+/* A preview that cannot be written is no reason to stop. */
+static void
+on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
+{
+  Job *job = user_data;
+  g_autoptr (GeglBuffer) picture = pd_picture_new (width, height, "R'G'B' u8");
+  g_autoptr (GError) error = NULL;
+
+  gegl_buffer_set (picture, NULL, 0, babl_format ("R'G'B' u8"), rgb, GEGL_AUTO_ROWSTRIDE);
+  if (pd_png_save (picture, job->request->preview, 8, NULL, &error) || job->preview_failed)
+    return;
+  job->preview_failed = TRUE;
+  pd_console_note (job->console, error->message);
+}
+
+static gboolean
+quit (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+work (gpointer user_data)
+{
+  Job *job = user_data;
+  const PdProgress loading = { .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1.0 };
+  const PdListener listener = { .progress = on_progress,
+                                .preview = *job->request->preview ? on_preview : NULL,
+                                .note = on_note,
+                                .plan = on_note,
+                                .user_data = job };
+
+  pd_console_progress (job->console, &loading);
+  g_cancellable_push_current (job->cancellable);
+  job->engine = pd_engine_new (job->request, job->data_folder, job->cancellable, &job->error);
+  g_cancellable_pop_current (job->cancellable);
+  if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
+    job->ok = pd_engine_run (job->engine, job->request, &job->images, &listener, job->cancellable,
+                             &job->report, &job->error);
+  g_idle_add (quit, job->loop);
+  return NULL;
+}
+
+static gboolean
+give_up (gpointer user_data)
+{
+  const Job *job = user_data;
+  g_autoptr (GError) error = g_error_new (
+      PD_ERROR, PD_ERROR_DEVICE_LOST,
+      _ ("the graphics driver does not return from a call: ended without waiting for it"));
+
+  _exit (pd_console_error (job->console, error));
+}
+
+/* The first signal asks the engine to stop, the second does not wait for it, nor for a driver that
+ * does not come back. Files that are being written meanwhile get their names only when they are
+ * whole. */
+static gboolean
+on_signal (gpointer user_data)
+{
+  Job *job = user_data;
+
+  if (g_cancellable_is_cancelled (job->cancellable))
+    _exit (1);
+  pd_console_note (job->console, _ ("stopping"));
+  g_cancellable_cancel (job->cancellable);
+  job->on_patience_end = g_timeout_add_seconds (stop_seconds, give_up, job);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+job_run (Job *job)
+{
+  g_autoptr (GThread) thread = NULL;
+  guint on_interrupt;
+  guint on_terminate;
+
+  job->loop = g_main_loop_new (NULL, FALSE);
+  job->cancellable = g_cancellable_new ();
+  on_interrupt = g_unix_signal_add (SIGINT, on_signal, job);
+  on_terminate = g_unix_signal_add (SIGTERM, on_signal, job);
+  thread = g_thread_new ("engine", work, job);
+  g_main_loop_run (job->loop);
+  g_thread_join (g_steal_pointer (&thread));
+  g_source_remove (on_interrupt);
+  g_source_remove (on_terminate);
+  if (job->on_patience_end > 0)
+    g_source_remove (job->on_patience_end);
+}
+
+/* What other tools for such pictures show and search, in the form they know. */
+static char *
+describe (PdRequest *request, const PdReport *report)
+{
+  g_autoptr (GString) text = g_string_new (request->prompt);
+  g_autofree char *guidance = pd_request_get_text (request, "guidance");
+  g_autofree char *strength = pd_request_get_text (request, "strength");
+  g_autofree char *model = g_utf8_make_valid (request->model, -1);
+
+  if (*request->negative)
+    g_string_append_printf (text, "\nNegative prompt: %s", request->negative);
+  g_string_append_printf (text,
+                          "\nSteps: %u, Sampler: %s, CFG scale: %s, Seed: %" G_GUINT64_FORMAT
+                          ", Size: %ux%u, Model: %s",
+                          request->steps, report->solver, guidance, report->seed, request->width,
+                          request->height, model);
+  if (*request->vae)
+    {
+      g_autofree char *vae = g_filename_display_basename (request->vae);
+
+      g_string_append_printf (text, ", VAE: %s", vae);
+    }
+  if (request->mode == PD_REQUEST_MODE_RESTYLE)
+    g_string_append_printf (text, ", Denoising strength: %s", strength);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static gboolean
+save (Job *job, GError **error)
+{
+  g_autofree char *description = describe (job->request, &job->report);
+  g_autofree char *json = NULL;
+
+  pd_request_set_seed (job->request, job->report.seed);
+  json = pd_request_to_json (job->request, PD_REQUEST_PARAM_LOCAL);
+  {
+    const char *const texts[] = {
+      "Software",
+      "Parallel Diffusion " PD_VERSION,
+      "Description",
+      job->request->prompt,
+      "parameters",
+      description,
+      pd_options_keyword,
+      json,
+      NULL,
+    };
+
+    return pd_png_save (job->images.output, job->request->output, job->request->depth, texts,
+                        error);
+  }
+}
+
+static void
+note_cropping (Job *job)
+{
+  const PdReport *report = &job->report;
+  g_autofree char *note = NULL;
+
+  if (job->images.mask)
+    return;
+  if (report->full_width == report->width && report->full_height == report->height)
+    return;
+  note = g_strdup_printf (_ ("the model works in larger blocks of pixels: made %u × %u, cropped to "
+                             "%u × %u"),
+                          report->full_width, report->full_height, report->width, report->height);
+  pd_console_note (job->console, note);
+}
+
+/* Tells what is to be said of a picture that was read. */
+static void
+note_picture (Job *job, GeglBuffer *picture)
+{
+  const GPtrArray *notes = pd_picture_notes (picture);
+
+  for (guint i = 0; notes && i < notes->len; i++)
+    pd_console_note (job->console, notes->pdata[i]);
+}
+
+/* @width, @height: of the input. */
+static gboolean
+load_mask (Job *job, guint width, guint height, GError **error)
+{
+  PdRequest *request = job->request;
+  g_autoptr (GeglBuffer) mask = pd_picture_load_mask (request->mask, error);
+
+  if (!mask)
+    return FALSE;
+  note_picture (job, mask);
+  if (gegl_buffer_get_width (mask) != (int) width || gegl_buffer_get_height (mask) != (int) height)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%s: the mask has %d × %d pixels, but %s has %u × %u; make them one size"),
+                   request->mask, gegl_buffer_get_width (mask), gegl_buffer_get_height (mask),
+                   request->input, width, height);
+      return FALSE;
+    }
+  if (width == request->width && height == request->height)
+    job->images.mask = g_steal_pointer (&mask);
+  else
+    job->images.mask = pd_picture_scale (mask, request->width, request->height, "Y float");
+  return TRUE;
+}
+
+static gboolean
+has_alpha (GeglBuffer *picture)
+{
+  return babl_format_has_alpha (gegl_buffer_get_format (picture));
+}
+
+static gboolean
+load_input (Job *job, PdOptions *options, GError **error)
+{
+  PdRequest *request = job->request;
+  g_autoptr (GeglBuffer) input = pd_picture_load (request->input, error);
+  guint width, height;
+
+  if (!input)
+    return FALSE;
+  note_picture (job, input);
+  if (!pd_picture_forget_hidden (input, error))
+    return FALSE;
+  width = (guint) gegl_buffer_get_width (input);
+  height = (guint) gegl_buffer_get_height (input);
+  if (request->mode == PD_REQUEST_MODE_INPAINT || request->mode == PD_REQUEST_MODE_UPSCALE ||
+      (!pd_options_given (options, "size") && !pd_options_given (options, "from")))
+    g_object_set (request, "width", width, "height", height, NULL);
+  if (*request->mask && !load_mask (job, width, height, error))
+    return FALSE;
+  if (width == request->width && height == request->height)
+    job->images.input = g_steal_pointer (&input);
+  else
+    job->images.input = pd_picture_scale (input, request->width, request->height,
+                                          has_alpha (input) ? "R'G'B'A float" : "R'G'B' float");
+  return TRUE;
+}
+
+/* Those of the command line are options that are not possible. */
+static gboolean
+check_regions (PdRequest *request, PdOptions *options, GError **error)
+{
+  g_autoptr (GError) cause = NULL;
+
+  if (pd_regions_check (request->regions, request->width, request->height, &cause))
+    return TRUE;
+  if (pd_options_given (options, "region"))
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, cause->message);
+  else
+    g_propagate_error (error, g_steal_pointer (&cause));
+  return FALSE;
+}
+
+/* Everything that can be known to fail is found out here, before the long work. */
+static gboolean
+prepare (Job *job, PdOptions *options, GError **error)
+{
+  static const char *const formats[2][2] = { { "R'G'B' u8", "R'G'B'A u8" },
+                                             { "R'G'B' u16", "R'G'B'A u16" } };
+  const char *format;
+  PdRequest *request = job->request;
+  guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
+  g_autofree char *folder = NULL;
+
+  if (!pd_png_check_output (request->output, error) ||
+      (*request->preview && !pd_png_check_output (request->preview, error)))
+    return FALSE;
+  if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
+    return FALSE;
+  if (!check_regions (request, options, error))
+    return FALSE;
+  folder = g_path_get_dirname (request->output);
+  if (!pd_storage_check_space (folder,
+                               (guint64) request->width * request->height * scale * scale *
+                                   (request->depth == PD_REQUEST_DEPTH_16 ? 6 : 3),
+                               _ ("the picture's pixels"), error))
+    return FALSE;
+  format = formats[request->depth == PD_REQUEST_DEPTH_16]
+                  [job->images.input != NULL && has_alpha (job->images.input)];
+  job->images.output = pd_picture_new (request->width * scale, request->height * scale, format);
+  return TRUE;
+}
+
+/* Whether both names are of one file, by whatever path; @path need not be there yet. */
+static gboolean
+is_same_file (const char *path, const char *other)
+{
+  GStatBuf a, b;
+
+  return g_stat (path, &a) == 0 && g_stat (other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+/* Whether @path is a file of the model: that itself, or in its folder, two levels deep. */
+static gboolean
+is_in_model (const char *path, const char *model, guint depth)
+{
+  g_autoptr (GDir) dir = depth > 0 ? g_dir_open (model, 0, NULL) : NULL;
+  const char *name;
+
+  if (is_same_file (path, model))
+    return TRUE;
+  while (dir && (name = g_dir_read_name (dir)))
+    {
+      g_autofree char *file = g_build_filename (model, name, NULL);
+
+      if (is_in_model (path, file, depth - 1))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Returns: (transfer full) why @path, which @option names, must not be written; NULL if it may. */
+static char *
+find_clash (const PdRequest *request,
+            PdOptions *options,
+            const char *model,
+            const char *option,
+            const char *path)
+{
+  const gboolean preview = g_str_equal (option, "preview");
+  const char *from = pd_options_from (options);
+  g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
+  const struct
+  {
+    const char *option, *path;
+  } read[] = {
+    { "--input", preview ? request->input : NULL },
+    { "--mask", request->mask },
+    { "--from", from },
+  };
+  const char *const models[] = { model, request->vae, request->text_encoder };
+
+  for (guint i = 0; i < G_N_ELEMENTS (read); i++)
+    if (read[i].path && *read[i].path && is_same_file (path, read[i].path))
+      return g_strdup_printf (_ ("--%s would be written over %s: name another file"), option,
+                              read[i].option);
+  for (guint i = 0; regions[i]; i++)
+    {
+      g_autofree char *mask = pd_request_region_mask (regions[i]);
+
+      if (mask && is_same_file (path, mask))
+        return g_strdup_printf (_ ("--%s would be written over the mask of a region: name another "
+                                   "file"),
+                                option);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (models); i++)
+    if (models[i] && *models[i] && is_in_model (path, models[i], 2))
+      return g_strdup_printf (_ ("--%s would be written over a file of the model: name another "
+                                 "file"),
+                              option);
+  return NULL;
+}
+
+/* What is to be written is none of the files that are read, but the output may be the input.
+ * Returns: (transfer full) why not; NULL if all is well. */
+static char *
+find_clashes (const PdRequest *request, PdOptions *options, const char *data_folder)
+{
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  g_autofree char *model = pd_catalog_find (catalog, request->model, NULL);
+  char *clash = find_clash (request, options, model, "output", request->output);
+
+  if (clash || !*request->preview)
+    return clash;
+  return find_clash (request, options, model, "preview", request->preview);
+}
+
+/* A picture that is repeated names its model as one of the list. */
+static gboolean
+check_model (const PdRequest *request, PdOptions *options, const char *data_folder, GError **error)
+{
+  g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
+  const GPtrArray *list = pd_catalog_list (catalog);
+
+  if (!pd_options_from (options) || pd_options_given (options, "model"))
+    return TRUE;
+  for (guint i = 0; i < list->len; i++)
+    if (g_str_equal (((const PdCatalogEntry *) list->pdata[i])->name, request->model))
+      return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: the picture names a model that is not in the list: give it with --model"),
+               pd_options_from (options));
+  return FALSE;
+}
+
+/* Before the first file is read: what may be written from now on are the folders of what the
+ * command line names. */
+static void
+give_up_rights (PdOptions *options)
+{
+  static const char *const written[] = { "output", "preview" };
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) writable = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (written); i++)
+    {
+      const char *path = pd_options_text (options, written[i]);
+      g_autofree char *folder = path ? g_path_get_dirname (path) : NULL;
+
+      if (folder)
+        g_strv_builder_add (builder, folder);
+    }
+  writable = g_strv_builder_end (builder);
+  pd_confine (&(PdConfineOptions){ .writable = (const char *const *) writable });
+}
+
+static int
+fail (PdConsole *console, PdOptions *options, const GError *error)
+{
+  if (error->domain == G_OPTION_ERROR)
+    return pd_console_usage_error (console, options, error->message);
+  return pd_console_error (console, error);
+}
+
+static int
+make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
+{
+  const gint64 start = g_get_monotonic_time ();
+  g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
+  g_autofree char *clash = NULL;
+  g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
+
+  give_up_rights (options);
+  if (!pd_options_apply (options, request, &job.error) ||
+      !check_model (request, options, data_folder, &job.error))
+    return fail (console, options, job.error);
+  if (!*request->output)
+    return pd_console_usage_error (console, options, _ ("--output FILE.png is missing"));
+  if (request->mode != PD_REQUEST_MODE_GENERATE && !*request->input)
+    return pd_console_usage_error (console, options, _ ("--input FILE is missing"));
+  if (request->mode == PD_REQUEST_MODE_INPAINT && !*request->mask)
+    return pd_console_usage_error (console, options, _ ("--mask FILE is missing"));
+  clash = find_clashes (request, options, data_folder);
+  if (clash)
+    return pd_console_usage_error (console, options, clash);
+
+  gegl_init (NULL, NULL);
+  g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
+  pd_storage_watch ();
+  if (prepare (&job, options, &job.error))
+    {
+      job_run (&job);
+      if (job.ok)
+        {
+          note_cropping (&job);
+          if (save (&job, &job.error))
+            {
+              pd_engine_done (job.engine);
+              pd_console_report (console, request, &job.report,
+                                 (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+            }
+        }
+    }
+  g_clear_object (&job.images.input);
+  g_clear_object (&job.images.mask);
+  g_clear_object (&job.images.output);
+  gegl_exit ();
+  return job.error ? fail (console, options, job.error) : 0;
+}
+
+static int
+run (PdRequestMode mode,
+     const char *summary,
+     const char *params,
+     int argc,
+     char **argv,
+     const char *data_folder)
+{
+  g_auto (GStrv) names = g_strsplit (params, " ", -1);
+  g_autoptr (PdOptions) options = pd_options_new (argv[0], summary, (const char *const *) names);
+  g_autoptr (PdRequest) request = g_object_new (PD_TYPE_REQUEST, "mode", mode, NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!pd_options_parse (options, argc, argv, &error))
+    return pd_options_usage_error (options, error->message);
+  return make_picture (request, options, data_folder);
+}
+
+/* The options of the verbs in the order in which --help lists them. */
+#define SAMPLING_PARAMS                                                                            \
+  " region output preview preview-every resume seed steps guidance guidance-rescale solver "       \
+  "karras eta depth"                                                                               \
+  " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
+  " model vae text-encoder device memory batch precision kernels"
+static const char generate_params[] =
+    "prompt negative size progressive level-strength" SAMPLING_PARAMS;
+static const char inpaint_params[] = "input mask prompt negative padding" SAMPLING_PARAMS;
+static const char upscale_params[] =
+    "input scale level-strength inversion prompt negative" SAMPLING_PARAMS;
+static const char restyle_params[] =
+    "input mask prompt negative strength padding size" SAMPLING_PARAMS;
+
+int
+pd_run_generate (int argc, char **argv, const char *data_folder)
+{
+  return run (PD_REQUEST_MODE_GENERATE, _ ("Makes a picture from a text."), generate_params, argc,
+              argv, data_folder);
+}
+
+int
+pd_run_inpaint (int argc, char **argv, const char *data_folder)
+{
+  return run (PD_REQUEST_MODE_INPAINT,
+              _ ("Makes anew what a mask shows of a picture, so that it continues the rest. Where "
+                 "the mask is black, the picture stays as it is."),
+              inpaint_params, argc, argv, data_folder);
+}
+
+int
+pd_run_upscale (int argc, char **argv, const char *data_folder)
+{
+  return run (PD_REQUEST_MODE_UPSCALE,
+              _ ("Makes a picture two, four or eight times as large and adds detail. A prompt that "
+                 "says what it shows helps."),
+              upscale_params, argc, argv, data_folder);
+}
+
+int
+pd_run_restyle (int argc, char **argv, const char *data_folder)
+{
+  return run (
+      PD_REQUEST_MODE_RESTYLE,
+      _ ("Makes a new version of a picture, guided by a text. Without --size it is as large "
+         "as the input. With --mask only what is white there changes."),
+      restyle_params, argc, argv, data_folder);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/files/checkpoint.h"
+#include "engine/nn/ops.h"
+
+/* Weights of one layer, on the device; owned by the PdWeights they were read into. */
+typedef struct
+{
+  char *path; /* diffusers' module path */
+  const PdMatrix *weight;
+  const PdVector *bias; /* may be NULL */
+} PdLayer;
+
+typedef struct
+{
+  char *path;
+  const PdVector *weight, *bias;
+} PdNorm;
+
+/* Reads layers of one model part. The first failure is kept in `error`; after it every read is a
+ * no-op that leaves an empty layer, so a part checks once, at its end. Without `weights` it checks
+ * the shapes and adds up `bytes`, what the layers will take on the device. */
+typedef struct
+{
+  PdCheckpoint *checkpoint;
+  const PdBackend *backend;
+  PdWeights *weights;  /* NULL: measure only */
+  GStringChunk *paths; /* owns every layer's path */
+  gsize bytes;
+  GError *error;
+} PdLayerReader;
+
+/* Reads a part in two passes of @read, which calls the pd_read_… functions: one that measures, one
+ * that uploads. Returns the weights, or NULL with PD_ERROR_BAD_MODEL or PD_ERROR_OUT_OF_MEMORY. */
+PdWeights *pd_read_part (PdCheckpoint *checkpoint,
+                         const PdBackend *backend,
+                         GStringChunk *paths,
+                         void (*read) (PdLayerReader *reader, gpointer part),
+                         gpointer part,
+                         GError **error);
+
+/* Paths are printf formats. A linear layer may be stored as a 1 × 1 convolution and the other way
+ * round. The bias is read if @bias. */
+PdLayer
+pd_read_linear (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
+    G_GNUC_PRINTF (5, 6);
+/* 3 × 3. */
+PdLayer
+pd_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
+    G_GNUC_PRINTF (5, 6);
+PdNorm pd_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
+    G_GNUC_PRINTF (3, 4);
+
+/* Outputs of inner modules that a caller wants to see, by module path; for verification. A wanted
+ * output that fusion hides is computed a second time without it. */
+typedef struct
+{
+  GHashTable *wanted; /* path -> PdTensor (NULL until built) */
+} PdProbes;
+
+gboolean pd_probes_want (const PdProbes *self, const char *path);
+/* Keeps @tensor under @path if it is wanted. @self may be NULL. */
+void pd_probe (PdProbes *self, PdGraph *graph, const char *path, PdTensor *tensor);
+
+/* pd_linear and pd_conv2d of a layer; its own output, without the epilogue, goes to the probe. */
+PdTensor *pd_apply_linear (PdGraph *graph,
+                           PdProbes *probes,
+                           PdTensor *x,
+                           const PdLayer *layer,
+                           const PdEpilogue *epilogue);
+PdTensor *pd_apply_conv (PdGraph *graph,
+                         PdProbes *probes,
+                         PdTensor *x,
+                         const PdLayer *layer,
+                         PdConv kind,
+                         const PdEpilogue *epilogue);
+/* Group norm, optionally with SiLU and a zero border for a convolution. */
+PdTensor *pd_apply_group_norm (PdGraph *graph,
+                               PdProbes *probes,
+                               PdTensor *x,
+                               const PdNorm *norm,
+                               guint groups,
+                               float eps,
+                               PdActivation activation,
+                               gboolean border);
+PdTensor *
+pd_apply_layer_norm (PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, float eps);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/estimate.h"
+#include "engine/base/host-memory.h"
+#include "engine/run/host-plan.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/gpu/kernels.h"
+#include "engine/run/plan.h"
+
+enum
+{
+  CHUNK = 77, /* tokens of a prompt that is not a long one */
+};
+
+void
+pd_estimate_clear (PdEstimate *self)
+{
+  g_clear_pointer (&self->reason, g_free);
+}
+
+/* The text encoder works before the canvas is there. */
+static gboolean
+add_text (PdSession *session, PdEstimate *estimate, GError **error)
+{
+  PdTextPass *pass;
+  guint64 bytes;
+
+  pd_device_begin_rehearsal (session->device);
+  pass = pd_text_pass_new (session->model->text_encoder, session->branches, CHUNK, NULL, error);
+  pd_text_pass_free (pass);
+  bytes = pd_device_end_rehearsal (session->device);
+  estimate->device_bytes = MAX (estimate->device_bytes, bytes);
+  return pass != NULL;
+}
+
+/* Adds the coder's share of a level. */
+static gboolean
+add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *work, GError **error)
+{
+  PdCoderOptions options = pd_session_coder_options (session);
+  guint64 bytes;
+  double coding;
+
+  if (!pd_plan_coder (session->device, &options, decode, &bytes, &coding, error))
+    return FALSE;
+  *work += coding;
+  estimate->window =
+      MIN (options.tile, MAX (session->h, session->w)) * pd_model_scale (session->model);
+  estimate->device_bytes = MAX (estimate->device_bytes, bytes);
+  return TRUE;
+}
+
+static gboolean
+add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *last, GError **error)
+{
+  PdCanvasOptions options = pd_session_canvas_options (session);
+  guint scale = pd_model_scale (session->model);
+  guint n_steps = pd_solver_n_timesteps (session->solver), thumbnails = 0;
+  PdPlan plan;
+
+  if (!pd_plan_canvas (session->device, &options, scale, &plan, error))
+    return FALSE;
+  if (options.sync == PD_SYNC_ATTENTION && plan.n_tiles > 1)
+    for (guint i = 0; i < n_steps; i++)
+      thumbnails += n_steps - i > options.bank_until * n_steps;
+  *work += n_steps * plan.work;
+  estimate->forwards += (n_steps * plan.n_tiles + thumbnails) * options.branches;
+  estimate->tiles = plan.n_tiles;
+  estimate->tile = plan.tile * scale;
+  estimate->batch = plan.batch;
+  estimate->device_bytes = MAX (estimate->device_bytes, plan.bytes);
+  *last = plan;
+  return TRUE;
+}
+
+gboolean
+pd_estimate_levels (PdSession *session,
+                    const PdBackend *backend,
+                    const PdLevel *levels,
+                    guint n,
+                    guint first_rise,
+                    PdEstimate *estimate,
+                    GError **error)
+{
+  const PdRequest *request = session->request;
+  guint scale = pd_model_scale (session->model);
+  guint width = (guint) pd_unet_config (session->model->unet)->cross_attention_dim;
+  double work = 0, rate;
+  PdHostPlan host;
+  PdPlan plan = { 0 };
+
+  if (!pd_host_plan (session, levels, n, first_rise, request->mode == PD_REQUEST_MODE_INPAINT,
+                     &host, error) ||
+      !pd_host_plan_check (&host, error))
+    return FALSE;
+  *estimate = (PdEstimate){ .levels = n };
+  pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  if (!add_text (session, estimate, error))
+    return FALSE;
+  session->branches = request->guidance == 1.0 ? 1 : 2;
+  session->tokens = CHUNK;
+  g_free (session->context);
+  session->context = pd_try_new0 (float, (gsize) session->branches * session->tokens * width,
+                                  _ ("the prompt"), error);
+  if (session->context == NULL)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      gboolean from_picture = i + first_rise > 0;
+      double strength = !from_picture                              ? 1.0
+                        : request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength
+                        : request->mode == PD_REQUEST_MODE_INPAINT
+                            ? 1.0
+                            : pd_level_strength (request->level_strength, i + first_rise);
+
+      if (!pd_session_set_canvas (session, (levels[i].height + scale - 1) / scale,
+                                  (levels[i].width + scale - 1) / scale, strength, error) ||
+          (from_picture && !add_coding (session, FALSE, estimate, &work, error)) ||
+          !add_denoising (session, estimate, &work, &plan, error) ||
+          !add_coding (session, TRUE, estimate, &work, error))
+        {
+          pd_estimate_clear (estimate);
+          return FALSE;
+        }
+    }
+  estimate->reason = pd_plan_describe (session->device, &plan, estimate->device_bytes, scale);
+  estimate->host_bytes = pd_host_memory_resident () + host.memory;
+  if (pd_device_info (session->device)->is_cpu)
+    estimate->host_bytes += estimate->device_bytes - pd_device_memory_used (session->device);
+  rate = pd_plan_rate (backend);
+  estimate->kernels = pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
+  return TRUE;
+}

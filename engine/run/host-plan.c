@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/host-plan.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
+#include "engine/pictures/storage.h"
+#include "engine/tiles/statistics.h"
+
+enum
+{
+  COLORS = 3,
+  PICTURE_BYTES = 6, /* of a pixel of a level's picture, 16 bits a colour */
+  RIM_CELLS = 4 << 20,
+  RIM_BYTES = 40, /* of a cell, with those of the coarser grids */
+  ROWS = 64,      /* of pictures, read at once */
+};
+
+/* Arrays of the latent's size that are there at once: latent, prediction and noise of the steps,
+ * twice the solver's (that of the session and that which denoises), and what the mode keeps. */
+static double
+count_arrays (
+    const PdSession *session, gboolean rises, gboolean masked, gboolean journal, guint solver)
+{
+  const PdRequest *request = session->request;
+  double plane = 1.0 / session->channels, n = 3 + plane + 2 * solver;
+
+  if (masked)
+    n += 4 + plane; /* the original and its noise, and both cut to the canvas; the mask */
+  else if (rises)
+    n += 1 + plane; /* the level before; its low frequencies */
+  if (rises && request->mode == PD_REQUEST_MODE_UPSCALE && request->inversion > 0)
+    n += 2;
+  if (journal)
+    n +=
+        solver + (masked || rises ? 1 : 0); /* copies of the states; the latent between two steps */
+  if (request->guidance != 1.0 && request->guidance_rescale > 0)
+    n += 1;
+  return n;
+}
+
+/* What is kept of the tiles, and how much of that a journal has. */
+static gboolean
+add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error)
+{
+  PdCanvasOptions options = pd_session_canvas_options (session);
+  guint prompts = 1 + (session->regions != NULL ? pd_regions_count (session->regions) : 0);
+  guint64 parts, images, tile;
+  PdGrid grid;
+
+  pd_denoise_cut_tile (&options);
+  if (!pd_grid_init (&grid, options.height, options.width, options.tile, options.overlap,
+                     options.wrap_y, options.wrap_x, error))
+    return FALSE;
+  parts = (guint64) pd_grid_n_tiles (&grid) * prompts;
+  images = options.sync == PD_SYNC_EXACT ? pd_grid_n_tiles (&grid)
+                                         : MIN (options.batch, pd_grid_n_tiles (&grid));
+  tile = (guint64) session->channels * grid.y.tile * grid.x.tile * sizeof (float);
+  *memory += parts * sizeof (guint64) + 3 * images * options.branches * tile +
+             prompts * tile / session->channels;
+  *memory += (guint64) (prompts - 1) * session->h * session->w * sizeof (float);
+  if (options.sync >= PD_SYNC_ATTENTION && pd_grid_n_tiles (&grid) > 1)
+    {
+      guint64 statistics =
+          pd_statistics_bytes (parts, options.branches, pd_unet_n_moments (session->model->unet));
+
+      *memory += statistics;
+      *journal += statistics / 2;
+    }
+  return TRUE;
+}
+
+/* A window of the autoencoder, twice as pixels, as what goes to the device and as what comes. */
+static guint64
+window_bytes (const PdSession *session)
+{
+  PdCoderOptions options = pd_session_coder_options (session);
+  guint64 h = MIN (options.tile, session->h), w = MIN (options.tile, session->w);
+  guint64 scale = pd_model_scale (session->model);
+
+  return h * w * sizeof (float) * (4 * scale * scale * COLORS + 3 * session->channels);
+}
+
+static gboolean
+add_level (PdSession *session,
+           const PdLevel *level,
+           gboolean rises,
+           gboolean masked,
+           PdHostPlan *plan,
+           GError **error)
+{
+  gboolean journal = session->request->sync != PD_REQUEST_SYNC_NONE;
+  guint scale = pd_model_scale (session->model);
+  guint64 memory = 0, states = 0, latent, pixels;
+  guint solver;
+
+  /* Of one latent pixel: for its number of arrays. */
+  if (!pd_session_set_canvas (session, 1, 1, 1, error))
+    return FALSE;
+  solver = pd_solver_n_arrays (session->solver);
+  session->h = (level->height + scale - 1) / scale;
+  session->w = (level->width + scale - 1) / scale;
+  session->n_elements = (gsize) session->channels * session->h * session->w;
+  latent = (guint64) session->n_elements * sizeof (float);
+  pixels = (guint64) level->width * level->height;
+  if (!add_tiles (session, &memory, &states, error))
+    return FALSE;
+  memory += (guint64) (latent * count_arrays (session, rises, masked, journal, solver));
+  memory += MAX (window_bytes (session), (guint64) level->width * ROWS * COLORS * sizeof (float));
+  if (masked)
+    memory += MIN (RIM_CELLS, pixels / 4 + 1) * RIM_BYTES +
+              (guint64) level->width * ROWS * (2 * COLORS + 1) * sizeof (float);
+  if (journal)
+    {
+      memory += states;
+      plan->journal = MAX (plan->journal, states + latent * (1 + solver));
+    }
+  plan->memory = MAX (plan->memory, memory);
+  return TRUE;
+}
+
+gboolean
+pd_host_plan (PdSession *session,
+              const PdLevel *levels,
+              guint n,
+              guint first_rise,
+              gboolean masked,
+              PdHostPlan *plan,
+              GError **error)
+{
+  guint64 pictures = 0, cache = 0;
+
+  *plan = (PdHostPlan){ 0 };
+  session->branches = session->request->guidance == 1.0 ? 1 : 2;
+  for (guint i = 0; i < n; i++)
+    {
+      if (!add_level (session, &levels[i], i + first_rise > 0, masked, plan, error))
+        return FALSE;
+      pictures = MAX (
+          pictures,
+          (guint64) levels[i].width * levels[i].height * PICTURE_BYTES +
+              (i > 0 ? (guint64) levels[i - 1].width * levels[i - 1].height * PICTURE_BYTES : 0));
+    }
+  if (masked)
+    pictures *= 4;
+  g_object_get (gegl_config (), "tile-cache-size", &cache, NULL);
+  plan->memory += MIN (pictures, cache);
+  plan->swap = pictures - MIN (pictures, cache);
+  return TRUE;
+}
+
+gboolean
+pd_host_plan_check (const PdHostPlan *plan, GError **error)
+{
+  guint64 available = pd_host_memory_available ();
+  g_autofree char *needed = g_format_size_full (plan->memory, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *there = g_format_size_full (available, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *swap = NULL;
+
+  if (plan->memory > available)
+    {
+      g_set_error (
+          error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+          _ ("The run needs %s of memory, %s are there; choose a smaller picture or larger "
+             "tiles, or close other programs"),
+          needed, there);
+      return FALSE;
+    }
+  g_object_get (gegl_config (), "swap", &swap, NULL);
+  return plan->swap == 0 || swap == NULL ||
+         pd_storage_check_space (swap, plan->swap, _ ("pixels that do not fit the memory"), error);
+}

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/session.h"
+
+#include <string.h>
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/diffusion/schedule-json.h"
+#include "engine/base/error.h"
+#include "engine/pictures/storage.h"
+#include "engine/tiles/decode.h"
+#include "engine/tiles/encode.h"
+#include "engine/tiles/invert.h"
+
+enum
+{
+  CODER_TILE = 96,   /* latent pixels, halo included: 768 pixels of a Stable Diffusion picture */
+  GPU_BATCH = 8,     /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
+  DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
+};
+
+static const char pixel_format[] = "R'G'B' float";
+
+void
+pd_session_clear (PdSession *self)
+{
+  g_clear_pointer (&self->solver, pd_solver_free);
+  g_clear_pointer (&self->context, g_free);
+}
+
+static void
+note (const PdSession *self, const char *text)
+{
+  if (self->listener != NULL && self->listener->note != NULL)
+    self->listener->note (text, self->listener->user_data);
+}
+
+static double
+seconds_since (gint64 time)
+{
+  return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
+}
+
+/* The solver @type on the model's training schedule; unless @chosen, the one that the model asks
+ * for. @notes: of pd_schedule_json_load. */
+static PdSolver *
+solver_of_type (const PdSession *self,
+                gboolean chosen,
+                PdSolverType type,
+                gsize n_elements,
+                GPtrArray *notes,
+                GError **error)
+{
+  JsonNode *node = self->model->files->scheduler;
+  JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
+  const PdRequest *request = self->request;
+  g_auto (PdScheduleConfig) config = { 0 };
+
+  if (settings == NULL)
+    pd_schedule_config_init (&config);
+  else if (chosen)
+    {
+      if (!pd_schedule_json_load_for (settings, type, &config, notes, error))
+        return NULL;
+    }
+  else if (!pd_schedule_json_load (settings, NULL, &type, &config, notes, error))
+    return NULL;
+  if (request->karras && type != PD_SOLVER_DDIM)
+    config.use_karras_sigmas = TRUE;
+  config.eta = request->eta;
+  return pd_solver_new (type, &config, request->steps, self->strength, n_elements, error);
+}
+
+/* The model's own solver, or the requested one. */
+static PdSolver *
+requested_solver (const PdSession *self, gsize n_elements, GPtrArray *notes, GError **error)
+{
+  PdRequestSolver wanted = self->request->solver;
+  PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
+
+  if (wanted != PD_REQUEST_SOLVER_AUTO &&
+      !pd_solver_type_from_string (pd_request_nick (PD_TYPE_REQUEST_SOLVER, wanted), &type, error))
+    return NULL;
+  return solver_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, n_elements, notes, error);
+}
+
+static PdSolver *
+make_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  return requested_solver (user_data, n_elements, NULL, error);
+}
+
+static PdSolver *
+make_inverting_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  return solver_of_type (user_data, TRUE, PD_SOLVER_DDIM, n_elements, NULL, error);
+}
+
+guint
+pd_session_native_size (const PdSession *self)
+{
+  int latent = pd_unet_config (self->model->unet)->sample_size;
+
+  return (latent > 0 ? (guint) latent : DEFAULT_TILE) * pd_model_scale (self->model);
+}
+
+gboolean
+pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error)
+{
+  g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
+
+  self->h = h;
+  self->w = w;
+  self->n_elements = (gsize) self->channels * h * w;
+  self->strength = strength;
+  self->n_adjust = 0;
+  self->canvas_start = g_get_monotonic_time ();
+  g_clear_pointer (&self->solver, pd_solver_free);
+  self->solver = requested_solver (self, self->n_elements, notes, error);
+  if (self->solver == NULL)
+    return FALSE;
+  for (guint i = 0; i < notes->len && !self->solver_noted; i++)
+    note (self, notes->pdata[i]);
+  self->solver_noted = TRUE;
+  self->report->solver = pd_solver_type_to_string (pd_solver_type (self->solver));
+  return TRUE;
+}
+
+void
+pd_session_add_adjust (PdSession *self, const PdAdjust *adjust)
+{
+  g_assert (self->n_adjust < PD_SESSION_MAX_ADJUST);
+  self->adjust[self->n_adjust++] = *adjust;
+}
+
+void
+pd_session_draw_noise (PdSession *self, float *out)
+{
+  pd_noise_normal (self->seed, self->n_draws++, 0, self->n_elements, out);
+}
+
+/* @progress: step, n_steps, tiles and n_tiles are set. */
+static void
+report_progress (PdSession *self, PdProgress progress, double done)
+{
+  /* Shares of the canvas's time: measured with the embedded model at its native size; the decoder's
+   * share falls with the number of steps, which this leaves out. */
+  static const double denoise_from = 0.02, denoise_to = 0.95;
+  double share = 0;
+
+  if (self->listener == NULL || self->listener->progress == NULL)
+    return;
+  progress.stage = self->stage;
+  progress.level = self->level;
+  progress.n_levels = self->n_levels;
+  progress.eta_seconds = -1;
+  if (g_str_equal (self->stage, "denoise"))
+    share = denoise_from + (denoise_to - denoise_from) * done;
+  else if (g_str_equal (self->stage, "decode"))
+    share = denoise_to + (1 - denoise_to) * done;
+  progress.fraction = self->fraction = self->from + (self->to - self->from) * share;
+  if (share > 0)
+    progress.eta_seconds = pd_eta_update (&self->eta, progress.fraction, g_get_monotonic_time ());
+  self->listener->progress (&progress, self->listener->user_data);
+}
+
+static void
+begin_stage (PdSession *self, const char *stage)
+{
+  self->stage = stage;
+  self->stage_start = g_get_monotonic_time ();
+  report_progress (self, (PdProgress){ 0 }, 0);
+}
+
+gboolean
+pd_session_encode_text (PdSession *self, GError **error)
+{
+  guint n_regions = self->regions != NULL ? pd_regions_count (self->regions) : 0;
+  g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
+  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
+
+  begin_stage (self, "text");
+  self->branches = self->request->guidance == 1.0 ? 1 : 2;
+  if (self->branches == 2)
+    g_ptr_array_add (prompts, self->request->negative);
+  g_ptr_array_add (prompts, self->request->prompt);
+  for (guint i = 0; i < n_regions; i++)
+    g_ptr_array_add (prompts, (char *) pd_regions_prompt (self->regions, i));
+  g_clear_pointer (&self->context, g_free);
+  if (!pd_model_encode_text (self->model, (const char *const *) prompts->pdata, prompts->len,
+                             &self->context, &self->tokens, self->cancellable, error))
+    return FALSE;
+  self->prompts = (PdPrompts){ .n = n_regions,
+                               .contexts = self->context + self->branches * self->tokens * width,
+                               .weights = pd_regions_weights,
+                               .user_data = self->regions };
+  self->report->text_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}
+
+/* A step counts with the share of its tiles. */
+static void
+report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
+{
+  PdSession *self = user_data;
+  double step = progress->step;
+
+  if (progress->step == 1 && self->report->first_step_seconds == 0)
+    self->report->first_step_seconds = seconds_since (self->engine_start);
+  if (progress->n_tiles > 0)
+    step += (double) progress->tiles / progress->n_tiles;
+  report_progress (self,
+                   (PdProgress){ .step = MIN ((guint) step, progress->n_steps),
+                                 .n_steps = progress->n_steps,
+                                 .tiles = progress->tiles,
+                                 .n_tiles = progress->n_tiles },
+                   MIN (step / progress->n_steps, 1));
+}
+
+static gboolean
+adjust_latent (const PdSolver *solver,
+               guint i,
+               const PdArea *area,
+               float *latent,
+               gpointer user_data,
+               GError **error)
+{
+  const PdSession *self = user_data;
+
+  for (guint k = 0; k < self->n_adjust; k++)
+    if (self->adjust[k].latent != NULL &&
+        !self->adjust[k].latent (solver, i, area, latent, self->adjust[k].user_data, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+adjust_clean (const PdSolver *solver,
+              guint i,
+              const PdArea *area,
+              float *clean,
+              gpointer user_data,
+              GError **error)
+{
+  const PdSession *self = user_data;
+
+  for (guint k = 0; k < self->n_adjust; k++)
+    if (self->adjust[k].clean != NULL &&
+        !self->adjust[k].clean (solver, i, area, clean, self->adjust[k].user_data, error))
+      return FALSE;
+  return TRUE;
+}
+
+PdCanvasOptions
+pd_session_canvas_options (const PdSession *self)
+{
+  const PdRequest *request = self->request;
+  guint scale = pd_model_scale (self->model);
+  guint tile =
+      request->tile > 0 ? MAX (1, request->tile / scale) : pd_session_native_size (self) / scale;
+
+  return (PdCanvasOptions){
+    .unet = self->model->unet,
+    .height = self->h,
+    .width = self->w,
+    .tile = tile,
+    .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
+    .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
+    .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X,
+    .batch = request->batch > 0                      ? request->batch
+             : pd_device_info (self->device)->is_cpu ? 1
+                                                     : GPU_BATCH,
+    .weight = request->blend == PD_REQUEST_BLEND_GAUSSIAN ? PD_WEIGHT_GAUSSIAN : PD_WEIGHT_RAMP,
+    .jitter = !request->fixed_grid,
+    .seed = self->seed,
+    .sync = (PdSync) request->sync,
+    .bank_tokens = request->bank_tokens,
+    .bank_level = request->bank_level,
+    .bank_strength = request->bank_strength,
+    .bank_until = request->bank_until,
+    .norm_share = 1,
+    .branches = self->branches,
+    .context = self->context,
+    .tokens = self->tokens,
+    .prompts = self->prompts.n > 0 ? &self->prompts : NULL,
+    .guidance = request->guidance,
+    .guidance_rescale = request->guidance_rescale,
+  };
+}
+
+static void
+save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
+{
+  gsize base_bytes = (gsize) self->channels * self->base_h * self->base_w * sizeof *self->base;
+  g_auto (PdJournal) journal = { .seed = self->seed,
+                                 .level = self->level,
+                                 .n_draws = self->n_draws,
+                                 .base_height = self->base_h,
+                                 .base_width = self->base_w };
+  g_autoptr (GError) error = NULL;
+
+  journal.parts[PD_JOURNAL_LATENT] = g_bytes_new_static (latent, self->n_elements * sizeof *latent);
+  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver, &error);
+  if (error == NULL)
+    journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas, &error);
+  if (self->base != NULL)
+    journal.parts[PD_JOURNAL_BASE] = g_bytes_new_static (self->base, base_bytes);
+  if ((error != NULL || !pd_resume_save (self->resume, &journal, &error)) && !self->journal_failed)
+    {
+      self->journal_failed = TRUE;
+      note (self, error->message);
+    }
+}
+
+/* A run that was cancelled is kept whole; a short one that is done not at all. */
+static void
+checkpoint (const PdSolver *solver,
+            PdCanvas *canvas,
+            const float *latent,
+            gboolean stopping,
+            gpointer user_data)
+{
+  PdSession *self = user_data;
+  gboolean cancelled = stopping && g_cancellable_is_cancelled (self->cancellable);
+  g_autofree char *text = NULL;
+
+  if (self->resume == NULL || (!cancelled && !pd_resume_due (self->resume)))
+    return;
+  if (cancelled && self->level == 1 && pd_solver_position (solver) == 0)
+    return;
+  self->journal_failed = self->journal_failed && !cancelled;
+  save_journal (self, solver, canvas, latent);
+  if (!cancelled || self->journal_failed)
+    return;
+  text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
+                             "from there"),
+                          pd_solver_position (solver), pd_solver_n_timesteps (solver));
+  note (self, text);
+}
+
+guint
+pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w)
+{
+  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
+  GBytes *bytes = journal != NULL ? journal->parts[PD_JOURNAL_BASE] : NULL;
+  gsize size = 0;
+
+  *base = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
+  *base_h = *base_w = 0;
+  if (*base == NULL ||
+      size != (gsize) self->channels * journal->base_height * journal->base_width * sizeof **base)
+    return 1;
+  *base_h = journal->base_height;
+  *base_w = journal->base_width;
+  return journal->level;
+}
+
+/* Takes up what the journal says of this level. */
+static gboolean
+restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
+{
+  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
+  GBytes *bytes;
+
+  if (journal == NULL || journal->level != self->level ||
+      self->request->sync == PD_REQUEST_SYNC_NONE)
+    return TRUE;
+  bytes = journal->parts[PD_JOURNAL_LATENT];
+  if (bytes == NULL || journal->parts[PD_JOURNAL_SOLVER] == NULL ||
+      journal->parts[PD_JOURNAL_CANVAS] == NULL || journal->n_draws != self->n_draws ||
+      g_bytes_get_size (bytes) != self->n_elements * sizeof *latent)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("the journal does not fit this run (level %u of %u × %u latent pixels); run "
+                      "again without --resume to start anew"),
+                   self->level, self->w, self->h);
+      return FALSE;
+    }
+  memcpy (latent, g_bytes_get_data (bytes, NULL), self->n_elements * sizeof *latent);
+  options->solver_state = journal->parts[PD_JOURNAL_SOLVER];
+  options->canvas_state = journal->parts[PD_JOURNAL_CANVAS];
+  return TRUE;
+}
+
+/* Regions are those of the picture that the request speaks of. The canvas shows the session's area
+ * of it, or all of it, perhaps in another size; what the last block of pixels has beyond the
+ * picture counts as its edge. */
+static gboolean
+place_regions (PdSession *self, GError **error)
+{
+  const PdRequest *request = self->request;
+  guint scale = pd_model_scale (self->model);
+  guint width = self->w * scale, height = self->h * scale;
+  gboolean exact = width >= request->width && width < request->width + scale &&
+                   height >= request->height && height < request->height + scale;
+
+  if (self->regions == NULL)
+    return TRUE;
+  if (self->area.width > 0)
+    return pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
+                                  self->area.height, self->h, self->w, FALSE, FALSE, error);
+  return pd_regions_set_canvas (self->regions, 0, 0, exact ? width : request->width,
+                                exact ? height : request->height, self->h, self->w,
+                                request->seamless & PD_REQUEST_SEAMLESS_Y,
+                                request->seamless & PD_REQUEST_SEAMLESS_X, error);
+}
+
+gboolean
+pd_session_denoise (PdSession *self, float *latent, GError **error)
+{
+  PdDenoise options = { .canvas = pd_session_canvas_options (self),
+                        .clean = self->clean,
+                        .adjust_data = self,
+                        .first_draw = self->n_draws,
+                        .make_solver = make_solver,
+                        .checkpoint = checkpoint,
+                        .preview = self->preview != NULL ? pd_preview_hooks (self->preview) : NULL,
+                        .progress = report_denoise,
+                        .user_data = self,
+                        .cancellable = self->cancellable };
+  PdReport *report = self->report;
+  PdDenoiseReport denoised;
+  gboolean ok;
+
+  for (guint k = 0; k < self->n_adjust; k++)
+    {
+      if (self->adjust[k].latent != NULL)
+        options.adjust_latent = adjust_latent;
+      if (self->adjust[k].clean != NULL)
+        options.adjust_clean = adjust_clean;
+    }
+  begin_stage (self, "denoise");
+  if (!place_regions (self, error) ||
+      !pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver),
+                               error) ||
+      !restore (self, &options, latent, error))
+    {
+      self->n_adjust = 0;
+      return FALSE;
+    }
+  ok = pd_denoise (&options, latent, &denoised, error);
+  if (self->preview != NULL)
+    pd_preview_release (self->preview);
+  self->n_adjust = 0;
+  if (!ok)
+    return FALSE;
+  report->arena_bytes = denoised.graph.arena_bytes;
+  report->tensor_bytes = denoised.graph.tensor_bytes;
+  report->bank_bytes = denoised.bank_bytes;
+  report->n_tiles = denoised.n_tiles;
+  report->tile = denoised.tile * pd_model_scale (self->model);
+  report->batch = denoised.batch;
+  report->unet_forwards += denoised.unet_forwards;
+  report->denoise_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}
+
+gboolean
+pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error)
+{
+  PdInversion options = { .canvas = pd_session_canvas_options (self),
+                          .make_solver = make_inverting_solver,
+                          .progress = report_denoise,
+                          .user_data = self,
+                          .cancellable = self->cancellable };
+  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
+  g_autoptr (PdSolver) solver = make_inverting_solver (1, self, error);
+  guint forwards;
+
+  if (solver == NULL)
+    return FALSE;
+  pd_solver_level (solver, 0, alpha, sigma);
+  options.canvas.context = self->context + (self->branches - 1) * self->tokens * width;
+  options.canvas.branches = 1;
+  options.canvas.guidance = 1;
+  begin_stage (self, "invert");
+  if (!pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
+    return FALSE;
+  if (!pd_invert (&options, latent, &forwards, error))
+    return FALSE;
+  self->report->unet_forwards += forwards;
+  self->report->denoise_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}
+
+PdCoderOptions
+pd_session_coder_options (const PdSession *self)
+{
+  return (PdCoderOptions){ .model = self->model,
+                           .height = self->h,
+                           .width = self->w,
+                           .tile = CODER_TILE,
+                           .batch = 1,
+                           .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
+                           .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X };
+}
+
+static void
+report_coded (guint tiles_done, guint n_tiles, gpointer user_data)
+{
+  report_progress (user_data, (PdProgress){ .tiles = tiles_done, .n_tiles = n_tiles },
+                   (double) tiles_done / n_tiles);
+}
+
+/* Colours outside sRGB are clamped. */
+static gboolean
+read_pixels (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+{
+  gegl_buffer_get (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
+                   babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
+  for (gsize i = 0; i < (gsize) w * h * 3; i++)
+    rgb[i] = CLAMP (rgb[i], 0.0f, 1.0f);
+  return pd_storage_check (error);
+}
+
+/* GEGL drops what is outside the buffer. */
+static gboolean
+write_pixels (
+    guint x, guint y, guint w, guint h, const float *rgb, gpointer user_data, GError **error)
+{
+  gegl_buffer_set (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 0,
+                   babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
+  return pd_storage_check (error);
+}
+
+gboolean
+pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error)
+{
+  return pd_session_encode_from (self, read_pixels, input, latent, error);
+}
+
+gboolean
+pd_session_encode_from (
+    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
+{
+  PdCoderOptions options = pd_session_coder_options (self);
+
+  begin_stage (self, "encode");
+  if (!pd_session_plan_coder (self, &options, FALSE, error) ||
+      !pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
+                         report_coded, self, self->cancellable, error))
+    return FALSE;
+  self->report->encode_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}
+
+gboolean
+pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error)
+{
+  PdCoderOptions options = pd_session_coder_options (self);
+
+  begin_stage (self, "decode");
+  if (!pd_session_plan_coder (self, &options, TRUE, error) ||
+      !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
+                         self->cancellable, error))
+    return FALSE;
+  self->report->decode_seconds += seconds_since (self->stage_start);
+  return TRUE;
+}

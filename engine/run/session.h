@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/diffusion/solver.h"
+#include "engine/engine.h"
+#include "engine/gpu/device.h"
+#include "engine/networks/model.h"
+#include "engine/run/eta.h"
+#include "engine/run/preview.h"
+#include "engine/run/regions.h"
+#include "engine/run/resume.h"
+#include "engine/tiles/denoise.h"
+#include "engine/tiles/encode.h"
+
+/* One call of pd_engine_run: what its stages share, and the stages that every mode is made of. */
+
+enum
+{
+  PD_SESSION_MAX_ADJUST = 4,
+};
+
+/* Hooks into the steps of a run of the solver; see PdDenoise. Either may be NULL. */
+typedef struct
+{
+  PdAdjustLatentFunc latent;
+  PdAdjustCleanFunc clean;
+  gpointer user_data;
+} PdAdjust;
+
+typedef struct
+{
+  PdDevice *device;
+  PdModel *model;
+  gint64 engine_start; /* µs, monotonic: when pd_engine_new was called */
+  PdRequest *request;
+  const PdListener *listener; /* may be NULL */
+  GCancellable *cancellable;
+  PdReport *report;
+  PdRequestSeamless seamless;
+  guint64 seed;
+  guint n_draws; /* noise arrays drawn so far */
+
+  PdRegions *regions; /* with prompts of their own; borrowed, NULL: none */
+  GeglRectangle area; /* of the picture, that the canvas shows; without width: all of it */
+  PdPreview *preview; /* borrowed, NULL: nobody wants one */
+
+  /* The journal; borrowed, NULL: none is kept. A run in levels sets what the level being worked at
+   * starts from, [channels][base_h][base_w]; NULL at the first. */
+  PdResume *resume;
+  const float *base;
+  guint base_h, base_w;
+  gboolean journal_failed;
+
+  /* The canvas that is worked on, latent pixels. */
+  guint channels, h, w;
+  gsize n_elements;
+  double strength;       /* of the run of the solver: 1 starts from noise */
+  gboolean solver_noted; /* what was left out of the model's settings */
+  PdSolver *solver;      /* owned; for its schedule: the one that denoises is made for the canvas */
+
+  /* The prompts; owned. */
+  float *context; /* [branches][tokens][width], then that of the regions */
+  PdPrompts prompts;
+  guint branches, tokens;
+
+  const float *clean; /* what is known of the result before it is denoised; may be NULL */
+  PdAdjust adjust[PD_SESSION_MAX_ADJUST]; /* in the order in which they are called */
+  guint n_adjust;
+
+  /* Progress. The share of the run's time that the canvas takes; 0 to 1 unless there are levels. */
+  guint level, n_levels;
+  double from, to;
+  double fraction; /* of the run, as it was told last */
+  gint64 canvas_start;
+  PdEta eta;
+  const char *stage;
+  gint64 stage_start;
+
+  double work; /* planned so far, as pd_device_work_rate counts it */
+} PdSession;
+
+void pd_session_clear (PdSession *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdSession, pd_session_clear)
+
+/* Side in pixels of the pictures the model was made for. */
+guint pd_session_native_size (const PdSession *self);
+
+/* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength, without hooks. */
+gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
+
+/* How the canvas is denoised and coded, before the memory is asked. */
+PdCanvasOptions pd_session_canvas_options (const PdSession *self);
+PdCoderOptions pd_session_coder_options (const PdSession *self);
+
+/* Makes batch and tile of @options fit the memory; tells what was chosen for the last canvas of the
+ * run, and what all of the run takes of the device. @n_steps: of the solver. */
+gboolean
+pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error);
+
+/* Makes the windows of @options fit the memory. */
+gboolean
+pd_session_plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error);
+
+/* Adds hooks for the next pd_session_denoise; @adjust is copied. */
+void pd_session_add_adjust (PdSession *self, const PdAdjust *adjust);
+
+/* Fills @out ([channels][h][w]) with the canvas's next noise array. */
+void pd_session_draw_noise (PdSession *self, float *out);
+
+/* Stages. Latents are [channels][h][w] of the canvas, in the UNet's scale. */
+
+gboolean pd_session_encode_text (PdSession *self, GError **error);
+
+/* @input: R'G'B' pixels from 0, 0 on; beyond its extent the last row and column are repeated. */
+gboolean pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error);
+
+/* The same of pixels that @read gives. */
+gboolean pd_session_encode_from (
+    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error);
+
+/* @latent: clean; becomes the one that DDIM steps without guidance would have made it of, noised to
+ * @alpha and @sigma, which are those of the run's strength. */
+gboolean
+pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error);
+
+/* The level at which the journal of an interrupted run stands, from 1; 1 without one. @base
+ * ([channels][*base_h][*base_w], borrowed; NULL at level 1) is what it starts from. */
+guint
+pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w);
+
+/* @latent: noised to the level of the solver's first step; becomes the clean one. If the journal of
+ * an interrupted run stands at this level, goes on from there. */
+gboolean pd_session_denoise (PdSession *self, float *latent, GError **error);
+
+/* What lies beyond the extent of @output is dropped. */
+gboolean
+pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error);

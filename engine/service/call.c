@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/service/call.h"
+#include "engine/base/message.h"
+#include "engine/wire/error.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+typedef struct
+{
+  const char *name;
+  PdRpcKind kind;
+  const char *required; /* names of parameters, with a space between them */
+  const char *optional;
+} Method;
+
+static const Method methods[] = {
+  { "initialize", PD_RPC_INITIALIZE, "", "folder" },
+  { "estimate", PD_RPC_ESTIMATE, "request width height", "" },
+  { "generate", PD_RPC_PICTURE, "request output", "preview" },
+  { "inpaint", PD_RPC_PICTURE, "request input mask output", "preview" },
+  { "restyle", PD_RPC_PICTURE, "request input output", "mask preview" },
+  { "upscale", PD_RPC_PICTURE, "request input output", "preview" },
+  { "test", PD_RPC_TEST, "", "device" },
+};
+
+typedef struct
+{
+  const char *name;
+  gsize offset; /* of its field in PdRpcCall */
+  enum
+  {
+    IS_PATH,
+    IS_TEXT,
+    IS_SIZE,
+    IS_REQUEST,
+  } type;
+} Param;
+
+static const Param all_params[] = {
+  { "request", G_STRUCT_OFFSET (PdRpcCall, request), IS_REQUEST },
+  { "folder", G_STRUCT_OFFSET (PdRpcCall, folder), IS_PATH },
+  { "input", G_STRUCT_OFFSET (PdRpcCall, input), IS_PATH },
+  { "mask", G_STRUCT_OFFSET (PdRpcCall, mask), IS_PATH },
+  { "output", G_STRUCT_OFFSET (PdRpcCall, output), IS_PATH },
+  { "preview", G_STRUCT_OFFSET (PdRpcCall, preview), IS_PATH },
+  { "device", G_STRUCT_OFFSET (PdRpcCall, device), IS_TEXT },
+  { "width", G_STRUCT_OFFSET (PdRpcCall, width), IS_SIZE },
+  { "height", G_STRUCT_OFFSET (PdRpcCall, height), IS_SIZE },
+};
+
+static gboolean
+is_among (const char *name, const char *names)
+{
+  g_auto (GStrv) words = g_strsplit (names, " ", -1);
+
+  return g_strv_contains ((const char *const *) words, name);
+}
+
+/* What it quotes may be cut within a character. */
+static void set_error (GError **error, PdRpcCode code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
+static void
+set_error (GError **error, PdRpcCode code, const char *format, ...)
+{
+  g_autofree char *text = NULL, *message = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  message = pd_message_clean (text);
+  g_set_error_literal (error, PD_RPC_ERROR, (int) code, message);
+}
+
+static gboolean
+fail (GError **error, const char *name, JsonNode *node, const char *expected)
+{
+  g_autofree char *shown = json_to_string (node, FALSE);
+
+  set_error (error, PD_RPC_INVALID_PARAMS, _ ("%s: “%.60s” is not possible, expected %s"), name,
+             shown, expected);
+  return FALSE;
+}
+
+static gboolean
+is_string (JsonNode *node)
+{
+  return JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING;
+}
+
+static gboolean
+read_path (const char *name, JsonNode *node, const char *folder, char **path, GError **error)
+{
+  g_autofree char *beginning = folder != NULL ? g_strconcat (folder, "/", NULL) : NULL;
+  g_autofree char *clean = NULL;
+
+  if (!is_string (node) || !g_path_is_absolute (json_node_get_string (node)))
+    return fail (error, name, node, _ ("an absolute path"));
+  clean = g_canonicalize_filename (json_node_get_string (node), "/");
+  if (beginning != NULL && !g_str_has_prefix (clean, beginning))
+    {
+      g_autofree char *expected = g_strdup_printf (_ ("a file in the folder %s"), folder);
+
+      return fail (error, name, node, expected);
+    }
+  *path = g_steal_pointer (&clean);
+  return TRUE;
+}
+
+static gboolean
+read_size (const char *name, JsonNode *node, guint *size, GError **error)
+{
+  GParamSpec *param = pd_request_param (name);
+  g_autofree char *allowed = pd_request_allowed (param);
+  gint64 value;
+
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
+    return fail (error, name, node, allowed);
+  value = json_node_get_int (node);
+  if (value < G_PARAM_SPEC_UINT (param)->minimum || value > G_PARAM_SPEC_UINT (param)->maximum)
+    return fail (error, name, node, allowed);
+  *size = (guint) value;
+  return TRUE;
+}
+
+static gboolean
+read_request (const char *name, JsonNode *node, PdRequest **request, GError **error)
+{
+  g_autoptr (PdRequest) made = pd_request_new ();
+  g_autofree char *json = json_to_string (node, FALSE);
+
+  if (!JSON_NODE_HOLDS_OBJECT (node))
+    return fail (error, name, node, _ ("an object such as {\"steps\": 30}"));
+  if (!pd_request_set_json (made, json, 0, error))
+    {
+      g_prefix_error (error, "%s: ", name);
+      return FALSE;
+    }
+  *request = g_steal_pointer (&made);
+  return TRUE;
+}
+
+static gboolean
+read_param (PdRpcCall *self, const Param *param, JsonNode *node, const char *folder, GError **error)
+{
+  gpointer field = G_STRUCT_MEMBER_P (self, param->offset);
+
+  switch (param->type)
+    {
+    case IS_PATH:
+      /* Another folder may take the place of the first one. */
+      return read_path (param->name, node, g_str_equal (param->name, "folder") ? NULL : folder,
+                        field, error);
+    case IS_SIZE:
+      return read_size (param->name, node, field, error);
+    case IS_REQUEST:
+      return read_request (param->name, node, field, error);
+    case IS_TEXT:
+    default:
+      if (!is_string (node))
+        return fail (error, param->name, node, _ ("a text"));
+      *(char **) field = json_node_dup_string (node);
+      return TRUE;
+    }
+}
+
+static const Param *
+find_param (const Method *method, const char *name)
+{
+  if (is_among (name, method->required) || is_among (name, method->optional))
+    for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
+      if (g_str_equal (name, all_params[i].name))
+        return &all_params[i];
+  return NULL;
+}
+
+static gboolean
+read_params (
+    PdRpcCall *self, const Method *method, JsonObject *params, const char *folder, GError **error)
+{
+  g_auto (GStrv) required = g_strsplit (method->required, " ", -1);
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+
+  json_object_iter_init (&iter, params);
+  while (json_object_iter_next (&iter, &name, &node))
+    {
+      const Param *param = find_param (method, name);
+
+      if (param == NULL)
+        {
+          set_error (error, PD_RPC_INVALID_PARAMS,
+                     _ ("“%s” has no parameter “%.60s”; it has: %s %s"), method->name, name,
+                     method->required, method->optional);
+          return FALSE;
+        }
+      if (!JSON_NODE_HOLDS_NULL (node) && !read_param (self, param, node, folder, error))
+        return FALSE;
+    }
+  for (guint i = 0; required[i] != NULL && *required[i] != '\0'; i++)
+    if (!json_object_has_member (params, required[i]) ||
+        json_object_get_null_member (params, required[i]))
+      {
+        set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
+                   required[i]);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+/* The request's mode, which may be left out, is the method. */
+static gboolean
+set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **error)
+{
+  JsonObject *request = json_object_get_object_member (params, "request");
+  const char *given = pd_request_nick (PD_TYPE_REQUEST_MODE, (int) self->request->mode);
+
+  if (json_object_has_member (request, "mode") && !g_str_equal (given, method->name))
+    {
+      set_error (error, PD_RPC_INVALID_PARAMS, _ ("request: its mode “%s” is not the method “%s”"),
+                 given, method->name);
+      return FALSE;
+    }
+  return pd_request_set_text (self->request, "mode", method->name, error);
+}
+
+static const Method *
+find_method (const char *name, GError **error)
+{
+  g_autoptr (GString) names = g_string_new ("cancel, keep-folder");
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    if (g_str_equal (name, methods[i].name))
+      return &methods[i];
+    else
+      g_string_append_printf (names, ", %s", methods[i].name);
+  set_error (error, PD_RPC_METHOD_NOT_FOUND, _ ("there is no method “%.60s”; there are %s"), name,
+             names->str);
+  return NULL;
+}
+
+PdRpcCall *
+pd_rpc_call_new (
+    const char *method_name, GVariant *id, JsonNode *params, const char *folder, GError **error)
+{
+  g_autoptr (PdRpcCall) self = g_new0 (PdRpcCall, 1);
+  g_autoptr (JsonObject) none = json_object_new ();
+  const Method *method = find_method (method_name, error);
+  JsonObject *object = none;
+
+  self->id = g_variant_ref_sink (id);
+  if (method == NULL)
+    return NULL;
+  self->kind = method->kind;
+  self->cancellable = g_cancellable_new ();
+  if (params != NULL && !JSON_NODE_HOLDS_OBJECT (params))
+    {
+      fail (error, "params", params, _ ("an object"));
+      return NULL;
+    }
+  if (params != NULL)
+    object = json_node_get_object (params);
+  if (!read_params (self, method, object, folder, error))
+    return NULL;
+  if (self->kind == PD_RPC_PICTURE && !set_mode (self, method, object, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+void
+pd_rpc_call_free (PdRpcCall *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_pointer (&self->id, g_variant_unref);
+  g_clear_object (&self->request);
+  g_free (self->folder);
+  g_free (self->input);
+  g_free (self->mask);
+  g_free (self->output);
+  g_free (self->preview);
+  g_free (self->device);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->result, g_variant_unref);
+  g_clear_error (&self->error);
+  g_free (self);
+}
