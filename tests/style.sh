@@ -4,7 +4,7 @@
 cd "$1" || exit 1
 
 number=0
-echo "1..8"
+echo "1..9"
 
 # files PATTERN…: all files of the project with such names.
 files() {
@@ -66,3 +66,38 @@ report "Vulkan in engine/gpu alone, GTK in ui and plug-in, libgimp in plug-in" "
 report "the request needs GObject and json-glib alone" "$(
   grep -nE '#include' engine/request/request.h engine/request/request.c engine/request/request-text.c |
     grep -vE '<(glib-object\.h|inttypes\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(base/error|base/json|request/request)\.h"')"
+
+# From the ground up: what a folder may include beside its own files. plug-in and ui see of the engine
+# what the wire carries.
+below='
+engine/base:
+engine/request: engine/base
+engine/pictures: engine/base
+engine/wire: engine/base
+engine/gpu: engine/base
+engine/nn: engine/base engine/gpu
+engine/files: engine/base
+engine/networks: engine/base engine/nn engine/files
+engine/diffusion: engine/base
+engine/tiles: engine/base engine/diffusion engine/networks
+engine/run: engine/base engine/request engine/pictures engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
+engine: engine/base engine/request engine/pictures engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
+engine/cli: engine/base engine/request engine/pictures engine/gpu engine/files engine/run engine
+engine/service: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/networks engine/run engine/cli engine
+engine/verify: engine/base engine/nn engine/files engine/networks engine/diffusion engine/tiles engine/cli
+engine/bench: engine/base engine/gpu engine/nn engine/files engine/networks engine/cli
+ui: engine/base engine/request
+plug-in: engine/base engine/request engine/wire engine/pictures/buffer-file.h ui'
+report "folders include what is below them alone" "$(
+  { echo "$below"; grep -rnE '^#include "(engine|ui|plug-in)/' --include='*.[ch]' engine ui plug-in; } | awk '
+    /^[a-z\/-]+:( |$)/ {
+      folder = $1; sub(/:$/, "", folder); known[folder] = 1
+      for (i = 2; i <= NF; i++) allowed[folder, $i] = 1
+      next
+    }
+    NF {
+      split($0, part, ":"); split($0, quoted, "\"")
+      from = part[1]; sub(/\/[^\/]*$/, "", from)
+      file = quoted[2]; to = file; sub(/\/[^\/]*$/, "", to)
+      if (from != to && !((from, to) in allowed) && !((from, file) in allowed)) print part[1] ": " file
+    }')"

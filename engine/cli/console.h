@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/run/run.h"
 #include "engine/cli/options.h"
 
 /* What a verb tells while it works and at its end: for people (a progress bar if standard error is

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/run/run.h"
 
 /* The picture that a run starts from, and what of it the model cannot be shown: transparency,
  * pixels that are not finite (which count as transparent) and colours outside sRGB. What is

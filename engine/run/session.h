@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/diffusion/solver.h"
-#include "engine/engine.h"
+#include "engine/run/run.h"
 #include "engine/gpu/device.h"
 #include "engine/networks/model.h"
 #include "engine/run/eta.h"

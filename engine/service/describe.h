@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/run/run.h"
 
 /* What the service says, as JSON objects (GVariants of type a{sv}, floating). */
 
