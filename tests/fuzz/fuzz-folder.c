@@ -21,11 +21,15 @@ static const char *const names[] = {
   "models--a--b/snapshots/1/config.json",
 };
 
-static const char *const weights[] = {
-  "unet/a.safetensors",
-  "unet/b.safetensors",
-  "vae/c.safetensors",
-  "text_encoder/d.safetensors",
+static const struct
+{
+  const char *file, *tensor, *shape;
+} weights[] = {
+  { "unet/a.safetensors", "conv_in.weight", "2,2,1,1" },
+  { "unet/b.safetensors", "conv_out.bias", "2" },
+  { "vae/c.safetensors", "decoder.conv_in.bias", "2" },
+  { "text_encoder/d.safetensors", "text_model.final_layer_norm.weight", "32" },
+  { "e.safetensors", "text_model.final_layer_norm.weight", "32" },
 };
 
 static const char *const words[] = {
@@ -99,7 +103,7 @@ add_seeds (GPtrArray *seeds)
   const char *const inputs[][G_N_ELEMENTS (names)] = {
     { "", index, unet, shards, vae, text, scheduler, "" },
     { "1\n", index, unet, shards, vae, text, scheduler, "" },
-    { "", "", "", "", vae, "", "", "" },
+    { "", "", "", "", "", "", "", unet },
     { "", "", "", "", "", "", "", text },
   };
 
@@ -119,17 +123,15 @@ static void
 write_weights (const char *snapshot)
 {
   PdFixtureHeader header;
-  g_autofree char *path = g_build_filename (snapshot, weights[0], NULL);
+  g_autofree char *path = g_build_filename (snapshot, weights[0].file, NULL);
 
   if (g_file_test (path, G_FILE_TEST_EXISTS))
     return;
   for (guint i = 0; i < G_N_ELEMENTS (weights); i++)
     {
       pd_fixture_header_init (&header);
-      pd_fixture_header_add (&header, "conv_in.weight", "2,2,1,1");
-      pd_fixture_header_add (&header, "conv_out.bias", "2");
-      pd_fixture_header_add (&header, "text_model.final_layer_norm.weight", "32");
-      g_free (pd_fixture_header_write (&header, snapshot, weights[i]));
+      pd_fixture_header_add (&header, weights[i].tensor, weights[i].shape);
+      g_free (pd_fixture_header_write (&header, snapshot, weights[i].file));
     }
 }
 
