@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
 #include "engine/files/checkpoint-private.h"
 #include "engine/files/model-check.h"
 #include "engine/files/model-files.h"
@@ -51,6 +53,10 @@ static const char *const words[] = {
   "output_blocks.",
   ".0.in_layers.2.weight",
   "model_ema.",
+  "decoder.layers.0.weight",
+  "encoder.",
+  "text_model.",
+  "text_encoders.",
   "lora_unet_",
   ".scale_weight",
   NULL,
@@ -127,7 +133,8 @@ add_seed (GPtrArray *seeds, PdFixtureHeader *header)
   g_string_free (header->header, TRUE);
 }
 
-/* The tensors of the smallest model, its names alone, and each part by itself. */
+/* The tensors of the smallest model, its names alone, and each part by itself, without what whole
+ * files put before its names as well. */
 static void
 add_seeds (GPtrArray *seeds)
 {
@@ -173,6 +180,7 @@ add_seeds (GPtrArray *seeds)
     { "encoder.layers.0.layer_norm1.weight", "4" },
   };
   static const char *const parts[] = { "", "model.", "first_", "cond_" };
+  static const char *const prefixes[] = { "first_stage_model.", "cond_stage_model.transformer." };
   PdFixtureHeader header;
 
   for (guint part = 0; part < G_N_ELEMENTS (parts); part++)
@@ -186,6 +194,19 @@ add_seeds (GPtrArray *seeds)
   pd_fixture_header_init (&header);
   for (guint i = 0; i < G_N_ELEMENTS (bare); i++)
     pd_fixture_header_add (&header, bare[i].name, bare[i].shape);
+  add_seed (seeds, &header);
+  for (guint part = 0; part < G_N_ELEMENTS (prefixes); part++)
+    {
+      pd_fixture_header_init (&header);
+      for (guint i = 0; i < G_N_ELEMENTS (tensors); i++)
+        if (g_str_has_prefix (tensors[i].name, prefixes[part]))
+          pd_fixture_header_add (&header, tensors[i].name + strlen (prefixes[part]),
+                                 tensors[i].shape);
+      add_seed (seeds, &header);
+    }
+  pd_fixture_header_init (&header);
+  pd_fixture_header_add (&header, "encoder.layers.0.weight", "2,3,1,1");
+  pd_fixture_header_add (&header, "decoder.layers.0.weight", "2,4,1,1");
   add_seed (seeds, &header);
   pd_fixture_header_init (&header);
   for (guint i = 0; i < G_N_ELEMENTS (tensors); i++)
