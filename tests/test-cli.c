@@ -324,19 +324,14 @@ test_json_run (void)
   empty_folder ();
 }
 
-/* An interrupt stops a run soon, and leaves nothing behind. */
+/* Reads what a run prints until @pattern is in it. */
 static void
-test_cancel (void)
+wait_for_output (GSubprocess *process, const char *pattern)
 {
-  static const char *const arguments[] = { "generate", "--json",   "--size",  "128x128", "--steps",
-                                           "500",      "--output", "out.png", NULL };
-  g_autoptr (GSubprocess) process = start (arguments, NULL, NULL);
   GInputStream *out = g_subprocess_get_stdout_pipe (process);
   g_autoptr (GString) seen = g_string_new (NULL);
-  g_autoptr (GDir) dir = NULL;
-  g_auto (Result) result = { 0 };
 
-  while (!strstr (seen->str, "denoise"))
+  while (!g_regex_match_simple (pattern, seen->str, 0, 0))
     {
       char buffer[4096];
       gssize length = g_input_stream_read (out, buffer, sizeof buffer, NULL, NULL);
@@ -344,12 +339,32 @@ test_cancel (void)
       g_assert_cmpint (length, >, 0);
       g_string_append_len (seen, buffer, length);
     }
-  g_subprocess_send_signal (process, SIGINT);
-  result = finish (process);
-  g_assert_cmpint (result.status, ==, 1);
-  g_assert_nonnull (strstr (result.out, "\"event\":\"error\""));
-  dir = g_dir_open (folder, 0, NULL);
-  g_assert_null (g_dir_read_name (dir));
+}
+
+/* A signal stops a run soon, whatever it is at, and leaves nothing behind. */
+static void
+test_cancel (void)
+{
+  static const char *const stages[] = { "load", "text", "kernels", "denoise", "decode" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (stages); i++)
+    {
+      const char *steps = i < 4 ? "500" : "1";
+      const char *const arguments[] = { "generate", "--json",   "--size",  "128x128", "--steps",
+                                        steps,      "--output", "out.png", NULL };
+      g_autoptr (GSubprocess) process = start (arguments, NULL, NULL);
+      g_autofree char *pattern = g_strdup_printf ("\"stage\":\"%s\"", stages[i]);
+      g_autoptr (GDir) dir = NULL;
+      g_auto (Result) result = { 0 };
+
+      wait_for_output (process, pattern);
+      g_subprocess_send_signal (process, i & 1 ? SIGINT : SIGTERM);
+      result = finish (process);
+      g_assert_cmpint (result.status, ==, 1);
+      g_assert_nonnull (strstr (result.out, "\"event\":\"error\""));
+      dir = g_dir_open (folder, 0, NULL);
+      g_assert_null (g_dir_read_name (dir));
+    }
 }
 
 /* A region is checked before the work, and --from repeats it. */
@@ -393,18 +408,9 @@ static Result
 run_and_stop (int signal, const char *const *arguments)
 {
   g_autoptr (GSubprocess) process = start (arguments, "PD_JOURNAL_SECONDS", "0");
-  GInputStream *out = g_subprocess_get_stdout_pipe (process);
-  g_autoptr (GString) seen = g_string_new (NULL);
   Result result = { 0 };
 
-  while (!g_regex_match_simple ("\"denoise\".*\"step\":3", seen->str, 0, 0))
-    {
-      char buffer[4096];
-      gssize length = g_input_stream_read (out, buffer, sizeof buffer, NULL, NULL);
-
-      g_assert_cmpint (length, >, 0);
-      g_string_append_len (seen, buffer, length);
-    }
+  wait_for_output (process, "\"denoise\".*\"step\":3");
   g_subprocess_send_signal (process, signal);
   if (signal == SIGINT)
     return finish (process);
