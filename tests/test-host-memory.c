@@ -24,11 +24,11 @@ test_refused (void)
       g_autoptr (GError) error = NULL, zeros = NULL;
 
       g_assert_null (pd_host_memory_new (cases[i].n, cases[i].size, "the moss", &error));
-      g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+      g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_HOST_MEMORY);
       g_assert_nonnull (strstr (error->message, "the moss"));
       g_assert_nonnull (strstr (error->message, cases[i].shown));
       g_assert_null (pd_host_memory_new0 (cases[i].n, cases[i].size, "the moss", &zeros));
-      g_assert_error (zeros, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+      g_assert_error (zeros, PD_ERROR, PD_ERROR_OUT_OF_HOST_MEMORY);
     }
 }
 
@@ -65,7 +65,7 @@ test_grow (void)
   before = values;
   room = G_MAXSIZE / 16;
   g_assert_false (pd_try_grow (values, room, &room, "the moss", &error));
-  g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+  g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_HOST_MEMORY);
   g_assert_true (values == before);
   g_assert_cmpuint (room, ==, G_MAXSIZE / 16);
 }

@@ -10,7 +10,8 @@
 typedef enum
 {
   PD_ERROR_NO_DEVICE,
-  PD_ERROR_OUT_OF_MEMORY,
+  PD_ERROR_OUT_OF_MEMORY,      /* of the device: less may be asked of it */
+  PD_ERROR_OUT_OF_HOST_MEMORY, /* what pd_try_new says, which is no reason to try smaller tiles */
   PD_ERROR_BAD_MODEL,
   PD_ERROR_BAD_REQUEST,
   PD_ERROR_DEVICE_LOST,

@@ -22,7 +22,7 @@ refuse (gsize n, gsize size, const char *what, GError **error)
   if (!g_uint64_checked_mul (&bytes, n, size))
     bytes = G_MAXUINT64;
   text = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
-  g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
+  g_set_error (error, PD_ERROR, PD_ERROR_OUT_OF_HOST_MEMORY,
                _ ("there is no memory for %s (%s); choose a smaller picture, or close other "
                   "programs"),
                what, text);

@@ -7,8 +7,8 @@
  * there being too little ends a run with an error and not the process. */
 
 /* Room for @n times @size bytes, to be freed with g_free; NULL when @n is 0. @what: for people,
- * what it is for. Errors: PD_ERROR_OUT_OF_MEMORY, also when the product is beyond all memory; not
- * when @n is 0. */
+ * what it is for. Errors: PD_ERROR_OUT_OF_HOST_MEMORY, also when the product is beyond all memory;
+ * not when @n is 0. */
 gpointer pd_host_memory_new (gsize n, gsize size, const char *what, GError **error);
 
 /* The same, filled with zeros. */
@@ -21,7 +21,7 @@ gpointer pd_host_memory_new0 (gsize n, gsize size, const char *what, GError **er
 
 /* Makes room for one more element in the array of @n elements of @size bytes that the pointer at
  * @array points to; *@room: for how many there is room. An empty one is NULL and 0; to be freed
- * with g_free. Errors: PD_ERROR_OUT_OF_MEMORY, the array is unchanged then. */
+ * with g_free. Errors: PD_ERROR_OUT_OF_HOST_MEMORY, the array is unchanged then. */
 gboolean pd_host_memory_grow (
     gpointer array, gsize n, gsize *room, gsize size, const char *what, GError **error);
 
