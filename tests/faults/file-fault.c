@@ -72,9 +72,17 @@ fd_fails (const char *name, int *count, int fd)
 }
 
 static int
-open_fails (const char *path, int for_writing)
+is_for_writing (int flags)
 {
-  return fails ("open", &count_open, path, for_writing ? result () : EIO);
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) != 0;
+}
+
+/* Where something is, as the rules of Landlock ask, is found without the disk. */
+static int
+open_fails (const char *path, int flags)
+{
+  return (flags & O_PATH) == 0 &&
+         fails ("open", &count_open, path, is_for_writing (flags) ? result () : EIO);
 }
 
 #define NEXT(name) ((__typeof__ (name) *) dlsym (RTLD_NEXT, #name))
@@ -120,12 +128,6 @@ fflush (FILE *file)
                                                                            : NEXT (fflush) (file);
 }
 
-static int
-is_for_writing (int flags)
-{
-  return (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) != 0;
-}
-
 #define DEFINE_OPEN(name)                                                                          \
   int name (const char *path, int flags, ...)                                                      \
   {                                                                                                \
@@ -135,7 +137,7 @@ is_for_writing (int flags)
     va_start (arguments, flags);                                                                   \
     mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg (arguments, mode_t) : 0;                  \
     va_end (arguments);                                                                            \
-    return open_fails (path, is_for_writing (flags)) ? -1 : NEXT (name) (path, flags, mode);       \
+    return open_fails (path, flags) ? -1 : NEXT (name) (path, flags, mode);                        \
   }
 DEFINE_OPEN (open)
 DEFINE_OPEN (open64)
@@ -149,8 +151,7 @@ DEFINE_OPEN (open64)
     va_start (arguments, flags);                                                                   \
     mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg (arguments, mode_t) : 0;                  \
     va_end (arguments);                                                                            \
-    return open_fails (path, is_for_writing (flags)) ? -1                                          \
-                                                     : NEXT (name) (folder, path, flags, mode);    \
+    return open_fails (path, flags) ? -1 : NEXT (name) (folder, path, flags, mode);                \
   }
 DEFINE_OPENAT (openat)
 DEFINE_OPENAT (openat64)
@@ -161,7 +162,7 @@ DEFINE_OPENAT (openat64)
   {                                                                                                \
     int (*next) (const char *, int) = (int (*) (const char *, int)) dlsym (RTLD_NEXT, #name);      \
                                                                                                    \
-    return open_fails (path, is_for_writing (flags)) ? -1 : next (path, flags);                    \
+    return open_fails (path, flags) ? -1 : next (path, flags);                                     \
   }
 int __open_2 (const char *path, int flags);
 int __open64_2 (const char *path, int flags);
@@ -171,7 +172,7 @@ DEFINE_CHECKED_OPEN (__open64_2)
 #define DEFINE_FOPEN(name)                                                                         \
   FILE *name (const char *path, const char *mode)                                                  \
   {                                                                                                \
-    return open_fails (path, mode[0] != 'r' || strchr (mode, '+') != NULL)                         \
+    return open_fails (path, mode[0] != 'r' || strchr (mode, '+') != NULL ? O_RDWR : O_RDONLY)     \
                ? NULL                                                                              \
                : NEXT (name) (path, mode);                                                         \
   }
