@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/model-fixture.h"
+#include "tests/fixtures/model-fixture.h"
 
 /* However slow the machine. */
 static const guint64 MIN_MUTATIONS = 100;

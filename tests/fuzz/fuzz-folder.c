@@ -6,7 +6,7 @@
 #include "engine/files/model-check.h"
 #include "engine/files/model-files.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/model-fixture.h"
+#include "tests/fixtures/model-fixture.h"
 
 /* A model's folder, whose weights are good and small. The input is the files of names, divided by
  * bytes of value 1; those that are empty are not there. */

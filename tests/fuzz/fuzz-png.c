@@ -7,7 +7,7 @@
 #include "engine/pictures/png-file.h"
 #include "engine/run/regions.h"
 #include "engine/request/request.h"
-#include "tests/chunk-fixture.h"
+#include "tests/fixtures/chunk-fixture.h"
 #include "tests/fuzz/fuzz-gegl.h"
 #include "tests/fuzz/fuzz.h"
 

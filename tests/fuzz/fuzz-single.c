@@ -5,7 +5,7 @@
 #include "engine/files/model-check.h"
 #include "engine/files/model-files.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/model-fixture.h"
+#include "tests/fixtures/model-fixture.h"
 
 /* A model in one file, whose sizes come from its tensors. The input is the header of a .safetensors
  * file without its length; behind it are ROOM zeros. */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "engine/base/message.h"
-#include "tests/model-fixture.h"
+#include "tests/fixtures/model-fixture.h"
 
 static char *folder;
 

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Inpainting, and restyling with a mask, in the engine: what changes and what must not. With a
+ * small model of random weights, so what the new pixels show does not matter. */
+#include "engine/gpu/device.h"
+#include "engine/engine.h"
+#include "engine/base/error.h"
+#include "engine/pictures/picture.h"
+#include "tests/fixtures/model-fixture.h"
+
+#include <math.h>
+
+enum
+{
+  WIDTH = 150,
+  HEIGHT = 137,
+  N = WIDTH * HEIGHT,
+};
+
+static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
+
+static PdEngine *engine;
+
+static GeglBuffer *
+buffer_of (guint width, guint height, const char *format, const float *values)
+{
+  GeglBuffer *buffer = pd_picture_new (width, height, format);
+
+  gegl_buffer_set (buffer, NULL, 0, babl_format (format), values, GEGL_AUTO_ROWSTRIDE);
+  return buffer;
+}
+
+static float *
+values_of (GeglBuffer *buffer, const char *format, guint channels)
+{
+  float *values = g_new (float, (gsize) gegl_buffer_get_width (buffer) *
+                                    gegl_buffer_get_height (buffer) * channels);
+
+  gegl_buffer_get (buffer, NULL, 1.0, babl_format (format), values, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return values;
+}
+
+/* A slope with texture. */
+static GeglBuffer *
+make_input (const char *format)
+{
+  g_autofree float *values = g_new (float, N * 3);
+  g_autoptr (GRand) random = g_rand_new_with_seed (3);
+  GeglBuffer *input = pd_picture_new (WIDTH, HEIGHT, format);
+
+  for (int i = 0; i < N * 3; i++)
+    values[i] =
+        (float) (0.3 + 0.3 * (i / 3 % WIDTH) / WIDTH + g_rand_double_range (random, 0, 0.2));
+  gegl_buffer_set (input, NULL, 0, babl_format (pixel_format), values, GEGL_AUTO_ROWSTRIDE);
+  return input;
+}
+
+/* A disc of radius 20 around @x, @y that fades out over @soft pixels. */
+static GeglBuffer *
+make_mask (double x, double y, double soft)
+{
+  g_autofree float *values = g_new (float, N);
+
+  for (int i = 0; i < N; i++)
+    {
+      double outside = hypot (i % WIDTH - x, i / WIDTH - y) - 20;
+
+      values[i] = (float) (soft > 0 ? CLAMP (1 - outside / soft, 0, 1) : outside <= 0);
+    }
+  return buffer_of (WIDTH, HEIGHT, mask_format, values);
+}
+
+static PdRequest *
+make_request (PdRequestMode mode)
+{
+  return g_object_new (PD_TYPE_REQUEST, "mode", mode, "prompt", "a photo", "width", WIDTH, "height",
+                       HEIGHT, "seed", "5", "steps", 3, NULL);
+}
+
+static gboolean
+run (PdRequest *request,
+     GeglBuffer *input,
+     GeglBuffer *mask,
+     GeglBuffer *output,
+     gboolean apart,
+     PdReport *report,
+     GError **error)
+{
+  const PdImages images = { .input = input, .mask = mask, .output = output, .apart = apart };
+
+  return pd_engine_run (engine, request, &images, NULL, NULL, report, error);
+}
+
+/* Where the mask is 0, the output has the input's very numbers; elsewhere most are new. */
+static void
+check_changes (GeglBuffer *input, GeglBuffer *mask, GeglBuffer *output)
+{
+  g_autofree float *before = values_of (input, pixel_format, 3);
+  g_autofree float *after = values_of (output, pixel_format, 3);
+  g_autofree float *made = values_of (mask, mask_format, 1);
+  guint n_new = 0, n_changed = 0;
+
+  for (int i = 0; i < N; i++)
+    {
+      gboolean same = memcmp (before + i * 3, after + i * 3, 3 * sizeof (float)) == 0;
+
+      if (made[i] > 0)
+        {
+          n_new++;
+          n_changed += !same;
+        }
+      else
+        g_assert_true (same);
+    }
+  g_assert_cmpuint (n_new, >, 0);
+  g_assert_cmpuint (n_changed * 10, >, n_new * 9);
+}
+
+static void
+check_kept (PdRequestMode mode, const char *format, double x, double y, double soft, int padding)
+{
+  g_autoptr (PdRequest) request = make_request (mode);
+  g_autoptr (GeglBuffer) input = make_input (format), mask = make_mask (x, y, soft);
+  g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, format);
+  g_autoptr (GError) error = NULL;
+  PdReport report;
+
+  g_object_set (request, "padding", (gint64) padding, NULL);
+  g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
+  g_assert_no_error (error);
+  check_changes (input, mask, output);
+}
+
+static gboolean
+have_engine (void)
+{
+  g_autofree char *path = pd_fixture_shared ("goldens/models/sd1");
+  g_autoptr (PdRequest) request = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (path == NULL)
+    return FALSE;
+  if (engine != NULL)
+    return TRUE;
+  request = g_object_new (PD_TYPE_REQUEST, "model", path, NULL);
+  engine = pd_engine_new (request, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return TRUE;
+}
+
+static void
+test_kept (void)
+{
+  if (!have_engine ())
+    return;
+  check_kept (PD_REQUEST_MODE_INPAINT, "R'G'B' float", 70, 60, 0, -1);
+  check_kept (PD_REQUEST_MODE_INPAINT, "R'G'B' u8", 3, 130, 15, -1);
+  check_kept (PD_REQUEST_MODE_INPAINT, "R'G'B' u16", 149, 60, 15, 0);
+  check_kept (PD_REQUEST_MODE_RESTYLE, "R'G'B' float", 70, 60, 10, 8);
+}
+
+/* Numbers outside 0 … 1 and in other spaces stay too. */
+static void
+test_kept_range (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autofree float *values = g_new (float, N * 3);
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
+  PdReport report;
+
+  if (!have_engine ())
+    return;
+  for (int i = 0; i < N * 3; i++)
+    values[i] = (float) (i % 17) / 4 - 1;
+  input = buffer_of (WIDTH, HEIGHT, pixel_format, values);
+  mask = make_mask (75, 60, 5);
+  output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_assert_true (run (request, input, mask, output, FALSE, &report, NULL));
+  check_changes (input, mask, output);
+}
+
+/* The same request gives the same bytes. */
+static void
+test_same (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, one = NULL, two = NULL;
+  g_autofree float *first = NULL, *second = NULL;
+  PdReport report;
+
+  if (!have_engine ())
+    return;
+  input = make_input (pixel_format);
+  mask = make_mask (70, 60, 8);
+  one = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  two = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_assert_true (run (request, input, mask, one, FALSE, &report, NULL));
+  g_assert_true (run (request, input, mask, two, FALSE, &report, NULL));
+  first = values_of (one, pixel_format, 3);
+  second = values_of (two, pixel_format, 3);
+  g_assert_cmpmem (first, N * 3 * sizeof *first, second, N * 3 * sizeof *second);
+}
+
+/* Apart: laid over the input with the mask, the new pixels give what the engine would have. */
+static void
+test_apart (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, laid = NULL, apart = NULL;
+  g_autofree float *before = NULL, *made = NULL, *over = NULL, *alone = NULL;
+  PdReport report;
+
+  if (!have_engine ())
+    return;
+  input = make_input (pixel_format);
+  mask = make_mask (70, 60, 20);
+  laid = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  apart = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_assert_true (run (request, input, mask, laid, FALSE, &report, NULL));
+  g_assert_true (run (request, input, mask, apart, TRUE, &report, NULL));
+  before = values_of (input, pixel_format, 3);
+  made = values_of (mask, mask_format, 1);
+  over = values_of (laid, pixel_format, 3);
+  alone = values_of (apart, pixel_format, 3);
+  for (int i = 0; i < N * 3; i++)
+    g_assert_cmpfloat_with_epsilon (
+        over[i], before[i] + (made[i / 3] > 0 ? made[i / 3] : 0) * (alone[i] - before[i]), 1e-5);
+}
+
+static void
+expect_error (PdRequest *request, GeglBuffer *input, GeglBuffer *mask, const char *fragments)
+{
+  g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_autoptr (GError) error = NULL;
+  PdReport report;
+
+  g_assert_false (run (request, input, mask, output, FALSE, &report, &error));
+  pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, fragments);
+}
+
+static void
+test_errors (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GeglBuffer) input = NULL, mask = NULL, small = NULL, black = NULL;
+
+  if (!have_engine ())
+    return;
+  input = make_input (pixel_format);
+  mask = make_mask (70, 60, 0);
+  small = pd_picture_new (40, 30, mask_format);
+  black = pd_picture_new (WIDTH, HEIGHT, mask_format);
+  expect_error (request, NULL, mask, "inpaint picture mask");
+  expect_error (request, input, NULL, "inpaint picture mask");
+  expect_error (request, input, small, "40 30 150 137");
+  expect_error (request, small, mask, "40 30 150 137");
+  expect_error (request, input, black, "black white");
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
+  gegl_init (NULL, NULL);
+  g_object_set (gegl_config (), "use-opencl", FALSE, NULL);
+  g_test_add_func ("/inpaint/kept", test_kept);
+  g_test_add_func ("/inpaint/kept-range", test_kept_range);
+  g_test_add_func ("/inpaint/same", test_same);
+  g_test_add_func ("/inpaint/apart", test_apart);
+  g_test_add_func ("/inpaint/errors", test_errors);
+  status = g_test_run ();
+  pd_engine_free (engine);
+  gegl_exit ();
+  return status;
+}

@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
+#include <string.h>
+
+#include "engine/diffusion/noise.h"
+#include "engine/base/error.h"
+#include "engine/files/model-files.h"
+#include "engine/tiles/denoise.h"
+#include "tests/fixtures/model-fixture.h"
+
+/* Denoising a canvas by tiles: against reference tensors (goldens/data/sd1_windows), and against
+ * itself where nothing may matter. */
+
+static PdDevice *device;
+static PdBackend backend;
+static PdModelFiles *files;
+static PdUNet *unet;
+static PdSafetensors *golden;
+
+static float *
+read_golden (const char *name)
+{
+  const PdTensorInfo *info = pd_safetensors_find (golden, name);
+  float *values = g_new (float, pd_tensor_info_count (info));
+
+  g_assert_true (pd_tensor_info_to_f32 (info, values, NULL));
+  return values;
+}
+
+/* Contexts of both branches, the empty prompt's first. */
+static float *
+read_context (gsize *tokens)
+{
+  const PdTensorInfo *info = pd_safetensors_find (golden, "context");
+  gsize n = pd_tensor_info_count (info);
+  float *context = g_new (float, 2 * n);
+
+  g_assert_true (pd_tensor_info_to_f32 (pd_safetensors_find (golden, "uncond"), context, NULL));
+  g_assert_true (pd_tensor_info_to_f32 (info, context + n, NULL));
+  *tokens = (gsize) info->dims[1];
+  return context;
+}
+
+/* DDIM as the golden has it: 5 steps, leading spacing, offset 1, end alpha of the first timestep.
+ */
+static PdSolver *
+make_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+
+  pd_schedule_config_init (&config);
+  config.timestep_spacing = PD_SPACING_LEADING;
+  config.steps_offset = 1;
+  config.set_alpha_to_one = FALSE;
+  return pd_solver_new (PD_SOLVER_DDIM, &config, 5, 1.0, n_elements, error);
+}
+
+/* With fresh noise in every step. */
+static PdSolver *
+make_noisy_solver (gsize n_elements, gpointer user_data, GError **error)
+{
+  g_auto (PdScheduleConfig) config = { 0 };
+
+  pd_schedule_config_init (&config);
+  return pd_solver_new (PD_SOLVER_EULER_A, &config, 3, 1.0, n_elements, error);
+}
+
+static PdCanvasOptions
+golden_options (const float *context, gsize tokens)
+{
+  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+
+  return (PdCanvasOptions){ .unet = unet,
+                            .height = (guint) start->dims[2],
+                            .width = (guint) start->dims[3],
+                            .tile = 16,
+                            .overlap = 8,
+                            .batch = 1,
+                            .sync = PD_SYNC_FUSION,
+                            .bank_tokens = 64,
+                            .bank_strength = 1,
+                            .norm_share = 1,
+                            .branches = 2,
+                            .context = context,
+                            .tokens = (guint) tokens,
+                            .guidance = 5 };
+}
+
+static void
+assert_close (const float *values, const float *expected, gsize n, double tolerance)
+{
+  double worst = 0;
+
+  for (gsize i = 0; i < n; i++)
+    worst = MAX (worst, fabs ((double) values[i] - expected[i]));
+  g_test_message ("largest error %g, tolerance %g", worst, tolerance);
+  g_assert_cmpfloat (worst, <=, tolerance);
+}
+
+/* Windows of 16 with stride 8; tolerances are those of the goldens' index for f32, 0 for what is
+ * not in the golden. */
+static void
+check_windows (const char *kind,
+               PdWeight weight,
+               const PdPrompts *prompts,
+               double noise_tolerance,
+               double tolerance)
+{
+  g_autofree char *noise_name = g_strconcat (kind, ".noise0", NULL);
+  g_autofree char *latents_name = g_strconcat (kind, ".latents", NULL);
+  gsize tokens, n;
+  g_autofree float *context = read_context (&tokens), *latent = read_golden ("start");
+  g_autofree float *noise = noise_tolerance > 0 ? read_golden (noise_name) : NULL;
+  g_autofree float *latents = read_golden (latents_name), *prediction = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdSolver) solver = NULL;
+  g_autoptr (PdCanvas) canvas = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+
+  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  prediction = g_new (float, n);
+  options.weight = weight;
+  options.batch = 3;
+  options.prompts = prompts;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (pd_canvas_n_tiles (canvas), ==, 8);
+  solver = make_solver (n, NULL, &error);
+  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
+    {
+      g_assert_true (
+          pd_canvas_predict (canvas, solver, i, latent, prediction, NULL, NULL, NULL, &error));
+      if (i == 0 && noise != NULL)
+        assert_close (prediction, noise, n, noise_tolerance);
+      g_assert_true (pd_solver_step (solver, i, prediction, NULL, latent, &error));
+      assert_close (latent, latents + i * n, n, tolerance);
+    }
+}
+
+static void
+test_uniform (void)
+{
+  check_windows ("uniform", PD_WEIGHT_UNIFORM, NULL, 2e-4, 5e-4);
+}
+
+static void
+test_gaussian (void)
+{
+  check_windows ("gaussian", PD_WEIGHT_GAUSSIAN, NULL, 2e-4, 6e-4);
+}
+
+/* The golden gives every other window the second prompt. */
+static void
+odd_windows (guint part,
+             guint y,
+             guint x,
+             guint h,
+             guint w,
+             guint to_h,
+             guint to_w,
+             float *weights,
+             gpointer user_data)
+{
+  for (guint i = 0; i < to_h * to_w; i++)
+    weights[i] = (float) ((y / 8 * 4 + x / 8) % 2);
+}
+
+static void
+test_mixture (void)
+{
+  g_autofree float *context = read_golden ("context2");
+  const PdPrompts prompts = { .n = 1, .contexts = context, .weights = odd_windows };
+
+  check_windows ("mixture", PD_WEIGHT_GAUSSIAN, &prompts, 0, 6e-4);
+}
+
+/* @report may be NULL. */
+static float *
+denoise (const PdCanvasOptions *options, PdDenoiseReport *report)
+{
+  g_autoptr (GError) error = NULL;
+  PdDenoise run = { .canvas = *options, .make_solver = make_solver };
+  PdDenoiseReport unused;
+  float *latent = read_golden ("start");
+
+  g_assert_true (pd_denoise (&run, latent, report != NULL ? report : &unused, &error));
+  g_assert_no_error (error);
+  return latent;
+}
+
+/* The same bytes for every batch, with each way to synchronise and a moving grid. */
+static void
+test_batch (void)
+{
+  static const PdSync syncs[] = { PD_SYNC_FUSION, PD_SYNC_ATTENTION };
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize size =
+      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+
+  options.jitter = TRUE;
+  options.weight = PD_WEIGHT_RAMP;
+  for (guint s = 0; s < G_N_ELEMENTS (syncs); s++)
+    {
+      g_autofree float *one = NULL;
+
+      options.sync = syncs[s];
+      options.batch = 1;
+      one = denoise (&options, NULL);
+      for (guint batch = 2; batch <= 4; batch += 2)
+        {
+          g_autofree float *more = NULL;
+
+          options.batch = batch;
+          more = denoise (&options, NULL);
+          g_assert_cmpmem (one, size, more, size);
+        }
+    }
+}
+
+/* The left third for part 0, with a soft rim. */
+static void
+left_third (guint part,
+            guint y,
+            guint x,
+            guint h,
+            guint w,
+            guint to_h,
+            guint to_w,
+            float *weights,
+            gpointer user_data)
+{
+  for (guint i = 0; i < to_h; i++)
+    for (guint j = 0; j < to_w; j++)
+      weights[i * to_w + j] = CLAMP ((14 - (float) (x + j * w / to_w)) / 4, 0, 1);
+}
+
+/* Two prompts in one canvas: another picture than either's, the same bytes for every batch, and no
+ * forwards but in the tiles that have both. */
+static void
+test_regions (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *part = read_golden ("context2");
+  g_autofree float *plain = NULL, *one = NULL;
+  const PdPrompts prompts = { .n = 1, .contexts = part, .weights = left_third };
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize size =
+      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+  PdDenoiseReport report;
+
+  options.sync = PD_SYNC_ATTENTION;
+  plain = denoise (&options, NULL);
+  options.prompts = &prompts;
+  one = denoise (&options, &report);
+  g_assert_cmpint (memcmp (plain, one, size), !=, 0);
+  /* 2 branches, 5 steps: 8 tiles, of which 2 × 2 have both prompts; and the thumbnail, which has
+   * both. */
+  g_assert_cmpuint (report.unet_forwards, ==, 2 * 5 * (8 + 4 + 2));
+  for (guint batch = 2; batch <= 4; batch += 2)
+    {
+      g_autofree float *more = NULL;
+
+      options.batch = batch;
+      more = denoise (&options, NULL);
+      g_assert_cmpmem (one, size, more, size);
+    }
+}
+
+/* A prompt of a part that is everywhere is the canvas's prompt. */
+static void
+everywhere (guint part,
+            guint y,
+            guint x,
+            guint h,
+            guint w,
+            guint to_h,
+            guint to_w,
+            float *weights,
+            gpointer user_data)
+{
+  for (guint i = 0; i < to_h * to_w; i++)
+    weights[i] = 1;
+}
+
+static void
+test_region_everywhere (void)
+{
+  gsize tokens, n;
+  g_autofree float *context = read_context (&tokens), *other = read_golden ("context2");
+  g_autofree float *with_region = NULL, *with_prompt = NULL;
+  const PdPrompts prompts = { .n = 1, .contexts = other, .weights = everywhere };
+  PdCanvasOptions options = golden_options (context, tokens);
+
+  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  options.sync = PD_SYNC_ATTENTION;
+  options.prompts = &prompts;
+  with_region = denoise (&options, NULL);
+  options.prompts = NULL;
+  memcpy (context + tokens * (gsize) pd_unet_config (unet)->cross_attention_dim, other,
+          tokens * (gsize) pd_unet_config (unet)->cross_attention_dim * sizeof *other);
+  with_prompt = denoise (&options, NULL);
+  g_assert_cmpmem (with_region, n * sizeof (float), with_prompt, n * sizeof (float));
+}
+
+/* Stopped at some moment, with what it left behind. */
+typedef struct
+{
+  guint stop_at; /* calls of the progress function */
+  GCancellable *cancellable;
+  GBytes *solver, *canvas, *latent;
+} Stop;
+
+static void
+stop_clear (Stop *self)
+{
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->solver, g_bytes_unref);
+  g_clear_pointer (&self->canvas, g_bytes_unref);
+  g_clear_pointer (&self->latent, g_bytes_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Stop, stop_clear)
+
+static void
+stop_later (const PdDenoiseProgress *progress, gpointer user_data)
+{
+  Stop *self = user_data;
+
+  if (self->stop_at-- == 0)
+    g_cancellable_cancel (self->cancellable);
+}
+
+static void
+keep_state (const PdSolver *solver,
+            PdCanvas *canvas,
+            const float *latent,
+            gboolean stopping,
+            gpointer user_data)
+{
+  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+  Stop *self = user_data;
+
+  if (!stopping)
+    return;
+  self->solver = pd_solver_save_state (solver, NULL);
+  self->canvas = pd_canvas_save_state (canvas, NULL);
+  self->latent = g_bytes_new (latent, pd_tensor_info_count (start) * sizeof (float));
+}
+
+/* A hook that is not the same done twice. */
+static gboolean
+darken (const PdSolver *solver,
+        guint i,
+        const PdArea *area,
+        float *latent,
+        gpointer user_data,
+        GError **unused)
+{
+  for (gsize n = (gsize) pd_unet_config (unet)->in_channels * area->h * area->w; n-- > 0;)
+    latent[n] *= 0.99f;
+  return TRUE;
+}
+
+/* A run that was stopped within a step or between two goes on to the same bytes. */
+static void
+test_resume (void)
+{
+  static const guint stops[] = { 4, 9, 22 };
+  gsize tokens, size;
+  g_autofree float *context = read_context (&tokens), *expected = read_golden ("start");
+  g_autoptr (GError) error = NULL;
+  PdDenoise run = { .canvas = golden_options (context, tokens),
+                    .make_solver = make_noisy_solver,
+                    .adjust_latent = darken,
+                    .checkpoint = keep_state,
+                    .progress = stop_later };
+  PdDenoiseReport report;
+  g_auto (Stop) never = { .stop_at = G_MAXUINT };
+
+  size = pd_tensor_info_count (pd_safetensors_find (golden, "start")) * sizeof (float);
+  run.canvas.sync = PD_SYNC_ATTENTION;
+  run.canvas.jitter = TRUE;
+  run.user_data = &never;
+  g_assert_true (pd_denoise (&run, expected, &report, &error));
+  for (guint i = 0; i < G_N_ELEMENTS (stops); i++)
+    {
+      g_auto (Stop) stop = { .stop_at = stops[i], .cancellable = g_cancellable_new () };
+      g_autofree float *latent = read_golden ("start");
+      g_autoptr (GError) cancelled = NULL;
+
+      run.user_data = &stop;
+      run.cancellable = stop.cancellable;
+      run.solver_state = run.canvas_state = NULL;
+      g_assert_false (pd_denoise (&run, latent, &report, &cancelled));
+      g_assert_error (cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      memcpy (latent, g_bytes_get_data (stop.latent, NULL), size);
+      run.user_data = &never;
+      run.cancellable = NULL;
+      run.solver_state = stop.solver;
+      run.canvas_state = stop.canvas;
+      g_assert_true (pd_denoise (&run, latent, &report, &error));
+      g_assert_cmpmem (latent, size, expected, size);
+      run.canvas.tile = 12;
+      g_assert_false (pd_denoise (&run, latent, &report, &error));
+      g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+      g_assert_nonnull (strstr (error->message, "16×16"));
+      g_clear_error (&error);
+      run.canvas.tile = 16;
+    }
+}
+
+/* Each way to synchronise changes the picture, and none makes it anything but numbers. */
+static void
+test_sync (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  float *latents[4] = { NULL };
+
+  for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_EXACT; sync++)
+    {
+      options.sync = sync;
+      latents[sync] = denoise (&options, NULL);
+      for (gsize i = 0; i < n; i++)
+        g_assert_true (isfinite (latents[sync][i]));
+      for (PdSync other = PD_SYNC_NONE; other < sync; other++)
+        g_assert_cmpint (memcmp (latents[sync], latents[other], n * sizeof (float)), !=, 0);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (latents); i++)
+    g_free (latents[i]);
+}
+
+/* With strength 0 the bank's keys do not count: what is left without shared norms is fusion. */
+static void
+test_strength (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *fused = NULL, *silent = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+
+  fused = denoise (&options, NULL);
+  options.sync = PD_SYNC_ATTENTION;
+  options.bank_strength = options.norm_share = 0;
+  silent = denoise (&options, NULL);
+  assert_close (silent, fused, n, 1e-3);
+}
+
+/* All tiles at once are all tiles, whatever the batch asked for. */
+static void
+test_exact_batch (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens), *one = NULL, *more = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+
+  options.sync = PD_SYNC_EXACT;
+  options.overlap = 0;
+  one = denoise (&options, NULL);
+  options.batch = 4;
+  more = denoise (&options, NULL);
+  g_assert_cmpmem (one, n * sizeof *one, more, n * sizeof *more);
+}
+
+/* Half the memory that all tiles take is refused beforehand, half as much again is enough. */
+static void
+test_exact_memory (void)
+{
+  gsize tokens;
+  g_autofree float *context = read_context (&tokens);
+  g_autoptr (GError) error = NULL;
+  PdCanvasOptions options = golden_options (context, tokens);
+  guint64 used = pd_device_memory_used (device), taken;
+  PdDenoiseReport report;
+  PdCanvas *canvas;
+
+  options.sync = PD_SYNC_EXACT;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  taken = pd_device_memory_used (device) - used;
+  pd_canvas_free (canvas);
+
+  pd_device_set_memory_limit (device, used + taken / 2);
+  g_assert_null (pd_denoise_canvas (&options, &report, &error));
+  pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");
+  pd_device_set_memory_limit (device, used + taken / 2 * 3);
+  canvas = pd_denoise_canvas (&options, &report, &error);
+  pd_device_set_memory_limit (device, 0);
+  g_assert_no_error (error);
+  pd_canvas_free (canvas);
+}
+
+enum
+{
+  WIDE_TILE = 32, /* latent pixels: large enough for activations in f16 */
+  WIDE_CANVAS = 48,
+};
+
+/* The prediction of two tiles, of which the right one has values that f16 does not hold. */
+static float *
+predict_large (PdType precision, guint *forwards)
+{
+  gsize tokens, n = 4 * WIDE_TILE * WIDE_CANVAS;
+  g_autofree float *context = read_context (&tokens), *latent = g_new (float, n);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdUNet) large = NULL;
+  g_autoptr (PdSolver) solver = make_solver (n, NULL, &error);
+  PdCanvasOptions options = golden_options (context, tokens);
+  float *prediction = g_new (float, n);
+  PdBackend general;
+  PdCanvas *canvas;
+
+  g_assert_true (pd_backend_init (&general, device, PD_KERNELS_GENERAL, precision, &error));
+  large = pd_unet_new (&general, &files->unet_config, files->unet, &error);
+  g_assert_no_error (error);
+  pd_noise_normal (3, 0, 0, n, latent);
+  for (gsize i = 0; i < n; i++)
+    if (i % WIDE_CANVAS >= WIDE_TILE)
+      latent[i] *= 1e6f;
+  options.unet = large;
+  options.height = WIDE_TILE;
+  options.width = WIDE_CANVAS;
+  options.tile = WIDE_TILE;
+  options.overlap = WIDE_TILE / 2;
+  options.batch = 2;
+  canvas = pd_canvas_new (&options, &error);
+  g_assert_no_error (error);
+  pd_canvas_predict (canvas, solver, 0, latent, prediction, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  *forwards = pd_canvas_unet_forwards (canvas);
+  pd_canvas_free (canvas);
+  return prediction;
+}
+
+/* A tile that overflows in f16 is predicted again in f32, and only that one. */
+static void
+test_wide (void)
+{
+  guint forwards[2];
+  g_autofree float *narrow = predict_large (PD_TYPE_F16, &forwards[0]);
+  g_autofree float *wide = predict_large (PD_TYPE_F32, &forwards[1]);
+
+  g_assert_true (forwards[0] == 6 && forwards[1] == 4);
+  for (guint i = 0; i < 4 * WIDE_TILE * WIDE_CANVAS; i++)
+    g_assert_true (isfinite (narrow[i]) &&
+                   (i % WIDE_CANVAS < WIDE_TILE || fabsf (narrow[i] - wide[i]) <= 1e-3f));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree char *models = NULL, *data = NULL;
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  pd_device_prepare_environment ();
+  models = pd_fixture_shared ("goldens/models/sd1");
+  data = pd_fixture_shared ("goldens/data/sd1_windows.safetensors");
+  if (models == NULL || data == NULL)
+    {
+      g_print ("1..0 # SKIP the reference tensors are not there\n");
+      return 0;
+    }
+  device = pd_device_new (NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
+  files = pd_model_files_open (models, NULL, &error);
+  g_assert_no_error (error);
+  unet = pd_unet_new (&backend, &files->unet_config, files->unet, &error);
+  g_assert_no_error (error);
+  golden = pd_safetensors_open (data, &error);
+  g_assert_no_error (error);
+
+  g_test_add_func ("/canvas/windows/uniform", test_uniform);
+  g_test_add_func ("/canvas/windows/gaussian", test_gaussian);
+  g_test_add_func ("/canvas/windows/mixture", test_mixture);
+  g_test_add_func ("/canvas/regions", test_regions);
+  g_test_add_func ("/canvas/region-everywhere", test_region_everywhere);
+  g_test_add_func ("/canvas/resume", test_resume);
+  g_test_add_func ("/canvas/batch", test_batch);
+  g_test_add_func ("/canvas/sync", test_sync);
+  g_test_add_func ("/canvas/strength", test_strength);
+  g_test_add_func ("/canvas/exact/batch", test_exact_batch);
+  g_test_add_func ("/canvas/exact/memory", test_exact_memory);
+  g_test_add_func ("/canvas/wide", test_wide);
+  status = g_test_run ();
+
+  pd_safetensors_unref (golden);
+  pd_unet_free (unet);
+  pd_model_files_free (files);
+  g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
+  pd_device_free (device);
+  return status;
+}
