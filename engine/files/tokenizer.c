@@ -373,6 +373,13 @@ pd_tokenizer_encode_chunks (const PdTokenizer *self,
   g_autoptr (GArray) ids = pd_tokenizer_encode (self, text, error);
   if (ids == NULL)
     return NULL;
+  if (ids->len > PD_TOKENIZER_MOST_CHUNKS * room)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("the prompt has %u tokens, more than %u: shorten it"), ids->len,
+                   PD_TOKENIZER_MOST_CHUNKS * room);
+      return NULL;
+    }
   *n_chunks = MAX (1, (ids->len + room - 1) / room);
   gint32 *chunks =
       pd_try_new (gint32, (gsize) *n_chunks * PD_TOKENIZER_CHUNK, _ ("the prompt"), error);

@@ -13,7 +13,8 @@ typedef struct _PdTokenizer PdTokenizer;
 
 enum
 {
-  PD_TOKENIZER_CHUNK = 77, /* ids per chunk, with those that start and end it */
+  PD_TOKENIZER_CHUNK = 77,       /* ids per chunk, with those that start and end it */
+  PD_TOKENIZER_MOST_CHUNKS = 64, /* of a prompt: each is a run of the text encoder */
 };
 
 /* @folder holds vocab.json and merges.txt, or tokenizer.json, or none of them for CLIP's
@@ -42,7 +43,8 @@ gint32 pd_tokenizer_get_size (const PdTokenizer *self);
 GArray *pd_tokenizer_encode (const PdTokenizer *self, const char *text, GError **error);
 
 /* The same as *n_chunks ≥ 1 chunks of PD_TOKENIZER_CHUNK ids: start, up to 75 ids, end, padding. An
- * empty text gives one chunk. Free with g_free. */
+ * empty text gives one chunk. Free with g_free. PD_ERROR_BAD_REQUEST too if there were more than
+ * PD_TOKENIZER_MOST_CHUNKS. */
 gint32 *pd_tokenizer_encode_chunks (const PdTokenizer *self,
                                     const char *text,
                                     guint *n_chunks,

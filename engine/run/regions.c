@@ -142,6 +142,13 @@ parse_all (const char *text, guint width, guint height, GError **error)
 
       if (!*g_strstrip (lines[i]))
         continue;
+      if (self->regions->len == PD_REGIONS_MOST)
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("region: there are more than %d of them: leave some out"),
+                       PD_REGIONS_MOST);
+          return NULL;
+        }
       region = parse (lines[i], width, height, error);
       if (region == NULL)
         return NULL;

@@ -7,10 +7,15 @@
  * in which they fade, and pictures that say how much a prompt counts where. */
 typedef struct _PdRegions PdRegions;
 
-/* @text: a region a line, "x,y,width,height:prompt" in pixels of a picture of @width × @height, or
- * "mask=FILE:prompt", a picture of any size that is stretched over the whole: white where the
- * prompt counts, black where not (no colon in the file's name). Reads the files; gegl_init() must
- * have been called. Errors: PD_ERROR_BAD_REQUEST. */
+enum
+{
+  PD_REGIONS_MOST = 256, /* each is one more prompt for the tiles that it touches */
+};
+
+/* @text: at most PD_REGIONS_MOST regions, one a line, "x,y,width,height:prompt" in pixels of a
+ * picture of @width × @height, or "mask=FILE:prompt", a picture of any size that is stretched over
+ * the whole: white where the prompt counts, black where not (no colon in the file's name). Reads
+ * the files; gegl_init() must have been called. Errors: PD_ERROR_BAD_REQUEST. */
 PdRegions *pd_regions_new (const char *text, guint width, guint height, GError **error);
 void pd_regions_free (PdRegions *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdRegions, pd_regions_free)

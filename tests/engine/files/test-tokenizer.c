@@ -156,6 +156,24 @@ test_chunks (void)
     }
 }
 
+/* A prompt of more chunks than are worth it is refused, one of as many is not. */
+static void
+test_long (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdTokenizer) tokenizer = pd_tokenizer_new_clip (&error);
+  g_autoptr (GString) text = g_string_new (NULL);
+  guint n_chunks;
+  for (guint i = 0; i < 64 * 75; i++)
+    g_string_append (text, "cat ");
+  g_autofree gint32 *ids = pd_tokenizer_encode_chunks (tokenizer, text->str, &n_chunks, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_chunks, ==, 64);
+  g_string_append (text, "cat");
+  g_assert_null (pd_tokenizer_encode_chunks (tokenizer, text->str, &n_chunks, &error));
+  pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, "4801 tokens, more than 4800");
+}
+
 static void
 test_invalid_utf8 (void)
 {
@@ -320,6 +338,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer/goldens", test_goldens);
   g_test_add_func ("/tokenizer/clip", test_clip);
   g_test_add_func ("/tokenizer/chunks", test_chunks);
+  g_test_add_func ("/tokenizer/long", test_long);
   g_test_add_func ("/tokenizer/invalid-utf8", test_invalid_utf8);
   g_test_add_func ("/tokenizer/long-word", test_long_word);
   g_test_add_func ("/tokenizer/composed", test_composed);

@@ -65,6 +65,23 @@ test_bad (void)
 }
 
 /* Weights of the whole canvas of 8 × 16 latent pixels that shows the 128 × 64 of the picture. */
+/* As many as are allowed, and one more. */
+static void
+test_many (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < PD_REGIONS_MOST; i++)
+    g_string_append (text, "0,0,8,8:moss\n");
+  g_assert_true (pd_regions_check (text->str, 128, 64, &error));
+  g_assert_no_error (error);
+  g_string_append (text, "0,0,8,8:moss");
+  g_assert_false (pd_regions_check (text->str, 128, 64, &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
+  g_assert_nonnull (strstr (error->message, "more than 256"));
+}
+
 static void
 read_weights (PdRegions *regions, guint region, gboolean wrap, float weights[8 * 16])
 {
@@ -200,6 +217,7 @@ main (int argc, char **argv)
   gegl_init (NULL, NULL);
   g_test_add_func ("/regions/parse", test_parse);
   g_test_add_func ("/regions/bad", test_bad);
+  g_test_add_func ("/regions/many", test_many);
   g_test_add_func ("/regions/rim", test_rim);
   g_test_add_func ("/regions/wrap", test_wrap);
   g_test_add_func ("/regions/parts", test_parts);
