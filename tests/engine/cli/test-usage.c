@@ -42,6 +42,7 @@ run (const char *locale, const char *line, const char *last)
   g_autoptr (GSubprocess) process = NULL;
   g_autoptr (GBytes) out = NULL, err = NULL;
   g_autoptr (GError) error = NULL;
+  g_autofree char *shown = NULL, *valid = NULL;
   Result result;
 
   g_ptr_array_add (argv, (char *) g_getenv ("PD_PROGRAM"));
@@ -60,8 +61,10 @@ run (const char *locale, const char *line, const char *last)
   result.status = g_subprocess_get_exit_status (process);
   result.out = text_of (out);
   result.err = text_of (err);
-  g_test_message ("%s %s: exit %d\n%s%s", line, last ? last : "", result.status, result.out,
-                  result.err);
+  shown = g_strdup_printf ("%s %s: exit %d\n%s%s", line, last ? last : "", result.status,
+                           result.out, result.err);
+  valid = g_utf8_make_valid (shown, -1);
+  g_test_message ("%s", valid);
   return result;
 }
 
