@@ -41,7 +41,7 @@ pd_part_name (PdPart part)
 static PdCheckpoint *
 checkpoint_new (const char *path, PdPart part)
 {
-  PdCheckpoint *self = g_atomic_rc_box_new0 (PdCheckpoint);
+  PdCheckpoint *self = g_new0 (PdCheckpoint, 1);
   self->part = part;
   self->path = g_strdup (path);
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_safetensors_unref);
@@ -53,10 +53,11 @@ checkpoint_new (const char *path, PdPart part)
   return self;
 }
 
-static void
-clear (gpointer data)
+void
+pd_checkpoint_free (PdCheckpoint *self)
 {
-  PdCheckpoint *self = data;
+  if (self == NULL)
+    return;
   g_hash_table_unref (self->views);
   g_hash_table_unref (self->scaled);
   g_hash_table_unref (self->tensors);
@@ -64,19 +65,7 @@ clear (gpointer data)
   g_ptr_array_unref (self->files);
   g_mutex_clear (&self->mutex);
   g_free (self->path);
-}
-
-PdCheckpoint *
-pd_checkpoint_ref (PdCheckpoint *self)
-{
-  return g_atomic_rc_box_acquire (self);
-}
-
-void
-pd_checkpoint_unref (PdCheckpoint *self)
-{
-  if (self != NULL)
-    g_atomic_rc_box_release_full (self, clear);
+  g_free (self);
 }
 
 const char *

@@ -31,9 +31,8 @@ gboolean pd_checkpoint_folder_has_weights (const char *folder);
  * too; for a text encoder with or without "text_model." or what whole files put before it). */
 PdCheckpoint *pd_checkpoint_open_file (const char *path, PdPart part, GError **error);
 
-PdCheckpoint *pd_checkpoint_ref (PdCheckpoint *self);
-void pd_checkpoint_unref (PdCheckpoint *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCheckpoint, pd_checkpoint_unref)
+void pd_checkpoint_free (PdCheckpoint *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCheckpoint, pd_checkpoint_free)
 
 /* The file or folder, for messages. */
 const char *pd_checkpoint_get_path (const PdCheckpoint *self);

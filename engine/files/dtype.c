@@ -22,12 +22,6 @@ static const struct
   [PD_DTYPE_OTHER] = { "?", 0 },
 };
 
-const char *
-pd_dtype_name (PdDtype dtype)
-{
-  return DTYPES[dtype].name;
-}
-
 PdDtype
 pd_dtype_from_name (const char *name)
 {

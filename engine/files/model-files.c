@@ -14,10 +14,10 @@ pd_model_files_free (PdModelFiles *self)
 {
   if (self == NULL)
     return;
-  pd_checkpoint_unref (self->unet);
-  pd_checkpoint_unref (self->vae);
-  pd_checkpoint_unref (self->tiny_vae);
-  pd_checkpoint_unref (self->text_encoder);
+  pd_checkpoint_free (self->unet);
+  pd_checkpoint_free (self->vae);
+  pd_checkpoint_free (self->tiny_vae);
+  pd_checkpoint_free (self->text_encoder);
   g_clear_pointer (&self->scheduler, json_node_unref);
   g_ptr_array_unref (self->notes);
   g_free (self->tokenizer_folder);

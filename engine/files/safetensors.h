@@ -20,7 +20,6 @@ typedef enum
   PD_DTYPE_OTHER, /* one whose elements cannot be read */
 } PdDtype;
 
-const char *pd_dtype_name (PdDtype dtype);
 PdDtype pd_dtype_from_name (const char *name);
 gsize pd_dtype_size (PdDtype dtype); /* bytes per element; 0 of PD_DTYPE_OTHER */
 gboolean pd_dtype_is_float (PdDtype dtype);

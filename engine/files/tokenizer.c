@@ -35,26 +35,15 @@ struct _PdTokenizer
   gint32 size;
 };
 
-static void
-clear (gpointer data)
+void
+pd_tokenizer_free (PdTokenizer *self)
 {
-  PdTokenizer *self = data;
+  if (self == NULL)
+    return;
   pd_bpe_free (self->bpe);
   g_ptr_array_unref (self->specials);
   g_array_unref (self->special_ids);
-}
-
-PdTokenizer *
-pd_tokenizer_ref (PdTokenizer *self)
-{
-  return g_atomic_rc_box_acquire (self);
-}
-
-void
-pd_tokenizer_unref (PdTokenizer *self)
-{
-  if (self != NULL)
-    g_atomic_rc_box_release_full (self, clear);
+  g_free (self);
 }
 
 static gboolean
@@ -88,7 +77,7 @@ tokenizer_new (GHashTable *vocabulary,
                const char *name,
                GError **error)
 {
-  g_autoptr (PdTokenizer) self = g_atomic_rc_box_new0 (PdTokenizer);
+  g_autoptr (PdTokenizer) self = g_new0 (PdTokenizer, 1);
   GHashTableIter iter;
   gpointer id;
   g_hash_table_iter_init (&iter, vocabulary);

@@ -28,9 +28,8 @@ gboolean pd_tokenizer_folder_has_vocabulary (const char *folder);
 /* CLIP's public vocabulary of 49408 tokens, which is built in. */
 PdTokenizer *pd_tokenizer_new_clip (GError **error);
 
-PdTokenizer *pd_tokenizer_ref (PdTokenizer *self);
-void pd_tokenizer_unref (PdTokenizer *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTokenizer, pd_tokenizer_unref)
+void pd_tokenizer_free (PdTokenizer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTokenizer, pd_tokenizer_free)
 
 gint32 pd_tokenizer_get_start (const PdTokenizer *self);
 gint32 pd_tokenizer_get_end (const PdTokenizer *self);

@@ -31,7 +31,7 @@ typedef struct
   guint32 vendor_id;
   guint32 device_id;
   gboolean is_cpu;
-  gboolean is_lavapipe;    /* Mesa's llvmpipe: takes the "-uni" kernels */
+  gboolean is_lavapipe;    /* Mesa's llvmpipe: takes the "-uniform" kernels */
   gboolean unified_memory; /* device memory is host memory: buffers are mapped, no staging */
 
   /* Memory, bytes. */

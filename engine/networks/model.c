@@ -86,7 +86,7 @@ pd_model_free (PdModel *self)
   pd_vae_free (self->vae);
   pd_tiny_vae_free (self->tiny_vae);
   pd_text_encoder_free (self->text_encoder);
-  g_clear_pointer (&self->tokenizer, pd_tokenizer_unref);
+  g_clear_pointer (&self->tokenizer, pd_tokenizer_free);
   pd_model_files_free (self->files);
   g_clear_pointer (&self->stamps, g_ptr_array_unref);
   g_free (self);

@@ -173,12 +173,6 @@ pd_text_pass_free (PdTextPass *self)
   g_free (self);
 }
 
-PdGraph *
-pd_text_pass_graph (PdTextPass *self)
-{
-  return self->graph;
-}
-
 /* @row: hidden_size values. */
 static gboolean
 embed (const PdTextEncoder *encoder, gint32 id, guint position, float *row, GError **error)

@@ -26,8 +26,6 @@ pd_text_pass_new (PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probe
 void pd_text_pass_free (PdTextPass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextPass, pd_text_pass_free)
 
-PdGraph *pd_text_pass_graph (PdTextPass *self);
-
 /* @ids: [n][tokens], each below vocab_size; @context: [n][tokens][hidden_size], after the final
  * norm; @n_ids, @n_context: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (an id, or lengths that
  * are not the pass's: nothing is written), and those of a graph's run. */

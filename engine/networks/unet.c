@@ -214,12 +214,6 @@ pd_unet_backend (const PdUNet *self)
   return self->backend;
 }
 
-gsize
-pd_unet_weight_bytes (const PdUNet *self)
-{
-  return pd_weights_bytes (self->weights);
-}
-
 static PdTensor *
 build_time_embedding (PdUNet *self, PdGraph *graph, PdProbes *probes, PdTensor *timestep)
 {

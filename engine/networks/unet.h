@@ -20,7 +20,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdUNet, pd_unet_free)
 
 const PdUNetConfig *pd_unet_config (const PdUNet *self);
 const PdBackend *pd_unet_backend (const PdUNet *self);
-gsize pd_unet_weight_bytes (const PdUNet *self);
 
 /* The UNet for one shape, recorded. */
 typedef struct _PdUNetPass PdUNetPass;
