@@ -8,6 +8,7 @@
 #include "engine/files/checkpoint-private.h"
 #include "engine/files/file-kind.h"
 #include "engine/files/ldm.h"
+#include "engine/files/model-files-private.h"
 
 /* One size, as the file's tensors and as its config.json have it. */
 typedef struct
@@ -337,53 +338,6 @@ pd_single_file_open_part (
   return checkpoint != NULL;
 }
 
-static char *
-path_beside (const char *path, PdPart part, const char *suffix)
-{
-  gsize length = strlen (path) - (g_str_has_suffix (path, SUFFIX) ? strlen (SUFFIX) : 0);
-  return g_strdup_printf ("%.*s.%s%s", (int) length, path, pd_part_name (part), suffix);
-}
-
-char *
-pd_single_file_beside (const char *path, PdPart part)
-{
-  return path_beside (path, part, SUFFIX);
-}
-
-/* Takes a part that the file lacks from beside it, if it is there. @folder: NAME/, may be NULL. */
-static gboolean
-take_from_beside (PdModelFiles *self, PdPart part, const char *folder, GError **error)
-{
-  static const char *const older[] = { ".pt", ".ckpt" };
-  g_autofree char *file = pd_single_file_beside (self->path, part);
-  g_autofree char *inner =
-      folder != NULL ? g_build_filename (folder, pd_part_name (part), NULL) : NULL;
-  if (g_file_test (file, G_FILE_TEST_EXISTS))
-    return pd_model_files_take_part (self, part, file, folder, error);
-  if (inner != NULL && pd_checkpoint_folder_has_weights (inner))
-    return pd_model_files_take_part (self, part, inner, folder, error);
-  for (guint i = 0; i < G_N_ELEMENTS (older); i++)
-    {
-      g_autofree char *pickle = path_beside (self->path, part, older[i]);
-      if (!g_file_test (pickle, G_FILE_TEST_EXISTS))
-        continue;
-      pd_error_set_bad_model (error, _ ("%s: this is a PyTorch file; convert it to %s"), pickle,
-                              file);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-take_parts_from_beside (PdModelFiles *self, guint parts, const char *folder, GError **error)
-{
-  if (parts & 1u << PD_PART_VAE && self->vae == NULL &&
-      !take_from_beside (self, PD_PART_VAE, folder, error))
-    return FALSE;
-  return !(parts & 1u << PD_PART_TEXT_ENCODER) || self->text_encoder != NULL ||
-         take_from_beside (self, PD_PART_TEXT_ENCODER, folder, error);
-}
-
 static gboolean
 fail_no_checkpoint (const char *path, const PdSafetensors *file, GError **error)
 {
@@ -407,15 +361,13 @@ gboolean
 pd_single_file_open (PdModelFiles *self, const char *config_folder, guint parts, GError **error)
 {
   g_autoptr (PdSafetensors) file = pd_safetensors_open (self->path, error);
-  g_autofree char *folder =
-      config_folder != NULL ? g_strdup (config_folder) : pd_single_file_folder (self->path);
   PdLdmConfig config;
   if (file == NULL || !pd_ldm_config_infer (&config, file, parts, error))
     return FALSE;
   if (!config.has_unet && !config.has_vae && !config.has_text_encoder)
     return fail_no_checkpoint (self->path, file, error);
-  if (!complete_configs (&config, folder, self->path, error) ||
-      (folder != NULL && !pd_model_files_load_common (self, folder, error)))
+  if (!complete_configs (&config, config_folder, self->path, error) ||
+      (config_folder != NULL && !pd_model_files_load_common (self, config_folder, error)))
     return FALSE;
   self->unet_config = config.unet;
   self->vae_config = config.vae;
@@ -429,7 +381,5 @@ pd_single_file_open (PdModelFiles *self, const char *config_folder, guint parts,
   self->text_encoder = config.has_text_encoder
                            ? pd_checkpoint_new_ldm (file, &config, PD_PART_TEXT_ENCODER, error)
                            : NULL;
-  if (config.has_text_encoder && self->text_encoder == NULL)
-    return FALSE;
-  return !config.has_unet || take_parts_from_beside (self, parts, folder, error);
+  return !config.has_text_encoder || self->text_encoder != NULL;
 }

@@ -3,8 +3,9 @@
 
 #include "engine/files/model-files.h"
 
-/* The single-file half of pd_model_files_open; self->path is set. @parts: bits 1 << PdPart of those
- * that are taken from it. */
+/* Takes those of @parts (bits 1 << PdPart) that are in the file self->path, in the CompVis/LDM
+ * layout of SD 1.x. What its tensors do not tell comes from @config_folder, laid out as a
+ * pipeline's folder; NULL: none. */
 gboolean
 pd_single_file_open (PdModelFiles *self, const char *config_folder, guint parts, GError **error);
 
@@ -14,16 +15,5 @@ pd_single_file_open (PdModelFiles *self, const char *config_folder, guint parts,
 gboolean pd_single_file_open_part (
     PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error);
 
-/* Where a part is looked for that the file @path lacks: NAME.vae.safetensors for NAME.safetensors.
- * Free with g_free. */
-char *pd_single_file_beside (const char *path, PdPart part);
-
 /* NAME/ for NAME.safetensors, if it is there. Free with g_free. */
 char *pd_single_file_folder (const char *path);
-
-/* Takes @part from @path, as PdModelParts has it; @config_folder: of the model. */
-gboolean pd_model_files_take_part (
-    PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error);
-
-/* The schedule and tokenizer of a folder in a pipeline's layout, as far as it has them. */
-gboolean pd_model_files_load_common (PdModelFiles *self, const char *folder, GError **error);
