@@ -338,7 +338,7 @@ static void
 report_kernels (guint done, guint n, gpointer user_data)
 {
   const PdSession *self = user_data;
-  const PdProgress progress = { .stage = "kernels",
+  const PdProgress progress = { .phase = PD_PHASE_KERNELS,
                                 .level = self->level,
                                 .n_levels = self->n_levels,
                                 .step = done,
@@ -446,8 +446,8 @@ pd_engine_run (PdEngine *self,
   getrusage (RUSAGE_SELF, &usage);
   report->peak_device_bytes = pd_device_memory_peak (self->device);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
-  report->n_pipelines = pd_device_kernel_count (self->device);
-  report->pipeline_seconds = pd_device_kernel_seconds (self->device);
+  report->n_kernels = pd_device_kernel_count (self->device);
+  report->kernel_seconds = pd_device_kernel_seconds (self->device);
   return ok;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/wire/error.h"
 #include "engine/wire/folder.h"
+#include "engine/wire/messages.h"
 #include "plug-in/engine-command.h"
 #include "plug-in/engine-process.h"
 
@@ -12,7 +13,6 @@
 
 enum
 {
-  PROTOCOL = 1, /* the version of the service this speaks */
   HELLO_ID = 0, /* of the first call to a new engine */
 };
 
@@ -176,15 +176,17 @@ take_notification (PdEngineClient *self, JsonObject *message)
     return;
   if (g_str_equal (method, "progress"))
     {
-      g_autoptr (GVariant) progress =
+      g_autoptr (GVariant) dictionary =
           g_variant_ref_sink (json_gvariant_deserialize (params, NULL, NULL));
+      PdProgress progress = { 0 };
 
-      g_signal_emit (self, signals[PROGRESS], 0, progress);
+      pd_fields_read (pd_progress_fields, dictionary, &progress);
+      g_signal_emit (self, signals[PROGRESS], 0, &progress);
     }
   else if (g_str_equal (method, "preview"))
     emit_text (self, PREVIEW, params, "path");
   else if (g_str_equal (method, "note"))
-    emit_text (self, NOTE, params, "text");
+    emit_text (self, NOTE, params, "message");
 }
 
 static GError *
@@ -221,12 +223,12 @@ take_hello (PdEngineClient *self, JsonObject *message)
 
   if (hello != NULL)
     g_variant_lookup (hello, "protocol", "x", &protocol);
-  if (error == NULL && protocol != PROTOCOL)
+  if (error == NULL && protocol != PD_WIRE_PROTOCOL)
     error = g_error_new (PD_ERROR, PD_ERROR_NO_DEVICE,
                          _ ("The engine speaks version %" PRId64
                             " of the protocol, expected %d; install both parts of Parallel "
                             "Diffusion in the same version"),
-                         protocol, (int) PROTOCOL);
+                         protocol, (int) PD_WIRE_PROTOCOL);
   if (error != NULL)
     {
       give_up (self, error);
@@ -571,7 +573,7 @@ pd_engine_client_class_init (PdEngineClientClass *class)
   object_class->dispose = pd_engine_client_dispose;
   object_class->finalize = pd_engine_client_finalize;
   signals[PROGRESS] = g_signal_new ("progress", PD_TYPE_ENGINE_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL,
-                                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_VARIANT);
+                                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_POINTER);
   signals[PREVIEW] = g_signal_new ("preview", PD_TYPE_ENGINE_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL,
                                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
   signals[NOTE] = g_signal_new ("note", PD_TYPE_ENGINE_CLIENT, G_SIGNAL_RUN_LAST, 0, NULL, NULL,

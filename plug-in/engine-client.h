@@ -7,7 +7,7 @@
  * first one after it has ended. Never blocks; belongs to the main context that is the thread's
  * default when it is made.
  *
- *   signal "progress" (GVariant *params): of the call under way; see pd_rpc_describe_progress()
+ *   signal "progress" (const PdProgress *): of the call under way
  *   signal "preview" (const char *path): a PNG that has changed
  *   signal "note" (const char *text): something worth knowing of a run that is no failure */
 #define PD_TYPE_ENGINE_CLIENT (pd_engine_client_get_type ())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/info.h"
 #include "engine/base/error.h"
+#include "engine/wire/messages.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -42,32 +43,16 @@ text_of (GVariant *dict, const char *key)
   return g_variant_lookup (dict, key, "&s", &text) ? text : "";
 }
 
-/* Adds a line for each device or model. Returns: how many can be used. */
-static guint
-add_list (GString *text, GVariant *engine, const char *key, const char *heading)
+/* Adds a line for a device or model. @reason: why it cannot be used, NULL: it can. Returns: whether
+ * it can be used. */
+static gboolean
+add_line (GString *text, const char *name, const char *reason)
 {
-  g_autoptr (GVariant) list = g_variant_lookup_value (engine, key, G_VARIANT_TYPE ("av"));
-  const gsize n = list ? g_variant_n_children (list) : 0;
-  guint usable = 0;
-
-  g_string_append_printf (text, "%s\n", heading);
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GVariant) boxed = g_variant_get_child_value (list, i);
-      g_autoptr (GVariant) entry = g_variant_get_variant (boxed);
-      gboolean good = TRUE;
-
-      if (!g_variant_is_of_type (entry, G_VARIANT_TYPE_VARDICT))
-        continue;
-      g_variant_lookup (entry, "usable", "b", &good);
-      usable += good;
-      if (good)
-        g_string_append_printf (text, "  %s\n", text_of (entry, "name"));
-      else
-        g_string_append_printf (text, _ ("  %s: cannot be used: %s\n"), text_of (entry, "name"),
-                                text_of (entry, "reason"));
-    }
-  return usable;
+  if (reason == NULL)
+    g_string_append_printf (text, "  %s\n", name);
+  else
+    g_string_append_printf (text, _ ("  %s: cannot be used: %s\n"), name, reason);
+  return reason == NULL;
 }
 
 char *
@@ -76,16 +61,31 @@ pd_info_collect (PdEngineClient *client, GError **error)
   g_autoptr (GString) text = g_string_new (NULL);
   g_autoptr (GVariant) engine = call (client, "initialize", NULL, error);
   g_autoptr (GVariant) test = NULL;
+  g_autoptr (GArray) devices = NULL, models = NULL;
   double seconds = 0.0;
-  guint devices, models;
+  guint n_devices = 0, n_models = 0;
 
   if (!engine)
     return NULL;
+  devices = pd_offered_devices (engine);
+  models = pd_offered_models (engine);
   g_string_append_printf (text, _ ("Parallel Diffusion %s\n"), text_of (engine, "version"));
   g_string_append_printf (text, _ ("Engine: %s\n"), text_of (engine, "confinement"));
-  devices = add_list (text, engine, "devices", _ ("Devices:"));
-  models = add_list (text, engine, "models", _ ("Models:"));
-  if (devices == 0)
+  g_string_append_printf (text, "%s\n", _ ("Devices:"));
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const PdOfferedDevice *device = &g_array_index (devices, PdOfferedDevice, i);
+
+      n_devices += add_line (text, device->name, device->reason);
+    }
+  g_string_append_printf (text, "%s\n", _ ("Models:"));
+  for (guint i = 0; i < models->len; i++)
+    {
+      const PdOfferedModel *model = &g_array_index (models, PdOfferedModel, i);
+
+      n_models += add_line (text, model->name, model->reason);
+    }
+  if (n_devices == 0)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
                    _ ("There is no Vulkan device that can be used: install a driver for the "
@@ -94,7 +94,7 @@ pd_info_collect (PdEngineClient *client, GError **error)
                    text->str);
       return NULL;
     }
-  if (models == 0)
+  if (n_models == 0)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                    _ ("There is no model that can be used: put one into %s.\n%s"),

@@ -2,6 +2,7 @@
 #include "plug-in/job.h"
 #include "engine/pictures/buffer-file.h"
 #include "engine/base/error.h"
+#include "engine/wire/messages.h"
 #include "plug-in/layer.h"
 
 #include <glib/gi18n-lib.h>
@@ -52,23 +53,15 @@ job_free (Job *job)
 guint
 pd_job_native (PdRequest *request, GVariant *engine)
 {
-  g_autoptr (GVariant) models =
-      engine ? g_variant_lookup_value (engine, "models", G_VARIANT_TYPE ("av")) : NULL;
-  const gsize n = models ? g_variant_n_children (models) : 0;
+  g_autoptr (GArray) models = pd_offered_models (engine);
 
-  for (gsize i = 0; i < n; i++)
+  for (guint i = 0; i < models->len; i++)
     {
-      g_autoptr (GVariant) boxed = g_variant_get_child_value (models, i);
-      g_autoptr (GVariant) model = g_variant_get_variant (boxed);
-      const char *name = NULL, *path = NULL;
-      gint64 native = 0;
+      const PdOfferedModel *model = &g_array_index (models, PdOfferedModel, i);
 
-      if (g_variant_is_of_type (model, G_VARIANT_TYPE_VARDICT) &&
-          g_variant_lookup (model, "name", "&s", &name) &&
-          g_variant_lookup (model, "path", "&s", &path) &&
-          (g_str_equal (name, request->model) || g_str_equal (path, request->model)) &&
-          g_variant_lookup (model, "native", "x", &native) && native > 0)
-        return (guint) native;
+      if (model->native > 0 && (g_strcmp0 (model->name, request->model) == 0 ||
+                                g_strcmp0 (model->path, request->model) == 0))
+        return model->native;
     }
   return USUAL_NATIVE;
 }
@@ -234,10 +227,10 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
 static void
 job_note_used (Job *job, GVariant *report)
 {
-  g_autofree char *seed = pd_request_seed_of_report (report);
+  PdReport used;
 
-  if (seed)
-    g_object_set (job->request, "seed", seed, NULL);
+  pd_fields_read (pd_report_fields, report, &used);
+  pd_request_set_seed (job->request, used.seed);
   g_object_set (job->request, "width", job->place.width, "height", job->place.height, NULL);
 }
 

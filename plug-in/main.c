@@ -2,6 +2,7 @@
 /* The plug-in: what it tells GIMP of itself, and its two procedures. */
 #include "engine/base/error.h"
 #include "engine/base/message.h"
+#include "engine/wire/messages.h"
 #include "plug-in/arguments.h"
 #include "plug-in/gimp-host.h"
 #include "plug-in/info.h"
@@ -189,12 +190,9 @@ typedef struct
 } Batch;
 
 static void
-on_progress (PdEngineClient *client, GVariant *progress, gpointer user_data)
+on_progress (PdEngineClient *client, const PdProgress *progress, gpointer user_data)
 {
-  double fraction;
-
-  if (g_variant_lookup (progress, "fraction", "d", &fraction))
-    gimp_progress_update (CLAMP (fraction, 0.0, 1.0));
+  gimp_progress_update (CLAMP (progress->fraction, 0.0, 1.0));
 }
 
 static void

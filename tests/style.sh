@@ -80,13 +80,13 @@ engine/files: engine/base
 engine/networks: engine/base engine/nn engine/files
 engine/diffusion: engine/base
 engine/tiles: engine/base engine/diffusion engine/networks
-engine/run: engine/base engine/request engine/pictures engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
-engine: engine/base engine/request engine/pictures engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
-engine/cli: engine/base engine/request engine/pictures engine/gpu engine/files engine/run engine
+engine/run: engine/base engine/request engine/pictures engine/wire engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
+engine: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
+engine/cli: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine
 engine/service: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/networks engine/run engine/cli engine
 engine/verify: engine/base engine/nn engine/files engine/networks engine/diffusion engine/tiles engine/cli
 engine/bench: engine/base engine/gpu engine/nn engine/files engine/networks engine/cli
-ui: engine/base engine/request
+ui: engine/base engine/request engine/wire
 plug-in: engine/base engine/request engine/wire engine/pictures/buffer-file.h ui'
 report "folders include what is below them alone" "$(
   { echo "$below"; grep -rnE '^#include "(engine|ui|plug-in)/' --include='*.[ch]' engine ui plug-in; } | awk '

@@ -238,17 +238,16 @@ set_run (PdDialog *self, GCancellable *run)
 }
 
 static void
-show_finished (PdDialog *self, GVariant *report)
+show_finished (PdDialog *self, GVariant *answer)
 {
-  g_autoptr (GVariant) seconds = g_variant_lookup_value (report, "seconds", G_VARIANT_TYPE_VARDICT);
-  g_autofree char *duration =
-      pd_words_duration (seconds ? pd_words_number (seconds, "total", 0) : 0);
-  g_autofree char *text = NULL;
+  PdReport report;
+  g_autofree char *duration = NULL, *text = NULL;
 
+  pd_fields_read (pd_report_fields, answer, &report);
+  duration = pd_message_duration (report.total_seconds);
   g_free (self->last_seed);
-  self->last_seed = pd_request_seed_of_report (report);
-  text = g_strdup_printf (_ ("Done in %s, seed %s"), duration,
-                          self->last_seed ? self->last_seed : "–");
+  self->last_seed = g_strdup_printf ("%" G_GUINT64_FORMAT, report.seed);
+  text = g_strdup_printf (_ ("Done in %s, seed %s"), duration, self->last_seed);
   gtk_progress_bar_set_fraction (self->progress, 1);
   pd_status_show (&self->run_status, text);
 }
@@ -329,14 +328,13 @@ cancel (PdDialog *self)
 }
 
 static void
-progressed (PdDialog *self, GVariant *progress)
+progressed (PdDialog *self, const PdProgress *progress)
 {
   g_autofree char *text = pd_words_progress (progress);
-  const double fraction = pd_words_number (progress, "fraction", 0);
 
   if (!self->run || g_cancellable_is_cancelled (self->run))
     return;
-  gtk_progress_bar_set_fraction (self->progress, CLAMP (fraction, 0, 1));
+  gtk_progress_bar_set_fraction (self->progress, CLAMP (progress->fraction, 0, 1));
   pd_status_show (&self->run_status, text);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/engine-lists.h"
 #include "engine/base/error.h"
+#include "engine/wire/messages.h"
 #include "ui/bind.h"
 
 #include <glib/gi18n-lib.h>
@@ -14,31 +15,24 @@ model_title (const char *name)
 
 /* Returns: whether there is one to use; if not, an error that tells why */
 static gboolean
-add_models (GtkComboBoxText *combo, GVariant *models, GError **error)
+add_models (GtkComboBoxText *combo, GArray *models, GError **error)
 {
-  GVariantIter iter;
-  GVariant *item;
-  g_autofree char *why = NULL;
+  const char *why = NULL;
   gboolean found = FALSE;
 
-  g_variant_iter_init (&iter, models);
-  while (g_variant_iter_loop (&iter, "v", &item))
+  for (guint i = 0; i < models->len; i++)
     {
-      gboolean usable = TRUE;
-      const char *name = NULL;
-      const char *reason = NULL;
+      const PdOfferedModel *model = &g_array_index (models, PdOfferedModel, i);
 
-      g_variant_lookup (item, "usable", "b", &usable);
-      g_variant_lookup (item, "reason", "&s", &reason);
-      if (usable && g_variant_lookup (item, "name", "&s", &name))
+      if (model->reason != NULL)
+        why = why != NULL ? why : model->reason;
+      else if (model->name != NULL)
         {
-          pd_bind_add_word (combo, name, model_title (name));
+          pd_bind_add_word (combo, model->name, model_title (model->name));
           found = TRUE;
         }
-      else if (reason && !why)
-        why = g_strdup (reason);
     }
-  if (!found && why)
+  if (!found && why != NULL)
     g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_MODEL, why);
   else if (!found)
     {
@@ -53,24 +47,15 @@ add_models (GtkComboBoxText *combo, GVariant *models, GError **error)
 
 /* Only devices that can be used; each by what names it best. */
 static void
-add_devices (GtkComboBoxText *combo, GVariant *devices)
+add_devices (GtkComboBoxText *combo, GArray *devices)
 {
-  GVariantIter iter;
-  GVariant *item;
-
-  g_variant_iter_init (&iter, devices);
-  while (g_variant_iter_loop (&iter, "v", &item))
+  for (guint i = 0; i < devices->len; i++)
     {
-      gboolean usable = TRUE;
-      const char *id = NULL;
-      const char *name = NULL;
+      const PdOfferedDevice *device = &g_array_index (devices, PdOfferedDevice, i);
+      const char *id = device->uuid != NULL && *device->uuid != '\0' ? device->uuid : device->name;
 
-      g_variant_lookup (item, "usable", "b", &usable);
-      g_variant_lookup (item, "name", "&s", &name);
-      if (!g_variant_lookup (item, "uuid", "&s", &id) || !*id)
-        id = name;
-      if (usable && id)
-        pd_bind_add_word (combo, id, name);
+      if (device->reason == NULL && id != NULL)
+        pd_bind_add_word (combo, id, device->name);
     }
 }
 
@@ -80,12 +65,9 @@ pd_engine_lists_fill (GVariant *answer,
                       GtkComboBoxText *device,
                       GError **error)
 {
-  g_autoptr (GVariant) models = NULL;
-  g_autoptr (GVariant) devices = NULL;
+  g_autoptr (GArray) models = pd_offered_models (answer);
+  g_autoptr (GArray) devices = pd_offered_devices (answer);
 
-  models = g_variant_lookup_value (answer, "models", G_VARIANT_TYPE ("av"));
-  devices = g_variant_lookup_value (answer, "devices", G_VARIANT_TYPE ("av"));
-  if (devices)
-    add_devices (device, devices);
-  return !models || add_models (model, models, error);
+  add_devices (device, devices);
+  return add_models (model, models, error);
 }

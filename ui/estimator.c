@@ -35,9 +35,16 @@ answered (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (PdEstimator) self = user_data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) estimate = pd_host_estimate_finish (PD_HOST (object), result, &error);
-  g_autofree char *line = estimate ? pd_words_estimate (estimate) : NULL;
+  g_autoptr (GVariant) answer = pd_host_estimate_finish (PD_HOST (object), result, &error);
+  g_autofree char *line = NULL;
 
+  if (answer != NULL)
+    {
+      PdEstimate estimate;
+
+      pd_fields_read (pd_estimate_fields, answer, &estimate);
+      line = pd_words_estimate (&estimate);
+    }
   g_clear_object (&self->cancellable);
   /* What was asked before the last change is out of date. */
   if (self->due)

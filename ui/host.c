@@ -18,7 +18,7 @@ pd_host_default_init (PdHostInterface *iface)
 {
   signals[SIGNAL_PROGRESS] =
       g_signal_new ("progress", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                    g_cclosure_marshal_VOID__VARIANT, G_TYPE_NONE, 1, G_TYPE_VARIANT);
+                    g_cclosure_marshal_VOID__POINTER, G_TYPE_NONE, 1, G_TYPE_POINTER);
   signals[SIGNAL_PREVIEW] =
       g_signal_new ("preview", PD_TYPE_HOST, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                     g_cclosure_marshal_VOID__OBJECT, G_TYPE_NONE, 1, GDK_TYPE_PIXBUF);
@@ -87,7 +87,7 @@ pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error)
 }
 
 void
-pd_host_progress (PdHost *host, GVariant *progress)
+pd_host_progress (PdHost *host, const PdProgress *progress)
 {
   g_signal_emit (host, signals[SIGNAL_PROGRESS], 0, progress);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/request/request.h"
+#include "engine/wire/messages.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <gio/gio.h>
@@ -11,15 +12,13 @@
  *
  * All functions are called on the main thread and must not block it for longer than a frame or two;
  * only get_region and get_original answer at once. The dialog never has more than one estimate and
- * one run under way. Dictionaries are GVariants of type a{sv} with the members of the engine's
- * JSON-RPC messages; arrays are av, whole numbers x, other numbers d or x, as jsonrpc-glib reads
- * them. Every GError's message is shown to a person: what was wrong and what would be right.
+ * one run under way. Every GError's message is shown to a person: what was wrong and what would be
+ * right.
  *
  * Signals, only while a run is under way:
- *   "progress" (GVariant *)   a{sv}: stage s, level x, levels x, step x, steps x, tiles x, n-tiles
- * x, fraction d 0…1 of the whole run, eta d seconds (absent or < 0: unknown); what is absent is not
- * shown "preview" (GdkPixbuf *)   a small picture of the whole region as it is now, and no more of
- * the image than that; the last one is of the result
+ *   "progress" (const PdProgress *)
+ *   "preview" (GdkPixbuf *)   a small picture of the whole region as it is now, and no more of the
+ *     image than that; the last one is of the result
  *   "note" (const char *)   something worth knowing that is no failure, one line */
 #define PD_TYPE_HOST (pd_host_get_type ())
 G_DECLARE_INTERFACE (PdHost, pd_host, PD, HOST, GObject)
@@ -64,18 +63,16 @@ pd_host_get_region (PdHost *host, PdRequest *request, guint *width, guint *heigh
 GdkPixbuf *pd_host_get_original (PdHost *host, PdRequest *request, guint max_side, GError **error);
 
 /* Starts the engine, or a new one when the last died.
- * finish returns: (transfer full) the answer to `initialize`: version s, devices av of {index,
- * name, uuid, kind, memory, usable, reason}, models av of {name, native, scale, usable,
- * reason} … */
+ * finish returns: (transfer full) the answer to "initialize", for pd_offered_models() and
+ * pd_offered_devices() */
 void pd_host_start_engine_async (PdHost *host,
                                  GCancellable *cancellable,
                                  GAsyncReadyCallback callback,
                                  gpointer user_data);
 GVariant *pd_host_start_engine_finish (PdHost *host, GAsyncResult *result, GError **error);
 
-/* The request is not changed and must be copied by who needs it after the call.
- * finish returns: (transfer full) the answer to `estimate`: tiles, forwards, levels, tile, seconds,
- * device-bytes, host-bytes … */
+/* The request is not changed; implementations that keep it must copy it.
+ * finish returns: (transfer full) an a{sv} of pd_estimate_fields */
 void pd_host_estimate_async (PdHost *host,
                              PdRequest *request,
                              GCancellable *cancellable,
@@ -86,7 +83,7 @@ GVariant *pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **
 /* Takes a snapshot of region and request at once, runs the engine and adds the result to the image
  * as one undo step. Starts a new engine when the last died. Cancelling ends in G_IO_ERROR_CANCELLED
  * within a second, whether or not the engine answers, with the image unchanged.
- * finish returns: (transfer full) the engine's report: seed x, seconds a{sv} with total d … */
+ * finish returns: (transfer full) an a{sv} of pd_report_fields */
 void pd_host_run_async (PdHost *host,
                         PdRequest *request,
                         GCancellable *cancellable,
@@ -94,7 +91,7 @@ void pd_host_run_async (PdHost *host,
                         gpointer user_data);
 GVariant *pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error);
 
-/* For who implements it: emit the signals. */
-void pd_host_progress (PdHost *host, GVariant *progress);
+/* For implementations: emit the signals. */
+void pd_host_progress (PdHost *host, const PdProgress *progress);
 void pd_host_preview (PdHost *host, GdkPixbuf *preview);
 void pd_host_note (PdHost *host, const char *note);

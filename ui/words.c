@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/words.h"
-#include "engine/request/request.h"
+#include "engine/base/message.h"
 
 #include <glib/gi18n-lib.h>
-#include <math.h>
 
 typedef struct
 {
@@ -56,52 +55,6 @@ pd_words_choice (GType type, const char *nick)
   return nick;
 }
 
-double
-pd_words_number (GVariant *dictionary, const char *name, double fallback)
-{
-  g_autoptr (GVariant) value = g_variant_lookup_value (dictionary, name, NULL);
-
-  if (!value)
-    return fallback;
-  switch (g_variant_classify (value))
-    {
-    case G_VARIANT_CLASS_DOUBLE:
-      return g_variant_get_double (value);
-    case G_VARIANT_CLASS_INT64:
-      return g_variant_get_int64 (value);
-    case G_VARIANT_CLASS_UINT64:
-      return g_variant_get_uint64 (value);
-    case G_VARIANT_CLASS_INT32:
-      return g_variant_get_int32 (value);
-    case G_VARIANT_CLASS_UINT32:
-      return g_variant_get_uint32 (value);
-    default:
-      return fallback;
-    }
-}
-
-/* A whole number that fits, whatever an engine says. */
-static guint
-count (GVariant *dictionary, const char *name)
-{
-  double number = pd_words_number (dictionary, name, 0);
-
-  return number > 0 ? (guint) MIN (number, G_MAXINT) : 0;
-}
-
-char *
-pd_words_duration (double seconds)
-{
-  const guint whole = (guint) MIN (MAX (ceil (seconds), 1), G_MAXINT);
-  const guint minutes = (whole + 30) / 60;
-
-  if (whole < 90)
-    return g_strdup_printf (_ ("%u s"), whole);
-  if (minutes < 90)
-    return g_strdup_printf (_ ("%u min"), minutes);
-  return g_strdup_printf (_ ("%u h %u min"), minutes / 60, minutes % 60);
-}
-
 static void
 append (GString *line, char *part)
 {
@@ -111,46 +64,44 @@ append (GString *line, char *part)
   g_free (part);
 }
 
-/* That kernels have to be prepared first, if that takes long. */
+/* Tells that kernels have to be prepared first, if that takes long. */
 static void
-append_kernels (GString *line, GVariant *estimate)
+append_kernels (GString *line, const PdEstimate *estimate)
 {
   static const double worth_telling = 2;
-  const double seconds = pd_words_number (estimate, "kernel-seconds", -1);
+  const double seconds = estimate->kernel_seconds;
   g_autofree char *duration = NULL;
 
-  if (count (estimate, "kernels") == 0 || (seconds >= 0 && seconds < worth_telling))
+  if (estimate->n_kernels == 0 || (seconds >= 0 && seconds < worth_telling))
     return;
   if (seconds < 0)
     {
       append (line, g_strdup (_ ("the first run takes longer")));
       return;
     }
-  duration = pd_words_duration (seconds);
+  duration = pd_message_duration (seconds);
   append (line, g_strdup_printf (_ ("%s of it only at the first run"), duration));
 }
 
 char *
-pd_words_estimate (GVariant *estimate)
+pd_words_estimate (const PdEstimate *estimate)
 {
   g_autoptr (GString) line = g_string_new (NULL);
-  const guint tiles = count (estimate, "tiles");
-  const double seconds = pd_words_number (estimate, "seconds", -1);
-  const double bytes = pd_words_number (estimate, "device-bytes", 0);
+  const guint tiles = estimate->n_tiles;
 
-  if (tiles)
+  if (tiles > 0)
     append (line,
             g_strdup_printf (g_dngettext (GETTEXT_PACKAGE, "%u tile", "%u tiles", tiles), tiles));
-  if (seconds >= 0)
+  if (estimate->seconds >= 0)
     {
-      g_autofree char *duration = pd_words_duration (seconds);
+      g_autofree char *duration = pd_message_duration (estimate->seconds);
 
       append (line, g_strdup_printf (_ ("about %s"), duration));
     }
   append_kernels (line, estimate);
-  if (bytes > 0)
+  if (estimate->peak_device_bytes > 0)
     {
-      g_autofree char *size = g_format_size ((guint64) bytes);
+      g_autofree char *size = g_format_size (estimate->peak_device_bytes);
 
       append (line, g_strdup_printf (_ ("%s of device memory"), size));
     }
@@ -158,28 +109,21 @@ pd_words_estimate (GVariant *estimate)
 }
 
 char *
-pd_words_progress (GVariant *progress)
+pd_words_progress (const PdProgress *progress)
 {
-  g_autoptr (GString) line = g_string_new (NULL);
-  const char *stage = "";
-  const guint steps = count (progress, "steps");
-  const guint levels = count (progress, "levels");
-  const guint tiles = count (progress, "n-tiles");
-  const double eta = pd_words_number (progress, "eta", -1);
+  g_autoptr (GString) line = g_string_new (pd_phase_title (progress->phase));
 
-  g_variant_lookup (progress, "stage", "&s", &stage);
-  append (line, g_strdup (pd_request_stage (stage)));
-  if (levels > 1)
-    append (line, g_strdup_printf (_ ("level %u of %u"), count (progress, "level"), levels));
-  if (steps > 1 && g_str_equal (stage, "kernels"))
-    append (line, g_strdup_printf (_ ("kernel %u of %u"), count (progress, "step"), steps));
-  else if (steps > 1)
-    append (line, g_strdup_printf (_ ("step %u of %u"), count (progress, "step"), steps));
-  if (tiles > 1)
-    append (line, g_strdup_printf (_ ("tile %u of %u"), count (progress, "tiles"), tiles));
-  if (eta >= 0)
+  if (progress->n_levels > 1)
+    append (line, g_strdup_printf (_ ("level %u of %u"), progress->level, progress->n_levels));
+  if (progress->n_steps > 1 && progress->phase == PD_PHASE_KERNELS)
+    append (line, g_strdup_printf (_ ("kernel %u of %u"), progress->step, progress->n_steps));
+  else if (progress->n_steps > 1)
+    append (line, g_strdup_printf (_ ("step %u of %u"), progress->step, progress->n_steps));
+  if (progress->n_tiles > 1)
+    append (line, g_strdup_printf (_ ("tile %u of %u"), progress->tile, progress->n_tiles));
+  if (progress->eta_seconds >= 0)
     {
-      g_autofree char *duration = pd_words_duration (eta);
+      g_autofree char *duration = pd_message_duration (progress->eta_seconds);
 
       append (line, g_strdup_printf (_ ("about %s left"), duration));
     }

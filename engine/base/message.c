@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/base/message.h"
 
+#include <glib/gi18n-lib.h>
 #include <string.h>
 
 enum
@@ -89,4 +90,19 @@ pd_message_escape_json (const char *json)
                                 0xdc00 + ((c - 0x10000) & 0x3ff));
     }
   return g_string_free (escaped, FALSE);
+}
+
+char *
+pd_message_duration (double seconds)
+{
+  const guint whole = (guint) CLAMP (seconds + 0.5, 1.0, G_MAXINT);
+  const guint minutes = (whole + 30) / 60;
+
+  if (whole < 90)
+    return g_strdup_printf (_ ("%u s"), whole);
+  if (whole < 600)
+    return g_strdup_printf (_ ("%u min %u s"), whole / 60, whole % 60);
+  if (minutes < 90)
+    return g_strdup_printf (_ ("%u min"), minutes);
+  return g_strdup_printf (_ ("%u h %u min"), minutes / 60, minutes % 60);
 }

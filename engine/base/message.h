@@ -18,3 +18,7 @@ GError *pd_message_clean_error (const GError *error);
 /* @json, a text in JSON, with the characters in its strings that pd_message_clean() replaces
  * written as \uXXXX: the strings stay what they are. Returns: (transfer full). */
 char *pd_message_escape_json (const char *json);
+
+/* Returns: (transfer full) @seconds as people say it, translated: "40 s", "3 min 5 s", "25 min",
+ * "2 h 10 min"; at least "1 s". */
+char *pd_message_duration (double seconds);

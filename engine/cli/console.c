@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/cli/console.h"
 #include "engine/base/message.h"
-#include "engine/run/report-json.h"
 
 #include <inttypes.h>
 #include <glib/gi18n-lib.h>
@@ -45,63 +44,23 @@ pd_console_free (PdConsole *console)
   g_free (console);
 }
 
-/* Takes the builder's object over. */
+/* Prints the a{sv} that @builder has been given. */
 static void
-print_json (PdConsole *console, JsonBuilder *builder)
+print_json (PdConsole *console, GVariantBuilder *builder)
 {
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *json = NULL, *line = NULL;
+  g_autoptr (GVariant) event = g_variant_ref_sink (g_variant_builder_end (builder));
+  g_autofree char *json = json_gvariant_serialize_data (event, NULL);
+  g_autofree char *line = pd_message_escape_json (json);
 
-  json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  json = json_to_string (root, FALSE);
-  line = pd_message_escape_json (json);
   fprintf (console->json, "%s\n", line);
   fflush (console->json);
 }
 
 static void
-add_string (JsonBuilder *builder, const char *name, const char *value)
+begin_event (GVariantBuilder *builder, const char *event)
 {
-  json_builder_set_member_name (builder, name);
-  json_builder_add_string_value (builder, value);
-}
-
-static void
-add_int (JsonBuilder *builder, const char *name, gint64 value)
-{
-  json_builder_set_member_name (builder, name);
-  json_builder_add_int_value (builder, value);
-}
-
-static void
-add_double (JsonBuilder *builder, const char *name, double value)
-{
-  json_builder_set_member_name (builder, name);
-  json_builder_add_double_value (builder, value);
-}
-
-static JsonBuilder *
-begin_event (const char *event)
-{
-  JsonBuilder *builder = json_builder_new ();
-
-  json_builder_begin_object (builder);
-  add_string (builder, "event", event);
-  return builder;
-}
-
-/* "8 s", "3:05 min", "1:02 h" */
-static char *
-duration_text (double seconds)
-{
-  guint64 whole = (guint64) (seconds + 0.5);
-
-  if (whole < 60)
-    return g_strdup_printf (_ ("%u s"), (guint) whole);
-  if (whole < 3600)
-    return g_strdup_printf (_ ("%u:%02u min"), (guint) (whole / 60), (guint) (whole % 60));
-  return g_strdup_printf (_ ("%u:%02u h"), (guint) (whole / 3600), (guint) (whole / 60 % 60));
+  g_variant_builder_init (builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (builder, "{sv}", "event", g_variant_new_string (event));
 }
 
 char *
@@ -115,16 +74,16 @@ pd_console_bar (const PdProgress *progress, guint columns)
   for (guint i = 0; i < bar_width; i++)
     g_string_append_c (line, i < filled ? '#' : '.');
   g_string_append_printf (line, "] %3.0f %%  %s", progress->fraction * 100.0,
-                          pd_request_stage (progress->stage));
+                          pd_phase_title (progress->phase));
   if (progress->n_steps > 0)
     g_string_append_printf (line, " %u/%u", progress->step, progress->n_steps);
   if (progress->n_tiles > 1)
-    g_string_append_printf (line, _ (", tile %u/%u"), progress->tiles, progress->n_tiles);
+    g_string_append_printf (line, _ (", tile %u/%u"), progress->tile, progress->n_tiles);
   if (progress->n_levels > 1)
     g_string_append_printf (line, _ (", level %u/%u"), progress->level, progress->n_levels);
   if (progress->eta_seconds >= 0.0)
     {
-      g_autofree char *left = duration_text (progress->eta_seconds);
+      g_autofree char *left = pd_message_duration (progress->eta_seconds);
 
       g_string_append_printf (line, _ (", %s left"), left);
     }
@@ -162,40 +121,28 @@ void
 pd_console_progress (PdConsole *console, const PdProgress *progress)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console->lock);
-  g_autoptr (JsonBuilder) builder = NULL;
+  GVariantBuilder builder;
 
   if (console->terminal)
     draw_bar (console, progress);
   if (!console->json)
     return;
-  builder = begin_event ("progress");
-  add_string (builder, "stage", progress->stage);
-  add_int (builder, "level", progress->level);
-  add_int (builder, "levels", progress->n_levels);
-  add_int (builder, "step", progress->step);
-  add_int (builder, "steps", progress->n_steps);
-  add_int (builder, "tiles", progress->tiles);
-  add_int (builder, "n-tiles", progress->n_tiles);
-  add_double (builder, "fraction", progress->fraction);
-  json_builder_set_member_name (builder, "eta_seconds");
-  if (progress->eta_seconds >= 0.0)
-    json_builder_add_double_value (builder, progress->eta_seconds);
-  else
-    json_builder_add_null_value (builder);
-  print_json (console, builder);
+  begin_event (&builder, "progress");
+  pd_fields_add (pd_progress_fields, progress, &builder);
+  print_json (console, &builder);
 }
 
 static void
 say_json (PdConsole *console, const char *event, const char *text)
 {
   g_autofree char *clean = pd_message_clean (text);
-  g_autoptr (JsonBuilder) builder = NULL;
+  GVariantBuilder builder;
 
   if (!console->json)
     return;
-  builder = begin_event (event);
-  add_string (builder, "message", clean);
-  print_json (console, builder);
+  begin_event (&builder, event);
+  g_variant_builder_add (&builder, "{sv}", "message", g_variant_new_string (clean));
+  print_json (console, &builder);
 }
 
 /* On standard error, whoever reads. */
@@ -231,36 +178,32 @@ pd_console_usage_error (PdConsole *console, PdOptions *options, const char *mess
 }
 
 static void
-print_report_json (PdConsole *console,
-                   const PdRequest *request,
-                   const PdReport *report,
-                   double seconds)
+print_report_json (PdConsole *console, const char *output, const PdReport *report)
 {
-  g_autoptr (JsonBuilder) builder = begin_event ("report");
+  g_autofree char *path = g_filename_display_name (output);
+  GVariantBuilder builder;
 
-  add_string (builder, "output", request->output);
-  pd_report_add_json (report, seconds, builder);
-  print_json (console, builder);
+  begin_event (&builder, "report");
+  g_variant_builder_add (&builder, "{sv}", "output", g_variant_new_string (path));
+  pd_fields_add (pd_report_fields, report, &builder);
+  print_json (console, &builder);
 }
 
 void
-pd_console_report (PdConsole *console,
-                   const PdRequest *request,
-                   const PdReport *report,
-                   double seconds)
+pd_console_report (PdConsole *console, const PdRequest *request, const PdReport *report)
 {
-  g_autofree char *took = duration_text (seconds);
+  g_autofree char *took = pd_message_duration (report->total_seconds);
   g_autofree char *output = pd_message_clean (request->output);
   g_autofree char *device_memory =
       g_format_size_full (report->peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
 
   clear_bar (console);
   if (console->json)
-    print_report_json (console, request, report, seconds);
+    print_report_json (console, request->output, report);
   else
     printf (_ ("%s: %u × %u pixels, seed %" PRIu64
                ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "
                "memory)\n"),
             output, report->width, report->height, report->seed, took, report->device,
-            report->n_tiles, report->tile, report->batch, report->unet_forwards, device_memory);
+            report->n_tiles, report->tile, report->batch, report->forwards, device_memory);
 }

@@ -21,11 +21,8 @@ void pd_console_progress (PdConsole *console, const PdProgress *progress);
 /* Something worth knowing that is no failure. */
 void pd_console_note (PdConsole *console, const char *text);
 
-/* The end of a run. seconds: from the start of the process. */
-void pd_console_report (PdConsole *console,
-                        const PdRequest *request,
-                        const PdReport *report,
-                        double seconds);
+/* The end of a run. */
+void pd_console_report (PdConsole *console, const PdRequest *request, const PdReport *report);
 
 /* Returns: 1, the exit status of a failure. */
 int pd_console_error (PdConsole *console, const GError *error);

@@ -93,7 +93,7 @@ static gpointer
 work (gpointer user_data)
 {
   Job *job = user_data;
-  const PdProgress loading = { .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1.0 };
+  const PdProgress loading = { .level = 1, .n_levels = 1, .eta_seconds = -1.0 };
   const PdListener listener = { .progress = on_progress,
                                 .preview = *job->request->preview ? on_preview : NULL,
                                 .note = on_note,
@@ -506,8 +506,9 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
           if (save (&job, &job.error))
             {
               pd_engine_done (job.engine);
-              pd_console_report (console, request, &job.report,
-                                 (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+              job.report.total_seconds =
+                  (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+              pd_console_report (console, request, &job.report);
             }
         }
     }

@@ -17,15 +17,3 @@ pd_request_set_seed (PdRequest *request, guint64 seed)
 
   g_object_set (request, "seed", text, NULL);
 }
-
-char *
-pd_request_seed_of_report (GVariant *report)
-{
-  gint64 number = -1;
-  char *text = NULL;
-
-  if (g_variant_lookup (report, "seed", "x", &number) && number >= 0)
-    return g_strdup_printf ("%" G_GINT64_FORMAT, number);
-  g_variant_lookup (report, "seed", "s", &text);
-  return text;
-}

@@ -202,16 +202,8 @@ void pd_request_set_seed (PdRequest *request, guint64 seed);
 /* Whether `text` is a seed: "-1" (then *draws is TRUE and *seed 0) or a number. */
 gboolean pd_request_parse_seed (const char *text, guint64 *seed, gboolean *draws);
 
-/* report: an a{sv} that the engine has sent. Returns: (transfer full) the text of its seed, or
- * NULL. */
-char *pd_request_seed_of_report (GVariant *report);
-
 /* The GParamSpec of a parameter, or NULL if there is none of that name. */
 GParamSpec *pd_request_param (const char *name);
-
-/* What people are told of a stage of PdProgress, translated; the stage itself if it is not known.
- */
-const char *pd_request_stage (const char *stage);
 
 /* One of `names` (NULL-terminated) that may have been meant by `text`, which is none of them: but
  * for case, a dash or a few letters the same. NULL: none. */

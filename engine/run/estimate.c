@@ -13,12 +13,6 @@ enum
   CHUNK = 77, /* tokens of a prompt that is not a long one */
 };
 
-void
-pd_estimate_clear (PdEstimate *self)
-{
-  g_clear_pointer (&self->reason, g_free);
-}
-
 /* The text encoder works before the canvas is there. */
 static gboolean
 add_text (PdSession *session, PdEstimate *estimate, GError **error)
@@ -30,7 +24,7 @@ add_text (PdSession *session, PdEstimate *estimate, GError **error)
   pass = pd_text_pass_new (session->model->text_encoder, session->branches, CHUNK, NULL, error);
   pd_text_pass_free (pass);
   bytes = pd_device_end_rehearsal (session->device);
-  estimate->device_bytes = MAX (estimate->device_bytes, bytes);
+  estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
   return pass != NULL;
 }
 
@@ -47,7 +41,7 @@ add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *w
   *work += coding;
   estimate->window =
       MIN (options.tile, MAX (session->h, session->w)) * pd_model_scale (session->model);
-  estimate->device_bytes = MAX (estimate->device_bytes, bytes);
+  estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
   return TRUE;
 }
 
@@ -66,10 +60,10 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *l
       thumbnails += n_steps - i > options.bank_until * n_steps;
   *work += n_steps * plan.work;
   estimate->forwards += (n_steps * plan.n_tiles + thumbnails) * options.branches;
-  estimate->tiles = plan.n_tiles;
+  estimate->n_tiles = plan.n_tiles;
   estimate->tile = plan.tile * scale;
   estimate->batch = plan.batch;
-  estimate->device_bytes = MAX (estimate->device_bytes, plan.bytes);
+  estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, plan.bytes);
   *last = plan;
   return TRUE;
 }
@@ -94,7 +88,7 @@ pd_estimate_levels (PdSession *session,
                      &host, error) ||
       !pd_host_plan_check (&host, error))
     return FALSE;
-  *estimate = (PdEstimate){ .levels = n };
+  *estimate = (PdEstimate){ .n_levels = n };
   pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
   if (!add_text (session, estimate, error))
     return FALSE;
@@ -124,12 +118,14 @@ pd_estimate_levels (PdSession *session,
           return FALSE;
         }
     }
-  estimate->reason = pd_plan_describe (session->device, &plan, estimate->device_bytes, scale);
-  estimate->host_bytes = pd_host_memory_resident () + host.memory;
+  estimate->reason = pd_plan_describe (session->device, &plan, estimate->peak_device_bytes, scale);
+  estimate->peak_host_bytes = pd_host_memory_resident () + host.memory;
   if (pd_device_info (session->device)->is_cpu)
-    estimate->host_bytes += estimate->device_bytes - pd_device_memory_used (session->device);
+    estimate->peak_host_bytes +=
+        estimate->peak_device_bytes - pd_device_memory_used (session->device);
   rate = pd_plan_rate (backend);
-  estimate->kernels = pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  estimate->n_kernels =
+      pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
   estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
   return TRUE;
 }

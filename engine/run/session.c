@@ -140,7 +140,7 @@ pd_session_draw_noise (PdSession *self, float *out)
   pd_noise_normal (self->seed, self->n_draws++, 0, self->n_elements, out);
 }
 
-/* @progress: step, n_steps, tiles and n_tiles are set. */
+/* @progress: step, n_steps, tile and n_tiles are set. */
 static void
 report_progress (PdSession *self, PdProgress progress, double done)
 {
@@ -151,13 +151,13 @@ report_progress (PdSession *self, PdProgress progress, double done)
 
   if (self->listener == NULL || self->listener->progress == NULL)
     return;
-  progress.stage = self->stage;
+  progress.phase = self->phase;
   progress.level = self->level;
   progress.n_levels = self->n_levels;
   progress.eta_seconds = -1;
-  if (g_str_equal (self->stage, "denoise"))
+  if (self->phase == PD_PHASE_DENOISE)
     share = denoise_from + (denoise_to - denoise_from) * done;
-  else if (g_str_equal (self->stage, "decode"))
+  else if (self->phase == PD_PHASE_DECODE)
     share = denoise_to + (1 - denoise_to) * done;
   progress.fraction = self->fraction = self->from + (self->to - self->from) * share;
   if (share > 0)
@@ -166,10 +166,10 @@ report_progress (PdSession *self, PdProgress progress, double done)
 }
 
 static void
-begin_stage (PdSession *self, const char *stage)
+begin_phase (PdSession *self, PdPhase phase)
 {
-  self->stage = stage;
-  self->stage_start = g_get_monotonic_time ();
+  self->phase = phase;
+  self->phase_start = g_get_monotonic_time ();
   report_progress (self, (PdProgress){ 0 }, 0);
 }
 
@@ -180,7 +180,7 @@ pd_session_encode_text (PdSession *self, GError **error)
   g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
   gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
 
-  begin_stage (self, "text");
+  begin_phase (self, PD_PHASE_TEXT);
   self->branches = self->request->guidance == 1.0 ? 1 : 2;
   if (self->branches == 2)
     g_ptr_array_add (prompts, self->request->negative);
@@ -195,7 +195,7 @@ pd_session_encode_text (PdSession *self, GError **error)
                                .contexts = self->context + self->branches * self->tokens * width,
                                .weights = pd_regions_weights,
                                .user_data = self->regions };
-  self->report->text_seconds += seconds_since (self->stage_start);
+  self->report->text_seconds += seconds_since (self->phase_start);
   return TRUE;
 }
 
@@ -213,7 +213,7 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
   report_progress (self,
                    (PdProgress){ .step = MIN ((guint) step, progress->n_steps),
                                  .n_steps = progress->n_steps,
-                                 .tiles = progress->tiles,
+                                 .tile = progress->tiles,
                                  .n_tiles = progress->n_tiles },
                    MIN (step / progress->n_steps, 1));
 }
@@ -430,7 +430,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
       if (self->adjust[k].clean != NULL)
         options.adjust_clean = adjust_clean;
     }
-  begin_stage (self, "denoise");
+  begin_phase (self, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
       !pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver),
                                error) ||
@@ -451,8 +451,8 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
   report->n_tiles = denoised.n_tiles;
   report->tile = denoised.tile * pd_model_scale (self->model);
   report->batch = denoised.batch;
-  report->unet_forwards += denoised.unet_forwards;
-  report->denoise_seconds += seconds_since (self->stage_start);
+  report->forwards += denoised.unet_forwards;
+  report->denoise_seconds += seconds_since (self->phase_start);
   return TRUE;
 }
 
@@ -474,13 +474,13 @@ pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma,
   options.canvas.context = self->context + (self->branches - 1) * self->tokens * width;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
-  begin_stage (self, "invert");
+  begin_phase (self, PD_PHASE_INVERT);
   if (!pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
     return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;
-  self->report->unet_forwards += forwards;
-  self->report->denoise_seconds += seconds_since (self->stage_start);
+  self->report->forwards += forwards;
+  self->report->denoise_seconds += seconds_since (self->phase_start);
   return TRUE;
 }
 
@@ -499,7 +499,7 @@ pd_session_coder_options (const PdSession *self)
 static void
 report_coded (guint tiles_done, guint n_tiles, gpointer user_data)
 {
-  report_progress (user_data, (PdProgress){ .tiles = tiles_done, .n_tiles = n_tiles },
+  report_progress (user_data, (PdProgress){ .tile = tiles_done, .n_tiles = n_tiles },
                    (double) tiles_done / n_tiles);
 }
 
@@ -536,12 +536,12 @@ pd_session_encode_from (
 {
   PdCoderOptions options = pd_session_coder_options (self);
 
-  begin_stage (self, "encode");
+  begin_phase (self, PD_PHASE_ENCODE);
   if (!pd_session_plan_coder (self, &options, FALSE, error) ||
       !pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
-  self->report->encode_seconds += seconds_since (self->stage_start);
+  self->report->encode_seconds += seconds_since (self->phase_start);
   return TRUE;
 }
 
@@ -550,11 +550,11 @@ pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GEr
 {
   PdCoderOptions options = pd_session_coder_options (self);
 
-  begin_stage (self, "decode");
+  begin_phase (self, PD_PHASE_DECODE);
   if (!pd_session_plan_coder (self, &options, TRUE, error) ||
       !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
                          self->cancellable, error))
     return FALSE;
-  self->report->decode_seconds += seconds_since (self->stage_start);
+  self->report->decode_seconds += seconds_since (self->phase_start);
   return TRUE;
 }

@@ -73,8 +73,8 @@ typedef struct
   double fraction; /* of the run, as it was told last */
   gint64 canvas_start;
   PdEta eta;
-  const char *stage;
-  gint64 stage_start;
+  PdPhase phase;
+  gint64 phase_start; /* µs, monotonic */
 
   double work; /* planned so far, as pd_device_work_rate counts it */
 } PdSession;

@@ -8,7 +8,7 @@
 #include "engine/files/model-check.h"
 #include "engine/networks/tiny-vae.h"
 #include "engine/networks/vae.h"
-#include "engine/run/report-json.h"
+#include "engine/wire/messages.h"
 
 /* For all that lies in the models folders, in µs: the plug-in waits for the answer. */
 static const gint64 MODELS_TIME = 800000;
@@ -16,23 +16,13 @@ static const gint64 MODELS_TIME = 800000;
 static GVariant *
 describe_device (guint index, const PdDeviceInfo *info)
 {
-  GVariantDict dict;
+  const PdOfferedDevice device = { .index = index,
+                                   .name = info->name,
+                                   .uuid = info->uuid,
+                                   .kind = info->type_name,
+                                   .memory_bytes = info->budget };
 
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "index", "x", (gint64) index);
-  g_variant_dict_insert (&dict, "name", "s", info->name);
-  g_variant_dict_insert (&dict, "uuid", "s", info->uuid);
-  g_variant_dict_insert (&dict, "kind", "s", info->type_name);
-  g_variant_dict_insert (&dict, "memory", "x", (gint64) MIN (info->budget, G_MAXINT64));
-  return g_variant_dict_end (&dict);
-}
-
-static void
-insert_message (GVariantDict *dict, const char *key, const char *message)
-{
-  g_autofree char *clean = pd_message_clean (message);
-
-  g_variant_dict_insert (dict, key, "s", clean);
+  return pd_fields_to_variant (pd_offered_device_fields, &device);
 }
 
 static void
@@ -47,7 +37,11 @@ add_devices (GVariantDict *dict)
     g_variant_builder_add (&builder, "v", describe_device (i, devices->pdata[i]));
   g_variant_dict_insert_value (dict, "devices", g_variant_builder_end (&builder));
   if (error != NULL)
-    insert_message (dict, "reason", error->message);
+    {
+      g_autofree char *reason = pd_message_clean (error->message);
+
+      g_variant_dict_insert (dict, "reason", "s", reason);
+    }
 }
 
 static guint
@@ -78,27 +72,19 @@ describe_model (const PdCatalogEntry *entry)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (PdModelFiles) files = NULL;
-  g_autofree char *path = g_filename_display_name (entry->path);
-  GVariantDict dict;
+  g_autofree char *path = g_filename_display_name (entry->path), *reason = NULL;
+  PdOfferedModel model = { .name = entry->name, .path = path };
 
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "name", "s", entry->name);
-  g_variant_dict_insert (&dict, "path", "s", path);
   if (!g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), &error))
     files = pd_model_files_open (entry->path, NULL, &error);
   if (files != NULL && check_model (files, &error))
     {
-      const gint64 scale = scale_of (files);
-
-      g_variant_dict_insert (&dict, "native", "x", scale * MAX (0, files->unet_config.sample_size));
-      g_variant_dict_insert (&dict, "scale", "x", scale);
+      model.scale = scale_of (files);
+      model.native = model.scale * (guint) MAX (0, files->unet_config.sample_size);
     }
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_clear_error (&error);
-  g_variant_dict_insert (&dict, "usable", "b", error == NULL);
-  if (error != NULL)
-    insert_message (&dict, "reason", error->message);
-  return g_variant_dict_end (&dict);
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    model.reason = reason = pd_message_clean (error->message);
+  return pd_fields_to_variant (pd_offered_model_fields, &model);
 }
 
 GVariant *
@@ -113,7 +99,7 @@ pd_rpc_describe_engine (const char *data_folder)
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "version", "s", PD_VERSION);
-  g_variant_dict_insert (&dict, "protocol", "x", (gint64) PD_RPC_PROTOCOL);
+  g_variant_dict_insert (&dict, "protocol", "x", (gint64) PD_WIRE_PROTOCOL);
   g_variant_dict_insert (&dict, "data", "s", data_folder);
   g_variant_dict_insert (&dict, "confinement", "s", confinement);
   add_devices (&dict);
@@ -126,55 +112,4 @@ pd_rpc_describe_engine (const char *data_folder)
       g_variant_builder_add (&builder, "v", describe_model (models->pdata[i]));
   g_variant_dict_insert_value (&dict, "models", g_variant_builder_end (&builder));
   return g_variant_dict_end (&dict);
-}
-
-GVariant *
-pd_rpc_describe_progress (const PdProgress *progress)
-{
-  GVariantDict dict;
-
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "stage", "s", progress->stage);
-  g_variant_dict_insert (&dict, "level", "x", (gint64) progress->level);
-  g_variant_dict_insert (&dict, "levels", "x", (gint64) progress->n_levels);
-  g_variant_dict_insert (&dict, "step", "x", (gint64) progress->step);
-  g_variant_dict_insert (&dict, "steps", "x", (gint64) progress->n_steps);
-  g_variant_dict_insert (&dict, "tiles", "x", (gint64) progress->tiles);
-  g_variant_dict_insert (&dict, "n-tiles", "x", (gint64) progress->n_tiles);
-  g_variant_dict_insert (&dict, "fraction", "d", progress->fraction);
-  g_variant_dict_insert (&dict, "eta", "d", progress->eta_seconds);
-  return g_variant_dict_end (&dict);
-}
-
-GVariant *
-pd_rpc_describe_estimate (const PdEstimate *estimate)
-{
-  GVariantDict dict;
-
-  g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "tiles", "x", (gint64) estimate->tiles);
-  g_variant_dict_insert (&dict, "forwards", "x", (gint64) estimate->forwards);
-  g_variant_dict_insert (&dict, "levels", "x", (gint64) estimate->levels);
-  g_variant_dict_insert (&dict, "tile", "x", (gint64) estimate->tile);
-  g_variant_dict_insert (&dict, "batch", "x", (gint64) estimate->batch);
-  g_variant_dict_insert (&dict, "seconds", "d", estimate->seconds);
-  g_variant_dict_insert (&dict, "kernels", "x", (gint64) estimate->kernels);
-  g_variant_dict_insert (&dict, "kernel-seconds", "d", estimate->kernel_seconds);
-  g_variant_dict_insert (&dict, "device-bytes", "x", (gint64) estimate->device_bytes);
-  g_variant_dict_insert (&dict, "host-bytes", "x", (gint64) estimate->host_bytes);
-  g_variant_dict_insert (&dict, "reason", "s", estimate->reason != NULL ? estimate->reason : "");
-  return g_variant_dict_end (&dict);
-}
-
-GVariant *
-pd_rpc_describe_report (const PdReport *report, double seconds)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-
-  json_builder_begin_object (builder);
-  pd_report_add_json (report, seconds, builder);
-  json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  return json_gvariant_deserialize (root, NULL, NULL);
 }

@@ -71,7 +71,7 @@ tell_progress (gpointer user_data)
   progress = self->progress;
   self->progress_waits = FALSE;
   g_mutex_unlock (&self->lock);
-  self->notify ("progress", pd_rpc_describe_progress (&progress), self->user_data);
+  self->notify ("progress", pd_fields_to_variant (pd_progress_fields, &progress), self->user_data);
   return G_SOURCE_REMOVE;
 }
 
@@ -102,7 +102,7 @@ tell_note (gpointer user_data)
   GVariantDict dict;
 
   g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "text", "s", note->text);
+  g_variant_dict_insert (&dict, "message", "s", note->text);
   note->work->notify ("note", g_variant_dict_end (&dict), note->work->user_data);
   g_free (note->text);
   g_free (note);
@@ -179,9 +179,7 @@ close_engine (PdRpcWork *self)
 static gboolean
 open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
 {
-  static const PdProgress loading = {
-    .stage = "load", .level = 1, .n_levels = 1, .eta_seconds = -1
-  };
+  static const PdProgress loading = { .level = 1, .n_levels = 1, .eta_seconds = -1 };
   PdRequest *request = call->request;
   g_autofree char *key =
       g_strdup_printf ("%s\n%" G_GUINT64_FORMAT "\n%d\n%d\n%s\n%s\n%s", request->device,
@@ -238,8 +236,8 @@ run_engine (PdRpcWork *self, PdRpcCall *call, const PdImages *images, GError **e
       !pd_buffer_file_save (images->output, call->output, error) || !pd_storage_check (error))
     return FALSE;
   pd_engine_done (self->engine);
-  call->result = g_variant_ref_sink (pd_rpc_describe_report (
-      &report, (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC));
+  report.total_seconds = (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  call->result = g_variant_ref_sink (pd_fields_to_variant (pd_report_fields, &report));
   return TRUE;
 }
 
@@ -293,7 +291,7 @@ estimate (PdRpcWork *self, PdRpcCall *call, GError **error)
       !pd_engine_estimate (self->engine, call->request, call->width, call->height, &estimate,
                            error))
     return FALSE;
-  call->result = g_variant_ref_sink (pd_rpc_describe_estimate (&estimate));
+  call->result = g_variant_ref_sink (pd_fields_to_variant (pd_estimate_fields, &estimate));
   return TRUE;
 }
 

@@ -36,13 +36,13 @@ def write_gray(path, width, height):
 def work(params):
     width, height = params["request"]["width"], params["request"]["height"]
     write_gray(params["output"], width, height)
-    return {"seed": 7, "width": width, "height": height, "seconds": {"total": 0.0}}
+    return {"seed": 7, "width": width, "height": height, "total_seconds": 0.0}
 
 
 def answer(method, params):
     if method == "initialize":
-        return {"version": "0", "protocol": 1, "devices": [],
-                "models": [{"name": "default", "path": "", "native": 256, "scale": 8, "usable": True}]}
+        return {"version": "0", "protocol": 2, "devices": [],
+                "models": [{"name": "default", "path": "", "native": 256, "scale": 8}]}
     return work(params)
 
 

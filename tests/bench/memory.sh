@@ -29,8 +29,8 @@ for side in $sides; do
     --progressive off --tile "$tile" --batch "$batch" --steps 1 --solver euler --guidance 1 \
     --seed 1 --json --output "$folder/picture.png" > "$folder/report"
   device=$(figure peak_device_bytes)
-  awk -v side="$side" -v tiles="$(figure tiles)" -v device="$device" \
-    -v host="$(figure peak_host_bytes)" -v seconds="$(figure total)" 'BEGIN {
+  awk -v side="$side" -v tiles="$(figure n_tiles)" -v device="$device" \
+    -v host="$(figure peak_host_bytes)" -v seconds="$(figure total_seconds)" 'BEGIN {
       mib = 1024 * 1024
       printf "%6d %6d %14.1f %12.1f %12.1f %10.1f\n", side, tiles, device / mib, host / mib,
         side * side / 64 * 12 * 4 / mib, seconds

@@ -3,6 +3,7 @@
  */
 #include "engine/base/error.h"
 #include "engine/wire/error.h"
+#include "engine/wire/messages.h"
 #include "plug-in/engine-client.h"
 
 #include <glib/gstdio.h>
@@ -22,6 +23,7 @@ typedef struct
   GVariant *result;
   GError *error;
   guint n_progress;
+  guint seen; /* phases, a bit each */
 } Answer;
 
 static void
@@ -173,12 +175,12 @@ test_hello (void)
 }
 
 static void
-on_progress (PdEngineClient *client, GVariant *progress, gpointer user_data)
+on_progress (PdEngineClient *client, const PdProgress *progress, gpointer user_data)
 {
   Answer *answer = user_data;
-  const char *stage = NULL;
 
-  g_assert_true (g_variant_lookup (progress, "stage", "&s", &stage));
+  g_assert_cmpfloat (progress->fraction, >=, 0);
+  answer->seen |= 1u << progress->phase;
   answer->n_progress++;
 }
 
@@ -190,15 +192,16 @@ test_picture (void)
   g_autofree char *folder = g_strdup (pd_engine_client_get_folder (client, NULL));
   g_autofree char *output = g_build_filename (folder, "output", NULL);
   g_auto (Answer) answer = { 0 };
-  gint64 seed = 0;
+  PdReport report;
   pid_t pid;
 
   g_signal_connect (client, "progress", G_CALLBACK (on_progress), &answer);
   call (&answer, client, "generate", picture_params (client, quick));
   g_assert_no_error (answer.error);
-  g_assert_true (g_variant_lookup (answer.result, "seed", "x", &seed));
-  g_assert_cmpint (seed, ==, 7);
+  pd_fields_read (pd_report_fields, answer.result, &report);
+  g_assert_cmpuint (report.seed, ==, 7);
   g_assert_cmpuint (answer.n_progress, >, 0);
+  g_assert_true (answer.seen & 1u << PD_PHASE_DENOISE);
   g_assert_true (g_file_test (output, G_FILE_TEST_EXISTS));
   pid = find_child ();
   g_assert_cmpint (pid, >, 0);
@@ -306,12 +309,9 @@ test_allow (void)
 }
 
 static void
-cancel_at_progress (PdEngineClient *client, GVariant *progress, gpointer user_data)
+cancel_at_progress (PdEngineClient *client, const PdProgress *progress, gpointer user_data)
 {
-  const char *stage = NULL;
-
-  g_variant_lookup (progress, "stage", "&s", &stage);
-  if (g_str_equal (stage, "denoise"))
+  if (progress->phase == PD_PHASE_DENOISE)
     g_cancellable_cancel (user_data);
 }
 
@@ -417,8 +417,8 @@ test_commands (void)
   check_command ("sh -c 'exec >&-; exec sleep 60'", PD_ERROR_NO_DEVICE, "not answered");
   check_command ("sleep 60", PD_ERROR_NO_DEVICE, "not answered");
   check_command (
-      SAY ("{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":0,\\\"result\\\":{\\\"protocol\\\":2}}", 48),
-      PD_ERROR_NO_DEVICE, "version 2");
+      SAY ("{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":0,\\\"result\\\":{\\\"protocol\\\":1}}", 48),
+      PD_ERROR_NO_DEVICE, "version 1");
 }
 
 static gboolean
@@ -433,7 +433,7 @@ static void
 test_stuck (void)
 {
   g_autoptr (PdEngineClient) client = pd_engine_client_new (
-      SAY ("{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":0,\\\"result\\\":{\\\"protocol\\\":1}}", 48));
+      SAY ("{\\\"jsonrpc\\\":\\\"2.0\\\",\\\"id\\\":0,\\\"result\\\":{\\\"protocol\\\":2}}", 48));
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_auto (Answer) answer = { 0 };
   pid_t pid;

@@ -68,15 +68,16 @@ finish (PdHost *host, GAsyncResult *result, GError **error)
 }
 
 static void
-answer (GTask *task, const GError *error, const char *text)
+answer (GTask *task, const GError *error, GVariant *message)
 {
+  g_autoptr (GVariant) owned = g_variant_ref_sink (message);
+
   if (g_task_return_error_if_cancelled (task))
     return;
   if (error)
     g_task_return_error (task, g_error_copy (error));
   else
-    g_task_return_pointer (task, g_variant_ref_sink (g_variant_new_parsed (text)),
-                           (GDestroyNotify) g_variant_unref);
+    g_task_return_pointer (task, g_steal_pointer (&owned), (GDestroyNotify) g_variant_unref);
 }
 
 static gboolean
@@ -86,12 +87,12 @@ answer_start (gpointer user_data)
   FakeHost *self = g_task_get_source_object (task);
 
   answer (task, self->start_error,
-          self->n_models
-              ? "{'version': <'1'>, 'devices': <[<{'index': <int64 0>, 'name': <'Fast GPU'>, "
-                "'uuid': <'u-0'>, 'usable': <true>}>, <{'index': <int64 1>, 'name': <'Old GPU'>, "
-                "'uuid': <'u-1'>, 'usable': <false>}>]>, 'models': <[<{'name': <'default'>}>, "
-                "<{'name': <'large'>}>]>}"
-              : "{'version': <'1'>, 'devices': <@av []>, 'models': <@av []>}");
+          g_variant_new_parsed (
+              self->n_models
+                  ? "{'version': <'1'>, 'devices': <[<{'name': <'Fast GPU'>, 'uuid': <'u-0'>}>, "
+                    "<{'name': <'Old GPU'>, 'uuid': <'u-1'>, 'reason': <'too old'>}>]>, "
+                    "'models': <[<{'name': <'default'>}>, <{'name': <'large'>}>]>}"
+                  : "{'version': <'1'>, 'devices': <@av []>, 'models': <@av []>}"));
   return G_SOURCE_REMOVE;
 }
 
@@ -110,11 +111,13 @@ start_engine_async (PdHost *host,
 static gboolean
 answer_estimate (gpointer user_data)
 {
+  static const PdEstimate estimate = { .n_tiles = 12,
+                                       .seconds = 40,
+                                       .peak_device_bytes = 1200000000 };
   GTask *task = user_data;
   FakeHost *self = g_task_get_source_object (task);
 
-  answer (task, self->estimate_error,
-          "{'tiles': <int64 12>, 'seconds': <40.0>, 'device-bytes': <int64 1200000000>}");
+  answer (task, self->estimate_error, pd_fields_to_variant (pd_estimate_fields, &estimate));
   return G_SOURCE_REMOVE;
 }
 
@@ -137,10 +140,11 @@ estimate_async (PdHost *host,
 static gboolean
 run_step (gpointer user_data)
 {
+  static const PdReport report = { .seed = 4711, .total_seconds = 2 };
   GTask *task = user_data;
   FakeHost *self = g_task_get_source_object (task);
   Run *run = g_task_get_task_data (task);
-  g_autoptr (GVariant) progress = NULL;
+  PdProgress progress;
   g_autoptr (GdkPixbuf) preview = NULL;
 
   if (g_task_return_error_if_cancelled (task))
@@ -153,16 +157,18 @@ run_step (gpointer user_data)
     }
   if (run->step > self->steps && self->steps)
     {
-      answer (task, NULL, "{'seed': <int64 4711>, 'seconds': <{'total': <2.0>}>}");
+      answer (task, NULL, pd_fields_to_variant (pd_report_fields, &report));
       return G_SOURCE_REMOVE;
     }
-  progress = g_variant_ref_sink (g_variant_new_parsed (
-      "{'stage': <'denoise'>, 'level': <int64 1>, 'levels': <int64 1>, 'step': <%x>, "
-      "'steps': <%x>, 'fraction': <%d>, 'eta': <12.0>}",
-      (gint64) run->step, (gint64) MAX (self->steps, run->step),
-      (double) run->step / MAX (self->steps, run->step)));
+  progress = (PdProgress){ .phase = PD_PHASE_DENOISE,
+                           .level = 1,
+                           .n_levels = 1,
+                           .step = run->step,
+                           .n_steps = MAX (self->steps, run->step),
+                           .fraction = (double) run->step / MAX (self->steps, run->step),
+                           .eta_seconds = 12 };
   preview = picture (self->width, self->height, 512, TRUE);
-  pd_host_progress (PD_HOST (self), progress);
+  pd_host_progress (PD_HOST (self), &progress);
   pd_host_preview (PD_HOST (self), preview);
   if (self->note)
     pd_host_note (PD_HOST (self), self->note);

@@ -97,6 +97,29 @@ test_json (void)
 }
 
 static void
+test_duration (void)
+{
+  static const struct
+  {
+    double seconds;
+    const char *text;
+  } cases[] = {
+    { 0, "1 s" },           { 39.6, "40 s" },
+    { 89, "89 s" },         { 90, "1 min 30 s" },
+    { 185, "3 min 5 s" },   { 600, "10 min" },
+    { 5399, "1 h 30 min" }, { 7800, "2 h 10 min" },
+    { -1, "1 s" },          { 1e300, "596523 h 14 min" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = pd_message_duration (cases[i].seconds);
+
+      g_assert_cmpstr (text, ==, cases[i].text);
+    }
+}
+
+static void
 test_errors (void)
 {
   g_autoptr (GError) error = NULL, answer = NULL;
@@ -145,6 +168,7 @@ main (int argc, char **argv)
   g_test_add_func ("/message/clean", test_clean);
   g_test_add_func ("/message/length", test_length);
   g_test_add_func ("/message/json", test_json);
+  g_test_add_func ("/message/duration", test_duration);
   g_test_add_func ("/message/errors", test_errors);
   g_test_add_func ("/message/arguments", test_arguments);
   return g_test_run ();

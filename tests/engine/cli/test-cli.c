@@ -319,7 +319,7 @@ test_json_run (void)
   g_assert_cmpint (json_object_get_int_member (report, "width"), ==, 50);
   g_assert_cmpint (json_object_get_int_member (report, "full_width") % 8, ==, 0);
   g_assert_cmpint (json_object_get_int_member (report, "seed"), >=, 0);
-  g_assert_cmpint (json_object_get_int_member (report, "unet_forwards"), ==, 4);
+  g_assert_cmpint (json_object_get_int_member (report, "forwards"), ==, 4);
   g_assert_cmpint (json_object_get_int_member (report, "peak_device_bytes"), >, 0);
   empty_folder ();
 }
@@ -345,15 +345,15 @@ wait_for_output (GSubprocess *process, const char *pattern)
 static void
 test_cancel (void)
 {
-  static const char *const stages[] = { "load", "text", "kernels", "denoise", "decode" };
+  static const char *const phases[] = { "load", "text", "kernels", "denoise", "decode" };
 
-  for (guint i = 0; i < G_N_ELEMENTS (stages); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
     {
       const char *steps = i < 4 ? "500" : "1";
       const char *const arguments[] = { "generate", "--json",   "--size",  "128x128", "--steps",
                                         steps,      "--output", "out.png", NULL };
       g_autoptr (GSubprocess) process = start (arguments, NULL, NULL);
-      g_autofree char *pattern = g_strdup_printf ("\"stage\":\"%s\"", stages[i]);
+      g_autofree char *pattern = g_strdup_printf ("\"phase\":\"%s\"", phases[i]);
       g_autoptr (GDir) dir = NULL;
       g_auto (Result) result = { 0 };
 

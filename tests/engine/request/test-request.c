@@ -370,21 +370,6 @@ test_bytes (void)
 }
 
 static void
-test_seed_of_report (void)
-{
-  g_autoptr (GVariant) small = g_variant_ref_sink (g_variant_new_parsed ("{'seed': <int64 4711>}"));
-  g_autoptr (GVariant) large =
-      g_variant_ref_sink (g_variant_new_parsed ("{'seed': <'18446744073709551615'>}"));
-  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new_parsed ("{'steps': <int64 3>}"));
-  g_autofree char *first = pd_request_seed_of_report (small);
-  g_autofree char *second = pd_request_seed_of_report (large);
-
-  g_assert_cmpstr (first, ==, "4711");
-  g_assert_cmpstr (second, ==, "18446744073709551615");
-  g_assert_null (pd_request_seed_of_report (none));
-}
-
-static void
 test_json_names_every_parameter (void)
 {
   g_autoptr (PdRequest) request = pd_request_new ();
@@ -522,7 +507,6 @@ main (int argc, char **argv)
   g_test_add_func ("/request/unknown", test_unknown);
   g_test_add_func ("/request/others", test_others);
   g_test_add_func ("/request/bytes", test_bytes);
-  g_test_add_func ("/request/seed-of-report", test_seed_of_report);
   g_test_add_func ("/request/defaults", test_defaults);
   g_test_add_func ("/request/every-parameter", test_every_parameter);
   g_test_add_func ("/request/text", test_text);

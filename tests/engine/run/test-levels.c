@@ -121,10 +121,10 @@ test_no_steps (void)
     return;
   g_object_set (request, "width", 128, "height", 128, "steps", 1, NULL);
   base = run (engine, request, NULL, 128, 128, &report);
-  forwards = report.unet_forwards;
+  forwards = report.forwards;
   g_object_set (request, "width", 256, "height", 256, NULL);
   large = run (engine, request, NULL, 256, 256, &report);
-  g_assert_cmpuint (report.unet_forwards, ==, forwards);
+  g_assert_cmpuint (report.forwards, ==, forwards);
   for (guint y = 8; y < 120; y++)
     for (guint x = 8; x < 120; x++)
       {

@@ -66,9 +66,9 @@ check_run (guint64 memory, guint *batch, guint *tile, guint *window)
   pd_engine_done (engine);
   g_assert_cmpuint (report.batch, ==, estimate.batch);
   g_assert_cmpuint (report.tile, ==, estimate.tile);
-  g_assert_cmpuint (report.n_tiles, ==, estimate.tiles);
-  g_assert_cmpuint (report.unet_forwards, ==, estimate.forwards);
-  g_assert_cmpuint (report.peak_device_bytes, ==, estimate.device_bytes);
+  g_assert_cmpuint (report.n_tiles, ==, estimate.n_tiles);
+  g_assert_cmpuint (report.forwards, ==, estimate.forwards);
+  g_assert_cmpuint (report.peak_device_bytes, ==, estimate.peak_device_bytes);
   peak = g_format_size_full (report.peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
   g_assert_nonnull (strstr (said, peak));
   g_assert_nonnull (strstr (estimate.reason, peak));
@@ -106,7 +106,7 @@ test_too_little (void)
     g_autoptr (PdRequest) small = new_request (64, 64, 1);
 
     g_assert_true (pd_engine_estimate (engine, small, 0, 0, &estimate, &error));
-    model = estimate.device_bytes;
+    model = estimate.peak_device_bytes;
   }
   for (guint64 memory = model; error == NULL; memory -= model / 16)
     {
@@ -116,7 +116,7 @@ test_too_little (void)
       engine = pd_engine_new (request, NULL, NULL, &error);
       pd_estimate_clear (&estimate);
       if (engine != NULL && pd_engine_estimate (engine, request, 0, 0, &estimate, &error))
-        g_assert_cmpuint (estimate.device_bytes, <=, memory);
+        g_assert_cmpuint (estimate.peak_device_bytes, <=, memory);
     }
   g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
   g_test_message ("%s", error->message);
@@ -173,10 +173,10 @@ test_canvas_size (void)
       g_assert_true (pd_engine_estimate (engine, request, 0, 0, &estimate, &error));
       g_assert_no_error (error);
       g_test_message ("%u: %" G_GUINT64_FORMAT " device bytes, %u tiles", side,
-                      estimate.device_bytes, estimate.tiles);
+                      estimate.peak_device_bytes, estimate.n_tiles);
       if (first > 0)
-        g_assert_cmpuint (estimate.device_bytes, ==, first);
-      first = estimate.device_bytes;
+        g_assert_cmpuint (estimate.peak_device_bytes, ==, first);
+      first = estimate.peak_device_bytes;
       g_assert_cmpuint (estimate.forwards, >, forwards);
       forwards = estimate.forwards;
       g_assert_cmpfloat (estimate.seconds, >, 0);

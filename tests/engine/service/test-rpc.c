@@ -327,8 +327,8 @@ test_pictures (void)
     JsonObject *result = json_object_get_object_member (json_node_get_object (node), "result");
 
     g_assert_nonnull (result);
-    g_assert_cmpint (json_object_get_int_member (result, "tiles"), >, 1);
-    g_assert_cmpint (json_object_get_int_member (result, "device-bytes"), >, 1 << 20);
+    g_assert_cmpint (json_object_get_int_member (result, "n_tiles"), >, 1);
+    g_assert_cmpint (json_object_get_int_member (result, "peak_device_bytes"), >, 1 << 20);
   }
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
@@ -372,8 +372,8 @@ count_notes (Service *service, const char *expected)
       if (!g_str_equal (method, "note"))
         continue;
       params = json_object_get_object_member (message, "params");
-      g_test_message ("%s", json_object_get_string_member (params, "text"));
-      g_assert_nonnull (strstr (json_object_get_string_member (params, "text"), expected));
+      g_test_message ("%s", json_object_get_string_member (params, "message"));
+      g_assert_nonnull (strstr (json_object_get_string_member (params, "message"), expected));
       n++;
     }
 }
