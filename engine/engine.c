@@ -5,8 +5,10 @@
 
 #include "engine/engine.h"
 #include "engine/base/error.h"
+#include "engine/gpu/account.h"
+#include "engine/gpu/queue.h"
 #include "engine/run/estimate.h"
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/kernel.h"
 #include "engine/base/host-memory.h"
 #include "engine/run/host-plan.h"
 #include "engine/run/inpaint.h"
@@ -68,9 +70,9 @@ pd_engine_new (PdRequest *request,
   if (self->device == NULL || !pd_backend_init (&self->backend, self->device,
                                                 requested_kernels (request), precision, error))
     return NULL;
-  pd_device_set_watch (self->device, &watch);
+  pd_queue_set_watch (self->device, &watch);
   self->model = pd_model_load (&self->backend, path, &parts, error);
-  pd_device_set_watch (self->device, NULL);
+  pd_queue_set_watch (self->device, NULL);
   if (self->model == NULL)
     return NULL;
   self->load_seconds = (double) (g_get_monotonic_time () - self->start_time) / G_USEC_PER_SEC;
@@ -381,7 +383,7 @@ pd_engine_run (PdEngine *self,
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
-  double kernel_seconds = pd_device_kernel_seconds (self->device);
+  double kernel_seconds = pd_kernel_seconds (self->device);
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
@@ -426,10 +428,10 @@ pd_engine_run (PdEngine *self,
       !begin_journal (self, &session, &shown, error))
     return FALSE;
   note_syntax (&session);
-  pd_device_memory_reset_peak (self->device);
-  report->weight_bytes = pd_device_memory_used (self->device);
+  pd_account_reset_peak (self->device);
+  report->weight_bytes = pd_account_used (self->device);
 
-  pd_device_set_watch (self->device, &watch);
+  pd_queue_set_watch (self->device, &watch);
   if (request->mode == PD_REQUEST_MODE_INPAINT)
     ok = pd_inpaint_run (&session, &shown, 1, error);
   else if (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL)
@@ -438,16 +440,16 @@ pd_engine_run (PdEngine *self,
     ok = pd_levels_run (&session, levels, n_levels, &shown, error);
   else
     ok = run_plain (&session, &shown, error);
-  pd_device_set_watch (self->device, NULL);
+  pd_queue_set_watch (self->device, NULL);
   if (ok && original.work != NULL)
     ok = pd_original_finish (&original, request, images, error);
 
-  record_rate (self, &session, pd_device_kernel_seconds (self->device) - kernel_seconds, ok);
+  record_rate (self, &session, pd_kernel_seconds (self->device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);
-  report->peak_device_bytes = pd_device_memory_peak (self->device);
+  report->peak_device_bytes = pd_account_peak (self->device);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
-  report->n_kernels = pd_device_kernel_count (self->device);
-  report->kernel_seconds = pd_device_kernel_seconds (self->device);
+  report->n_kernels = pd_kernel_count (self->device);
+  report->kernel_seconds = pd_kernel_seconds (self->device);
   return ok;
 }
 

@@ -79,7 +79,7 @@ engine/nn: engine/base engine/gpu
 engine/files: engine/base
 engine/networks: engine/base engine/nn engine/files
 engine/diffusion: engine/base
-engine/tiles: engine/base engine/diffusion engine/networks
+engine/tiles: engine/base engine/gpu engine/diffusion engine/networks
 engine/run: engine/base engine/request engine/pictures engine/wire engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
 engine: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
 engine/cli: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine

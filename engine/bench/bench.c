@@ -7,7 +7,8 @@
 
 #include "engine/bench/measure.h"
 #include "engine/bench/bench.h"
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/account.h"
+#include "engine/gpu/kernel.h"
 #include "engine/base/message.h"
 #include "engine/files/catalog.h"
 #include "engine/cli/options.h"
@@ -43,11 +44,10 @@ add_totals (PdBench *bench)
   struct rusage usage;
 
   getrusage (RUSAGE_SELF, &usage);
-  pd_bench_add_figure (bench, "pipelines", pd_device_kernel_count (device), "");
-  pd_bench_add_figure (bench, "pipeline creation, summed over threads",
-                       pd_device_kernel_seconds (device), "s");
-  pd_bench_add_figure (bench, "peak device memory", (double) pd_device_memory_peak (device),
-                       "bytes");
+  pd_bench_add_figure (bench, "pipelines", pd_kernel_count (device), "");
+  pd_bench_add_figure (bench, "pipeline creation, summed over threads", pd_kernel_seconds (device),
+                       "s");
+  pd_bench_add_figure (bench, "peak device memory", (double) pd_account_peak (device), "bytes");
   pd_bench_add_figure (bench, "peak host memory", (double) usage.ru_maxrss * 1024, "bytes");
 }
 

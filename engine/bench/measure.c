@@ -155,7 +155,7 @@ pd_bench_measure_peak (PdBench *self, GError **error)
   PdDevice *device = self->backend->device;
   guint32 constants[] = { MAX (32, 4 * pd_device_info (device)->subgroup_size), ITERATIONS };
   const float push[] = { 0.999f, 0.001f };
-  PdKernel *kernel = pd_device_kernel (device, "peak", constants, G_N_ELEMENTS (constants), error);
+  PdKernel *kernel = pd_kernel_get (device, "peak", constants, G_N_ELEMENTS (constants), error);
 
   if (kernel == NULL)
     return FALSE;
@@ -170,8 +170,13 @@ pd_bench_measure_peak (PdBench *self, GError **error)
 
       if (sums == NULL)
         return FALSE;
-      pd_commands_dispatch (commands, kernel, &(PdBinding){ .buffer = sums }, 1, push, sizeof push,
-                            groups, 1, 1, work);
+      pd_commands_dispatch (commands, &(PdLaunch){ .kernel = kernel,
+                                                   .bindings = &(PdBinding){ .buffer = sums },
+                                                   .n_bindings = 1,
+                                                   .push = push,
+                                                   .push_size = sizeof push,
+                                                   .groups = { groups, 1, 1 },
+                                                   .work = work });
       if (!pd_commands_end (commands, error) ||
           !run_often (&result, 1, run_commands, commands, error))
         return FALSE;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench/measure.h"
+#include "engine/gpu/account.h"
 #include "engine/networks/model.h"
 
 enum
@@ -218,7 +219,7 @@ pd_bench_model (PdBench *self,
     return FALSE;
   pd_bench_add_figure (self, "model load", (double) (g_get_monotonic_time () - start) * 1e-6, "s");
   pd_bench_add_figure (self, "weights of all parts",
-                       (double) pd_device_memory_used (self->backend->device), "bytes");
+                       (double) pd_account_used (self->backend->device), "bytes");
   choose_size (&parts, width, height);
   config = pd_unet_config (parts.model->unet);
   pixels = (gsize) parts.h * parts.w;

@@ -25,263 +25,187 @@ struct _PdCommands
 PdCommands *
 pd_commands_new (PdDevice *device, gboolean timestamps)
 {
-  PdCommands *commands = g_new0 (PdCommands, 1);
+  PdCommands *self = g_new0 (PdCommands, 1);
 
-  commands->device = device;
-  commands->timestamps = timestamps && device->info->timestamps;
-  commands->labels = g_string_chunk_new (1024);
-  return commands;
+  self->device = device;
+  self->timestamps = timestamps && device->info->timestamps;
+  self->labels = g_string_chunk_new (1024);
+  return self;
 }
 
 void
-pd_commands_free (PdCommands *commands)
+pd_commands_free (PdCommands *self)
 {
-  if (commands == NULL)
+  if (self == NULL)
     return;
-  pd_replay_free (commands->replay);
-  g_free (commands->operations);
-  g_string_chunk_free (commands->labels);
-  g_clear_error (&commands->misuse);
-  g_free (commands);
+  pd_replay_free (self->replay);
+  g_free (self->operations);
+  g_string_chunk_free (self->labels);
+  g_clear_error (&self->misuse);
+  g_free (self);
 }
 
-static void G_GNUC_PRINTF (2, 3) misuse (PdCommands *commands, const char *format, ...)
+static void G_GNUC_PRINTF (2, 3) misuse (PdCommands *self, const char *format, ...)
 {
   va_list arguments;
 
-  if (commands->misuse != NULL)
+  if (self->misuse != NULL)
     return;
   va_start (arguments, format);
-  commands->misuse = g_error_new_valist (PD_ERROR, PD_ERROR_BAD_REQUEST, format, arguments);
+  self->misuse = g_error_new_valist (PD_ERROR, PD_ERROR_BAD_REQUEST, format, arguments);
   va_end (arguments);
 }
 
 void
-pd_commands_label (PdCommands *commands, const char *label)
+pd_commands_label (PdCommands *self, const char *label)
 {
-  commands->label = label == NULL ? NULL : g_string_chunk_insert_const (commands->labels, label);
+  self->label = label == NULL ? NULL : g_string_chunk_insert_const (self->labels, label);
 }
 
 static void
-append (PdCommands *commands, PdOperation *operation, const char *default_label)
+append (PdCommands *self, PdOperation *operation, const char *default_label)
 {
-  operation->label = commands->label != NULL
-                         ? commands->label
-                         : g_string_chunk_insert_const (commands->labels, default_label);
-  if (commands->ended)
-    misuse (commands, _ ("%s was added after the end of a sequence"), operation->label);
-  if (!pd_try_grow (commands->operations, commands->n_operations, &commands->room,
+  operation->label =
+      self->label != NULL ? self->label : g_string_chunk_insert_const (self->labels, default_label);
+  if (self->ended)
+    misuse (self, "%s was added after the end of a sequence", operation->label);
+  if (!pd_try_grow (self->operations, self->n_operations, &self->room,
                     _ ("the list of the device's work"),
-                    commands->misuse == NULL ? &commands->misuse : NULL))
+                    self->misuse == NULL ? &self->misuse : NULL))
     return;
-  commands->operations[commands->n_operations++] = *operation;
+  self->operations[self->n_operations++] = *operation;
 }
 
 /* FALSE and the misuse noted if binding i cannot be bound so. */
 static gboolean
-set_binding (PdCommands *commands, PdOperation *operation, guint i, const PdBinding *binding)
+set_binding (PdCommands *self, PdOperation *operation, guint i, const PdBinding *binding)
 {
-  const PdDeviceInfo *info = commands->device->info;
-  const char *name = operation->dispatch.kernel->name;
+  const PdDeviceInfo *info = self->device->info;
+  const char *name = operation->kernel->name;
   gsize size = binding->buffer != NULL ? binding->buffer->size : 0;
   gsize range = binding->range;
 
   if (range == 0 && binding->offset < size)
     range = size - binding->offset;
   if (binding->offset >= size || range > size - binding->offset)
-    misuse (
-        commands,
-        _ ("binding %u of kernel %s: %zu bytes at offset %zu are outside a buffer of %zu bytes"), i,
-        name, range, binding->offset, size);
+    misuse (self,
+            "binding %u of kernel %s: %zu bytes at offset %zu are outside a buffer of %zu bytes", i,
+            name, range, binding->offset, size);
   else if (range > info->max_storage_buffer_range)
-    misuse (commands,
-            _ ("binding %u of kernel %s: a range of %zu bytes is above the device's %" PRIu64
-               "; bind parts of it"),
+    misuse (self,
+            "binding %u of kernel %s: a range of %zu bytes is above the device's %" PRIu64
+            "; bind parts of it",
             i, name, range, info->max_storage_buffer_range);
   else if (binding->offset % info->min_storage_buffer_offset_alignment != 0)
-    misuse (commands, _ ("binding %u of kernel %s: offset %zu is not a multiple of %u"), i, name,
+    misuse (self, "binding %u of kernel %s: offset %zu is not a multiple of %u", i, name,
             binding->offset, info->min_storage_buffer_offset_alignment);
   else
     {
-      operation->dispatch.bindings[i] = (VkDescriptorBufferInfo){ .buffer = binding->buffer->vk,
-                                                                  .offset = binding->offset,
-                                                                  .range = range };
+      operation->bindings[i] = (VkDescriptorBufferInfo){ .buffer = binding->buffer->vk,
+                                                         .offset = binding->offset,
+                                                         .range = range };
       return TRUE;
     }
   return FALSE;
 }
 
 void
-pd_commands_dispatch (PdCommands *commands,
-                      PdKernel *kernel,
-                      const PdBinding bindings[],
-                      guint n_bindings,
-                      const void *push,
-                      gsize push_size,
-                      guint x,
-                      guint y,
-                      guint z,
-                      double work)
+pd_commands_dispatch (PdCommands *self, const PdLaunch *launch)
 {
-  const guint *most = commands->device->info->max_workgroup_count;
-  PdOperation operation = { .kind = PD_OPERATION_DISPATCH,
-                            .work = work,
-                            .dispatch = { .kernel = kernel, .groups = { x, y, z } } };
+  const guint *most = self->device->info->max_workgroup_count, *groups = launch->groups;
+  const PdKernel *kernel = launch->kernel;
+  PdOperation operation = { .work = launch->work,
+                            .kernel = launch->kernel,
+                            .push_size = (guint32) launch->push_size,
+                            .groups = { groups[0], groups[1], groups[2] } };
 
-  if (n_bindings != kernel->n_bindings)
+  if (launch->n_bindings != kernel->n_bindings)
+    misuse (self, "kernel %s has %u bindings, %u were given", kernel->name, kernel->n_bindings,
+            launch->n_bindings);
+  else if (launch->push_size > PD_MAX_PUSH || launch->push_size % 4 != 0)
+    misuse (self, "kernel %s: %zu bytes of push constants; a multiple of 4 up to %d is allowed",
+            kernel->name, launch->push_size, PD_MAX_PUSH);
+  else if (groups[0] == 0 || groups[1] == 0 || groups[2] == 0 || groups[0] > most[0] ||
+           groups[1] > most[1] || groups[2] > most[2])
+    misuse (self, "kernel %s: %u x %u x %u workgroups; 1 to %u x %u x %u are allowed", kernel->name,
+            groups[0], groups[1], groups[2], most[0], most[1], most[2]);
+  else
     {
-      misuse (commands, _ ("kernel %s has %u bindings, %u were given"), kernel->name,
-              kernel->n_bindings, n_bindings);
-      return;
+      for (guint i = 0; i < launch->n_bindings; i++)
+        if (!set_binding (self, &operation, i, &launch->bindings[i]))
+          return;
+      if (launch->push_size > 0)
+        memcpy (operation.push, launch->push, launch->push_size);
+      append (self, &operation, kernel->name);
     }
-  if (push_size > PD_MAX_PUSH || push_size % 4 != 0)
-    {
-      misuse (commands,
-              _ ("kernel %s: %zu bytes of push constants; a multiple of 4 up to %d "
-                 "is allowed"),
-              kernel->name, push_size, PD_MAX_PUSH);
-      return;
-    }
-  if (x == 0 || y == 0 || z == 0 || x > most[0] || y > most[1] || z > most[2])
-    {
-      misuse (commands, _ ("kernel %s: %u x %u x %u workgroups; 1 to %u x %u x %u are allowed"),
-              kernel->name, x, y, z, most[0], most[1], most[2]);
-      return;
-    }
-  for (guint i = 0; i < n_bindings; i++)
-    if (!set_binding (commands, &operation, i, &bindings[i]))
-      return;
-  operation.dispatch.push_size = (guint32) push_size;
-  if (push_size > 0)
-    memcpy (operation.dispatch.push, push, push_size);
-  append (commands, &operation, kernel->name);
 }
 
 void
-pd_commands_barrier (PdCommands *commands)
+pd_commands_barrier (PdCommands *self)
 {
-  PdOperation operation = { .kind = PD_OPERATION_BARRIER };
+  PdOperation operation = { 0 };
 
-  append (commands, &operation, "barrier");
-}
-
-static gboolean
-region_fits (PdCommands *commands, PdBuffer *buffer, const char *what, gsize offset, gsize size)
-{
-  if (size > 0 && offset <= buffer->size && size <= buffer->size - offset)
-    return TRUE;
-  misuse (commands, _ ("%s: %zu bytes at offset %zu are empty or outside a buffer of %zu bytes"),
-          what, size, offset, buffer->size);
-  return FALSE;
-}
-
-void
-pd_commands_copy (PdCommands *commands,
-                  PdBuffer *source,
-                  gsize source_offset,
-                  PdBuffer *target,
-                  gsize target_offset,
-                  gsize size)
-{
-  PdOperation operation = {
-    .kind = PD_OPERATION_COPY,
-    .work = (double) size * PD_COPY_WORK,
-    .copy = { .source = source->vk,
-              .target = target->vk,
-              .region = { .srcOffset = source_offset, .dstOffset = target_offset, .size = size } }
-  };
-
-  if (!region_fits (commands, source, "copy", source_offset, size) ||
-      !region_fits (commands, target, "copy", target_offset, size))
-    return;
-  if (source == target && source_offset < target_offset + size &&
-      target_offset < source_offset + size)
-    {
-      misuse (commands, _ ("copy: %zu bytes at %zu and %zu of one buffer overlap"), size,
-              source_offset, target_offset);
-      return;
-    }
-  append (commands, &operation, "copy");
-}
-
-void
-pd_commands_fill (PdCommands *commands, PdBuffer *target, gsize offset, gsize size, guint32 value)
-{
-  PdOperation operation = {
-    .kind = PD_OPERATION_FILL,
-    .work = (double) size * PD_COPY_WORK,
-    .fill = { .target = target->vk, .offset = offset, .size = size, .value = value }
-  };
-
-  if (!region_fits (commands, target, "fill", offset, size))
-    return;
-  if (offset % 4 != 0 || size % 4 != 0)
-    {
-      misuse (commands, _ ("fill: offset %zu and size %zu must be multiples of 4"), offset, size);
-      return;
-    }
-  append (commands, &operation, "fill");
+  append (self, &operation, "barrier");
 }
 
 gboolean
-pd_commands_end (PdCommands *commands, GError **error)
+pd_commands_end (PdCommands *self, GError **error)
 {
-  commands->ended = TRUE;
-  if (commands->misuse != NULL)
+  self->ended = TRUE;
+  if (self->misuse != NULL)
     {
-      g_propagate_error (error, g_error_copy (commands->misuse));
+      g_propagate_error (error, g_error_copy (self->misuse));
       return FALSE;
     }
-  if (commands->replay == NULL)
-    commands->replay = pd_replay_new (commands->device, commands->operations,
-                                      (guint) commands->n_operations, commands->timestamps, error);
-  return commands->replay != NULL;
+  if (self->replay == NULL)
+    self->replay = pd_replay_new (self->device, self->operations, (guint) self->n_operations,
+                                  self->timestamps, error);
+  return self->replay != NULL;
 }
 
 gboolean
-pd_commands_run (PdCommands *commands, GCancellable *cancellable, GError **error)
+pd_commands_run (PdCommands *self, GCancellable *cancellable, GError **error)
 {
-  if (commands->misuse == NULL && commands->replay == NULL)
-    misuse (commands, _ ("a sequence was run before its end"));
-  if (commands->misuse != NULL)
+  if (self->misuse == NULL && self->replay == NULL)
+    misuse (self, "a sequence was run before its end");
+  if (self->misuse != NULL)
     {
-      g_propagate_error (error, g_error_copy (commands->misuse));
+      g_propagate_error (error, g_error_copy (self->misuse));
       return FALSE;
     }
-  return pd_replay_run (commands->replay, cancellable, error);
+  return pd_replay_run (self->replay, cancellable, error);
 }
 
 guint
-pd_commands_n_operations (const PdCommands *commands)
+pd_commands_n_operations (const PdCommands *self)
 {
   guint n = 0;
 
-  for (gsize i = 0; i < commands->n_operations; i++)
-    n += commands->operations[i].kind != PD_OPERATION_BARRIER;
+  for (gsize i = 0; i < self->n_operations; i++)
+    n += self->operations[i].kernel != NULL;
   return n;
 }
 
 guint
-pd_commands_n_submissions (const PdCommands *commands)
+pd_commands_n_submissions (const PdCommands *self)
 {
-  return commands->replay != NULL ? pd_replay_n_submissions (commands->replay) : 0;
+  return self->replay != NULL ? pd_replay_n_submissions (self->replay) : 0;
 }
 
 GArray *
-pd_commands_get_times (PdCommands *commands)
+pd_commands_get_times (PdCommands *self)
 {
   g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (PdCommandTime));
-  g_autofree double *seconds =
-      commands->replay != NULL ? pd_replay_get_seconds (commands->replay) : NULL;
+  g_autofree double *seconds = self->replay != NULL ? pd_replay_get_seconds (self->replay) : NULL;
 
   if (seconds == NULL)
     return NULL;
-  for (gsize i = 0; i < commands->n_operations; i++)
+  for (gsize i = 0; i < self->n_operations; i++)
     {
-      const PdOperation *o = &commands->operations[i];
+      const PdOperation *o = &self->operations[i];
       PdCommandTime time = { .label = o->label, .seconds = seconds[i], .work = o->work };
 
-      if (o->kind != PD_OPERATION_BARRIER)
+      if (o->kernel != NULL)
         g_array_append_val (times, time);
     }
   return g_steal_pointer (&times);

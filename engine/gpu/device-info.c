@@ -6,7 +6,7 @@
 #include "engine/gpu/cooperative-matrix.h"
 
 gboolean
-pd_physical_has_extension (VkPhysicalDevice physical, const char *name)
+pd_device_info_has_extension (VkPhysicalDevice physical, const char *name)
 {
   guint32 n = 0;
   g_autofree VkExtensionProperties *extensions = NULL;
@@ -21,9 +21,9 @@ pd_physical_has_extension (VkPhysicalDevice physical, const char *name)
 }
 
 guint32
-pd_memory_type_find (const VkPhysicalDeviceMemoryProperties *memory,
-                     guint32 allowed,
-                     VkMemoryPropertyFlags flags)
+pd_device_info_find_type (const VkPhysicalDeviceMemoryProperties *memory,
+                          guint32 allowed,
+                          VkMemoryPropertyFlags flags)
 {
   for (guint32 i = 0; i < memory->memoryTypeCount; i++)
     if ((allowed & (1u << i)) != 0 && (memory->memoryTypes[i].propertyFlags & flags) == flags)
@@ -44,7 +44,7 @@ largest_local_heap (const VkPhysicalDeviceMemoryProperties *memory)
 }
 
 guint32
-pd_device_memory_type (const VkPhysicalDeviceMemoryProperties *memory, gboolean unified)
+pd_device_info_memory_type (const VkPhysicalDeviceMemoryProperties *memory, gboolean unified)
 {
   static const VkMemoryPropertyFlags mapped = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
                                               VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
@@ -57,9 +57,9 @@ pd_device_memory_type (const VkPhysicalDeviceMemoryProperties *memory, gboolean 
     if (memory->memoryTypes[i].heapIndex == heap)
       within |= 1u << i;
   if (!unified)
-    return pd_memory_type_find (memory, within, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-  type = pd_memory_type_find (memory, within, mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-  return type != G_MAXUINT32 ? type : pd_memory_type_find (memory, within, mapped);
+    return pd_device_info_find_type (memory, within, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+  type = pd_device_info_find_type (memory, within, mapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
+  return type != G_MAXUINT32 ? type : pd_device_info_find_type (memory, within, mapped);
 }
 
 static const char *
@@ -155,8 +155,8 @@ query_properties (PdDeviceInfo *info, VkPhysicalDevice physical)
                                              .pNext = &v11 };
   const VkPhysicalDeviceLimits *limits = &properties.properties.limits;
   gboolean subgroup_sizes =
-      pd_physical_has_extension (physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
-  gboolean sizes = pd_physical_has_extension (physical, VK_KHR_MAINTENANCE_4_EXTENSION_NAME);
+      pd_device_info_has_extension (physical, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+  gboolean sizes = pd_device_info_has_extension (physical, VK_KHR_MAINTENANCE_4_EXTENSION_NAME);
   GString *uuid = g_string_new (NULL);
 
   if (subgroup_sizes)
@@ -235,7 +235,7 @@ query_features (PdDeviceInfo *info, VkPhysicalDevice physical)
 
   if (info->subgroup_size_control)
     v12.pNext = &subgroup_size;
-  if (pd_physical_has_extension (physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
+  if (pd_device_info_has_extension (physical, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME))
     {
       matrix.pNext = v12.pNext;
       v12.pNext = &matrix;
@@ -298,7 +298,8 @@ query_memory (PdDeviceInfo *info, VkPhysicalDevice physical)
   VkPhysicalDeviceMemoryProperties2 memory = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2
   };
-  gboolean has_budget = pd_physical_has_extension (physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+  gboolean has_budget =
+      pd_device_info_has_extension (physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   guint32 heap;
 
   if (has_budget)
@@ -312,7 +313,7 @@ query_memory (PdDeviceInfo *info, VkPhysicalDevice physical)
   else if (has_budget && heap != G_MAXUINT32)
     info->budget = budget.heapBudget[heap];
   info->unified_memory = (info->is_cpu || info->type == PD_DEVICE_INTEGRATED) &&
-                         pd_device_memory_type (&memory.memoryProperties, TRUE) != G_MAXUINT32;
+                         pd_device_info_memory_type (&memory.memoryProperties, TRUE) != G_MAXUINT32;
 }
 
 PdDeviceInfo *

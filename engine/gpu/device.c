@@ -8,6 +8,44 @@
 #include "engine/base/error.h"
 #include "engine/gpu/cooperative-matrix.h"
 
+/* A driver reads LP_NATIVE_VECTOR_WIDTH once, when it is loaded. lavapipe uses 256 bits unless told
+ * otherwise; 512 where the processor has them make its kernels 1.3 times as fast. */
+static void
+ask_for_wide_vectors (void)
+{
+#if defined(__x86_64__)
+  if (g_getenv ("LP_NATIVE_VECTOR_WIDTH") == NULL && __builtin_cpu_supports ("avx512f") &&
+      __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq") &&
+      __builtin_cpu_supports ("avx512vl"))
+    g_setenv ("LP_NATIVE_VECTOR_WIDTH", "512", FALSE);
+#endif
+}
+
+/* Mesa's shader cache on disk (22.3) is not keyed by LP_NATIVE_VECTOR_WIDTH: the code of another
+ * width would be loaded and compute garbage. So each width gets a folder, unless the user has
+ * chosen one. Drivers of other vendors ignore the variable. */
+static void
+keep_shader_caches_apart (void)
+{
+  const char *width = g_getenv ("LP_NATIVE_VECTOR_WIDTH");
+  g_autofree char *name = NULL, *folder = NULL;
+
+  if (width == NULL)
+    return;
+  name = g_strconcat ("mesa-", width, NULL);
+  folder = g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
+  /* Mesa makes only the last folder of a path; without it nothing is kept, which is no error. */
+  g_mkdir_with_parents (folder, 0700);
+  g_setenv ("MESA_SHADER_CACHE_DIR", folder, FALSE);
+}
+
+void
+pd_device_prepare_environment (void)
+{
+  ask_for_wide_vectors ();
+  keep_shader_caches_apart ();
+}
+
 typedef struct
 {
   VkPhysicalDevice physical;
@@ -142,10 +180,10 @@ select_device (GPtrArray *infos, const char *selector, guint *index, GError **er
 
 /* Features that exist and are of use; nothing else is enabled. */
 static gboolean
-create_logical (PdDevice *device, GError **error)
+create_logical (PdDevice *self, GError **error)
 {
   static const float priority = 1;
-  const PdDeviceInfo *info = device->info;
+  const PdDeviceInfo *info = self->info;
   const char *extensions[2];
   guint n_extensions = 0;
   VkPhysicalDeviceSubgroupSizeControlFeaturesEXT subgroup_size = {
@@ -174,12 +212,12 @@ create_logical (PdDevice *device, GError **error)
     .pNext = &v11,
     /* No kernel counts on it: it is there for the case that one is wrong. The layer that would tell
      * of that case does not look where it is enabled. */
-    .features = { .robustBufferAccess = info->robust_access && !device->instance->assisted,
+    .features = { .robustBufferAccess = info->robust_access && !self->instance->assisted,
                   .shaderInt16 = info->int16,
                   .shaderInt64 = info->int64 },
   };
   VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                    .queueFamilyIndex = device->family,
+                                    .queueFamilyIndex = self->family,
                                     .queueCount = 1,
                                     .pQueuePriorities = &priority };
   VkDeviceCreateInfo create = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
@@ -200,35 +238,18 @@ create_logical (PdDevice *device, GError **error)
       v12.pNext = &matrix;
     }
   create.enabledExtensionCount = n_extensions;
-  if (!pd_vk_check (vkCreateDevice (device->physical, &create, NULL, &device->vk), "vkCreateDevice",
+  if (!pd_vk_check (vkCreateDevice (self->physical, &create, NULL, &self->vk), "vkCreateDevice",
                     error))
     return FALSE;
-  vkGetDeviceQueue (device->vk, device->family, 0, &device->queue);
+  vkGetDeviceQueue (self->vk, self->family, 0, &self->queue);
   return TRUE;
-}
-
-/* Low guesses, so that the first submissions are short rather than long. */
-static double
-first_rate (PdDeviceType type)
-{
-  switch (type)
-    {
-    case PD_DEVICE_DISCRETE:
-      return 5e11;
-    case PD_DEVICE_INTEGRATED:
-      return 1e11;
-    case PD_DEVICE_VIRTUAL:
-      return 5e10;
-    default:
-      return 2e9;
-    }
 }
 
 PdDevice *
 pd_device_new (const PdDeviceOptions *options, GError **error)
 {
   static const PdDeviceOptions defaults = { 0 };
-  g_autoptr (PdDevice) device = g_new0 (PdDevice, 1);
+  g_autoptr (PdDevice) self = g_new0 (PdDevice, 1);
   g_autoptr (GPtrArray) infos = NULL;
   g_autoptr (GArray) physicals = g_array_new (FALSE, FALSE, sizeof (Physical));
   const Physical *chosen;
@@ -236,161 +257,60 @@ pd_device_new (const PdDeviceOptions *options, GError **error)
 
   if (options == NULL)
     options = &defaults;
-  g_mutex_init (&device->queue_lock);
-  g_mutex_init (&device->lock);
-  device->instance = pd_instance_new (options->validation, error);
-  if (device->instance == NULL)
+  g_mutex_init (&self->queue_lock);
+  self->instance = pd_instance_new (options->validation, error);
+  if (self->instance == NULL)
     return NULL;
-  infos = enumerate (device->instance, physicals, error);
+  infos = enumerate (self->instance, physicals, error);
   if (infos == NULL || !select_device (infos, options->selector, &index, error))
     return NULL;
   chosen = &g_array_index (physicals, Physical, index);
-  device->info = g_ptr_array_index (infos, index);
+  self->info = g_ptr_array_index (infos, index);
   g_ptr_array_index (infos, index) = NULL;
-  device->physical = chosen->physical;
-  device->family = chosen->family;
-  vkGetPhysicalDeviceMemoryProperties (device->physical, &device->memory);
-  pd_device_set_memory_limit (device, options->memory_limit);
-  device->rate = device->first_rate = first_rate (device->info->type);
-  if (!create_logical (device, error))
+  self->physical = chosen->physical;
+  self->family = chosen->family;
+  vkGetPhysicalDeviceMemoryProperties (self->physical, &self->memory);
+  pd_account_init (self, options->memory_limit);
+  if (!create_logical (self, error))
     return NULL;
-  device->kernels = pd_kernel_cache_new (device, error);
-  if (device->kernels == NULL)
+  self->kernels = pd_kernel_cache_new (self, error);
+  if (self->kernels == NULL)
     return NULL;
-  device->staging = pd_staging_new (device);
-  return g_steal_pointer (&device);
+  self->transfer = pd_transfer_new (self);
+  return g_steal_pointer (&self);
 }
 
 void
-pd_device_free (PdDevice *device)
+pd_device_free (PdDevice *self)
 {
-  if (device == NULL)
+  if (self == NULL)
     return;
-  if (device->vk != VK_NULL_HANDLE)
-    pd_device_settle (device);
+  if (self->vk != VK_NULL_HANDLE)
+    pd_queue_settle (self);
   /* What a silent device may still use stays to the end of the process. */
-  if (pd_device_is_silent (device))
+  if (pd_queue_is_silent (self))
     return;
-  if (device->vk != VK_NULL_HANDLE)
+  if (self->vk != VK_NULL_HANDLE)
     {
-      pd_staging_free (device->staging);
-      pd_kernel_cache_free (device->kernels);
-      vkDestroyDevice (device->vk, NULL);
+      pd_transfer_free (self->transfer);
+      pd_kernel_cache_free (self->kernels);
+      vkDestroyDevice (self->vk, NULL);
     }
-  pd_instance_free (device->instance);
-  pd_device_info_free (device->info);
-  g_mutex_clear (&device->lock);
-  g_mutex_clear (&device->queue_lock);
-  g_free (device);
+  pd_instance_free (self->instance);
+  pd_device_info_free (self->info);
+  g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->queue_lock);
+  g_free (self);
 }
 
 const PdDeviceInfo *
-pd_device_info (PdDevice *device)
+pd_device_info (PdDevice *self)
 {
-  return device->info;
+  return self->info;
 }
 
 guint
-pd_device_validation_messages (PdDevice *device)
+pd_device_validation_messages (PdDevice *self)
 {
-  return (guint) g_atomic_int_get (&device->instance->messages);
-}
-
-static guint64
-locked (PdDevice *device, const guint64 *value)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  return *value;
-}
-
-guint64
-pd_device_memory_used (PdDevice *device)
-{
-  return locked (device, &device->used);
-}
-
-guint64
-pd_device_memory_peak (PdDevice *device)
-{
-  return locked (device, &device->peak);
-}
-
-guint64
-pd_device_memory_limit (PdDevice *device)
-{
-  return device->limit;
-}
-
-void
-pd_device_set_memory_limit (PdDevice *device, guint64 bytes)
-{
-  g_mutex_lock (&device->lock);
-  device->limit = bytes > 0 ? bytes : device->info->budget;
-  g_mutex_unlock (&device->lock);
-}
-
-void
-pd_device_begin_rehearsal (PdDevice *device)
-{
-  g_mutex_lock (&device->lock);
-  g_assert (!device->rehearsing);
-  device->rehearsing = TRUE;
-  device->peak_before = device->peak;
-  device->peak = device->used;
-  g_mutex_unlock (&device->lock);
-}
-
-guint64
-pd_device_end_rehearsal (PdDevice *device)
-{
-  guint64 peak;
-
-  g_mutex_lock (&device->lock);
-  g_assert (device->rehearsing);
-  peak = device->peak;
-  device->rehearsing = FALSE;
-  device->peak = device->peak_before;
-  g_mutex_unlock (&device->lock);
-  return peak;
-}
-
-gboolean
-pd_device_is_rehearsing (PdDevice *device)
-{
-  return device->rehearsing;
-}
-
-void
-pd_device_memory_reset_peak (PdDevice *device)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  device->peak = device->used;
-}
-
-static VkAccessFlags
-accesses (VkPipelineStageFlags stages, gboolean reads)
-{
-  VkAccessFlags flags = 0;
-
-  if ((stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) != 0)
-    flags |= VK_ACCESS_SHADER_WRITE_BIT | (reads ? VK_ACCESS_SHADER_READ_BIT : 0);
-  if ((stages & VK_PIPELINE_STAGE_TRANSFER_BIT) != 0)
-    flags |= VK_ACCESS_TRANSFER_WRITE_BIT | (reads ? VK_ACCESS_TRANSFER_READ_BIT : 0);
-  if ((stages & VK_PIPELINE_STAGE_HOST_BIT) != 0)
-    flags |= VK_ACCESS_HOST_READ_BIT;
-  return flags;
-}
-
-void
-pd_record_barrier (VkCommandBuffer commands,
-                   VkPipelineStageFlags before,
-                   VkPipelineStageFlags after)
-{
-  VkMemoryBarrier barrier = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                              .srcAccessMask = accesses (before, FALSE),
-                              .dstAccessMask = accesses (after, TRUE) };
-
-  vkCmdPipelineBarrier (commands, before, after, 0, 1, &barrier, 0, NULL, 0, NULL);
+  return (guint) g_atomic_int_get (&self->instance->messages);
 }

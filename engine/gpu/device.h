@@ -101,57 +101,11 @@ GPtrArray *pd_device_list (GError **error);
  * Errors: PD_ERROR_NO_DEVICE (no driver, nothing matches, validation layer missing). */
 PdDevice *pd_device_new (const PdDeviceOptions *options, GError **error);
 /* Waits for the device, writes the pipeline cache if it changed, frees everything. NULL is fine. */
-void pd_device_free (PdDevice *device);
+void pd_device_free (PdDevice *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdDevice, pd_device_free)
 
-const PdDeviceInfo *pd_device_info (PdDevice *device);
+const PdDeviceInfo *pd_device_info (PdDevice *self);
 
 /* Number of warnings and errors the validation layer has reported on this device so far; each is
  * also written to standard error. 0 without validation. */
-guint pd_device_validation_messages (PdDevice *device);
-
-/* The account of device memory held by PdBuffers, bytes. */
-guint64 pd_device_memory_used (PdDevice *device);
-guint64 pd_device_memory_peak (PdDevice *device);
-guint64 pd_device_memory_limit (PdDevice *device);
-/* From now on; 0: PdDeviceInfo.budget. What is in use stays. */
-void pd_device_set_memory_limit (PdDevice *device, guint64 bytes);
-/* Sets the peak to what is used now. */
-void pd_device_memory_reset_peak (PdDevice *device);
-
-/* A rehearsal tells what something would take: until its end buffers are put on the account, beyond
- * the limit too, but get no memory; what is written to them is dropped, and graphs are placed but
- * not recorded, so that they cannot be run. What is made meanwhile is freed before the end. Other
- * threads must not use the device.
- *
- * pd_device_end_rehearsal returns the peak of the account, with what was in use before; that of
- * pd_device_memory_peak is again what it was. */
-void pd_device_begin_rehearsal (PdDevice *device);
-guint64 pd_device_end_rehearsal (PdDevice *device);
-gboolean pd_device_is_rehearsing (PdDevice *device);
-
-/* Who waits for the device: what takes long on it looks at @cancellable and tells how far it is. */
-typedef struct
-{
-  GCancellable *cancellable; /* may be NULL */
-  /* @done of @n kernels that are needed next are ready. May be NULL; called from the thread that
-   * uses the device. */
-  void (*kernels) (guint done, guint n, gpointer user_data);
-  gpointer user_data;
-} PdDeviceWatch;
-
-/* From now on; the cancellable is borrowed. NULL: nobody. Nothing else uses the device meanwhile.
- */
-void pd_device_set_watch (PdDevice *device, const PdDeviceWatch *watch);
-/* The watch's; may be NULL. */
-GCancellable *pd_device_cancellable (PdDevice *device);
-/* FALSE with G_IO_ERROR_CANCELLED once the watch's cancellable is cancelled. */
-gboolean pd_device_check_cancelled (PdDevice *device, GError **error);
-
-/* TRUE once the device has not answered far longer than it should have needed. It is as lost; since
- * it may still be at work, what belongs to it is not freed but kept to the end of the process. */
-gboolean pd_device_is_silent (PdDevice *device);
-
-/* What the device currently does per second, in the unit of pd_commands_dispatch()'s work; learned
- * from submissions, before that a low guess for its type. */
-double pd_device_work_rate (PdDevice *device);
+guint pd_device_validation_messages (PdDevice *self);

@@ -2,7 +2,6 @@
 #include "engine/gpu/private.h"
 
 #include <glib/gi18n-lib.h>
-#include <glib/gstdio.h>
 
 #include "engine/base/error.h"
 
@@ -43,46 +42,15 @@ pd_vk_check (VkResult result, const char *what, GError **error)
     }
 }
 
-/* A driver reads LP_NATIVE_VECTOR_WIDTH once, when it is loaded. lavapipe uses 256 bits unless told
- * otherwise; 512 where the processor has them make its kernels 1.3 times as fast. */
-static void
-ask_for_wide_vectors (void)
-{
-#if defined(__x86_64__)
-  if (g_getenv ("LP_NATIVE_VECTOR_WIDTH") == NULL && __builtin_cpu_supports ("avx512f") &&
-      __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq") &&
-      __builtin_cpu_supports ("avx512vl"))
-    g_setenv ("LP_NATIVE_VECTOR_WIDTH", "512", FALSE);
-#endif
-}
-
-/* Mesa's shader cache on disk (22.3) is not keyed by LP_NATIVE_VECTOR_WIDTH: the code of another
- * width would be loaded and compute garbage. So each width gets a folder, unless the user has
- * chosen one. Drivers of other vendors ignore the variable. */
-static void
-keep_shader_caches_apart (void)
-{
-  const char *width = g_getenv ("LP_NATIVE_VECTOR_WIDTH");
-  g_autofree char *name = NULL, *folder = NULL;
-
-  if (width == NULL)
-    return;
-  name = g_strconcat ("mesa-", width, NULL);
-  folder = g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
-  /* Mesa makes only the last folder of a path; without it nothing is kept, which is no error. */
-  g_mkdir_with_parents (folder, 0700);
-  g_setenv ("MESA_SHADER_CACHE_DIR", folder, FALSE);
-}
-
 static VKAPI_ATTR VkBool32 VKAPI_CALL
 on_message (VkDebugUtilsMessageSeverityFlagBitsEXT severity,
             VkDebugUtilsMessageTypeFlagsEXT types,
             const VkDebugUtilsMessengerCallbackDataEXT *data,
             void *user_data)
 {
-  PdInstance *instance = user_data;
+  PdInstance *self = user_data;
 
-  g_atomic_int_inc (&instance->messages);
+  g_atomic_int_inc (&self->messages);
   g_warning ("Vulkan validation: %s", data->pMessage);
   return VK_FALSE;
 }
@@ -103,7 +71,7 @@ has_layer (const char *name)
 }
 
 static gboolean
-create (PdInstance *instance, GError **error)
+create (PdInstance *self, GError **error)
 {
   static const char *const extensions[] = { VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
                                             VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME };
@@ -125,7 +93,7 @@ create (PdInstance *instance, GError **error)
     .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
                    VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
     .pfnUserCallback = on_message,
-    .pUserData = instance
+    .pUserData = self
   };
   VkValidationFeaturesEXT features = { .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                        .pNext = &messenger,
@@ -136,12 +104,12 @@ create (PdInstance *instance, GError **error)
                                 .pApplicationInfo = &application };
   PFN_vkCreateDebugUtilsMessengerEXT create_messenger;
 
-  if (instance->assisted)
+  if (self->assisted)
     {
       features.enabledValidationFeatureCount = G_N_ELEMENTS (assisted);
       features.pEnabledValidationFeatures = assisted;
     }
-  if (instance->validation)
+  if (self->validation)
     {
       info.pNext = &features;
       info.enabledLayerCount = G_N_ELEMENTS (layers);
@@ -149,32 +117,25 @@ create (PdInstance *instance, GError **error)
       info.enabledExtensionCount = G_N_ELEMENTS (extensions);
       info.ppEnabledExtensionNames = extensions;
     }
-  if (!pd_vk_check (vkCreateInstance (&info, NULL, &instance->vk), "vkCreateInstance", error))
+  if (!pd_vk_check (vkCreateInstance (&info, NULL, &self->vk), "vkCreateInstance", error))
     return FALSE;
-  if (!instance->validation)
+  if (!self->validation)
     return TRUE;
   create_messenger = (PFN_vkCreateDebugUtilsMessengerEXT) vkGetInstanceProcAddr (
-      instance->vk, "vkCreateDebugUtilsMessengerEXT");
-  return pd_vk_check (create_messenger (instance->vk, &messenger, NULL, &instance->messenger),
+      self->vk, "vkCreateDebugUtilsMessengerEXT");
+  return pd_vk_check (create_messenger (self->vk, &messenger, NULL, &self->messenger),
                       "vkCreateDebugUtilsMessengerEXT", error);
-}
-
-void
-pd_device_prepare_environment (void)
-{
-  ask_for_wide_vectors ();
-  keep_shader_caches_apart ();
 }
 
 PdInstance *
 pd_instance_new (gboolean validation, GError **error)
 {
-  g_autoptr (PdInstance) instance = g_new0 (PdInstance, 1);
+  g_autoptr (PdInstance) self = g_new0 (PdInstance, 1);
   guint32 version = VK_API_VERSION_1_0;
 
-  instance->assisted = g_strcmp0 (g_getenv ("PD_VALIDATION"), "gpu") == 0;
-  instance->validation =
-      validation || instance->assisted || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
+  self->assisted = g_strcmp0 (g_getenv ("PD_VALIDATION"), "gpu") == 0;
+  self->validation =
+      validation || self->assisted || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
   vkEnumerateInstanceVersion (&version);
   if (version < VK_API_VERSION_1_2)
     {
@@ -184,7 +145,7 @@ pd_instance_new (gboolean validation, GError **error)
           VK_API_VERSION_MAJOR (version), VK_API_VERSION_MINOR (version));
       return NULL;
     }
-  if (instance->validation && !has_layer (validation_layer))
+  if (self->validation && !has_layer (validation_layer))
     {
       g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
                    _ ("validation was asked for, but the layer %s is not installed (Debian: "
@@ -192,24 +153,24 @@ pd_instance_new (gboolean validation, GError **error)
                    validation_layer);
       return NULL;
     }
-  if (!create (instance, error))
+  if (!create (self, error))
     return NULL;
-  return g_steal_pointer (&instance);
+  return g_steal_pointer (&self);
 }
 
 void
-pd_instance_free (PdInstance *instance)
+pd_instance_free (PdInstance *self)
 {
-  if (instance == NULL)
+  if (self == NULL)
     return;
-  if (instance->messenger != VK_NULL_HANDLE)
+  if (self->messenger != VK_NULL_HANDLE)
     {
       PFN_vkDestroyDebugUtilsMessengerEXT destroy =
           (PFN_vkDestroyDebugUtilsMessengerEXT) vkGetInstanceProcAddr (
-              instance->vk, "vkDestroyDebugUtilsMessengerEXT");
-      destroy (instance->vk, instance->messenger, NULL);
+              self->vk, "vkDestroyDebugUtilsMessengerEXT");
+      destroy (self->vk, self->messenger, NULL);
     }
-  if (instance->vk != VK_NULL_HANDLE)
-    vkDestroyInstance (instance->vk, NULL);
-  g_free (instance);
+  if (self->vk != VK_NULL_HANDLE)
+    vkDestroyInstance (self->vk, NULL);
+  g_free (self);
 }

@@ -5,21 +5,18 @@
 
 /* Not on the account: a run that makes kernels takes as much as one that finds them. */
 static gboolean
-make_nothing (PdKernelCache *cache, GError **error)
+make_nothing (PdKernelCache *self, GError **error)
 {
-  PdDevice *device = cache->device;
-  guint64 peak = pd_device_memory_peak (device);
+  PdDevice *device = self->device;
+  guint64 peak = pd_account_peak (device);
 
-  if (cache->nothing != NULL)
+  if (self->nothing != NULL)
     return TRUE;
-  cache->nothing = pd_buffer_new (device, sizeof (guint32), PD_BUFFER_DEVICE, error);
-  if (cache->nothing == NULL)
+  self->nothing = pd_buffer_new (device, sizeof (guint32), PD_BUFFER_DEVICE, error);
+  if (self->nothing == NULL)
     return FALSE;
-  g_mutex_lock (&device->lock);
-  device->used -= cache->nothing->counted;
-  device->peak = peak;
-  g_mutex_unlock (&device->lock);
-  cache->nothing->counted = 0;
+  pd_account_forget (device, self->nothing->counted, peak);
+  self->nothing->counted = 0;
   return TRUE;
 }
 
@@ -27,19 +24,17 @@ make_nothing (PdKernelCache *cache, GError **error)
  * no workgroups makes it do so now, while other threads create the next pipelines, and where
  * someone who wants to stop is heard after each kernel. */
 static gboolean
-warm_up (PdKernelCache *cache, PdKernel *kernel, GError **error)
+warm_up (PdKernelCache *self, PdKernel *kernel, GError **error)
 {
-  PdOperation operation = { .kind = PD_OPERATION_DISPATCH,
-                            .label = kernel->name,
-                            .dispatch = { .kernel = kernel, .push_size = PD_MAX_PUSH } };
+  PdOperation operation = { .label = kernel->name, .kernel = kernel, .push_size = PD_MAX_PUSH };
   g_autoptr (PdReplay) replay = NULL;
 
-  if (!make_nothing (cache, error))
+  if (!make_nothing (self, error))
     return FALSE;
   for (guint i = 0; i < kernel->n_bindings; i++)
-    operation.dispatch.bindings[i] =
-        (VkDescriptorBufferInfo){ .buffer = cache->nothing->vk, .range = VK_WHOLE_SIZE };
-  replay = pd_replay_new (cache->device, &operation, 1, FALSE, error);
+    operation.bindings[i] =
+        (VkDescriptorBufferInfo){ .buffer = self->nothing->vk, .range = VK_WHOLE_SIZE };
+  replay = pd_replay_new (self->device, &operation, 1, FALSE, error);
   return replay != NULL && pd_replay_run (replay, NULL, error);
 }
 
@@ -62,24 +57,24 @@ prepare_one (gpointer data, gpointer user_data)
   Preparation *preparation = user_data;
   Result *result = g_new0 (Result, 1);
 
-  result->kernel = pd_device_kernel_from_spec (preparation->device, spec, &result->error);
+  result->kernel = pd_kernel_get_spec (preparation->device, spec, &result->error);
   g_async_queue_push (preparation->results, result);
 }
 
 /* The specifications of @specs without a kernel, each once. */
 static GPtrArray *
-missing (PdKernelCache *cache, const PdKernelSpec *specs, guint n)
+missing (PdKernelCache *self, const PdKernelSpec *specs, guint n)
 {
   GPtrArray *found = g_ptr_array_new ();
   g_autoptr (GHashTable) keys =
       g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&cache->lock);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
   for (guint i = 0; i < n; i++)
     {
       GBytes *key = pd_kernel_key_new (pd_shader_find (specs[i].shader), specs[i].constants,
                                        specs[i].n_constants, specs[i].subgroup_size);
-      gboolean there = g_hash_table_contains (cache->kernels, key);
+      gboolean there = g_hash_table_contains (self->kernels, key);
 
       if (g_hash_table_add (keys, key) && !there)
         g_ptr_array_add (found, (gpointer) &specs[i]);
@@ -117,11 +112,11 @@ collect (Preparation *preparation, guint n, GError **error)
 }
 
 gboolean
-pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error)
+pd_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error)
 {
-  PdKernelCache *cache = device->kernels;
+  PdKernelCache *self = device->kernels;
   Preparation preparation = { .device = device };
-  g_autoptr (GPtrArray) wanted = missing (cache, specs, n);
+  g_autoptr (GPtrArray) wanted = missing (self, specs, n);
   const gint64 start = g_get_monotonic_time ();
   GThreadPool *pool;
   gboolean ok;
@@ -138,39 +133,39 @@ pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n,
   ok = collect (&preparation, wanted->len, error);
   g_thread_pool_free (pool, FALSE, TRUE);
   g_async_queue_unref (preparation.results);
-  g_mutex_lock (&cache->lock);
-  cache->prepared += wanted->len;
-  cache->waited += (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
-  g_mutex_unlock (&cache->lock);
+  g_mutex_lock (&self->lock);
+  self->prepared += wanted->len;
+  self->waited += (double) (g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  g_mutex_unlock (&self->lock);
   return ok;
 }
 
 void
-pd_device_rehearse_kernels (PdDevice *device, const PdKernelSpec *specs, guint n)
+pd_prepare_rehearse (PdDevice *device, const PdKernelSpec *specs, guint n)
 {
-  PdKernelCache *cache = device->kernels;
-  g_autoptr (GPtrArray) wanted = missing (cache, specs, n);
+  PdKernelCache *self = device->kernels;
+  g_autoptr (GPtrArray) wanted = missing (self, specs, n);
 
-  g_mutex_lock (&cache->lock);
+  g_mutex_lock (&self->lock);
   for (guint i = 0; i < wanted->len; i++)
     {
       const PdKernelSpec *spec = wanted->pdata[i];
 
-      g_hash_table_add (cache->rehearsed,
+      g_hash_table_add (self->rehearsed,
                         pd_kernel_key_new (pd_shader_find (spec->shader), spec->constants,
                                            spec->n_constants, spec->subgroup_size));
     }
-  g_mutex_unlock (&cache->lock);
+  g_mutex_unlock (&self->lock);
 }
 
 guint
-pd_device_take_rehearsed_kernels (PdDevice *device, double *seconds)
+pd_prepare_take_rehearsed (PdDevice *device, double *seconds)
 {
-  PdKernelCache *cache = device->kernels;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&cache->lock);
-  guint n = g_hash_table_size (cache->rehearsed);
+  PdKernelCache *self = device->kernels;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  guint n = g_hash_table_size (self->rehearsed);
 
-  g_hash_table_remove_all (cache->rehearsed);
-  *seconds = n == 0 ? 0 : cache->prepared == 0 ? -1 : n * cache->waited / cache->prepared;
+  g_hash_table_remove_all (self->rehearsed);
+  *seconds = n == 0 ? 0 : self->prepared == 0 ? -1 : n * self->waited / self->prepared;
   return n;
 }

@@ -3,17 +3,14 @@
 
 #include <vulkan/vulkan.h>
 
+#include "engine/gpu/account.h"
 #include "engine/gpu/commands.h"
+#include "engine/gpu/queue.h"
 
 /* What the files of gpu/ know of each other. */
 
 /* TRUE for VK_SUCCESS; else sets the error. what: the call, as it should stand in the message. */
 gboolean pd_vk_check (VkResult result, const char *what, GError **error);
-
-enum
-{
-  PD_COPY_WORK = 10, /* the same work as a copied byte, in floating point operations */
-};
 
 /* ---- instance.c */
 
@@ -28,7 +25,7 @@ typedef struct
 
 /* validation as in PdDeviceOptions. */
 PdInstance *pd_instance_new (gboolean validation, GError **error);
-void pd_instance_free (PdInstance *instance);
+void pd_instance_free (PdInstance *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdInstance, pd_instance_free)
 
 /* ---- device-info.c */
@@ -36,18 +33,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdInstance, pd_instance_free)
 /* NULL if the device has no Vulkan 1.2 or no compute queue. family: its queue family. */
 PdDeviceInfo *
 pd_device_info_query (VkInstance instance, VkPhysicalDevice physical, guint32 *family);
-gboolean pd_physical_has_extension (VkPhysicalDevice physical, const char *name);
+gboolean pd_device_info_has_extension (VkPhysicalDevice physical, const char *name);
 /* The type for device-local buffers: within the largest device-local heap, mapped if the memory is
  * unified. */
-guint32 pd_device_memory_type (const VkPhysicalDeviceMemoryProperties *memory, gboolean unified);
+guint32 pd_device_info_memory_type (const VkPhysicalDeviceMemoryProperties *memory,
+                                    gboolean unified);
 /* First type having all flags, else G_MAXUINT32. */
-guint32 pd_memory_type_find (const VkPhysicalDeviceMemoryProperties *memory,
-                             guint32 allowed,
-                             VkMemoryPropertyFlags flags);
+guint32 pd_device_info_find_type (const VkPhysicalDeviceMemoryProperties *memory,
+                                  guint32 allowed,
+                                  VkMemoryPropertyFlags flags);
 
 /* ---- device.c */
 
-typedef struct _PdStaging PdStaging;
+typedef struct _PdTransfer PdTransfer;
 typedef struct _PdKernelCache PdKernelCache;
 
 struct _PdDevice
@@ -73,32 +71,47 @@ struct _PdDevice
   PdDeviceWatch watch;
   gint silent; /* atomic */
 
-  PdStaging *staging;
+  PdTransfer *transfer;
   PdKernelCache *kernels;
 };
 
-/* Makes the writes of the stages before (compute, transfer) visible to the stages after (compute,
- * transfer, host). */
-void pd_record_barrier (VkCommandBuffer commands,
-                        VkPipelineStageFlags before,
-                        VkPipelineStageFlags after);
+/* ---- account.c */
+
+/* @limit as in PdDeviceOptions; needs the device's info. */
+void pd_account_init (PdDevice *self, guint64 limit);
+/* Puts bytes on the account. PD_ERROR_OUT_OF_MEMORY beyond the limit, which a rehearsal has not. */
+gboolean pd_account_add (PdDevice *self, guint64 bytes, GError **error);
+void pd_account_subtract (PdDevice *self, guint64 bytes);
+/* The same for bytes that are to leave no trace: the peak is again @peak, what it was before. */
+void pd_account_forget (PdDevice *self, guint64 bytes, guint64 peak);
+/* Notes that work took seconds. */
+void pd_account_learn_rate (PdDevice *self, double work, double seconds);
+
+static inline double
+pd_mib (guint64 bytes)
+{
+  return (double) bytes / (1024.0 * 1024.0);
+}
 
 /* ---- queue.c */
 
-gboolean pd_device_submit (
-    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error);
+gboolean
+pd_queue_submit (PdDevice *self, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error);
 /* Until the fence is signalled. work: of what is on its way to it. When it returns, the device does
  * not use what was submitted any more, or is silent or lost: also if it fails.
  * Errors: PD_ERROR_DEVICE_LOST, also for a device that does not answer; PD_ERROR_OUT_OF_MEMORY; for
  * a device that does not answer to someone who wants to stop, G_IO_ERROR_CANCELLED. */
-gboolean pd_device_wait (
-    PdDevice *device, VkFence fence, double work, GCancellable *cancellable, GError **error);
+gboolean pd_queue_wait (
+    PdDevice *self, VkFence fence, double work, GCancellable *cancellable, GError **error);
 /* Until the device does nothing; it counts as silent if that cannot be known. */
-void pd_device_settle (PdDevice *device);
-/* Notes that work took seconds. */
-void pd_device_learn_rate (PdDevice *device, double work, double seconds);
+void pd_queue_settle (PdDevice *self);
+/* Makes the writes of the stages @before (compute, transfer) visible to the stages @after (compute,
+ * transfer, host). */
+void pd_queue_record_barrier (VkCommandBuffer commands,
+                              VkPipelineStageFlags before,
+                              VkPipelineStageFlags after);
 
-/* ---- memory.c */
+/* ---- buffer.c */
 
 struct _PdBuffer
 {
@@ -111,21 +124,13 @@ struct _PdBuffer
   void *mapped;
 };
 
-/* ---- staging.c */
+/* ---- transfer.c */
 
-PdStaging *pd_staging_new (PdDevice *device);
-void pd_staging_free (PdStaging *staging);
-/* For buffers that are not mapped; the region is known to be inside. Finished on return. */
-gboolean pd_staging_write (PdStaging *staging,
-                           PdBuffer *target,
-                           gsize offset,
-                           const void *data,
-                           gsize size,
-                           GError **error);
-gboolean pd_staging_read (
-    PdStaging *staging, PdBuffer *source, gsize offset, void *data, gsize size, GError **error);
+/* What pd_buffer_read and pd_buffer_write need for buffers that are not mapped. */
+PdTransfer *pd_transfer_new (PdDevice *device);
+void pd_transfer_free (PdTransfer *self);
 
-/* ---- shaders.c */
+/* ---- shader.c */
 
 typedef struct
 {
@@ -135,7 +140,7 @@ typedef struct
 
 void pd_shader_read_needs (const PdShader *shader, const PdDeviceInfo *info, PdShaderNeeds *needs);
 
-/* ---- kernels.c */
+/* ---- kernel.c */
 
 struct _PdKernel
 {
@@ -153,7 +158,7 @@ struct _PdKernelCache
   GHashTable *kernels; /* GBytes (see pd_kernel_key_new) -> PdKernel */
   double seconds;
   GHashTable *rehearsed; /* GBytes: keys of kernels that were missed in rehearsals */
-  guint prepared;        /* kernels, by pd_device_prepare_kernels, */
+  guint prepared;        /* kernels, by pd_prepare_kernels, */
   double waited;         /* which took so long */
   PdBuffer *nothing;     /* to bind where nothing is done; may be NULL */
   VkPipelineCache pipelines;
@@ -169,58 +174,30 @@ GBytes *
 pd_kernel_key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size);
 PdKernelCache *pd_kernel_cache_new (PdDevice *device, GError **error);
 /* Saves the pipeline cache. */
-void pd_kernel_cache_free (PdKernelCache *cache);
-/* As pd_device_kernel_from_spec() for a shader that need not be in the table. */
-PdKernel *pd_device_kernel_from_shader (PdDevice *device,
-                                        const PdShader *shader,
-                                        const guint32 *constants,
-                                        guint n,
-                                        guint subgroup_size,
-                                        GError **error);
+void pd_kernel_cache_free (PdKernelCache *self);
+/* As pd_kernel_get_spec() for a shader that need not be in the table. */
+PdKernel *pd_kernel_get_shader (PdDevice *device,
+                                const PdShader *shader,
+                                const guint32 *constants,
+                                guint n,
+                                guint subgroup_size,
+                                GError **error);
 /* Where the pipeline cache is kept. */
 char *pd_kernel_cache_path (const PdDeviceInfo *info);
 
 /* ---- replay.c */
 
-typedef enum
-{
-  PD_OPERATION_DISPATCH,
-  PD_OPERATION_BARRIER,
-  PD_OPERATION_COPY,
-  PD_OPERATION_FILL,
-} PdOperationKind;
-
-/* An operation of a PdCommands, checked. */
+/* An operation of a PdCommands, checked: a dispatch, or a barrier. */
 typedef struct
 {
-  PdOperationKind kind;
   const char *label; /* owned by the PdCommands */
   double work;
-  union
-  {
-    struct
-    {
-      PdKernel *kernel;
-      VkDescriptorSet set; /* filled in by PdReplay */
-      VkDescriptorBufferInfo bindings[PD_MAX_BINDINGS];
-      guint8 push[PD_MAX_PUSH];
-      guint32 push_size;
-      guint32 groups[3];
-    } dispatch;
-    struct
-    {
-      VkBuffer source;
-      VkBuffer target;
-      VkBufferCopy region;
-    } copy;
-    struct
-    {
-      VkBuffer target;
-      gsize offset;
-      gsize size;
-      guint32 value;
-    } fill;
-  };
+  PdKernel *kernel;    /* NULL: a barrier, and nothing else counts */
+  VkDescriptorSet set; /* filled in by PdReplay */
+  VkDescriptorBufferInfo bindings[PD_MAX_BINDINGS];
+  guint8 push[PD_MAX_PUSH];
+  guint32 push_size;
+  guint32 groups[3];
 } PdOperation;
 
 /* The Vulkan side of a PdCommands: what is made of its operations once and submitted at every run.
@@ -229,11 +206,11 @@ typedef struct _PdReplay PdReplay;
 
 PdReplay *pd_replay_new (
     PdDevice *device, PdOperation *operations, guint n, gboolean timestamps, GError **error);
-void pd_replay_free (PdReplay *replay);
+void pd_replay_free (PdReplay *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdReplay, pd_replay_free)
 /* As pd_commands_run(). */
-gboolean pd_replay_run (PdReplay *replay, GCancellable *cancellable, GError **error);
-guint pd_replay_n_submissions (const PdReplay *replay);
+gboolean pd_replay_run (PdReplay *self, GCancellable *cancellable, GError **error);
+guint pd_replay_n_submissions (const PdReplay *self);
 /* Seconds of each operation in the last run, 0 for barriers; NULL without timestamps or such a run.
  */
-double *pd_replay_get_seconds (PdReplay *replay);
+double *pd_replay_get_seconds (PdReplay *self);

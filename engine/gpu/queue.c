@@ -17,48 +17,29 @@ static const double patience[2] = { 120, 5 };
 static const double patience_times[2] = { 100, 10 };
 
 void
-pd_device_set_watch (PdDevice *device, const PdDeviceWatch *watch)
+pd_queue_set_watch (PdDevice *self, const PdDeviceWatch *watch)
 {
-  g_mutex_lock (&device->lock);
-  device->watch = watch != NULL ? *watch : (PdDeviceWatch){ 0 };
-  g_mutex_unlock (&device->lock);
+  g_mutex_lock (&self->lock);
+  self->watch = watch != NULL ? *watch : (PdDeviceWatch){ 0 };
+  g_mutex_unlock (&self->lock);
 }
 
 GCancellable *
-pd_device_cancellable (PdDevice *device)
+pd_queue_cancellable (PdDevice *self)
 {
-  return device->watch.cancellable;
+  return self->watch.cancellable;
 }
 
 gboolean
-pd_device_check_cancelled (PdDevice *device, GError **error)
+pd_queue_check_cancelled (PdDevice *self, GError **error)
 {
-  return !g_cancellable_set_error_if_cancelled (device->watch.cancellable, error);
-}
-
-double
-pd_device_work_rate (PdDevice *device)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  return device->rate;
-}
-
-void
-pd_device_learn_rate (PdDevice *device, double work, double seconds)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->lock);
-
-  /* Shorter ones measure the submission, not the work. */
-  if (seconds < 1e-3 || work <= 0)
-    return;
-  device->rate += 0.5 * (MIN (work / seconds, 8 * device->rate) - device->rate);
+  return !g_cancellable_set_error_if_cancelled (self->watch.cancellable, error);
 }
 
 gboolean
-pd_device_is_silent (PdDevice *device)
+pd_queue_is_silent (PdDevice *self)
 {
-  return g_atomic_int_get (&device->silent) != 0;
+  return g_atomic_int_get (&self->silent) != 0;
 }
 
 static void
@@ -71,45 +52,44 @@ set_silent_error (double seconds, GError **error)
 }
 
 gboolean
-pd_device_submit (
-    PdDevice *device, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error)
+pd_queue_submit (PdDevice *self, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error)
 {
   VkSubmitInfo submit = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                           .commandBufferCount = n,
                           .pCommandBuffers = buffers };
   g_autoptr (GMutexLocker) locker = NULL;
 
-  if (pd_device_is_silent (device))
+  if (pd_queue_is_silent (self))
     return pd_vk_check (VK_ERROR_DEVICE_LOST, "vkQueueSubmit", error);
-  locker = g_mutex_locker_new (&device->queue_lock);
-  return pd_vk_check (vkQueueSubmit (device->queue, 1, &submit, fence), "vkQueueSubmit", error);
+  locker = g_mutex_locker_new (&self->queue_lock);
+  return pd_vk_check (vkQueueSubmit (self->queue, 1, &submit, fence), "vkQueueSubmit", error);
 }
 
 void
-pd_device_settle (PdDevice *device)
+pd_queue_settle (PdDevice *self)
 {
   VkResult result;
 
-  if (pd_device_is_silent (device))
+  if (pd_queue_is_silent (self))
     return;
-  g_mutex_lock (&device->queue_lock);
-  result = vkDeviceWaitIdle (device->vk);
-  g_mutex_unlock (&device->queue_lock);
+  g_mutex_lock (&self->queue_lock);
+  result = vkDeviceWaitIdle (self->vk);
+  g_mutex_unlock (&self->queue_lock);
   if (result != VK_SUCCESS && result != VK_ERROR_DEVICE_LOST)
-    g_atomic_int_set (&device->silent, TRUE);
+    g_atomic_int_set (&self->silent, TRUE);
 }
 
 gboolean
-pd_device_wait (
-    PdDevice *device, VkFence fence, double work, GCancellable *cancellable, GError **error)
+pd_queue_wait (
+    PdDevice *self, VkFence fence, double work, GCancellable *cancellable, GError **error)
 {
-  const double expected = work / pd_device_work_rate (device);
+  const double expected = work / pd_account_work_rate (self);
   const gint64 start = g_get_monotonic_time ();
   gint64 stop = 0;
 
-  while (!pd_device_is_silent (device))
+  while (!pd_queue_is_silent (self))
     {
-      VkResult result = vkWaitForFences (device->vk, 1, &fence, VK_TRUE, slice);
+      VkResult result = vkWaitForFences (self->vk, 1, &fence, VK_TRUE, slice);
       gint64 now = g_get_monotonic_time ();
       double waited;
 
@@ -117,21 +97,47 @@ pd_device_wait (
         return TRUE;
       if (result != VK_TIMEOUT)
         {
-          pd_device_settle (device);
+          pd_queue_settle (self);
           return pd_vk_check (result, "vkWaitForFences", error);
         }
       if (stop == 0 && (g_cancellable_is_cancelled (cancellable) ||
-                        g_cancellable_is_cancelled (device->watch.cancellable)))
+                        g_cancellable_is_cancelled (self->watch.cancellable)))
         stop = now;
       waited = (double) (now - (stop != 0 ? stop : start)) / G_USEC_PER_SEC;
       if (waited <= patience[stop != 0] + patience_times[stop != 0] * expected)
         continue;
-      g_atomic_int_set (&device->silent, TRUE);
+      g_atomic_int_set (&self->silent, TRUE);
       if (stop == 0)
         set_silent_error (waited, error);
       else if (!g_cancellable_set_error_if_cancelled (cancellable, error))
-        pd_device_check_cancelled (device, error);
+        pd_queue_check_cancelled (self, error);
       return FALSE;
     }
   return pd_vk_check (VK_ERROR_DEVICE_LOST, "vkWaitForFences", error);
+}
+
+static VkAccessFlags
+accesses (VkPipelineStageFlags stages, gboolean reads)
+{
+  VkAccessFlags flags = 0;
+
+  if ((stages & VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT) != 0)
+    flags |= VK_ACCESS_SHADER_WRITE_BIT | (reads ? VK_ACCESS_SHADER_READ_BIT : 0);
+  if ((stages & VK_PIPELINE_STAGE_TRANSFER_BIT) != 0)
+    flags |= VK_ACCESS_TRANSFER_WRITE_BIT | (reads ? VK_ACCESS_TRANSFER_READ_BIT : 0);
+  if ((stages & VK_PIPELINE_STAGE_HOST_BIT) != 0)
+    flags |= VK_ACCESS_HOST_READ_BIT;
+  return flags;
+}
+
+void
+pd_queue_record_barrier (VkCommandBuffer commands,
+                         VkPipelineStageFlags before,
+                         VkPipelineStageFlags after)
+{
+  VkMemoryBarrier barrier = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                              .srcAccessMask = accesses (before, FALSE),
+                              .dstAccessMask = accesses (after, TRUE) };
+
+  vkCmdPipelineBarrier (commands, before, after, 0, 1, &barrier, 0, NULL, 0, NULL);
 }

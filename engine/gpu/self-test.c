@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/gpu/self-test.h"
-#include "engine/base/error.h"
-#include "engine/gpu/commands.h"
+
+#include <math.h>
 
 #include <glib/gi18n-lib.h>
-#include <math.h>
+
+#include "engine/base/error.h"
+#include "engine/gpu/commands.h"
 
 enum
 {
@@ -19,7 +21,7 @@ compute (PdDevice *device, float *sums, GError **error)
   static const guint32 constants[] = { INVOCATIONS, ITERATIONS };
   static const float push[] = { 0.5F, 1.0F };
   static const double work = 2.0 * 96 * INVOCATIONS * ITERATIONS;
-  PdKernel *kernel = pd_device_kernel (device, "peak", constants, G_N_ELEMENTS (constants), error);
+  PdKernel *kernel = pd_kernel_get (device, "peak", constants, G_N_ELEMENTS (constants), error);
   g_autoptr (PdBuffer) buffer = NULL;
   g_autoptr (PdCommands) commands = NULL;
 
@@ -29,8 +31,13 @@ compute (PdDevice *device, float *sums, GError **error)
   if (buffer == NULL)
     return FALSE;
   commands = pd_commands_new (device, FALSE);
-  pd_commands_dispatch (commands, kernel, &(PdBinding){ .buffer = buffer }, 1, push, sizeof push, 1,
-                        1, 1, work);
+  pd_commands_dispatch (commands, &(PdLaunch){ .kernel = kernel,
+                                               .bindings = &(PdBinding){ .buffer = buffer },
+                                               .n_bindings = 1,
+                                               .push = push,
+                                               .push_size = sizeof push,
+                                               .groups = { 1, 1, 1 },
+                                               .work = work });
   return pd_commands_end (commands, error) && pd_commands_run (commands, NULL, error) &&
          pd_buffer_read (buffer, 0, sums, INVOCATIONS * sizeof *sums, error);
 }

@@ -2,7 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/kernel.h"
 #include "engine/nn/backend.h"
 
 static const char *const kernels_names[] = {
@@ -59,7 +59,7 @@ can_cooperate (PdDevice *device)
   const guint *size = pd_device_info (device)->cooperative_matrix_size;
 
   return size[0] == 16 && size[1] == 16 && size[2] == 16 &&
-         pd_device_has_shader (device, "gemm-cooperative");
+         pd_kernel_has_shader (device, "gemm-cooperative");
 }
 
 gboolean

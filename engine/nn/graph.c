@@ -3,7 +3,9 @@
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
+#include "engine/gpu/queue.h"
 #include "engine/nn/graph.h"
+#include "engine/gpu/account.h"
 #include "engine/base/half.h"
 #include "engine/nn/placement.h"
 
@@ -280,10 +282,10 @@ place_activations (PdGraph *self, GError **error)
       if (storage->first <= storage->last)
         self->stats.tensor_bytes += storage->size;
     }
-  blocks = pd_place (self->storages, limit, pd_device_cancellable (self->backend->device), block_of,
+  blocks = pd_place (self->storages, limit, pd_queue_cancellable (self->backend->device), block_of,
                      &too_large);
   if (blocks == NULL && too_large == G_MAXUINT)
-    return pd_device_check_cancelled (self->backend->device, error);
+    return pd_queue_check_cancelled (self->backend->device, error);
   if (blocks == NULL)
     {
       const PdStorage *storage = g_ptr_array_index (self->storages, too_large);
@@ -332,9 +334,9 @@ prepare_kernels (PdGraph *self, GError **error)
     return FALSE;
   for (guint i = 0; i < n; i++)
     specs[i] = kernel_spec (&self->dispatches[i]);
-  if (!pd_device_is_rehearsing (device))
-    return pd_device_prepare_kernels (device, specs, n, error);
-  pd_device_rehearse_kernels (device, specs, n);
+  if (!pd_account_is_rehearsing (device))
+    return pd_prepare_kernels (device, specs, n, error);
+  pd_prepare_rehearse (device, specs, n);
   return TRUE;
 }
 
@@ -372,7 +374,7 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, Pending *pending, GError *
 {
   PdBinding bindings[PD_DISPATCH_MAX_ACCESS] = { 0 };
   PdKernelSpec spec = kernel_spec (dispatch);
-  PdKernel *kernel = pd_device_kernel_from_spec (self->backend->device, &spec, error);
+  PdKernel *kernel = pd_kernel_get_spec (self->backend->device, &spec, error);
   gboolean barrier = FALSE;
   guint n_bindings = 0;
 
@@ -416,9 +418,15 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, Pending *pending, GError *
       n_bindings = MAX (n_bindings, (guint) access->binding + 1);
     }
   pd_commands_label (self->commands, dispatch->label);
-  pd_commands_dispatch (self->commands, kernel, bindings, n_bindings, dispatch->push,
-                        dispatch->push_size, dispatch->groups[0], dispatch->groups[1],
-                        dispatch->groups[2], dispatch->work);
+  pd_commands_dispatch (
+      self->commands,
+      &(PdLaunch){ .kernel = kernel,
+                   .bindings = bindings,
+                   .n_bindings = n_bindings,
+                   .push = dispatch->push,
+                   .push_size = dispatch->push_size,
+                   .groups = { dispatch->groups[0], dispatch->groups[1], dispatch->groups[2] },
+                   .work = dispatch->work });
   return TRUE;
 }
 
@@ -440,12 +448,12 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
       g_propagate_error (error, g_steal_pointer (&self->failure));
       return FALSE;
     }
-  if (!pd_device_check_cancelled (self->backend->device, error) || !place_activations (self, error))
+  if (!pd_queue_check_cancelled (self->backend->device, error) || !place_activations (self, error))
     return FALSE;
   count_work (self);
   if (!prepare_kernels (self, error))
     return FALSE;
-  if (pd_device_is_rehearsing (self->backend->device))
+  if (pd_account_is_rehearsing (self->backend->device))
     return TRUE;
 
   self->commands = pd_commands_new (self->backend->device, timestamps);

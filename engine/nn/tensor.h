@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/gpu/memory.h"
+#include "engine/gpu/buffer.h"
 #include "engine/nn/backend.h"
 
 enum

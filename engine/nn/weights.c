@@ -5,6 +5,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/base/half.h"
 #include "engine/nn/weights.h"
+#include "engine/gpu/account.h"
 
 enum
 {
@@ -321,7 +322,7 @@ pd_weights_read_matrix (
   if (!reserve (self, size, &matrix->storage, error))
     return NULL;
   /* What is rehearsed has no memory. */
-  if (pd_device_is_rehearsing (self->backend->device))
+  if (pd_account_is_rehearsing (self->backend->device))
     {
       g_ptr_array_add (self->matrices, matrix);
       return g_steal_pointer (&matrix);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/estimate.h"
+#include "engine/gpu/account.h"
 #include "engine/base/host-memory.h"
 #include "engine/run/host-plan.h"
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/kernel.h"
 #include "engine/run/plan.h"
 
 enum
@@ -20,10 +21,10 @@ add_text (PdSession *session, PdEstimate *estimate, GError **error)
   PdTextPass *pass;
   guint64 bytes;
 
-  pd_device_begin_rehearsal (session->device);
+  pd_account_begin_rehearsal (session->device);
   pass = pd_text_pass_new (session->model->text_encoder, session->branches, CHUNK, NULL, error);
   pd_text_pass_free (pass);
-  bytes = pd_device_end_rehearsal (session->device);
+  bytes = pd_account_end_rehearsal (session->device);
   estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
   return pass != NULL;
 }
@@ -89,7 +90,7 @@ pd_estimate_levels (PdSession *session,
       !pd_host_plan_check (&host, error))
     return FALSE;
   *estimate = (PdEstimate){ .n_levels = n };
-  pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  pd_prepare_take_rehearsed (session->device, &estimate->kernel_seconds);
   if (!add_text (session, estimate, error))
     return FALSE;
   session->branches = request->guidance == 1.0 ? 1 : 2;
@@ -121,11 +122,9 @@ pd_estimate_levels (PdSession *session,
   estimate->reason = pd_plan_describe (session->device, &plan, estimate->peak_device_bytes, scale);
   estimate->peak_host_bytes = pd_host_memory_resident () + host.memory;
   if (pd_device_info (session->device)->is_cpu)
-    estimate->peak_host_bytes +=
-        estimate->peak_device_bytes - pd_device_memory_used (session->device);
+    estimate->peak_host_bytes += estimate->peak_device_bytes - pd_account_used (session->device);
   rate = pd_plan_rate (backend);
-  estimate->n_kernels =
-      pd_device_take_rehearsed_kernels (session->device, &estimate->kernel_seconds);
+  estimate->n_kernels = pd_prepare_take_rehearsed (session->device, &estimate->kernel_seconds);
   estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
   return TRUE;
 }

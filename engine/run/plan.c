@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/plan.h"
+#include "engine/gpu/account.h"
 
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/kernel.h"
 #include "engine/nn/ops.h"
 #include "engine/tiles/denoise.h"
 
@@ -47,7 +48,7 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
       alone.batch = 1;
       alone.wrap_y = alone.wrap_x = FALSE;
     }
-  pd_device_begin_rehearsal (device);
+  pd_account_begin_rehearsal (device);
   canvas = pd_canvas_new (&alone, error);
   if (canvas != NULL)
     {
@@ -64,7 +65,7 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
         plan->work += stats.work / plan->batch;
       pd_canvas_free (canvas);
     }
-  plan->bytes = pd_device_end_rehearsal (device);
+  plan->bytes = pd_account_end_rehearsal (device);
   return canvas != NULL;
 }
 
@@ -72,7 +73,7 @@ gboolean
 pd_plan_canvas (
     PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error)
 {
-  const guint64 limit = pd_device_memory_limit (device), model = pd_device_memory_used (device);
+  const guint64 limit = pd_account_limit (device), model = pd_account_used (device);
   g_autofree char *needed = NULL, *of_model = NULL, *allowed = NULL;
   g_autoptr (GError) failure = NULL;
 
@@ -117,7 +118,7 @@ char *
 pd_plan_describe (PdDevice *device, const PdPlan *plan, guint64 peak, guint pixels)
 {
   g_autofree char *bytes = size_text (peak), *over = size_text (plan->bytes_over);
-  g_autofree char *allowed = size_text (pd_device_memory_limit (device));
+  g_autofree char *allowed = size_text (pd_account_limit (device));
   g_autofree char *chosen = g_strdup_printf (_ ("tile %u, at once %u: %s of the %s allowed"),
                                              plan->tile * pixels, plan->batch, bytes, allowed);
 
@@ -133,7 +134,7 @@ pd_plan_describe_kernels (PdDevice *device)
 {
   static const double worth_telling = 2; /* seconds */
   double seconds;
-  guint n = pd_device_take_rehearsed_kernels (device, &seconds);
+  guint n = pd_prepare_take_rehearsed (device, &seconds);
 
   if (n == 0 || (seconds >= 0 && seconds < worth_telling))
     return NULL;
@@ -159,7 +160,7 @@ pd_plan_coder (PdDevice *device,
                double *work,
                GError **error)
 {
-  const guint64 limit = pd_device_memory_limit (device);
+  const guint64 limit = pd_account_limit (device);
   g_autofree char *needed = NULL, *allowed = NULL;
   g_autoptr (GError) failure = NULL;
   guint side;

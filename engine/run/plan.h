@@ -14,7 +14,7 @@ typedef struct
   guint tile, batch; /* latent pixels; tiles per UNet call */
   guint n_tiles;
   guint64 bytes;               /* on the device at the peak, model included */
-  double work;                 /* of a step, as pd_device_work_rate counts it */
+  double work;                 /* of a step, as pd_account_work_rate counts it */
   guint tile_over, batch_over; /* the last choice that was too much; 0: what was asked for fits */
   guint64 bytes_over;
 } PdPlan;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/preview.h"
+#include "engine/gpu/account.h"
 #include "engine/base/host-memory.h"
 
 #include <math.h>
@@ -72,15 +73,15 @@ pd_preview_device_bytes (PdPreview *self, guint h, guint w)
 {
   PdDevice *device = pd_unet_backend (self->model->unet)->device;
   double scale = MIN (1.0, (double) self->hooks.side / MAX (h, w));
-  guint64 used = pd_device_memory_used (device), bytes;
+  guint64 used = pd_account_used (device), bytes;
   gboolean ok;
 
   pd_preview_release (self);
-  pd_device_begin_rehearsal (device);
+  pd_account_begin_rehearsal (device);
   ok = prepare (self, CLAMP ((guint) lround (h * scale), 1, h),
                 CLAMP ((guint) lround (w * scale), 1, w), NULL);
   pd_preview_release (self);
-  bytes = pd_device_end_rehearsal (device);
+  bytes = pd_account_end_rehearsal (device);
   return ok ? bytes - MIN (used, bytes) : 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/plan.h"
 #include "engine/run/session.h"
+#include "engine/gpu/account.h"
 
 /* @text: may be NULL. */
 static void
@@ -13,7 +14,7 @@ tell_plan (const PdSession *self, const char *text)
 gboolean
 pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
 {
-  const guint64 limit = pd_device_memory_limit (self->device);
+  const guint64 limit = pd_account_limit (self->device);
   guint scale = pd_model_scale (self->model);
   g_autofree char *text = NULL, *kernels = NULL;
   PdCoderOptions coder = pd_session_coder_options (self);
@@ -31,7 +32,7 @@ pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps
     return TRUE;
   if (self->preview != NULL)
     preview = pd_preview_device_bytes (self->preview, self->h, self->w);
-  peak = MAX (peak, pd_device_memory_peak (self->device));
+  peak = MAX (peak, pd_account_peak (self->device));
   peak = MAX (peak, MAX (plan.bytes, MIN (plan.bytes + preview, limit)));
   text = pd_plan_describe (self->device, &plan, peak, scale);
   tell_plan (self, text);

@@ -76,7 +76,7 @@ typedef struct
   PdPhase phase;
   gint64 phase_start; /* µs, monotonic */
 
-  double work; /* planned so far, as pd_device_work_rate counts it */
+  double work; /* planned so far, as pd_account_work_rate counts it */
 } PdSession;
 
 void pd_session_clear (PdSession *self);

@@ -6,6 +6,7 @@
 #include "engine/diffusion/guidance.h"
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
+#include "engine/gpu/account.h"
 #include "engine/tiles/canvas-private.h"
 
 static gsize
@@ -77,19 +78,19 @@ static gboolean
 check_exact (const PdCanvas *self, GError **error)
 {
   PdDevice *device = pd_unet_backend (self->options.unet)->device;
-  guint64 used = pd_device_memory_used (device), limit = pd_device_memory_limit (device), bytes;
-  gboolean rehearsing = pd_device_is_rehearsing (device);
+  guint64 used = pd_account_used (device), limit = pd_account_limit (device), bytes;
+  gboolean rehearsing = pd_account_is_rehearsing (device);
   guint n_tiles = pd_grid_n_tiles (&self->grid);
   g_autofree char *needed = NULL, *available = NULL;
   PdUNetPass *pass;
 
   if (!rehearsing)
-    pd_device_begin_rehearsal (device);
+    pd_account_begin_rehearsal (device);
   pass = make_pass (self, 1, FALSE, error);
-  bytes = pd_device_memory_used (device) - used;
+  bytes = pd_account_used (device) - used;
   pd_unet_pass_free (pass);
   if (!rehearsing)
-    pd_device_end_rehearsal (device);
+    pd_account_end_rehearsal (device);
   if (pass == NULL)
     return FALSE;
   if (used + n_tiles * bytes <= limit)

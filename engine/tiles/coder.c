@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/tiles/coder.h"
+#include "engine/gpu/account.h"
 
 enum
 {
@@ -238,7 +239,7 @@ pd_coder_plan (PdDevice *device,
   if (!coder_init (&self, options, decode, error))
     return FALSE;
   n_batches = (pd_windows_count (&self.windows) + self.options.batch - 1) / self.options.batch;
-  pd_device_begin_rehearsal (device);
+  pd_account_begin_rehearsal (device);
   ok = TRUE;
   if (needs_globals (&self))
     {
@@ -252,7 +253,7 @@ pd_coder_plan (PdDevice *device,
     *work += n_batches * pass_work (&self);
   coder_clear (&self);
   self = (PdCoder){ 0 };
-  *bytes = pd_device_end_rehearsal (device);
+  *bytes = pd_account_end_rehearsal (device);
   return ok;
 }
 

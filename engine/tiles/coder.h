@@ -59,7 +59,7 @@ typedef gboolean (*PdCoderTakeFunc) (
 typedef void (*PdCoderProgressFunc) (guint tiles_done, guint n_tiles, gpointer user_data);
 
 /* What the canvas takes: device bytes at the peak, with what is in use already, and work as
- * pd_device_work_rate counts it. @device is the model's; nothing is allocated on the device. */
+ * pd_account_work_rate counts it. @device is the model's; nothing is allocated on the device. */
 gboolean pd_coder_plan (PdDevice *device,
                         const PdCoderOptions *options,
                         gboolean decode,

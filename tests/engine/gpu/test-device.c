@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "engine/base/error.h"
+#include "engine/gpu/account.h"
 #include "engine/gpu/device.h"
-#include "engine/gpu/kernels.h"
+#include "engine/gpu/kernel.h"
 
 static void
 check_info (const PdDeviceInfo *info)
@@ -96,10 +97,10 @@ test_limit (void)
   g_autoptr (PdDevice) device = pd_device_new (&options, NULL);
   g_autoptr (PdDevice) unlimited = pd_device_new (NULL, NULL);
 
-  g_assert_cmpuint (pd_device_memory_limit (device), ==, 123456);
-  g_assert_cmpuint (pd_device_memory_limit (unlimited), ==, pd_device_info (unlimited)->budget);
-  g_assert_cmpuint (pd_device_memory_used (device), ==, 0);
-  g_assert_cmpfloat (pd_device_work_rate (device), >, 0);
+  g_assert_cmpuint (pd_account_limit (device), ==, 123456);
+  g_assert_cmpuint (pd_account_limit (unlimited), ==, pd_device_info (unlimited)->budget);
+  g_assert_cmpuint (pd_account_used (device), ==, 0);
+  g_assert_cmpfloat (pd_account_work_rate (device), >, 0);
 }
 
 static void

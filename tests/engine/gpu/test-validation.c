@@ -34,7 +34,7 @@ run (guint touched, guint there)
   PdKernel *kernel;
 
   g_assert_no_error (error);
-  kernel = pd_device_kernel_from_shader (device, &shader, constants, 2, 0, &error);
+  kernel = pd_kernel_get_shader (device, &shader, constants, 2, 0, &error);
   g_assert_no_error (error);
   commands = pd_commands_new (device, FALSE);
   x = pd_buffer_new (device, N * sizeof (float), PD_BUFFER_DEVICE, &error);
@@ -44,8 +44,13 @@ run (guint touched, guint there)
   {
     const PdBinding bindings[] = { { x, 0, 0 }, { y, 0, 0 } };
 
-    pd_commands_dispatch (commands, kernel, bindings, 2, &push, sizeof push,
-                          (touched + GROUP - 1) / GROUP, 1, 1, 1);
+    pd_commands_dispatch (commands, &(PdLaunch){ .kernel = kernel,
+                                                 .bindings = bindings,
+                                                 .n_bindings = 2,
+                                                 .push = &push,
+                                                 .push_size = sizeof push,
+                                                 .groups = { (touched + GROUP - 1) / GROUP, 1, 1 },
+                                                 .work = 1 });
   }
   pd_commands_end (commands, &error);
   g_assert_no_error (error);

@@ -5,6 +5,7 @@
 #include "engine/diffusion/noise.h"
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
+#include "engine/gpu/account.h"
 #include "engine/tiles/denoise.h"
 #include "tests/fixtures/model-fixture.h"
 
@@ -475,22 +476,22 @@ test_exact_memory (void)
   g_autofree float *context = read_context (&tokens);
   g_autoptr (GError) error = NULL;
   PdCanvasOptions options = golden_options (context, tokens);
-  guint64 used = pd_device_memory_used (device), taken;
+  guint64 used = pd_account_used (device), taken;
   PdDenoiseReport report;
   PdCanvas *canvas;
 
   options.sync = PD_SYNC_EXACT;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
-  taken = pd_device_memory_used (device) - used;
+  taken = pd_account_used (device) - used;
   pd_canvas_free (canvas);
 
-  pd_device_set_memory_limit (device, used + taken / 2);
+  pd_account_set_limit (device, used + taken / 2);
   g_assert_null (pd_denoise_canvas (&options, &report, &error));
   pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");
-  pd_device_set_memory_limit (device, used + taken / 2 * 3);
+  pd_account_set_limit (device, used + taken / 2 * 3);
   canvas = pd_denoise_canvas (&options, &report, &error);
-  pd_device_set_memory_limit (device, 0);
+  pd_account_set_limit (device, 0);
   g_assert_no_error (error);
   pd_canvas_free (canvas);
 }

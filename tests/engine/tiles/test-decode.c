@@ -4,6 +4,7 @@
 
 #include "engine/diffusion/noise.h"
 #include "engine/base/error.h"
+#include "engine/gpu/account.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "tests/fixtures/model-fixture.h"
@@ -257,9 +258,9 @@ test_memory (void)
       g_autofree float *latents = random_latents (&options);
       g_auto (Picture) picture = { 0 };
 
-      pd_device_memory_reset_peak (device);
+      pd_account_reset_peak (device);
       decode (&options, latents, &picture);
-      peaks[i] = pd_device_memory_peak (device);
+      peaks[i] = pd_account_peak (device);
     }
   g_assert_cmpuint (peaks[0], ==, peaks[1]);
 }
@@ -274,31 +275,31 @@ check_plan (PdModel *model, guint side, gboolean exact)
   g_autofree float *latents = NULL;
   g_auto (Picture) expected = { 0 }, picture = { 0 };
   g_autoptr (GError) error = NULL;
-  guint64 before = pd_device_memory_used (device), bytes, smaller;
+  guint64 before = pd_account_used (device), bytes, smaller;
   double work;
 
   latents = random_latents (&options);
   g_assert_true (pd_coder_plan (device, &options, TRUE, &bytes, &work, &error));
   g_assert_no_error (error);
-  g_assert_cmpuint (pd_device_memory_used (device), ==, before);
+  g_assert_cmpuint (pd_account_used (device), ==, before);
   g_assert_cmpuint (bytes, >, before);
   g_assert_cmpfloat (work, >, 0);
-  pd_device_memory_reset_peak (device);
+  pd_account_reset_peak (device);
   decode (&options, latents, &expected);
-  g_assert_cmpuint (pd_device_memory_peak (device), ==, bytes);
+  g_assert_cmpuint (pd_account_peak (device), ==, bytes);
 
-  pd_device_set_memory_limit (device, bytes - 1);
-  pd_device_memory_reset_peak (device);
+  pd_account_set_limit (device, bytes - 1);
+  pd_account_reset_peak (device);
   decode (&options, latents, &picture);
-  smaller = pd_device_memory_peak (device);
+  smaller = pd_account_peak (device);
   g_assert_cmpuint (smaller, <, bytes);
   if (exact)
     assert_same_picture (&expected, &picture);
-  pd_device_set_memory_limit (device, before + (smaller - before) / 16);
+  pd_account_set_limit (device, before + (smaller - before) / 16);
   g_assert_false (
       pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, NULL, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
-  pd_device_set_memory_limit (device, 0);
+  pd_account_set_limit (device, 0);
 }
 
 static void

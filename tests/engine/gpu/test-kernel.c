@@ -67,9 +67,9 @@ test_table (void)
 
   g_assert_nonnull (pd_shader_find ("peak"));
   g_assert_null (pd_shader_find ("pea"));
-  g_assert_true (pd_device_has_shader (device, "peak"));
-  g_assert_false (pd_device_has_shader (device, "nonsense"));
-  g_assert_null (pd_device_kernel (device, "nonsense", NULL, 0, &error));
+  g_assert_true (pd_kernel_has_shader (device, "peak"));
+  g_assert_false (pd_kernel_has_shader (device, "nonsense"));
+  g_assert_null (pd_kernel_get (device, "nonsense", NULL, 0, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_NO_DEVICE);
   g_assert_nonnull (strstr (error->message, "nonsense"));
   for (const PdShader *shader = pd_shaders; shader->name != NULL; shader++)
@@ -93,14 +93,14 @@ test_lacking (void)
   g_autoptr (GError) unknown = NULL;
   g_autoptr (GError) absent = NULL;
 
-  g_assert_null (pd_device_kernel_from_shader (device, &doubles, NULL, 0, 0, &unknown));
+  g_assert_null (pd_kernel_get_shader (device, &doubles, NULL, 0, 0, &unknown));
   g_assert_error (unknown, PD_ERROR, PD_ERROR_NO_DEVICE);
   g_assert_nonnull (strstr (unknown->message, "capability 10"));
   device->info->int64 = FALSE;
-  g_assert_null (pd_device_kernel_from_shader (device, &longs, NULL, 0, 0, &absent));
+  g_assert_null (pd_kernel_get_shader (device, &longs, NULL, 0, 0, &absent));
   g_assert_error (absent, PD_ERROR, PD_ERROR_NO_DEVICE);
   g_assert_nonnull (strstr (absent->message, "lacks Int64"));
-  g_assert_cmpuint (pd_device_kernel_count (device), ==, 0);
+  g_assert_cmpuint (pd_kernel_count (device), ==, 0);
   close_device (device);
 }
 
@@ -111,17 +111,17 @@ test_cached (void)
   const guint32 constants[] = { 32, 1 };
   const guint32 others[] = { 32, 2 };
   PdDevice *device = open_device ();
-  PdKernel *kernel = pd_device_kernel_from_shader (device, &shader, constants, 2, 0, NULL);
+  PdKernel *kernel = pd_kernel_get_shader (device, &shader, constants, 2, 0, NULL);
 
   g_assert_nonnull (kernel);
-  g_assert_cmpstr (pd_kernel_name (kernel), ==, "axpy");
-  g_assert_cmpuint (pd_kernel_n_bindings (kernel), ==, 2);
-  g_assert_true (pd_device_kernel_from_shader (device, &shader, constants, 2, 0, NULL) == kernel);
-  g_assert_cmpuint (pd_device_kernel_count (device), ==, 1);
-  g_assert_true (pd_device_kernel_from_shader (device, &shader, others, 2, 0, NULL) != kernel);
-  g_assert_true (pd_device_kernel_from_shader (device, &shader, others, 1, 0, NULL) != kernel);
-  g_assert_cmpuint (pd_device_kernel_count (device), ==, 3);
-  g_assert_cmpfloat (pd_device_kernel_seconds (device), >, 0);
+  g_assert_cmpstr (kernel->name, ==, "axpy");
+  g_assert_cmpuint (kernel->n_bindings, ==, 2);
+  g_assert_true (pd_kernel_get_shader (device, &shader, constants, 2, 0, NULL) == kernel);
+  g_assert_cmpuint (pd_kernel_count (device), ==, 1);
+  g_assert_true (pd_kernel_get_shader (device, &shader, others, 2, 0, NULL) != kernel);
+  g_assert_true (pd_kernel_get_shader (device, &shader, others, 1, 0, NULL) != kernel);
+  g_assert_cmpuint (pd_kernel_count (device), ==, 3);
+  g_assert_cmpfloat (pd_kernel_seconds (device), >, 0);
   close_device (device);
 }
 
@@ -135,12 +135,12 @@ test_subgroup_size (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) bad = NULL;
 
-  g_assert_null (pd_device_kernel_from_spec (device, &spec, &bad));
+  g_assert_null (pd_kernel_get_spec (device, &spec, &bad));
   g_assert_error (bad, PD_ERROR, PD_ERROR_NO_DEVICE);
   if (info->subgroup_size_control)
     {
       spec.subgroup_size = info->max_subgroup_size;
-      g_assert_nonnull (pd_device_kernel_from_spec (device, &spec, &error));
+      g_assert_nonnull (pd_kernel_get_spec (device, &spec, &error));
       g_assert_no_error (error);
     }
   close_device (device);
@@ -166,17 +166,17 @@ test_prepare (void)
     }
   for (guint i = 0; i < G_N_ELEMENTS (specs); i++)
     specs[i] = (PdKernelSpec){ "peak", constants[i % KINDS], 2, 0 };
-  g_assert_true (pd_device_prepare_kernels (device, specs, 0, NULL));
-  g_assert_cmpuint (pd_device_kernel_count (device), ==, 0);
+  g_assert_true (pd_prepare_kernels (device, specs, 0, NULL));
+  g_assert_cmpuint (pd_kernel_count (device), ==, 0);
   for (guint round = 0; round < 2; round++)
     {
-      pd_device_prepare_kernels (device, specs, G_N_ELEMENTS (specs), &error);
+      pd_prepare_kernels (device, specs, G_N_ELEMENTS (specs), &error);
       g_assert_no_error (error);
-      g_assert_cmpuint (pd_device_kernel_count (device), ==, KINDS);
+      g_assert_cmpuint (pd_kernel_count (device), ==, KINDS);
     }
   bad[0] = specs[0];
   bad[1] = (PdKernelSpec){ "nonsense" };
-  g_assert_false (pd_device_prepare_kernels (device, bad, 2, &error));
+  g_assert_false (pd_prepare_kernels (device, bad, 2, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_NO_DEVICE);
   close_device (device);
 }
@@ -191,7 +191,7 @@ session (gsize *size)
   g_autoptr (GError) error = NULL;
   char *contents = NULL;
 
-  g_assert_nonnull (pd_device_kernel (device, "peak", constants, 2, &error));
+  g_assert_nonnull (pd_kernel_get (device, "peak", constants, 2, &error));
   g_assert_no_error (error);
   close_device (device);
   g_file_get_contents (path, &contents, size, &error);
@@ -258,7 +258,7 @@ test_file (void)
   g_unlink (path);
   g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
   device = open_device ();
-  g_assert_nonnull (pd_device_kernel (device, "peak", NULL, 0, NULL));
+  g_assert_nonnull (pd_kernel_get (device, "peak", NULL, 0, NULL));
   close_device (device);
   g_rmdir (path);
 }

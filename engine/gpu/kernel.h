@@ -31,30 +31,25 @@ typedef struct
 } PdKernelSpec;
 
 /* TRUE if the variant was built and the device has every feature it needs. */
-gboolean pd_device_has_shader (PdDevice *device, const char *shader);
+gboolean pd_kernel_has_shader (PdDevice *device, const char *shader);
 
 /* The pipeline, made now if this is the first request for it (0.1 to 2 s on lavapipe).
  * Errors: PD_ERROR_NO_DEVICE (variant not built, or the device lacks a feature; the message names
  * it), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST. */
-PdKernel *pd_device_kernel (
+PdKernel *pd_kernel_get (
     PdDevice *device, const char *shader, const guint32 *constants, guint n, GError **error);
-PdKernel *pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError **error);
+PdKernel *pd_kernel_get_spec (PdDevice *device, const PdKernelSpec *spec, GError **error);
 
 /* Makes those of the list that do not exist yet, on all cores; doubles are made once. Tells the
  * device's watch how many are ready and looks at its cancellable before each. */
-gboolean
-pd_device_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error);
+gboolean pd_prepare_kernels (PdDevice *device, const PdKernelSpec *specs, guint n, GError **error);
 
 /* Notes those of the list that do not exist yet, for the function below. */
-void pd_device_rehearse_kernels (PdDevice *device, const PdKernelSpec *specs, guint n);
+void pd_prepare_rehearse (PdDevice *device, const PdKernelSpec *specs, guint n);
 /* How many kernels were missed since the last call, and what it takes to make them, by how long
  * others took in this process; negative: none has been made yet. */
-guint pd_device_take_rehearsed_kernels (PdDevice *device, double *seconds);
+guint pd_prepare_take_rehearsed (PdDevice *device, double *seconds);
 
 /* How many pipelines there are, and the seconds spent creating them (summed over threads). */
-guint pd_device_kernel_count (PdDevice *device);
-double pd_device_kernel_seconds (PdDevice *device);
-
-const char *pd_kernel_name (const PdKernel *kernel);
-/* Storage buffers the shader declares: bindings 0 … n - 1 of set 0. */
-guint pd_kernel_n_bindings (const PdKernel *kernel);
+guint pd_kernel_count (PdDevice *device);
+double pd_kernel_seconds (PdDevice *device);

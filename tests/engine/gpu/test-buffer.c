@@ -73,7 +73,6 @@ check_sizes (PdDevice *device, PdBufferUse use, gboolean mapped)
       g_assert_no_error (error);
       g_assert_true ((pd_buffer_mapped (buffer) != NULL) == mapped);
       g_assert_cmpuint (pd_buffer_size (buffer), ==, odd[i]);
-      g_assert_true (pd_buffer_device (buffer) == device);
       g_assert_true ((pd_buffer_address (buffer) != 0) ==
                      pd_device_info (device)->buffer_device_address);
       check_round_trip (buffer, 0, odd[i]);
@@ -157,22 +156,22 @@ test_budget (void)
   PdBuffer *second;
 
   g_assert_nonnull (first);
-  g_assert_cmpuint (pd_device_memory_used (device), >=, 6 * mib);
-  g_assert_cmpuint (pd_device_memory_used (device), <, 7 * mib);
+  g_assert_cmpuint (pd_account_used (device), >=, 6 * mib);
+  g_assert_cmpuint (pd_account_used (device), <, 7 * mib);
   assert_refused (device, 5 * mib, PD_ERROR_OUT_OF_MEMORY, "5.0 MiB");
   assert_refused (device, 5 * mib, PD_ERROR_OUT_OF_MEMORY, "6.0 MiB in use");
   assert_refused (device, 5 * mib, PD_ERROR_OUT_OF_MEMORY, "10.0 MiB");
-  g_assert_cmpuint (pd_device_memory_used (device), <, 7 * mib);
+  g_assert_cmpuint (pd_account_used (device), <, 7 * mib);
   second = pd_buffer_new (device, 3 * mib, PD_BUFFER_DEVICE, NULL);
   g_assert_nonnull (second);
-  g_assert_cmpuint (pd_device_memory_peak (device), ==, pd_device_memory_used (device));
+  g_assert_cmpuint (pd_account_peak (device), ==, pd_account_used (device));
   pd_buffer_free (first);
-  g_assert_cmpuint (pd_device_memory_used (device), <, 4 * mib);
-  g_assert_cmpuint (pd_device_memory_peak (device), >=, 9 * mib);
-  pd_device_memory_reset_peak (device);
-  g_assert_cmpuint (pd_device_memory_peak (device), ==, pd_device_memory_used (device));
+  g_assert_cmpuint (pd_account_used (device), <, 4 * mib);
+  g_assert_cmpuint (pd_account_peak (device), >=, 9 * mib);
+  pd_account_reset_peak (device);
+  g_assert_cmpuint (pd_account_peak (device), ==, pd_account_used (device));
   pd_buffer_free (second);
-  g_assert_cmpuint (pd_device_memory_used (device), ==, 0);
+  g_assert_cmpuint (pd_account_used (device), ==, 0);
   pd_buffer_free (NULL);
   close_device (device);
 }
@@ -186,7 +185,7 @@ test_size_limits (void)
   assert_refused (device, G_MAXSIZE, PD_ERROR_OUT_OF_MEMORY, "in one piece");
   assert_refused (device, pd_device_info (device)->max_memory_allocation_size + 1,
                   PD_ERROR_OUT_OF_MEMORY, "in one piece");
-  g_assert_cmpuint (pd_device_memory_used (device), ==, 0);
+  g_assert_cmpuint (pd_account_used (device), ==, 0);
   close_device (device);
 }
 
@@ -195,10 +194,10 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   pd_device_prepare_environment ();
-  g_test_add_func ("/memory/direct", test_direct);
-  g_test_add_func ("/memory/staged", test_staged);
-  g_test_add_func ("/memory/outside", test_outside);
-  g_test_add_func ("/memory/budget", test_budget);
-  g_test_add_func ("/memory/size-limits", test_size_limits);
+  g_test_add_func ("/buffer/direct", test_direct);
+  g_test_add_func ("/buffer/staged", test_staged);
+  g_test_add_func ("/buffer/outside", test_outside);
+  g_test_add_func ("/buffer/budget", test_budget);
+  g_test_add_func ("/buffer/size-limits", test_size_limits);
   return g_test_run ();
 }

@@ -47,14 +47,14 @@ header_fits (const char *data, gsize size, VkPhysicalDevice physical)
 
 /* The cache's data behind room for the line with the returned checksum; NULL on failure. */
 static char *
-get_data (PdKernelCache *cache, GByteArray *file)
+get_data (PdKernelCache *self, GByteArray *file)
 {
   gsize size = 0;
 
-  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size, NULL) != VK_SUCCESS)
+  if (vkGetPipelineCacheData (self->device->vk, self->pipelines, &size, NULL) != VK_SUCCESS)
     return NULL;
   g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
-  if (vkGetPipelineCacheData (cache->device->vk, cache->pipelines, &size,
+  if (vkGetPipelineCacheData (self->device->vk, self->pipelines, &size,
                               file->data + CHECKSUM_LINE) != VK_SUCCESS)
     return NULL;
   g_byte_array_set_size (file, (guint) (CHECKSUM_LINE + size));
@@ -63,13 +63,13 @@ get_data (PdKernelCache *cache, GByteArray *file)
 
 /* A file that is missing, damaged or another driver's counts as none. */
 static gboolean
-load (PdKernelCache *cache, GError **error)
+load (PdKernelCache *self, GError **error)
 {
   VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
   g_autofree char *contents = NULL;
   gsize size = 0;
 
-  if (g_file_get_contents (cache->path, &contents, &size, NULL) && size > CHECKSUM_LINE)
+  if (g_file_get_contents (self->path, &contents, &size, NULL) && size > CHECKSUM_LINE)
     {
       const char *data = contents + CHECKSUM_LINE;
       gsize data_size = size - CHECKSUM_LINE;
@@ -77,13 +77,13 @@ load (PdKernelCache *cache, GError **error)
           g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, data_size);
 
       if (strncmp (sum, contents, CHECKSUM_LINE - 1) == 0 &&
-          header_fits (data, data_size, cache->device->physical))
+          header_fits (data, data_size, self->device->physical))
         {
           info.initialDataSize = data_size;
           info.pInitialData = data;
         }
     }
-  if (!pd_vk_check (vkCreatePipelineCache (cache->device->vk, &info, NULL, &cache->pipelines),
+  if (!pd_vk_check (vkCreatePipelineCache (self->device->vk, &info, NULL, &self->pipelines),
                     "vkCreatePipelineCache", error))
     return FALSE;
   /* Not the sum in the file: a driver need not give back what it was given (SwiftShader wraps it in
@@ -92,36 +92,36 @@ load (PdKernelCache *cache, GError **error)
     {
       g_autoptr (GByteArray) now = g_byte_array_new ();
 
-      cache->checksum = get_data (cache, now);
+      self->checksum = get_data (self, now);
     }
   return TRUE;
 }
 
 /* A cache that cannot be saved costs time at the next start, nothing else. */
 static void
-save (PdKernelCache *cache)
+save (PdKernelCache *self)
 {
   g_autoptr (GByteArray) file = g_byte_array_new ();
   g_autoptr (GError) error = NULL;
   g_autofree char *sum = NULL;
-  g_autofree char *folder = g_path_get_dirname (cache->path);
+  g_autofree char *folder = g_path_get_dirname (self->path);
 
-  if (cache->pipelines == VK_NULL_HANDLE || g_hash_table_size (cache->kernels) == 0)
+  if (self->pipelines == VK_NULL_HANDLE || g_hash_table_size (self->kernels) == 0)
     return;
-  sum = get_data (cache, file);
-  if (sum == NULL || g_strcmp0 (sum, cache->checksum) == 0)
+  sum = get_data (self, file);
+  if (sum == NULL || g_strcmp0 (sum, self->checksum) == 0)
     return;
   memcpy (file->data, sum, CHECKSUM_LINE - 1);
   file->data[CHECKSUM_LINE - 1] = '\n';
   if (g_mkdir_with_parents (folder, 0700) != 0 ||
-      !g_file_set_contents (cache->path, (const char *) file->data, (gssize) file->len, &error))
+      !g_file_set_contents (self->path, (const char *) file->data, (gssize) file->len, &error))
     g_info ("pipeline cache not saved: %s", error != NULL ? error->message : folder);
 }
 
 /* ---- Layouts: n storage buffers in set 0 and PD_MAX_PUSH bytes of push constants. */
 
 static gboolean
-create_layouts (PdKernelCache *cache, guint n, GError **error)
+create_layouts (PdKernelCache *self, guint n, GError **error)
 {
   VkDescriptorSetLayoutBinding bindings[PD_MAX_BINDINGS];
   VkPushConstantRange push = { .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = PD_MAX_PUSH };
@@ -131,7 +131,7 @@ create_layouts (PdKernelCache *cache, guint n, GError **error)
                                           .pBindings = bindings };
   VkPipelineLayoutCreateInfo layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                         .setLayoutCount = 1,
-                                        .pSetLayouts = &cache->set_layouts[n],
+                                        .pSetLayouts = &self->set_layouts[n],
                                         .pushConstantRangeCount = 1,
                                         .pPushConstantRanges = &push };
 
@@ -142,18 +142,18 @@ create_layouts (PdKernelCache *cache, guint n, GError **error)
                                         .descriptorCount = 1,
                                         .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT };
   return pd_vk_check (
-             vkCreateDescriptorSetLayout (cache->device->vk, &set, NULL, &cache->set_layouts[n]),
+             vkCreateDescriptorSetLayout (self->device->vk, &set, NULL, &self->set_layouts[n]),
              "vkCreateDescriptorSetLayout", error) &&
-         pd_vk_check (vkCreatePipelineLayout (cache->device->vk, &layout, NULL, &cache->layouts[n]),
+         pd_vk_check (vkCreatePipelineLayout (self->device->vk, &layout, NULL, &self->layouts[n]),
                       "vkCreatePipelineLayout", error);
 }
 
 static void
-kernel_free (PdKernelCache *cache, PdKernel *kernel)
+kernel_free (PdKernelCache *self, PdKernel *kernel)
 {
   if (kernel == NULL)
     return;
-  vkDestroyPipeline (cache->device->vk, kernel->pipeline, NULL);
+  vkDestroyPipeline (self->device->vk, kernel->pipeline, NULL);
   g_free (kernel->name);
   g_free (kernel);
 }
@@ -161,49 +161,49 @@ kernel_free (PdKernelCache *cache, PdKernel *kernel)
 PdKernelCache *
 pd_kernel_cache_new (PdDevice *device, GError **error)
 {
-  PdKernelCache *cache = g_new0 (PdKernelCache, 1);
+  PdKernelCache *self = g_new0 (PdKernelCache, 1);
   gboolean ok = TRUE;
 
-  cache->device = device;
-  g_mutex_init (&cache->lock);
-  cache->kernels =
+  self->device = device;
+  g_mutex_init (&self->lock);
+  self->kernels =
       g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  cache->rehearsed =
+  self->rehearsed =
       g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  cache->path = pd_kernel_cache_path (device->info);
+  self->path = pd_kernel_cache_path (device->info);
   for (guint n = 0; ok && n <= PD_MAX_BINDINGS; n++)
-    ok = create_layouts (cache, n, error);
-  if (ok && load (cache, error))
-    return cache;
-  pd_kernel_cache_free (cache);
+    ok = create_layouts (self, n, error);
+  if (ok && load (self, error))
+    return self;
+  pd_kernel_cache_free (self);
   return NULL;
 }
 
 void
-pd_kernel_cache_free (PdKernelCache *cache)
+pd_kernel_cache_free (PdKernelCache *self)
 {
   GHashTableIter iter;
   gpointer kernel;
 
-  if (cache == NULL)
+  if (self == NULL)
     return;
-  save (cache);
-  g_hash_table_iter_init (&iter, cache->kernels);
+  save (self);
+  g_hash_table_iter_init (&iter, self->kernels);
   while (g_hash_table_iter_next (&iter, NULL, &kernel))
-    kernel_free (cache, kernel);
-  g_hash_table_unref (cache->kernels);
-  g_hash_table_unref (cache->rehearsed);
-  pd_buffer_free (cache->nothing);
-  vkDestroyPipelineCache (cache->device->vk, cache->pipelines, NULL);
+    kernel_free (self, kernel);
+  g_hash_table_unref (self->kernels);
+  g_hash_table_unref (self->rehearsed);
+  pd_buffer_free (self->nothing);
+  vkDestroyPipelineCache (self->device->vk, self->pipelines, NULL);
   for (guint n = 0; n <= PD_MAX_BINDINGS; n++)
     {
-      vkDestroyPipelineLayout (cache->device->vk, cache->layouts[n], NULL);
-      vkDestroyDescriptorSetLayout (cache->device->vk, cache->set_layouts[n], NULL);
+      vkDestroyPipelineLayout (self->device->vk, self->layouts[n], NULL);
+      vkDestroyDescriptorSetLayout (self->device->vk, self->set_layouts[n], NULL);
     }
-  g_free (cache->path);
-  g_free (cache->checksum);
-  g_mutex_clear (&cache->lock);
-  g_free (cache);
+  g_free (self->path);
+  g_free (self->checksum);
+  g_mutex_clear (&self->lock);
+  g_free (self);
 }
 
 /* ---- Pipelines */
@@ -260,14 +260,14 @@ check_spec (PdDevice *device,
 }
 
 static VkResult
-create_pipeline (PdKernelCache *cache,
+create_pipeline (PdKernelCache *self,
                  PdKernel *kernel,
                  const PdShader *shader,
                  const guint32 *constants,
                  guint n_constants,
                  guint subgroup_size)
 {
-  VkDevice vk = cache->device->vk;
+  VkDevice vk = self->device->vk;
   VkSpecializationMapEntry entries[MAX_CONSTANTS];
   VkSpecializationInfo specialization = { .mapEntryCount = n_constants,
                                           .pMapEntries = entries,
@@ -301,20 +301,20 @@ create_pipeline (PdKernelCache *cache,
     }
   result = vkCreateShaderModule (vk, &module, NULL, &info.stage.module);
   if (result == VK_SUCCESS)
-    result = vkCreateComputePipelines (vk, cache->pipelines, 1, &info, NULL, &kernel->pipeline);
+    result = vkCreateComputePipelines (vk, self->pipelines, 1, &info, NULL, &kernel->pipeline);
   vkDestroyShaderModule (vk, info.stage.module, NULL);
   return result;
 }
 
 PdKernel *
-pd_device_kernel_from_shader (PdDevice *device,
-                              const PdShader *shader,
-                              const guint32 *constants,
-                              guint n,
-                              guint subgroup_size,
-                              GError **error)
+pd_kernel_get_shader (PdDevice *device,
+                      const PdShader *shader,
+                      const guint32 *constants,
+                      guint n,
+                      guint subgroup_size,
+                      GError **error)
 {
-  PdKernelCache *cache = device->kernels;
+  PdKernelCache *self = device->kernels;
   g_autoptr (GBytes) key = pd_kernel_key_new (shader, constants, n, subgroup_size);
   g_autofree char *lacking = NULL;
   PdShaderNeeds needs;
@@ -323,13 +323,13 @@ pd_device_kernel_from_shader (PdDevice *device,
   VkResult result;
   gint64 start;
 
-  g_mutex_lock (&cache->lock);
-  existing = g_hash_table_lookup (cache->kernels, key);
-  g_mutex_unlock (&cache->lock);
+  g_mutex_lock (&self->lock);
+  existing = g_hash_table_lookup (self->kernels, key);
+  g_mutex_unlock (&self->lock);
   if (existing != NULL)
     return existing;
 
-  if (!pd_device_check_cancelled (device, error))
+  if (!pd_queue_check_cancelled (device, error))
     return NULL;
   pd_shader_read_needs (shader, device->info, &needs);
   lacking = needs.lacking;
@@ -338,31 +338,31 @@ pd_device_kernel_from_shader (PdDevice *device,
   kernel = g_new0 (PdKernel, 1);
   kernel->name = g_strdup (shader->name);
   kernel->n_bindings = needs.n_bindings;
-  kernel->set_layout = cache->set_layouts[needs.n_bindings];
-  kernel->layout = cache->layouts[needs.n_bindings];
+  kernel->set_layout = self->set_layouts[needs.n_bindings];
+  kernel->layout = self->layouts[needs.n_bindings];
   start = g_get_monotonic_time ();
-  result = create_pipeline (cache, kernel, shader, constants, n, subgroup_size);
+  result = create_pipeline (self, kernel, shader, constants, n, subgroup_size);
   if (!pd_vk_check (result, shader->name, error))
     {
-      kernel_free (cache, kernel);
+      kernel_free (self, kernel);
       return NULL;
     }
 
-  g_mutex_lock (&cache->lock);
-  cache->seconds += (double) (g_get_monotonic_time () - start) * 1e-6;
+  g_mutex_lock (&self->lock);
+  self->seconds += (double) (g_get_monotonic_time () - start) * 1e-6;
   /* Another thread may have been faster. */
-  existing = g_hash_table_lookup (cache->kernels, key);
+  existing = g_hash_table_lookup (self->kernels, key);
   if (existing == NULL)
-    g_hash_table_insert (cache->kernels, g_bytes_ref (key), kernel);
-  g_mutex_unlock (&cache->lock);
+    g_hash_table_insert (self->kernels, g_bytes_ref (key), kernel);
+  g_mutex_unlock (&self->lock);
   if (existing == NULL)
     return kernel;
-  kernel_free (cache, kernel);
+  kernel_free (self, kernel);
   return existing;
 }
 
 PdKernel *
-pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError **error)
+pd_kernel_get_spec (PdDevice *device, const PdKernelSpec *spec, GError **error)
 {
   const PdShader *shader = pd_shader_find (spec->shader);
 
@@ -373,21 +373,21 @@ pd_device_kernel_from_spec (PdDevice *device, const PdKernelSpec *spec, GError *
                    spec->shader);
       return NULL;
     }
-  return pd_device_kernel_from_shader (device, shader, spec->constants, spec->n_constants,
-                                       spec->subgroup_size, error);
+  return pd_kernel_get_shader (device, shader, spec->constants, spec->n_constants,
+                               spec->subgroup_size, error);
 }
 
 PdKernel *
-pd_device_kernel (
+pd_kernel_get (
     PdDevice *device, const char *shader, const guint32 *constants, guint n, GError **error)
 {
   PdKernelSpec spec = { .shader = shader, .constants = constants, .n_constants = n };
 
-  return pd_device_kernel_from_spec (device, &spec, error);
+  return pd_kernel_get_spec (device, &spec, error);
 }
 
 gboolean
-pd_device_has_shader (PdDevice *device, const char *shader)
+pd_kernel_has_shader (PdDevice *device, const char *shader)
 {
   const PdShader *found = pd_shader_find (shader);
   g_autofree char *lacking = NULL;
@@ -401,7 +401,7 @@ pd_device_has_shader (PdDevice *device, const char *shader)
 }
 
 guint
-pd_device_kernel_count (PdDevice *device)
+pd_kernel_count (PdDevice *device)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->kernels->lock);
 
@@ -409,21 +409,9 @@ pd_device_kernel_count (PdDevice *device)
 }
 
 double
-pd_device_kernel_seconds (PdDevice *device)
+pd_kernel_seconds (PdDevice *device)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&device->kernels->lock);
 
   return device->kernels->seconds;
-}
-
-const char *
-pd_kernel_name (const PdKernel *kernel)
-{
-  return kernel->name;
-}
-
-guint
-pd_kernel_n_bindings (const PdKernel *kernel)
-{
-  return kernel->n_bindings;
 }
