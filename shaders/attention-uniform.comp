@@ -37,12 +37,12 @@ const uint DEPTH = PARTS * 8;
 const uint BLOCK = PARTS * KEYS;
 const uint STATE = 10; // vectors of a part
 const float NOTHING = -1e30;
-// Behind a first part that stays empty: see SHARED_START of product-uniform.comp.
+// Behind a first part that stays empty: see SHARED_START of matmul-uniform.comp.
 shared float weights[(PARTS + 1) * KEYS * W], maxima[(PARTS + 1) * W], totals[(PARTS + 1) * W];
 // Never read: that the sums are stored here keeps their arithmetic next to the loads.
 shared float pinned[8 * W];
 
-// See product-uniform.comp.
+// See matmul-uniform.comp.
 #define DIGIT(x, copy) (push.table[(x) + (copy) * zero] & 31u)
 #define TILE(copy) (DIGIT (gl_WorkGroupID.x, copy) + DIGIT (gl_WorkGroupID.y, copy) * 16u)
 #define HEAD(copy) DIGIT (gl_WorkGroupID.z, copy)

@@ -94,7 +94,8 @@ bench_attention (PdBench *bench, guint queries, guint keys, guint heads, guint d
   q = lasting_input (graph, 1, queries, heads * d, 0);
   k = lasting_input (graph, 1, keys, heads * d, 0);
   v = lasting_input (graph, 1, keys, heads * d, 0);
-  pd_graph_output (graph, pd_attention (graph, q, k, v, heads, NULL, FALSE));
+  pd_graph_output (graph,
+                   pd_attention (graph, &(PdAttention){ .q = q, .k = k, .v = v, .heads = heads }));
   return pd_graph_compile (graph, FALSE, error) && write_random (q, error) &&
          write_random (k, error) && write_random (v, error) &&
          pd_bench_measure (bench, name, 4.0 * queries * keys * heads * d, MIN_RUNS, run_graph,

@@ -58,8 +58,8 @@ typedef struct
                   would take as long); by its sum the sequence is cut into submissions */
 } PdLaunch;
 
-/* Appends a launch. Misuse: number of bindings, range or alignment ("binding 2 of kernel gemm …"),
- * push_size, workgroup counts of 0 or beyond the device's. */
+/* Appends a launch. Misuse: number of bindings, range or alignment ("binding 2 of kernel matmul
+ * …"), push_size, workgroup counts of 0 or beyond the device's. */
 void pd_commands_dispatch (PdCommands *self, const PdLaunch *launch);
 
 /* Makes all writes before it visible to everything after it. Without one, neighbouring operations

@@ -44,14 +44,15 @@ pd_build_group_norm (const PdBuilder *builder,
                      PdActivation activation,
                      gboolean border)
 {
+  PdNormArgs args = {
+    .groups = builder->groups, .eps = builder->eps, .activation = activation, .border = border
+  };
+
   if (builder->globals != NULL)
-    return pd_globals_group_norm (builder->globals, builder->graph, x, norm->weight, norm->bias,
-                                  builder->groups, builder->eps, activation, border);
+    return pd_globals_group_norm (builder->globals, builder->graph, x, norm, &args);
   if (builder->norms != NULL)
-    return pd_norms_group_norm (builder->norms, builder->graph, x, norm, builder->eps, activation,
-                                border);
-  return pd_apply_group_norm (builder->graph, builder->probes, x, norm, builder->groups,
-                              builder->eps, activation, border);
+    return pd_norms_group_norm (builder->norms, builder->graph, x, norm, &args);
+  return pd_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
 }
 
 PdTensor *
@@ -115,7 +116,8 @@ pd_build_attention (const PdBuilder *builder,
   else if (builder->globals != NULL && x == y)
     mixed = pd_globals_attention (builder->globals, builder->graph, q, k, v, layer->heads);
   else
-    mixed = pd_attention (builder->graph, q, k, v, layer->heads, NULL, FALSE);
+    mixed = pd_attention (builder->graph,
+                          &(PdAttention){ .q = q, .k = k, .v = v, .heads = layer->heads });
   to_out.path = layer->path;
   return pd_apply_linear (builder->graph, builder->probes, mixed, &to_out,
                           &(PdEpilogue){ .residual = residual });

@@ -87,40 +87,33 @@ take (PdGlobals *self, PdGraph *graph, gsize bytes)
 }
 
 /* For tensors @scale times as large as the sample. */
-static PdShares
+static PdPixelShares
 shares_of (const PdGlobalsAxis *axis, guint scale)
 {
   if (axis->wrap)
-    return (PdShares){ .frame = FRAME * scale, .outer = 0, .inner = 1 };
+    return (PdPixelShares){ .frame = FRAME * scale, .outer = 0, .inner = 1 };
   if (axis->canvas == axis->sample)
-    return (PdShares){ .frame = 0, .outer = 1, .inner = 1 };
-  return (PdShares){ .frame = FRAME * scale,
-                     .outer = 1,
-                     .inner =
-                         (float) (axis->canvas - 2 * FRAME) / (float) (axis->sample - 2 * FRAME) };
+    return (PdPixelShares){ .frame = 0, .outer = 1, .inner = 1 };
+  return (PdPixelShares){ .frame = FRAME * scale,
+                          .outer = 1,
+                          .inner = (float) (axis->canvas - 2 * FRAME) /
+                                   (float) (axis->sample - 2 * FRAME) };
 }
 
 PdTensor *
-pd_globals_group_norm (PdGlobals *self,
-                       PdGraph *graph,
-                       PdTensor *x,
-                       const PdVector *weight,
-                       const PdVector *bias,
-                       guint groups,
-                       float eps,
-                       PdActivation activation,
-                       gboolean border)
+pd_globals_group_norm (
+    PdGlobals *self, PdGraph *graph, PdTensor *x, const PdNorm *norm, const PdNormArgs *args)
 {
   PdStorage *table = take (self, graph, pd_group_norm_table_bytes (x->c));
 
   if (self->mode == PD_GLOBALS_GATHER)
     {
-      const PdShares shares[] = { shares_of (&self->axes[0], x->h / self->axes[0].sample),
-                                  shares_of (&self->axes[1], x->w / self->axes[1].sample) };
+      const PdPixelShares shares[] = { shares_of (&self->axes[0], x->h / self->axes[0].sample),
+                                       shares_of (&self->axes[1], x->w / self->axes[1].sample) };
 
-      pd_group_norm_measure (graph, x, weight, groups, eps, TRUE, shares, table);
+      pd_group_norm_measure (graph, x, norm->weight, args, TRUE, shares, table);
     }
-  return pd_group_norm_apply (graph, x, table, bias, activation, TRUE, border);
+  return pd_group_norm_apply (graph, x, table, norm->bias, args, TRUE);
 }
 
 static PdTensor *
@@ -134,7 +127,7 @@ joined (PdGraph *graph, PdTensor *x)
 static float
 share_of (const PdGlobalsAxis *axis, guint i)
 {
-  PdShares shares = shares_of (axis, 1);
+  PdPixelShares shares = shares_of (axis, 1);
 
   return i < shares.frame || i >= axis->sample - shares.frame ? shares.outer : shares.inner;
 }
@@ -183,7 +176,12 @@ pd_globals_attention (
       if (!write_bias (self, bias->storage, &error))
         pd_graph_fail (graph, error);
     }
-  pd_copy (graph, pd_attention (graph, joined (graph, q), keys, values, heads, bias, FALSE),
+  pd_copy (graph,
+           pd_attention (graph, &(PdAttention){ .q = joined (graph, q),
+                                                .k = keys,
+                                                .v = values,
+                                                .heads = heads,
+                                                .key_bias = bias }),
            pd_tensor_join (graph, y, 0, y->n));
   return y;
 }

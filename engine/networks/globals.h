@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/nn/ops.h"
+#include "engine/networks/layers.h"
 
 /* What a network takes from a whole canvas, not from the tile at hand: the statistics of every
  * group norm, and the keys and values of every self-attention layer. A pass over a sample of the
@@ -45,14 +45,7 @@ typedef enum
 void pd_globals_begin (PdGlobals *self, PdGlobalsMode mode);
 
 /* As pd_group_norm and pd_attention, with the statistics and the keys of the sample. */
-PdTensor *pd_globals_group_norm (PdGlobals *self,
-                                 PdGraph *graph,
-                                 PdTensor *x,
-                                 const PdVector *weight,
-                                 const PdVector *bias,
-                                 guint groups,
-                                 float eps,
-                                 PdActivation activation,
-                                 gboolean border);
+PdTensor *pd_globals_group_norm (
+    PdGlobals *self, PdGraph *graph, PdTensor *x, const PdNorm *norm, const PdNormArgs *args);
 PdTensor *pd_globals_attention (
     PdGlobals *self, PdGraph *graph, PdTensor *q, PdTensor *k, PdTensor *v, guint heads);

@@ -193,22 +193,16 @@ pd_apply_conv (PdGraph *graph,
 }
 
 PdTensor *
-pd_apply_group_norm (PdGraph *graph,
-                     PdProbes *probes,
-                     PdTensor *x,
-                     const PdNorm *norm,
-                     guint groups,
-                     float eps,
-                     PdActivation activation,
-                     gboolean border)
+pd_apply_group_norm (
+    PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, const PdNormArgs *args)
 {
-  PdTensor *y = pd_group_norm (graph, x, norm->weight, norm->bias, groups, eps, activation, border);
+  const PdNormArgs plain = { .groups = args->groups, .eps = args->eps };
+  PdTensor *y = pd_group_norm (graph, x, norm->weight, norm->bias, args);
 
   if (pd_probes_want (probes, norm->path))
     pd_probe (probes, graph, norm->path,
-              activation != PD_ACTIVATION_NONE
-                  ? pd_group_norm (graph, x, norm->weight, norm->bias, groups, eps,
-                                   PD_ACTIVATION_NONE, FALSE)
+              args->activation != PD_ACTIVATION_NONE
+                  ? pd_group_norm (graph, x, norm->weight, norm->bias, &plain)
                   : y);
   return y;
 }

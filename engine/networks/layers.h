@@ -76,13 +76,7 @@ PdTensor *pd_apply_conv (PdGraph *graph,
                          PdConv kind,
                          const PdEpilogue *epilogue);
 /* Group norm, optionally with SiLU and a zero border for a convolution. */
-PdTensor *pd_apply_group_norm (PdGraph *graph,
-                               PdProbes *probes,
-                               PdTensor *x,
-                               const PdNorm *norm,
-                               guint groups,
-                               float eps,
-                               PdActivation activation,
-                               gboolean border);
+PdTensor *pd_apply_group_norm (
+    PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, const PdNormArgs *args);
 PdTensor *
 pd_apply_layer_norm (PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, float eps);

@@ -47,26 +47,22 @@ pd_norms_free (PdNorms *self)
 }
 
 PdTensor *
-pd_norms_group_norm (PdNorms *self,
-                     PdGraph *graph,
-                     PdTensor *x,
-                     const PdNorm *norm,
-                     float eps,
-                     PdActivation activation,
-                     gboolean border)
+pd_norms_group_norm (
+    PdNorms *self, PdGraph *graph, PdTensor *x, const PdNorm *norm, const PdNormArgs *args)
 {
   gsize first_own = self->layers * self->layer_bytes;
   guint layer = self->n_built++;
-  PdNormSharing sharing;
+  PdNormCorrection correction;
+  PdNormArgs corrected = *args;
 
   g_assert (layer < self->layers);
-  sharing = (PdNormSharing){
+  correction = (PdNormCorrection){
     .given = pd_graph_external (graph, self->buffer, layer * self->layer_bytes, self->layer_bytes),
     .own = pd_graph_external (graph, self->buffer, first_own + layer * self->layer_bytes,
                               self->layer_bytes),
   };
-  return pd_group_norm_shared (graph, x, norm->weight, norm->bias, self->groups, eps, activation,
-                               border, &sharing);
+  corrected.correction = &correction;
+  return pd_group_norm (graph, x, norm->weight, norm->bias, &corrected);
 }
 
 guint

@@ -22,13 +22,8 @@ void pd_norms_free (PdNorms *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdNorms, pd_norms_free)
 
 /* The next norm, in the order in which the UNet is built. */
-PdTensor *pd_norms_group_norm (PdNorms *self,
-                               PdGraph *graph,
-                               PdTensor *x,
-                               const PdNorm *norm,
-                               float eps,
-                               PdActivation activation,
-                               gboolean border);
+PdTensor *pd_norms_group_norm (
+    PdNorms *self, PdGraph *graph, PdTensor *x, const PdNorm *norm, const PdNormArgs *args);
 
 guint pd_norms_images (const PdNorms *self);
 

@@ -71,9 +71,11 @@ attend_all (PdSharing *self, PdGraph *graph, PdTensor *q, PdTensor *k, PdTensor 
   for (guint branch = 0; branch < self->branches; branch++)
     {
       guint first = branch * count;
-      PdTensor *part = pd_attention (graph, pd_tensor_join (graph, q, first, count),
-                                     pd_tensor_join (graph, k, first, count),
-                                     pd_tensor_join (graph, v, first, count), heads, NULL, FALSE);
+      PdTensor *part =
+          pd_attention (graph, &(PdAttention){ .q = pd_tensor_join (graph, q, first, count),
+                                               .k = pd_tensor_join (graph, k, first, count),
+                                               .v = pd_tensor_join (graph, v, first, count),
+                                               .heads = heads });
 
       pd_copy (graph, part, pd_tensor_join (graph, y, first, count));
     }
@@ -96,9 +98,15 @@ attend_bank (PdSharing *self,
                     .sources = (double) layer->sources / pooled };
 
   g_array_append_val (self->biases, entry);
-  return pd_attention_more (
-      graph, q, k, v, of_type (graph, pd_bank_keys (self->bank, graph, index), k->type),
-      of_type (graph, pd_bank_values (self->bank, graph, index), v->type), heads, entry.bias);
+  return pd_attention (
+      graph, &(PdAttention){
+                 .q = q,
+                 .k = k,
+                 .v = v,
+                 .heads = heads,
+                 .key_bias = entry.bias,
+                 .more_k = of_type (graph, pd_bank_keys (self->bank, graph, index), k->type),
+                 .more_v = of_type (graph, pd_bank_values (self->bank, graph, index), v->type) });
 }
 
 static void
@@ -124,7 +132,7 @@ pd_shared_attention (
       store_pooled (graph, k, pd_bank_keys (self->bank, graph, index));
       store_pooled (graph, v, pd_bank_values (self->bank, graph, index));
     }
-  return pd_attention (graph, q, k, v, heads, NULL, FALSE);
+  return pd_attention (graph, &(PdAttention){ .q = q, .k = k, .v = v, .heads = heads });
 }
 
 gboolean

@@ -136,7 +136,9 @@ build_layer (
   PdTensor *k = pd_apply_linear (graph, probes, h, &layer->k, NULL);
   PdTensor *v = pd_apply_linear (graph, probes, h, &layer->v, NULL);
 
-  h = pd_attention (graph, q, k, v, self->config.n_heads, NULL, TRUE);
+  h = pd_attention (
+      graph,
+      &(PdAttention){ .q = q, .k = k, .v = v, .heads = self->config.n_heads, .causal = TRUE });
   x = pd_apply_linear (graph, probes, h, &layer->out, &(PdEpilogue){ .residual = x });
   h = pd_apply_layer_norm (graph, probes, x, &layer->norm2, eps);
   h = pd_apply_linear (graph, probes, h, &layer->fc1, &(PdEpilogue){ .activation = activation });

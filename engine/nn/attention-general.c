@@ -4,7 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
-#include "engine/nn/product.h"
+#include "engine/nn/attention.h"
 #include "engine/nn/region.h"
 
 enum
@@ -19,7 +19,7 @@ enum
   FLAG_KEY_BIAS = 2,
 };
 
-/* Floating-point operations of a dispatch: see product-general.c. */
+/* Floating-point operations of a dispatch: see matmul-general.c. */
 static const double WORK_CPU = 0.25e9;
 static const double WORK_GPU = 20e9;
 

@@ -5,7 +5,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
-#include "engine/nn/product-uniform.h"
+#include "engine/nn/attention.h"
 #include "engine/nn/region.h"
 
 enum
@@ -270,6 +270,12 @@ fits (const Emitter *self)
   return FALSE;
 }
 
+gboolean
+pd_attention_uniform_takes (guint channels)
+{
+  return channels <= MAX_PARTS * PART;
+}
+
 PdTensor *
 pd_attention_uniform (PdGraph *graph, const PdAttention *attention)
 {
@@ -282,14 +288,6 @@ pd_attention_uniform (PdGraph *graph, const PdAttention *attention)
                    .parts = divide_up (head, PART),
                    .own = k->h * k->w,
                    .more = more_k != NULL ? more_k->h * more_k->w : 0 };
-
-  if (self.parts > MAX_PARTS)
-    {
-      PdAttention joined = pd_attention_joined (graph, attention);
-
-      return head % PD_CHANNEL_ALIGN == 0 ? pd_attention_by_products (graph, &joined)
-                                          : pd_attention_general (graph, &joined);
-    }
 
   y = pd_graph_tensor (graph, q->n, q->h, q->w, q->c, 0);
   self.keys = MIN (divide_up (BLOCK_KEYS, self.parts), MAX_PART_KEYS);

@@ -52,14 +52,14 @@ uniform_obstacle (const PdDeviceInfo *info)
   return NULL;
 }
 
-/* shaders/gemm.comp multiplies blocks of 16 × 16 × 16. */
+/* shaders/matmul.comp multiplies blocks of 16 × 16 × 16. */
 static gboolean
 can_cooperate (PdDevice *device)
 {
   const guint *size = pd_device_info (device)->cooperative_matrix_size;
 
   return size[0] == 16 && size[1] == 16 && size[2] == 16 &&
-         pd_kernel_has_shader (device, "gemm-cooperative");
+         pd_kernel_has_shader (device, "matmul-cooperative");
 }
 
 gboolean

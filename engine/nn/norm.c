@@ -47,7 +47,7 @@ static const float frame_share = -1;
 
 /* The parts of an axis of @size pixels: begin[0] … begin[n], n being returned. */
 static guint
-cut_axis (const PdShares *shares, guint size, guint begin[4], float share[3])
+cut_axis (const PdPixelShares *shares, guint size, guint begin[4], float share[3])
 {
   guint frame = shares != NULL ? MIN (shares->frame, size / 2) : 0;
   const guint ends[] = { frame, size - frame, size };
@@ -68,7 +68,7 @@ cut_axis (const PdShares *shares, guint size, guint begin[4], float share[3])
 }
 
 static guint
-cut_fields (PdTensor *x, const PdShares *shares, Field fields[MAX_FIELDS])
+cut_fields (PdTensor *x, const PdPixelShares *shares, Field fields[MAX_FIELDS])
 {
   guint rows[4], columns[4], count = 0;
   float share_y[3], share_x[3];
@@ -163,7 +163,7 @@ measure_field (PdGraph *graph, PdTensor *x, const FieldWork *work)
 
 /* Writes the moments of the channels of slices of pixels; @slices: how many there are per image. */
 static PdStorage *
-channel_moments (PdGraph *graph, PdTensor *x, const PdShares *shares, guint *slices)
+channel_moments (PdGraph *graph, PdTensor *x, const PdPixelShares *shares, guint *slices)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   guint quads = pd_align_channels (x->c) / 4;
@@ -205,31 +205,30 @@ pd_group_norm_table_bytes (guint c)
   return (gsize) pd_align_channels (c) / 4 * TABLE_FLOATS * sizeof (float);
 }
 
-static void
-measure (PdGraph *graph,
-         PdTensor *x,
-         const PdVector *weight,
-         guint groups,
-         float eps,
-         gboolean joint,
-         const PdShares shares[2],
-         const PdNormSharing *sharing,
-         PdStorage *table)
+void
+pd_group_norm_measure (PdGraph *graph,
+                       PdTensor *x,
+                       const PdVector *weight,
+                       const PdNormArgs *args,
+                       gboolean joint,
+                       const PdPixelShares shares[2],
+                       PdStorage *table)
 {
+  const PdNormCorrection *correction = args->correction;
   guint quads = pd_align_channels (x->c) / 4, slices;
   PdStorage *moments;
   PdDispatch combine = { .label = "group norm",
-                         .shader =
-                             sharing != NULL ? "group-norm-combine-shared" : "group-norm-combine",
+                         .shader = correction != NULL ? "group-norm-combine-shared"
+                                                      : "group-norm-combine",
                          .constants = { COMBINE_WORKGROUP, shares != NULL },
                          .n_constants = 2,
-                         .groups = { groups, joint ? 1 : x->n, 1 } };
+                         .groups = { args->groups, joint ? 1 : x->n, 1 } };
 
-  if (groups == 0 || x->c % groups != 0)
+  if (args->groups == 0 || x->c % args->groups != 0)
     {
-      pd_graph_fail (graph,
-                     g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                  _ ("Group norm of %u channels in %u groups"), x->c, groups));
+      pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
+                                         _ ("Group norm of %u channels in %u groups"), x->c,
+                                         args->groups));
       return;
     }
   moments = channel_moments (graph, x, shares, &slices);
@@ -239,28 +238,15 @@ measure (PdGraph *graph,
   pd_storage_bind (graph, &combine, moments, PD_ACCESS_READ);
   pd_storage_bind (graph, &combine, &weight->storage, PD_ACCESS_READ);
   pd_storage_bind (graph, &combine, table, PD_ACCESS_WRITE);
-  pd_push (&combine, (guint32[]){ quads, x->c / groups, slices }, 12);
-  pd_push (&combine, &eps, sizeof eps);
-  if (sharing != NULL)
+  pd_push (&combine, (guint32[]){ quads, x->c / args->groups, slices }, 12);
+  pd_push (&combine, &args->eps, sizeof args->eps);
+  if (correction != NULL)
     {
-      pd_storage_bind (graph, &combine, sharing->given, PD_ACCESS_READ);
-      pd_storage_bind (graph, &combine, sharing->own, PD_ACCESS_WRITE);
+      pd_storage_bind (graph, &combine, correction->given, PD_ACCESS_READ);
+      pd_storage_bind (graph, &combine, correction->own, PD_ACCESS_WRITE);
     }
   combine.work = pd_memory_work (moments->size);
   pd_graph_dispatch (graph, &combine);
-}
-
-void
-pd_group_norm_measure (PdGraph *graph,
-                       PdTensor *x,
-                       const PdVector *weight,
-                       guint groups,
-                       float eps,
-                       gboolean joint,
-                       const PdShares shares[2],
-                       PdStorage *table)
-{
-  measure (graph, x, weight, groups, eps, joint, shares, NULL, table);
 }
 
 PdTensor *
@@ -268,15 +254,14 @@ pd_group_norm_apply (PdGraph *graph,
                      PdTensor *x,
                      PdStorage *table,
                      const PdVector *bias,
-                     PdActivation activation,
-                     gboolean joint,
-                     gboolean border)
+                     const PdNormArgs *args,
+                     gboolean joint)
 {
-  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, border);
+  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, args->border);
 
   pd_walk (graph, &(PdWalk){ .label = "group norm",
                              .shader = x->type == PD_TYPE_F16 ? "group-norm-f16" : "group-norm",
-                             .constants = { activation, border, joint },
+                             .constants = { args->activation, args->border, joint },
                              .n_constants = 3,
                              .inputs = { x },
                              .n_inputs = 1,
@@ -284,7 +269,7 @@ pd_group_norm_apply (PdGraph *graph,
                              .per_image = !joint,
                              .extra = { table, &bias->storage },
                              .n_extra = 2 });
-  y->border_zero = border;
+  y->border_zero = args->border;
   return y;
 }
 
@@ -293,32 +278,12 @@ pd_group_norm (PdGraph *graph,
                PdTensor *x,
                const PdVector *weight,
                const PdVector *bias,
-               guint groups,
-               float eps,
-               PdActivation activation,
-               gboolean border)
+               const PdNormArgs *args)
 {
   PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
 
-  measure (graph, x, weight, groups, eps, FALSE, NULL, NULL, table);
-  return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
-}
-
-PdTensor *
-pd_group_norm_shared (PdGraph *graph,
-                      PdTensor *x,
-                      const PdVector *weight,
-                      const PdVector *bias,
-                      guint groups,
-                      float eps,
-                      PdActivation activation,
-                      gboolean border,
-                      const PdNormSharing *sharing)
-{
-  PdStorage *table = pd_graph_scratch (graph, x->n * pd_group_norm_table_bytes (x->c));
-
-  measure (graph, x, weight, groups, eps, FALSE, NULL, sharing, table);
-  return pd_group_norm_apply (graph, x, table, bias, activation, FALSE, border);
+  pd_group_norm_measure (graph, x, weight, args, FALSE, NULL, table);
+  return pd_group_norm_apply (graph, x, table, bias, args, FALSE);
 }
 
 PdTensor *

@@ -46,38 +46,45 @@ PdTensor *pd_conv2d (PdGraph *graph,
                      PdConv kind,
                      const PdEpilogue *epilogue);
 
-/* softmax (q kᵀ / √d + key_bias) v per head; q: n × h × w × (heads · d), k and v: n × h' × w' with
- * any number of keys. @key_bias (NULL: none): f32, n × 1 × 1 × keys. @causal: query i sees keys
- * 0 … i. */
-PdTensor *pd_attention (PdGraph *graph,
-                        PdTensor *q,
-                        PdTensor *k,
-                        PdTensor *v,
-                        guint heads,
-                        PdTensor *key_bias,
-                        gboolean causal);
+typedef struct
+{
+  PdTensor *q;     /* n × h × w × (heads · d) */
+  PdTensor *k, *v; /* n × h' × w' × (heads · d): any number of keys */
+  guint heads;
+  PdTensor *key_bias; /* f32, n × 1 × 1 × keys, those of more_k included; NULL: none */
+  gboolean causal;    /* query i sees keys 0 … i */
+  /* Keys and values behind those of k and v; NULL: none. They may have fewer images, of which each
+   * then serves q->n / more_k->n neighbouring ones. */
+  PdTensor *more_k, *more_v;
+} PdAttention;
 
-/* The same with more keys and values behind those of @k and @v. @more_k and @more_v may have fewer
- * images, of which each then serves q->n / more_k->n neighbouring ones; @key_bias has their keys
- * too. */
-PdTensor *pd_attention_more (PdGraph *graph,
-                             PdTensor *q,
-                             PdTensor *k,
-                             PdTensor *v,
-                             PdTensor *more_k,
-                             PdTensor *more_v,
-                             guint heads,
-                             PdTensor *key_bias);
+/* softmax (q kᵀ / √d + key_bias) v per head. */
+PdTensor *pd_attention (PdGraph *graph, const PdAttention *attention);
+
+/* Where the corrections of a group norm's statistics come from and the statistics go to, f32 on the
+ * device. */
+typedef struct
+{
+  PdStorage *given; /* [n][groups]{added to the mean, factor of the variance} */
+  PdStorage *own;   /* [n][groups]{mean, variance} before that, written */
+} PdNormCorrection;
+
+/* How a group norm is taken. */
+typedef struct
+{
+  guint groups; /* divides the channels */
+  float eps;
+  PdActivation activation;
+  gboolean border; /* the result gets a zero border, for a following convolution */
+  const PdNormCorrection *correction; /* NULL: none */
+} PdNormArgs;
 
 /* Normalises c / groups channels of each image together, then weight, bias, activation. */
 PdTensor *pd_group_norm (PdGraph *graph,
                          PdTensor *x,
                          const PdVector *weight,
                          const PdVector *bias,
-                         guint groups,
-                         float eps,
-                         PdActivation activation,
-                         gboolean border);
+                         const PdNormArgs *args);
 
 /* The two halves of pd_group_norm, for statistics that come from elsewhere. A table holds what
  * normalises one image of c channels. */
@@ -90,7 +97,7 @@ typedef struct
 {
   guint frame;
   float outer, inner; /* ≥ 0 */
-} PdShares;
+} PdPixelShares;
 
 /* Writes the table of every image of @x to @table; with @joint one table, of all its images
  * together. @shares: of the vertical and the horizontal axis; NULL: all pixels count alike. Where
@@ -99,39 +106,18 @@ typedef struct
 void pd_group_norm_measure (PdGraph *graph,
                             PdTensor *x,
                             const PdVector *weight,
-                            guint groups,
-                            float eps,
+                            const PdNormArgs *args,
                             gboolean joint,
-                            const PdShares shares[2],
+                            const PdPixelShares shares[2],
                             PdStorage *table);
-
-/* Where the corrections of a group norm's statistics come from and the statistics go to, f32 on the
- * device. */
-typedef struct
-{
-  PdStorage *given; /* [n][groups]{added to the mean, factor of the variance} */
-  PdStorage *own;   /* [n][groups]{mean, variance} before that, written */
-} PdNormSharing;
-
-/* As pd_group_norm, with corrected statistics. */
-PdTensor *pd_group_norm_shared (PdGraph *graph,
-                                PdTensor *x,
-                                const PdVector *weight,
-                                const PdVector *bias,
-                                guint groups,
-                                float eps,
-                                PdActivation activation,
-                                gboolean border,
-                                const PdNormSharing *sharing);
 
 /* Normalises by a table per image, or with @joint by one for all. */
 PdTensor *pd_group_norm_apply (PdGraph *graph,
                                PdTensor *x,
                                PdStorage *table,
                                const PdVector *bias,
-                               PdActivation activation,
-                               gboolean joint,
-                               gboolean border);
+                               const PdNormArgs *args,
+                               gboolean joint);
 
 /* Normalises the channels of each pixel. */
 PdTensor *pd_layer_norm (

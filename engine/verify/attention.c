@@ -113,8 +113,12 @@ attend_seen (const PdBuilder *builder, const Case *self, PdTensor *x, PdTensor *
   *bias = pd_graph_input_f32 (graph, x->n, 1, 1, (x->n + 1) * x->h * x->w);
   k = pd_concat_tokens (graph, k, pd_tensor_join (graph, k, 0, k->n));
   v = pd_concat_tokens (graph, v, pd_tensor_join (graph, v, 0, v->n));
-  return pd_apply_linear (graph, NULL, pd_attention (graph, q, k, v, layer->heads, *bias, FALSE),
-                          &layer->to_out, NULL);
+  return pd_apply_linear (
+      graph, NULL,
+      pd_attention (
+          graph,
+          &(PdAttention){ .q = q, .k = k, .v = v, .heads = layer->heads, .key_bias = *bias }),
+      &layer->to_out, NULL);
 }
 
 static gboolean

@@ -150,8 +150,9 @@ build_group_norm (Operator *self)
     groups--;
   if (x == NULL || weight == NULL || bias == NULL || groups == NULL)
     return NULL;
-  return pd_group_norm (self->graph, x, weight, bias, (guint) g_ascii_strtoull (groups, NULL, 10),
-                        stated_eps (self), PD_ACTIVATION_NONE, FALSE);
+  return pd_group_norm (self->graph, x, weight, bias,
+                        &(PdNormArgs){ .groups = (guint) g_ascii_strtoull (groups, NULL, 10),
+                                       .eps = stated_eps (self) });
 }
 
 static PdTensor *
@@ -273,7 +274,8 @@ build_attention (Operator *self)
 
   if (q == NULL || k == NULL || v == NULL)
     return NULL;
-  return pd_attention (self->graph, q, k, v, heads, NULL, causal);
+  return pd_attention (self->graph,
+                       &(PdAttention){ .q = q, .k = k, .v = v, .heads = heads, .causal = causal });
 }
 
 static const struct

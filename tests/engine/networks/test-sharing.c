@@ -53,11 +53,19 @@ check_more (PdKernels kernels, const Shape *shape)
   more_k = random_input (graph, shape->more_images, shape->more_h, shape->more_w, c, inputs);
   more_v = random_input (graph, shape->more_images, shape->more_h, shape->more_w, c, inputs);
   bias = pd_graph_input_f32 (graph, shape->images, 1, 1, keys);
-  one = pd_graph_output (graph,
-                         pd_attention_more (graph, q, k, v, more_k, more_v, shape->heads, bias));
-  other = pd_graph_output (graph, pd_attention (graph, q, pd_concat_tokens (graph, k, more_k),
-                                                pd_concat_tokens (graph, v, more_v), shape->heads,
-                                                bias, FALSE));
+  one = pd_graph_output (graph, pd_attention (graph, &(PdAttention){ .q = q,
+                                                                     .k = k,
+                                                                     .v = v,
+                                                                     .heads = shape->heads,
+                                                                     .key_bias = bias,
+                                                                     .more_k = more_k,
+                                                                     .more_v = more_v }));
+  other = pd_graph_output (
+      graph, pd_attention (graph, &(PdAttention){ .q = q,
+                                                  .k = pd_concat_tokens (graph, k, more_k),
+                                                  .v = pd_concat_tokens (graph, v, more_v),
+                                                  .heads = shape->heads,
+                                                  .key_bias = bias }));
   pd_graph_compile (graph, FALSE, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < inputs->len; i++)

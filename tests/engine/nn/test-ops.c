@@ -114,7 +114,7 @@ new_vector (Run *run, guint count, const float **values)
 }
 
 static PdTensor *
-run_product (Run *run, RefTensor **expected)
+run_matmul (Run *run, RefTensor **expected)
 {
   const OpRow *row = run->row;
   guint taps = row->op == LINEAR ? 1 : 9, stride = row->op <= CONV ? 1 : 2;
@@ -123,35 +123,34 @@ run_product (Run *run, RefTensor **expected)
   g_autoptr (GError) error = NULL;
   const RefTensor *x_values;
   PdTensor *x = row_input (run, row->c, &x_values);
-  RefProduct product = { .out = row->other, .taps = taps, .stride = stride, .pad = pad };
+  RefMatmul matmul = { .out = row->other, .taps = taps, .stride = stride, .pad = pad };
   PdEpilogue epilogue = { .activation = row->activation, .border = (row->flags & BORDER) != 0 };
   const PdMatrix *weight;
   const PdVector *bias = NULL;
 
   if (row->op == LINEAR)
     {
-      product.h = row->h;
-      product.w = row->w;
+      matmul.h = row->h;
+      matmul.w = row->w;
     }
   else
     {
-      product.h = (row->h - 1 - shrink) / stride + 1;
-      product.w = (row->w - 1 - shrink) / stride + 1;
+      matmul.h = (row->h - 1 - shrink) / stride + 1;
+      matmul.w = (row->w - 1 - shrink) / stride + 1;
     }
-  product.weight = random_values (run, (gsize) row->other * row->c * taps, 1 / sqrt (row->c * taps),
-                                  run->backend->weights);
-  weight = pd_weights_add_matrix (run->weights, product.weight, row->other, row->c, taps, &error);
+  matmul.weight = random_values (run, (gsize) row->other * row->c * taps, 1 / sqrt (row->c * taps),
+                                 run->backend->weights);
+  weight = pd_weights_add_matrix (run->weights, matmul.weight, row->other, row->c, taps, &error);
   g_assert_no_error (error);
   if (!(row->flags & WITHOUT))
-    bias = new_vector (run, row->other, &product.bias);
-  product.epilogue.activation = row->activation;
+    bias = new_vector (run, row->other, &matmul.bias);
+  matmul.epilogue.activation = row->activation;
   if (row->flags & IMAGE_BIAS)
-    epilogue.image_bias =
-        new_input (run, row->n, 1, 1, row->other, 0, &product.epilogue.image_bias);
+    epilogue.image_bias = new_input (run, row->n, 1, 1, row->other, 0, &matmul.epilogue.image_bias);
   if (row->flags & RESIDUAL)
-    epilogue.residual = new_input (run, row->n, product.h, product.w, row->other,
-                                   (row->flags & RESIDUAL_BORDER) != 0, &product.epilogue.residual);
-  *expected = ref_product (x_values, &product);
+    epilogue.residual = new_input (run, row->n, matmul.h, matmul.w, row->other,
+                                   (row->flags & RESIDUAL_BORDER) != 0, &matmul.epilogue.residual);
+  *expected = ref_matmul (x_values, &matmul);
   if (row->op == LINEAR)
     return pd_linear (run->graph, x, weight, bias, &epilogue);
   return pd_conv2d (run->graph, x, weight, bias,
@@ -188,7 +187,12 @@ run_attention (Run *run, RefTensor **expected)
     }
   *expected = ref_attention (q_values, k_values, v_values, row->other, bias_values,
                              (row->flags & CAUSAL) != 0);
-  return pd_attention (run->graph, q, k, v, row->other, bias, (row->flags & CAUSAL) != 0);
+  return pd_attention (run->graph, &(PdAttention){ .q = q,
+                                                   .k = k,
+                                                   .v = v,
+                                                   .heads = row->other,
+                                                   .key_bias = bias,
+                                                   .causal = (row->flags & CAUSAL) != 0 });
 }
 
 static PdTensor *
@@ -208,8 +212,11 @@ run_norm (Run *run, RefTensor **expected)
     }
   *expected =
       ref_group_norm (x_values, weight_values, bias_values, row->other, 1e-6f, row->activation);
-  return pd_group_norm (run->graph, x, weight, bias, row->other, 1e-6f, row->activation,
-                        (row->flags & BORDER) != 0);
+  return pd_group_norm (run->graph, x, weight, bias,
+                        &(PdNormArgs){ .groups = row->other,
+                                       .eps = 1e-6f,
+                                       .activation = row->activation,
+                                       .border = (row->flags & BORDER) != 0 });
 }
 
 static PdTensor *
@@ -390,7 +397,7 @@ run_case (gconstpointer data)
   run.kept = g_ptr_array_new_with_free_func (g_free);
 
   if (c->row->op <= CONV_HALF_RIGHT)
-    result = run_product (&run, &expected);
+    result = run_matmul (&run, &expected);
   else if (c->row->op == ATTENTION)
     result = run_attention (&run, &expected);
   else if (c->row->op <= LAYER_NORM)

@@ -485,7 +485,6 @@ test_exact_memory (void)
   g_assert_no_error (error);
   taken = pd_account_used (device) - used;
   pd_canvas_free (canvas);
-
   pd_account_set_limit (device, used + taken / 2);
   g_assert_null (pd_denoise_canvas (&options, &report, &error));
   pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");

@@ -72,8 +72,12 @@ check_norm (gconstpointer data)
   norms = pd_norms_new (&backend, 1, GROUPS, IMAGES, &error);
   graph = pd_graph_new (&backend);
   input = pd_graph_input (graph, IMAGES, HEIGHT, WIDTH, CHANNELS, 0);
-  output = pd_graph_output (graph, pd_norms_group_norm (norms, graph, input, &norm, (float) EPS,
-                                                        PD_ACTIVATION_NONE, FALSE));
+  output =
+      pd_graph_output (graph, pd_norms_group_norm (norms, graph, input, &norm,
+                                                   &(PdNormArgs){ .groups = GROUPS,
+                                                                  .eps = (float) EPS,
+                                                                  .activation = PD_ACTIVATION_NONE,
+                                                                  .border = FALSE }));
   g_assert_true (pd_graph_compile (graph, FALSE, &error));
   g_assert_true (pd_tensor_write (input, x, VALUES, &error));
   g_assert_true (pd_norms_write (norms, given, &error));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/nn/product.h"
+#include "engine/nn/matmul.h"
 #include "engine/nn/region.h"
 
 /* Tile of a workgroup and of an invocation (of a subgroup, for the cooperative kernel): what fits
@@ -37,7 +37,7 @@ enum
 static const double WORK_CPU = 0.25e9;
 static const double WORK_GPU = 20e9;
 
-/* Push constants of shaders/gemm.comp. */
+/* Push constants of shaders/matmul.comp. */
 typedef struct
 {
   PdPlace a, y, residual;
@@ -45,7 +45,7 @@ typedef struct
   guint32 pixels, rows, width;
   guint32 b_start, b_columns, y_quads, bias_start, image_bias_start, image_bias_pitch;
   guint32 flags, activation;
-} ProductPush;
+} MatmulPush;
 
 enum
 {
@@ -106,20 +106,20 @@ as_type (PdGraph *graph, PdTensor *tensor, PdType type)
 
 /* The rows of A that @region of the result is made from. */
 static PdRegion
-input_region (const PdProduct *product, PdRegion region)
+input_region (const PdMatmul *matmul, PdRegion region)
 {
-  const PdTensor *a = product->a;
+  const PdTensor *a = matmul->a;
 
-  if (product->b->taps == 1)
+  if (matmul->b->taps == 1)
     {
       region.row += a->border;
       region.x += a->border;
       return region;
     }
-  region.row = region.row * product->stride + a->border - product->pad;
-  region.rows = (region.rows - 1) * product->stride + 3;
-  region.x = region.x * product->stride + a->border - product->pad;
-  region.width = (region.width - 1) * product->stride + 3;
+  region.row = region.row * matmul->stride + a->border - matmul->pad;
+  region.rows = (region.rows - 1) * matmul->stride + 3;
+  region.x = region.x * matmul->stride + a->border - matmul->pad;
+  region.width = (region.width - 1) * matmul->stride + 3;
   return region;
 }
 
@@ -128,20 +128,20 @@ static const char *
 shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
 {
   if (cooperative)
-    return "gemm-cooperative";
+    return "matmul-cooperative";
   if (a->type == PD_TYPE_F16)
-    return "gemm-f16";
-  return b->type == PD_TYPE_F16 ? "gemm-f32-f16" : "gemm";
+    return "matmul-f16";
+  return b->type == PD_TYPE_F16 ? "matmul-f32-f16" : "matmul";
 }
 
 static void
 dispatch_region (
-    PdGraph *graph, const PdProduct *product, PdTensor *y, PdRegion region, Columns columns)
+    PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdRegion region, Columns columns)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   const PdDeviceInfo *info = pd_device_info (backend->device);
-  const PdEpilogue *epilogue = &product->epilogue;
-  const PdMatrix *b = product->b;
+  const PdEpilogue *epilogue = &matmul->epilogue;
+  const PdMatrix *b = matmul->b;
   guint pixels = region.images * region.rows * region.width;
   gboolean cooperative = backend->kernels == PD_KERNELS_COOPERATIVE && pixels > narrow_tile.rows;
   const Tile *tile = choose_tile (info, cooperative, pixels, columns.count);
@@ -150,15 +150,15 @@ dispatch_region (
   gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
   PdRegion to = region;
   PdDispatch dispatch = {
-    .label = product->label,
-    .shader = shader_name (product->a, b, cooperative),
+    .label = matmul->label,
+    .shader = shader_name (matmul->a, b, cooperative),
     .constants = { tile_threads (tile, cooperative, info), tile->rows, tile->columns, depth,
                    tile->sum_rows, tile->sum_columns, b->panel },
     .n_constants = 7,
     .groups = { divide_up (columns.channels, tile->columns), divide_up (pixels, tile->rows), 1 },
     .work = 2.0 * pixels * columns.count * pd_matrix_depth (b),
   };
-  ProductPush push = {
+  MatmulPush push = {
     .channels = in,
     .taps = b->taps,
     .pixels = pixels,
@@ -167,25 +167,25 @@ dispatch_region (
     .b_columns = columns.count,
     .y_quads = columns.channels / 4,
     .bias_start = columns.first / 4,
-    .flags = (product->bias ? FLAG_BIAS : 0) | (epilogue->image_bias ? FLAG_IMAGE_BIAS : 0) |
+    .flags = (matmul->bias ? FLAG_BIAS : 0) | (epilogue->image_bias ? FLAG_IMAGE_BIAS : 0) |
              (epilogue->residual ? FLAG_RESIDUAL : 0),
     .activation = epilogue->activation,
   };
 
   push.a =
-      pd_region_bind (graph, &dispatch, product->a, input_region (product, region), PD_ACCESS_READ);
+      pd_region_bind (graph, &dispatch, matmul->a, input_region (matmul, region), PD_ACCESS_READ);
   push.tap_row = push.a.row;
   push.tap_pixel = push.a.pixel;
-  push.a.row *= product->stride;
-  push.a.pixel *= product->stride;
+  push.a.row *= matmul->stride;
+  push.a.pixel *= matmul->stride;
 
   dispatch.access[dispatch.n_access++] =
       pd_graph_bind (graph, 1, (PdStorage *) &b->storage, columns.first * column_bytes,
                      columns.count * column_bytes, 16, PD_ACCESS_READ, &push.b_start);
 
   /* What is left out is bound to something that the kernel does not read. */
-  if (product->bias != NULL)
-    pd_storage_bind (graph, &dispatch, &product->bias->storage, PD_ACCESS_READ);
+  if (matmul->bias != NULL)
+    pd_storage_bind (graph, &dispatch, &matmul->bias->storage, PD_ACCESS_READ);
   else
     {
       dispatch.access[2] = dispatch.access[1];
@@ -231,11 +231,11 @@ dispatch_region (
 /* Without borders and taps, all pixels of an image are one row; all images too if none has a bias
  * of its own. */
 static void
-flatten (const PdProduct *product, const PdTensor *y, PdRegionLimits *limits)
+flatten (const PdMatmul *matmul, const PdTensor *y, PdRegionLimits *limits)
 {
-  const PdEpilogue *epilogue = &product->epilogue;
+  const PdEpilogue *epilogue = &matmul->epilogue;
 
-  if (product->b->taps > 1 || product->stride > 1 || product->a->border > 0 || y->border > 0 ||
+  if (matmul->b->taps > 1 || matmul->stride > 1 || matmul->a->border > 0 || y->border > 0 ||
       (epilogue->residual != NULL && epilogue->residual->border > 0))
     return;
   limits->width *= limits->rows;
@@ -249,13 +249,13 @@ flatten (const PdProduct *product, const PdTensor *y, PdRegionLimits *limits)
 }
 
 PdTensor *
-pd_product_general (PdGraph *graph, const PdProduct *given)
+pd_matmul_general (PdGraph *graph, const PdMatmul *given)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   const PdDeviceInfo *info = pd_device_info (backend->device);
-  PdProduct product = *given;
-  PdEpilogue *epilogue = &product.epilogue;
-  const PdMatrix *b = product.b;
+  PdMatmul matmul = *given;
+  PdEpilogue *epilogue = &matmul.epilogue;
+  const PdMatrix *b = matmul.b;
   guint total = pd_matrix_columns (b);
   gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
   gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
@@ -264,10 +264,10 @@ pd_product_general (PdGraph *graph, const PdProduct *given)
   g_autoptr (GArray) regions = NULL;
   PdTensor *y;
 
-  product.a = as_type (graph, product.a, backend->activations);
+  matmul.a = as_type (graph, matmul.a, backend->activations);
   epilogue->image_bias = as_type (graph, epilogue->image_bias, backend->activations);
   epilogue->residual = as_type (graph, epilogue->residual, backend->activations);
-  y = pd_graph_tensor (graph, product.a->n, product.h, product.w, b->out, epilogue->border);
+  y = pd_graph_tensor (graph, matmul.a->n, matmul.h, matmul.w, b->out, epilogue->border);
 
   limits = (PdRegionLimits){ .images = y->n, .rows = y->h, .width = y->w };
   limits.extra_rows = 4;
@@ -275,9 +275,9 @@ pd_product_general (PdGraph *graph, const PdProduct *given)
       floor ((info->is_cpu ? WORK_CPU : WORK_GPU) / (2.0 * pd_matrix_depth (b) * step)), 64);
   limits.max_pixels =
       MIN (limits.max_pixels, (gsize) info->max_workgroup_count[1] * narrow_tile.rows);
-  flatten (&product, y, &limits);
+  flatten (&matmul, y, &limits);
   limits.row_bytes = (gsize) (limits.width + 2) * pd_type_size (y->type) *
-                     MAX (product.a->ld * product.stride * product.stride,
+                     MAX (matmul.a->ld * matmul.stride * matmul.stride,
                           MAX (y->ld, epilogue->residual ? epilogue->residual->ld : 0));
   regions = pd_regions (backend, &limits);
 
@@ -288,7 +288,7 @@ pd_product_general (PdGraph *graph, const PdProduct *given)
       guint end = first + count == total ? pd_align_channels (b->out) : first + count;
 
       for (guint i = 0; i < regions->len && first < end; i++)
-        dispatch_region (graph, &product, y, g_array_index (regions, PdRegion, i),
+        dispatch_region (graph, &matmul, y, g_array_index (regions, PdRegion, i),
                          (Columns){ first, count, end - first });
     }
   if (y->border > 0)

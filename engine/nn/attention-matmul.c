@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/nn/product-uniform.h"
+#include "engine/nn/attention.h"
+#include "engine/nn/matmul-uniform.h"
 #include "engine/nn/region.h"
 
 enum
@@ -144,7 +145,7 @@ emit_head (const Emitter *self,
   for (guint first = 0; first < queries; first += step)
     {
       guint count = MIN (step, queries - first);
-      PdProduct product = {
+      PdMatmul matmul = {
         .label = "attention",
         .a = view (self->graph, q, channel, self->head, image, first, count),
         .b = &scores_of,
@@ -152,13 +153,13 @@ emit_head (const Emitter *self,
         .w = count,
         .stride = 1,
       };
-      PdTensor *scores = pd_product_uniform_into (self->graph, &product, key_panels, NULL);
+      PdTensor *scores = pd_matmul_uniform_into (self->graph, &matmul, key_panels, NULL);
 
       softmax (self, scores, image, first);
-      product.a = scores;
-      product.b = &values_of;
-      pd_product_uniform_into (self->graph, &product, value_panels,
-                               view (self->graph, y, channel, self->head, image, first, count));
+      matmul.a = scores;
+      matmul.b = &values_of;
+      pd_matmul_uniform_into (self->graph, &matmul, value_panels,
+                              view (self->graph, y, channel, self->head, image, first, count));
     }
 }
 
@@ -169,7 +170,7 @@ without_border (PdGraph *graph, PdTensor *tensor)
 }
 
 PdTensor *
-pd_attention_by_products (PdGraph *graph, const PdAttention *attention)
+pd_attention_matmul (PdGraph *graph, const PdAttention *attention)
 {
   PdTensor *q = without_border (graph, attention->q), *k = without_border (graph, attention->k);
   PdTensor *v = without_border (graph, attention->v);

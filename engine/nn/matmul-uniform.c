@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
-#include "engine/nn/product-uniform.h"
+#include "engine/nn/matmul-uniform.h"
 
 enum
 {
-  /* As in shaders/product-uniform.comp. */
+  /* As in shaders/matmul-uniform.comp. */
   TILE = 16,
   DIGITS = 16, /* what a workgroup id or chunk number may count to */
   UNIT = 8,    /* floats */
@@ -21,16 +21,16 @@ typedef enum
   ADDED_AFTER,
 } Added;
 
-/* Push constants of shaders/product-uniform.comp; the addresses are filled in by the graph. */
+/* Push constants of shaders/matmul-uniform.comp; the addresses are filled in by the graph. */
 typedef struct
 {
   guint64 a, b, vector, vector_2, added;
   guint32 a_pixel, a_row, b_panel;
   guint32 y_pixel, y_row, y_start;
   guint32 table[DIGITS];
-} ProductPush;
+} MatmulPush;
 
-G_STATIC_ASSERT (sizeof (ProductPush) == PD_DISPATCH_MAX_PUSH);
+G_STATIC_ASSERT (sizeof (MatmulPush) == PD_DISPATCH_MAX_PUSH);
 
 /* How K is cut: chunks of depth consecutive floats of a, of which a dispatch takes up to group. */
 typedef struct
@@ -52,7 +52,7 @@ typedef struct
 typedef struct
 {
   PdGraph *graph;
-  const PdProduct *product;
+  const PdMatmul *matmul;
   const PdStorage *panels;
   PdTensor *y;
   Depth depth;
@@ -70,22 +70,22 @@ divide_up (gsize a, gsize b)
 
 /* Floats of K that follow each other in a. */
 static guint
-run_length (const PdProduct *product)
+run_length (const PdMatmul *matmul)
 {
-  guint in = pd_align_channels (product->b->in);
+  guint in = pd_align_channels (matmul->b->in);
 
-  return product->b->taps == TAPS && product->a->ld == in ? 3 * in : in;
+  return matmul->b->taps == TAPS && matmul->a->ld == in ? 3 * in : in;
 }
 
 static Depth
-choose_depth (const PdProduct *product)
+choose_depth (const PdMatmul *matmul)
 {
-  guint run = run_length (product);
+  guint run = run_length (matmul);
   Depth depth = { .depth = MAX_DEPTH };
 
   while (run % depth.depth != 0)
     depth.depth -= PD_CHANNEL_ALIGN;
-  depth.chunks = pd_matrix_depth (product->b) / depth.depth;
+  depth.chunks = pd_matrix_depth (matmul->b) / depth.depth;
   depth.group = MIN (depth.chunks, DIGITS);
   /* Equal groups share a pipeline. */
   while (depth.group > DIGITS / 2 && depth.chunks % depth.group != 0)
@@ -99,12 +99,12 @@ choose_depth (const PdProduct *product)
 static gsize
 chunk_offset (const Emitter *self, guint index)
 {
-  const PdProduct *product = self->product;
-  const PdTensor *a = product->a;
-  gsize in = pd_align_channels (product->b->in), k = (gsize) index * self->depth.depth;
+  const PdMatmul *matmul = self->matmul;
+  const PdTensor *a = matmul->a;
+  gsize in = pd_align_channels (matmul->b->in), k = (gsize) index * self->depth.depth;
   gsize tap = k / in;
 
-  if (product->b->taps != TAPS)
+  if (matmul->b->taps != TAPS)
     return k;
   return tap / 3 * pd_tensor_row_pitch (a) + tap % 3 * a->ld + k % in;
 }
@@ -134,14 +134,14 @@ static guint
 read_vectors (
     const Emitter *self, PdDispatch *dispatch, const Tiles *tiles, guint column, guint columns)
 {
-  const PdProduct *product = self->product;
-  PdTensor *image_bias = product->epilogue.image_bias;
-  static const guint at[] = { G_STRUCT_OFFSET (ProductPush, vector),
-                              G_STRUCT_OFFSET (ProductPush, vector_2) };
+  const PdMatmul *matmul = self->matmul;
+  PdTensor *image_bias = matmul->epilogue.image_bias;
+  static const guint at[] = { G_STRUCT_OFFSET (MatmulPush, vector),
+                              G_STRUCT_OFFSET (MatmulPush, vector_2) };
   guint count = 0;
 
-  if (product->bias != NULL)
-    read_at (dispatch, &product->bias->storage, column, columns, at[count++]);
+  if (matmul->bias != NULL)
+    read_at (dispatch, &matmul->bias->storage, column, columns, at[count++]);
   if (image_bias != NULL)
     read_at (dispatch, image_bias->storage,
              start_of (image_bias) + tiles->image * pd_tensor_image_pitch (image_bias) +
@@ -184,9 +184,9 @@ emit_dispatch (const Emitter *self,
                guint first,
                guint count)
 {
-  const PdProduct *product = self->product;
-  const PdEpilogue *epilogue = &product->epilogue;
-  const PdMatrix *b = product->b;
+  const PdMatmul *matmul = self->matmul;
+  const PdEpilogue *epilogue = &matmul->epilogue;
+  const PdMatrix *b = matmul->b;
   PdTensor *y = self->y, *added = NULL;
   guint tx = 1u << tiles->log_tx, ty = TILE / tx;
   guint column = panel * self->panel, columns = groups[2] * self->panel;
@@ -199,17 +199,17 @@ emit_dispatch (const Emitter *self,
   Added added_when = ADDED_NONE;
   guint vectors = 0;
   gsize y_first, y_count;
-  PdDispatch dispatch = { .label = product->label,
+  PdDispatch dispatch = { .label = matmul->label,
                           .shader = self->shader,
                           .n_constants = 8,
-                          .push_size = sizeof (ProductPush),
+                          .push_size = sizeof (MatmulPush),
                           .work = 2.0 * TILE * self->panel * groups[0] * groups[1] * groups[2] *
                                   count * self->depth.depth };
-  ProductPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
-                       .a_row = (guint32) (tiles->a_row * sizeof (float)),
-                       .b_panel = (guint32) b_panel,
-                       .y_pixel = (guint32) (tiles->y_pixel / UNIT),
-                       .y_row = (guint32) (tiles->y_row / UNIT) };
+  MatmulPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
+                      .a_row = (guint32) (tiles->a_row * sizeof (float)),
+                      .b_panel = (guint32) b_panel,
+                      .y_pixel = (guint32) (tiles->y_pixel / UNIT),
+                      .y_row = (guint32) (tiles->y_row / UNIT) };
 
   for (guint i = 0; i < DIGITS; i++)
     push.table[i] =
@@ -218,17 +218,17 @@ emit_dispatch (const Emitter *self,
   if (self->collect[0] != NULL && !last)
     y = self->collect[first / self->depth.group % 2];
 
-  read_at (&dispatch, product->a->storage,
-           start_of (product->a) + tiles->a + (gsize) row * ty * tiles->a_row +
+  read_at (&dispatch, matmul->a->storage,
+           start_of (matmul->a) + tiles->a + (gsize) row * ty * tiles->a_row +
                (gsize) x * tx * tiles->a_pixel + chunk_offset (self, first),
            last_pixel (tiles->log_tx, groups[0], groups[1], tiles->a_pixel, tiles->a_row) +
                chunks_end (self, first, count),
-           G_STRUCT_OFFSET (ProductPush, a));
+           G_STRUCT_OFFSET (MatmulPush, a));
   read_at (&dispatch, self->panels, b_start / sizeof (float),
            ((groups[2] - 1) * b_panel +
             (gsize) count * self->depth.depth * self->panel * pd_type_size (b->type)) /
                sizeof (float),
-           G_STRUCT_OFFSET (ProductPush, b));
+           G_STRUCT_OFFSET (MatmulPush, b));
   if (first == 0)
     {
       vectors = read_vectors (self, &dispatch, tiles, column, columns);
@@ -248,7 +248,7 @@ emit_dispatch (const Emitter *self,
       last_pixel (tiles->log_tx, groups[0], groups[1], tiles->y_pixel, tiles->y_row) + columns;
   if (added != NULL)
     read_at (&dispatch, added->storage, start_of (added) + tiles->y + offset, y_count,
-             G_STRUCT_OFFSET (ProductPush, added));
+             G_STRUCT_OFFSET (MatmulPush, added));
   dispatch.access[dispatch.n_access++] =
       pd_graph_bind (self->graph, 0, y->storage, y_first * sizeof (float), y_count * sizeof (float),
                      UNIT * sizeof (float), PD_ACCESS_WRITE, &push.y_start);
@@ -275,7 +275,7 @@ emit_tiles (const Emitter *self, const Tiles *tiles)
   const PdDeviceInfo *info = pd_device_info (pd_graph_backend (self->graph)->device);
   gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
   gsize row_bytes = (TILE >> tiles->log_tx) * tiles->y_row * sizeof (float);
-  guint panels = pd_matrix_columns (self->product->b) / self->panel;
+  guint panels = pd_matrix_columns (self->matmul->b) / self->panel;
   guint max_rows = (guint) CLAMP (range / MAX (row_bytes, 1), 2, DIGITS + 1) - 1;
 
   for (guint panel = 0; panel < panels; panel += DIGITS)
@@ -295,13 +295,13 @@ emit_tiles (const Emitter *self, const Tiles *tiles)
 static void
 move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
 {
-  const PdProduct *product = self->product;
-  const PdTensor *a = product->a, *y = self->y;
-  guint inset = product->b->taps == TAPS ? a->border - product->pad : a->border;
+  const PdMatmul *matmul = self->matmul;
+  const PdTensor *a = matmul->a, *y = self->y;
+  guint inset = matmul->b->taps == TAPS ? a->border - matmul->pad : a->border;
 
   tiles->a = tiles->image * pd_tensor_image_pitch (a) +
-             (row * product->stride + inset) * pd_tensor_row_pitch (a) +
-             (gsize) (x * product->stride + inset) * a->ld;
+             (row * matmul->stride + inset) * pd_tensor_row_pitch (a) +
+             (gsize) (x * matmul->stride + inset) * a->ld;
   tiles->y = tiles->image * pd_tensor_image_pitch (y) + pd_tensor_interior (y) +
              row * pd_tensor_row_pitch (y) + (gsize) x * y->ld;
 }
@@ -311,7 +311,7 @@ move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
 static void
 emit_flat (const Emitter *self, guint image, guint images)
 {
-  const PdTensor *a = self->product->a, *y = self->y;
+  const PdTensor *a = self->matmul->a, *y = self->y;
   gsize pixels = (gsize) images * y->h * y->w, count = divide_up (pixels, TILE);
   Tiles tiles = { .log_tx = 4,
                   .a_pixel = a->ld,
@@ -405,33 +405,33 @@ static const char *
 shader_name (const PdBackend *backend, const PdMatrix *b)
 {
   if (b->type == PD_TYPE_F16)
-    return backend->panel == 16 ? "product-uniform-16-f16" : "product-uniform-8-f16";
-  return backend->panel == 16 ? "product-uniform-16" : "product-uniform-8";
+    return backend->panel == 16 ? "matmul-uniform-16-f16" : "matmul-uniform-8-f16";
+  return backend->panel == 16 ? "matmul-uniform-16" : "matmul-uniform-8";
 }
 
 PdTensor *
-pd_product_uniform (PdGraph *graph, const PdProduct *product)
+pd_matmul_uniform (PdGraph *graph, const PdMatmul *matmul)
 {
-  return pd_product_uniform_into (graph, product, (PdStorage *) &product->b->storage, NULL);
+  return pd_matmul_uniform_into (graph, matmul, (PdStorage *) &matmul->b->storage, NULL);
 }
 
 PdTensor *
-pd_product_uniform_into (PdGraph *graph, const PdProduct *given, PdStorage *panels, PdTensor *y)
+pd_matmul_uniform_into (PdGraph *graph, const PdMatmul *given, PdStorage *panels, PdTensor *y)
 {
   const PdBackend *backend = pd_graph_backend (graph);
-  PdProduct product = *given;
-  PdEpilogue *epilogue = &product.epilogue;
-  PdTensor *a = product.a, *residual = epilogue->residual, *late = NULL;
+  PdMatmul matmul = *given;
+  PdEpilogue *epilogue = &matmul.epilogue;
+  PdTensor *a = matmul.a, *residual = epilogue->residual, *late = NULL;
   Emitter self = { .graph = graph,
-                   .product = &product,
+                   .matmul = &matmul,
                    .panels = panels,
-                   .depth = choose_depth (&product),
-                   .shader = shader_name (backend, product.b),
+                   .depth = choose_depth (&matmul),
+                   .shader = shader_name (backend, matmul.b),
                    .panel = backend->panel };
   int shape;
 
   if (y == NULL)
-    y = pd_graph_tensor (graph, a->n, product.h, product.w, product.b->out, epilogue->border);
+    y = pd_graph_tensor (graph, a->n, matmul.h, matmul.w, matmul.b->out, epilogue->border);
   self.y = y;
   /* Only one dispatch can both activate and add. */
   if (residual != NULL && epilogue->activation != PD_ACTIVATION_NONE &&
@@ -445,7 +445,7 @@ pd_product_uniform_into (PdGraph *graph, const PdProduct *given, PdStorage *pane
     residual = pd_convert (graph, residual, y->type, y->border > 0);
   epilogue->residual = residual;
 
-  if (product.b->taps == 1 && product.stride == 1 && a->border == 0 && y->border == 0)
+  if (matmul.b->taps == 1 && matmul.stride == 1 && a->border == 0 && y->border == 0)
     {
       guint images = epilogue->image_bias == NULL ? a->n : 1;
 
@@ -458,8 +458,8 @@ pd_product_uniform_into (PdGraph *graph, const PdProduct *given, PdStorage *pane
       for (guint image = 0; image < a->n; image++)
         {
           Tiles tiles = { .log_tx = (guint) MAX (shape, 0),
-                          .a_pixel = (gsize) product.stride * a->ld,
-                          .a_row = product.stride * pd_tensor_row_pitch (a),
+                          .a_pixel = (gsize) matmul.stride * a->ld,
+                          .a_row = matmul.stride * pd_tensor_row_pitch (a),
                           .y_pixel = y->ld,
                           .y_row = pd_tensor_row_pitch (y),
                           .image = image };

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/attention.h"
+
+/* Own and further keys and values as one tensor each. */
+static PdAttention
+joined (PdGraph *graph, const PdAttention *attention)
+{
+  PdAttention result = *attention;
+
+  if (attention->more_k != NULL)
+    {
+      result.k = pd_concat_tokens (graph, attention->k, attention->more_k);
+      result.v = pd_concat_tokens (graph, attention->v, attention->more_v);
+      result.more_k = result.more_v = NULL;
+    }
+  return result;
+}
+
+PdTensor *
+pd_attention (PdGraph *graph, const PdAttention *attention)
+{
+  gboolean uniform = pd_graph_backend (graph)->kernels == PD_KERNELS_UNIFORM;
+  guint head = attention->q->c / attention->heads;
+  PdAttention whole;
+
+  if (uniform && pd_attention_uniform_takes (head))
+    return pd_attention_uniform (graph, attention);
+  whole = joined (graph, attention);
+  if (uniform && head % PD_CHANNEL_ALIGN == 0)
+    return pd_attention_matmul (graph, &whole);
+  return pd_attention_general (graph, &whole);
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/nn/matmul.h"
+
+/* What the uniform attention needs of the uniform matmuls. */
+
+/* pd_matmul_uniform () with the panels of product->b in @panels, into @y (NULL: a new tensor),
+ * which then has product->h × product->w pixels and no border. Returns the result. */
+PdTensor *
+pd_matmul_uniform_into (PdGraph *graph, const PdMatmul *matmul, PdStorage *panels, PdTensor *y);
