@@ -376,6 +376,7 @@ pd_engine_run (PdEngine *self,
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
                                 .user_data = &session };
+  const PdPartFiles *parts = self->model->files->parts;
   g_auto (PdOriginal) original = { 0 };
   PdImages shown = *images;
   PdLevel levels[PD_MAX_LEVELS];
@@ -394,11 +395,10 @@ pd_engine_run (PdEngine *self,
                         .device = pd_device_info (self->device)->name,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
-  if (self->model->files->other_vae)
-    report->vae = pd_checkpoint_get_path (
-        self->model->files->vae != NULL ? self->model->files->vae : self->model->files->tiny_vae);
-  if (self->model->files->other_text_encoder)
-    report->text_encoder = pd_checkpoint_get_path (self->model->files->text_encoder);
+  if (parts[PD_PART_VAE].is_other)
+    report->vae = pd_checkpoint_get_path (parts[PD_PART_VAE].checkpoint);
+  if (parts[PD_PART_TEXT_ENCODER].is_other)
+    report->text_encoder = pd_checkpoint_get_path (parts[PD_PART_TEXT_ENCODER].checkpoint);
   session.seed = report->seed;
   n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
                            levels);

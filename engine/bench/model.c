@@ -80,7 +80,7 @@ add_memory (PdBench *bench, const char *part, PdGraph *graph)
 static gboolean
 bench_text (Parts *self, GError **error)
 {
-  const PdTextConfig *config = &self->model->files->text_config;
+  const PdTextConfig *config = self->model->files->parts[PD_PART_TEXT_ENCODER].config;
   PdWork work = pd_work_of_text_encoder (config, PD_TOKENIZER_CHUNK);
   guint n_chunks;
   gboolean done;
@@ -147,11 +147,10 @@ make_decoder (Parts *self, gboolean timestamps, GError **error)
 static gboolean
 bench_decoder (Parts *self, GError **error)
 {
-  const PdModelFiles *files = self->model->files;
+  gconstpointer config = self->model->files->parts[PD_PART_VAE].config;
   guint scale = pd_model_scale (self->model);
-  PdWork work = self->model->vae != NULL
-                    ? pd_work_of_vae_decoder (&files->vae_config, self->h, self->w)
-                    : pd_work_of_tiny_vae_decoder (&files->tiny_vae_config, self->h, self->w);
+  PdWork work = self->model->vae != NULL ? pd_work_of_vae_decoder (config, self->h, self->w)
+                                         : pd_work_of_tiny_vae_decoder (config, self->h, self->w);
   g_autofree char *name =
       g_strdup_printf ("VAE decode, %u × %u pixels", self->w * scale, self->h * scale);
 

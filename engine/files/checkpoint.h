@@ -9,6 +9,10 @@ typedef enum
   PD_PART_VAE,
   PD_PART_TEXT_ENCODER,
 } PdPart;
+enum
+{
+  PD_N_PARTS = PD_PART_TEXT_ENCODER + 1
+};
 
 /* "unet", "vae", "text_encoder": the folders of the diffusers layout. */
 const char *pd_part_name (PdPart part);

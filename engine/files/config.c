@@ -244,17 +244,21 @@ pd_pipeline_config_read (PdPipelineConfig *self,
   return pd_json_reader_finish (&reader, error);
 }
 
+const char *
+pd_config_read_class (JsonObject *object, const char *name, GError **error)
+{
+  PdJsonReader reader = { .name = name, .object = object };
+  const char *class_name = pd_json_reader_string (&reader, "_class_name");
+  if (class_name == NULL)
+    pd_json_reader_strings (&reader, "architectures", &class_name, 1);
+  return pd_json_reader_finish (&reader, error) ? class_name : NULL;
+}
+
 char *
 pd_config_load_class (const char *path, GError **error)
 {
   g_autoptr (JsonNode) root = pd_json_load_object (path, PD_CONFIG_MAX_BYTES, error);
   if (root == NULL)
     return NULL;
-  PdJsonReader reader = { .name = path, .object = json_node_get_object (root) };
-  const char *name = pd_json_reader_string (&reader, "_class_name");
-  if (name == NULL)
-    pd_json_reader_strings (&reader, "architectures", &name, 1);
-  if (!pd_json_reader_finish (&reader, error))
-    return NULL;
-  return g_strdup (name);
+  return g_strdup (pd_config_read_class (json_node_get_object (root), path, error));
 }

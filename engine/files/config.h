@@ -146,3 +146,5 @@ gboolean pd_pipeline_config_read (PdPipelineConfig *self,
 /* "_class_name" of a config.json, or the first of "architectures"; NULL if it has none or on error.
  * Free with g_free. */
 char *pd_config_load_class (const char *path, GError **error);
+/* The same of a parsed object, which owns what is returned. */
+const char *pd_config_read_class (struct _JsonObject *object, const char *name, GError **error);

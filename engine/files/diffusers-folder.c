@@ -4,65 +4,90 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
+#include "engine/files/config-private.h"
 #include "engine/files/model-files-private.h"
 
 static gboolean
-open_vae (PdModelFiles *self, const char *folder, const char *config, GError **error)
+read_unet (gpointer config, JsonObject *object, const char *name, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  g_autofree char *class_name = pd_config_load_class (config, &failure);
-  if (failure != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
-  PdCheckpoint **checkpoint = &self->vae;
-  if (g_strcmp0 (class_name, "AutoencoderTiny") == 0)
-    {
-      checkpoint = &self->tiny_vae;
-      if (!pd_tiny_vae_config_load (&self->tiny_vae_config, config, error))
-        return FALSE;
-    }
-  else if (!pd_vae_config_load (&self->vae_config, config, error))
-    return FALSE;
-  *checkpoint = pd_checkpoint_open_folder (folder, PD_PART_VAE, error);
-  return *checkpoint != NULL;
+  return pd_unet_config_read (config, object, name, error);
+}
+
+static gboolean
+read_vae (gpointer config, JsonObject *object, const char *name, GError **error)
+{
+  return pd_vae_config_read (config, object, name, error);
+}
+
+static gboolean
+read_tiny_vae (gpointer config, JsonObject *object, const char *name, GError **error)
+{
+  return pd_tiny_vae_config_read (config, object, name, error);
+}
+
+static gboolean
+read_text (gpointer config, JsonObject *object, const char *name, GError **error)
+{
+  return pd_text_config_read (config, object, name, error);
+}
+
+/* The classes that a config.json names, and the parts they are. Of those of a part the first is
+ * what a part's folder without such a name is read as. */
+typedef struct
+{
+  const char *name;
+  PdPart part;
+  PdNetworkClass class;
+  gsize config_size;
+  gboolean (*read) (gpointer config, JsonObject *object, const char *name, GError **error);
+} Class;
+static const Class CLASSES[] = {
+  { "UNet2DConditionModel", PD_PART_UNET, PD_CLASS_UNET_2D_CONDITION, sizeof (PdUNetConfig),
+    read_unet },
+  { "AutoencoderKL", PD_PART_VAE, PD_CLASS_AUTOENCODER_KL, sizeof (PdVaeConfig), read_vae },
+  { "AutoencoderTiny", PD_PART_VAE, PD_CLASS_AUTOENCODER_TINY, sizeof (PdTinyVaeConfig),
+    read_tiny_vae },
+  { "CLIPTextModel", PD_PART_TEXT_ENCODER, PD_CLASS_CLIP_TEXT, sizeof (PdTextConfig), read_text },
+  { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER, PD_CLASS_CLIP_TEXT, sizeof (PdTextConfig),
+    read_text },
+};
+
+/* The class called @name, which may be NULL, if it can be one of @parts (bits 1 << PdPart). */
+static const Class *
+find_class (const char *name, guint parts)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (CLASSES); i++)
+    if (parts & 1u << CLASSES[i].part && g_strcmp0 (name, CLASSES[i].name) == 0)
+      return &CLASSES[i];
+  return NULL;
+}
+
+static const Class *
+first_class (PdPart part)
+{
+  const Class *class = CLASSES;
+  while (class->part != part)
+    class ++;
+  return class;
 }
 
 gboolean
 pd_diffusers_folder_open_part (PdModelFiles *self, PdPart part, const char *folder, GError **error)
 {
-  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
-  switch (part)
-    {
-    case PD_PART_UNET:
-      if (!pd_unet_config_load (&self->unet_config, config, error))
-        return FALSE;
-      self->unet = pd_checkpoint_open_folder (folder, part, error);
-      return self->unet != NULL;
-    case PD_PART_VAE:
-      return open_vae (self, folder, config, error);
-    case PD_PART_TEXT_ENCODER:
-      if (!pd_text_config_load (&self->text_config, config, error))
-        return FALSE;
-      self->text_encoder = pd_checkpoint_open_folder (folder, part, error);
-      return self->text_encoder != NULL;
-    }
-  return FALSE;
+  g_autofree char *path = g_build_filename (folder, "config.json", NULL);
+  g_autoptr (JsonNode) root = pd_json_load_object (path, PD_CONFIG_MAX_BYTES, error);
+  if (root == NULL)
+    return FALSE;
+  JsonObject *object = json_node_get_object (root);
+  const Class *class = find_class (pd_config_read_class (object, path, NULL), 1u << part);
+  if (class == NULL)
+    class = first_class (part);
+  g_autofree gpointer config = g_malloc0 (class->config_size);
+  return class->read (config, object, path, error) &&
+         pd_model_files_take (self, part, class->class,
+                              pd_checkpoint_open_folder (folder, part, error), config,
+                              class->config_size);
 }
-
-/* The classes that a config.json names, and the parts they are. */
-static const struct
-{
-  const char *class_name;
-  PdPart part;
-} CLASSES[] = {
-  { "UNet2DConditionModel", PD_PART_UNET },
-  { "AutoencoderKL", PD_PART_VAE },
-  { "AutoencoderTiny", PD_PART_VAE },
-  { "CLIPTextModel", PD_PART_TEXT_ENCODER },
-  { "CLIPTextModelWithProjection", PD_PART_TEXT_ENCODER },
-};
 
 /* The model is one of @parts (bits 1 << PdPart) alone, and this is its @config. */
 static gboolean
@@ -75,9 +100,9 @@ open_single_part (PdModelFiles *self, const char *config, guint parts, GError **
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;
     }
-  for (guint i = 0; i < G_N_ELEMENTS (CLASSES); i++)
-    if (g_strcmp0 (class_name, CLASSES[i].class_name) == 0 && parts & 1u << CLASSES[i].part)
-      return pd_diffusers_folder_open_part (self, CLASSES[i].part, self->path, error);
+  const Class *class = find_class (class_name, parts);
+  if (class != NULL)
+    return pd_diffusers_folder_open_part (self, class->part, self->path, error);
   pd_error_set_bad_model (
       error,
       _ ("%s: the class %.60s is not supported, expected a UNet2DConditionModel, "
@@ -89,7 +114,6 @@ open_single_part (PdModelFiles *self, const char *config, guint parts, GError **
 gboolean
 pd_diffusers_folder_open (PdModelFiles *self, guint wanted, GError **error)
 {
-  static const PdPart parts[] = { PD_PART_UNET, PD_PART_VAE, PD_PART_TEXT_ENCODER };
   g_autofree char *index = g_build_filename (self->path, "model_index.json", NULL);
   g_autofree char *config = g_build_filename (self->path, "config.json", NULL);
   gboolean has_index = g_file_test (index, G_FILE_TEST_EXISTS), found = has_index;
@@ -97,13 +121,13 @@ pd_diffusers_folder_open (PdModelFiles *self, guint wanted, GError **error)
     return FALSE;
   if (!has_index && g_file_test (config, G_FILE_TEST_EXISTS))
     return open_single_part (self, config, wanted, error);
-  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+  for (guint part = 0; part < PD_N_PARTS; part++)
     {
-      g_autofree char *folder = g_build_filename (self->path, pd_part_name (parts[i]), NULL);
+      g_autofree char *folder = g_build_filename (self->path, pd_part_name (part), NULL);
       if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
         continue;
       found = TRUE;
-      if (wanted & 1u << parts[i] && !pd_diffusers_folder_open_part (self, parts[i], folder, error))
+      if (wanted & 1u << part && !pd_diffusers_folder_open_part (self, part, folder, error))
         return FALSE;
     }
   if (!found)
@@ -123,8 +147,5 @@ pd_diffusers_folder_holds (const char *folder, PdPart part)
 {
   g_autofree char *config = g_build_filename (folder, "config.json", NULL);
   g_autofree char *class_name = pd_config_load_class (config, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS (CLASSES); i++)
-    if (CLASSES[i].part == part && g_strcmp0 (class_name, CLASSES[i].class_name) == 0)
-      return TRUE;
-  return FALSE;
+  return find_class (class_name, 1u << part) != NULL;
 }

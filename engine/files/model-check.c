@@ -58,44 +58,54 @@ pd_model_check_unet (const PdUNetConfig *config, const char *path, GError **erro
 
 /* An inpainting model's UNet also takes a mask and a masked picture. */
 static gboolean
-check_no_inpainting (const PdModelFiles *files, int latent_channels, GError **error)
+check_no_inpainting (const PdPartFiles *unet, int latent_channels, GError **error)
 {
-  int found = files->unet_config.in_channels;
+  const PdUNetConfig *config = unet->config;
 
-  if (found != 2 * latent_channels + 1)
+  if (config->in_channels != 2 * latent_channels + 1)
     return TRUE;
   pd_error_set_bad_model (
       error,
       _ ("%s: \"in_channels\" is %d, expected %d, the autoencoder's latent_channels: models made "
          "for inpainting are not supported yet; use the model that it was made from"),
-      pd_checkpoint_get_path (files->unet), found, latent_channels);
+      pd_checkpoint_get_path (unet->checkpoint), config->in_channels, latent_channels);
   return FALSE;
 }
 
 gboolean
 pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError **error)
 {
-  const PdUNetConfig *unet = &files->unet_config;
-  const PdVaeConfig *vae = &files->vae_config;
-  const PdTinyVaeConfig *tiny = &files->tiny_vae_config;
-  const PdTextConfig *text = &files->text_config;
-  PdCheckpoint *has_vae = files->vae != NULL ? files->vae : files->tiny_vae;
-  PdCheckpoint *unet_with_vae = has_vae != NULL ? files->unet : NULL;
-  PdCheckpoint *unet_with_text = files->text_encoder != NULL ? files->unet : NULL;
-  PdCheckpoint *other_vae = files->unet != NULL && files->other_vae ? has_vae : NULL;
+  static const PdUNetConfig no_unet;
+  static const PdVaeConfig no_kl;
+  static const PdTinyVaeConfig no_tiny;
+  static const PdTextConfig no_text;
+  const PdPartFiles *vae = &files->parts[PD_PART_VAE];
+  PdCheckpoint *has_unet = files->parts[PD_PART_UNET].checkpoint;
+  PdCheckpoint *has_vae = vae->checkpoint;
+  PdCheckpoint *has_kl = vae->class == PD_CLASS_AUTOENCODER_KL ? has_vae : NULL;
+  PdCheckpoint *has_tiny = vae->class == PD_CLASS_AUTOENCODER_TINY ? has_vae : NULL;
+  PdCheckpoint *has_text = files->parts[PD_PART_TEXT_ENCODER].checkpoint;
+  const PdUNetConfig *unet = has_unet != NULL ? files->parts[PD_PART_UNET].config : &no_unet;
+  const PdVaeConfig *kl = has_kl != NULL ? vae->config : &no_kl;
+  const PdTinyVaeConfig *tiny = has_tiny != NULL ? vae->config : &no_tiny;
+  const PdTextConfig *text =
+      has_text != NULL ? files->parts[PD_PART_TEXT_ENCODER].config : &no_text;
+  PdCheckpoint *unet_with_vae = has_vae != NULL ? has_unet : NULL;
+  PdCheckpoint *unet_with_text = has_text != NULL ? has_unet : NULL;
+  PdCheckpoint *other_vae = has_unet != NULL && vae->is_other ? has_vae : NULL;
   PdCheckpoint *other_text =
-      files->unet != NULL && files->other_text_encoder ? files->text_encoder : NULL;
-  PdCheckpoint *text_with_tokenizer = tokenizer != NULL ? files->text_encoder : NULL;
-  int latent_channels = files->vae != NULL ? vae->latent_channels : tiny->latent_channels;
+      has_unet != NULL && files->parts[PD_PART_TEXT_ENCODER].is_other ? has_text : NULL;
+  PdCheckpoint *text_with_tokenizer = tokenizer != NULL ? has_text : NULL;
+  int latent_channels = has_kl != NULL ? kl->latent_channels : tiny->latent_channels;
   int n_tokens = tokenizer != NULL ? pd_tokenizer_get_size (tokenizer) : 0;
   const char *colors = _ ("red, green and blue");
   const char *latent = _ ("the autoencoder's latent_channels");
   const Relation relations[] = {
-    { files->vae, "in_channels", vae->in_channels, EQUAL, COLORS, colors },
-    { files->vae, "out_channels", vae->out_channels, EQUAL, COLORS, colors },
-    { files->tiny_vae, "in_channels", tiny->in_channels, EQUAL, COLORS, colors },
-    { files->tiny_vae, "out_channels", tiny->out_channels, EQUAL, COLORS, colors },
-    { files->tiny_vae, "number of encoder_block_out_channels", tiny->n_encoder_stages, EQUAL,
+    { has_kl, "in_channels", kl->in_channels, EQUAL, COLORS, colors },
+    { has_kl, "out_channels", kl->out_channels, EQUAL, COLORS, colors },
+    { has_tiny, "in_channels", tiny->in_channels, EQUAL, COLORS, colors },
+    { has_tiny, "out_channels", tiny->out_channels, EQUAL, COLORS, colors },
+    { has_tiny, "number of encoder_block_out_channels", tiny->n_encoder_stages, EQUAL,
       tiny->n_decoder_stages, _ ("the number of decoder_block_out_channels") },
     /* Of two files, the part that was chosen for the model is the one that does not suit. */
     { other_vae, "latent_channels", latent_channels, EQUAL, unet->out_channels,
@@ -106,16 +116,16 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
     { unet_with_vae, "out_channels", unet->out_channels, EQUAL, latent_channels, latent },
     { unet_with_text, "cross_attention_dim", unet->cross_attention_dim, EQUAL, text->hidden_size,
       _ ("the text encoder's hidden_size") },
-    { files->text_encoder, "max_position_embeddings", text->max_positions, AT_LEAST,
-      PD_TOKENIZER_CHUNK, _ ("the tokens of a prompt's piece") },
+    { has_text, "max_position_embeddings", text->max_positions, AT_LEAST, PD_TOKENIZER_CHUNK,
+      _ ("the tokens of a prompt's piece") },
     { text_with_tokenizer, "vocab_size", text->vocab_size, AT_LEAST, n_tokens,
       _ ("the number of tokens that the tokenizer knows") },
   };
 
-  if (files->unet != NULL &&
-      !pd_model_check_unet (unet, pd_checkpoint_get_path (files->unet), error))
+  if (has_unet != NULL && !pd_model_check_unet (unet, pd_checkpoint_get_path (has_unet), error))
     return FALSE;
-  if (unet_with_vae != NULL && !check_no_inpainting (files, latent_channels, error))
+  if (unet_with_vae != NULL &&
+      !check_no_inpainting (&files->parts[PD_PART_UNET], latent_channels, error))
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (relations); i++)
     if (!holds (&relations[i], error))

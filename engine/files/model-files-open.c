@@ -35,15 +35,13 @@ follow_repository (PdModelFiles *self, GError **error)
   return TRUE;
 }
 
-/* Takes @part from @path, as PdModelParts has it; @config_folder: of the model, may be NULL. */
 static gboolean
-take_part (
+open_part (
     PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error)
 {
   g_autofree char *snapshot = pd_hub_cache_snapshot (path);
   const char *folder = snapshot != NULL ? snapshot : path;
   g_autofree char *inner = g_build_filename (folder, pd_part_name (part), NULL);
-  *(part == PD_PART_VAE ? &self->other_vae : &self->other_text_encoder) = TRUE;
   if (!g_file_test (path, G_FILE_TEST_IS_DIR))
     return pd_single_file_open_part (self, part, path, config_folder, error);
   if (g_file_test (inner, G_FILE_TEST_IS_DIR))
@@ -62,6 +60,15 @@ take_part (
       _ ("%s: there is no %s in this folder; expected config.json and weights, or %s/ with them"),
       folder, pd_part_name (part), pd_part_name (part));
   return FALSE;
+}
+
+/* Takes @part from @path, as PdModelParts has it; @config_folder: of the model, may be NULL. */
+static gboolean
+take_part (
+    PdModelFiles *self, PdPart part, const char *path, const char *config_folder, GError **error)
+{
+  self->parts[part].is_other = open_part (self, part, path, config_folder, error);
+  return self->parts[part].is_other;
 }
 
 /* Takes a part that the file lacks from beside it, if it is there. @folder: NAME/, may be NULL. */
@@ -91,11 +98,11 @@ take_from_beside (PdModelFiles *self, PdPart part, const char *folder, GError **
 static gboolean
 take_parts_from_beside (PdModelFiles *self, guint parts, const char *folder, GError **error)
 {
-  if (parts & 1u << PD_PART_VAE && self->vae == NULL &&
-      !take_from_beside (self, PD_PART_VAE, folder, error))
-    return FALSE;
-  return !(parts & 1u << PD_PART_TEXT_ENCODER) || self->text_encoder != NULL ||
-         take_from_beside (self, PD_PART_TEXT_ENCODER, folder, error);
+  for (guint part = PD_PART_VAE; part < PD_N_PARTS; part++)
+    if (parts & 1u << part && self->parts[part].checkpoint == NULL &&
+        !take_from_beside (self, part, folder, error))
+      return FALSE;
+  return TRUE;
 }
 
 static gboolean
@@ -113,7 +120,8 @@ open_any (PdModelFiles *self, const char *config_folder, guint parts, GError **e
       config_folder != NULL ? g_strdup (config_folder) : pd_single_file_folder (self->path);
   if (!pd_single_file_open (self, folder, parts, error))
     return FALSE;
-  return self->unet == NULL || take_parts_from_beside (self, parts, folder, error);
+  return self->parts[PD_PART_UNET].checkpoint == NULL ||
+         take_parts_from_beside (self, parts, folder, error);
 }
 
 static PdModelFiles *
@@ -125,7 +133,7 @@ model_files_new (const char *path)
   return self;
 }
 
-static const guint ALL_PARTS = 1u << PD_PART_UNET | 1u << PD_PART_VAE | 1u << PD_PART_TEXT_ENCODER;
+static const guint ALL_PARTS = (1u << PD_N_PARTS) - 1;
 
 PdModelFiles *
 pd_model_files_open (const char *path, const char *config_folder, GError **error)

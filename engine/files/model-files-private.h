@@ -5,6 +5,15 @@
 
 /* What the readers of the layouts share. */
 
+/* Takes @checkpoint (owned) as @part, with the @size bytes of @config. Returns: whether @checkpoint
+ * is not NULL, as after a failure. */
+gboolean pd_model_files_take (PdModelFiles *self,
+                              PdPart part,
+                              PdNetworkClass class,
+                              PdCheckpoint *checkpoint,
+                              gconstpointer config,
+                              gsize size);
+
 /* Takes the schedule and the tokenizer of @folder, which is laid out as a pipeline's, as far as it
  * has them. */
 gboolean pd_model_files_load_common (PdModelFiles *self, const char *folder, GError **error);

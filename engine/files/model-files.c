@@ -12,15 +12,30 @@ pd_model_files_free (PdModelFiles *self)
 {
   if (self == NULL)
     return;
-  pd_checkpoint_free (self->unet);
-  pd_checkpoint_free (self->vae);
-  pd_checkpoint_free (self->tiny_vae);
-  pd_checkpoint_free (self->text_encoder);
+  for (guint i = 0; i < PD_N_PARTS; i++)
+    {
+      pd_checkpoint_free (self->parts[i].checkpoint);
+      g_free ((gpointer) self->parts[i].config);
+    }
   g_clear_pointer (&self->scheduler, json_node_unref);
   g_ptr_array_unref (self->notes);
   g_free (self->tokenizer_folder);
   g_free (self->path);
   g_free (self);
+}
+
+gboolean
+pd_model_files_take (PdModelFiles *self,
+                     PdPart part,
+                     PdNetworkClass class,
+                     PdCheckpoint *checkpoint,
+                     gconstpointer config,
+                     gsize size)
+{
+  if (checkpoint == NULL)
+    return FALSE;
+  self->parts[part] = (PdPartFiles){ class, checkpoint, g_memdup2 (config, size), FALSE };
+  return TRUE;
 }
 
 gboolean
@@ -49,16 +64,14 @@ pd_model_files_beside (const PdModelFiles *self, PdPart part, const char *suffix
 gboolean
 pd_model_files_has_encoder (const PdModelFiles *self)
 {
-  PdCheckpoint *vae = self->vae != NULL ? self->vae : self->tiny_vae;
+  PdCheckpoint *vae = self->parts[PD_PART_VAE].checkpoint;
   return vae != NULL && pd_checkpoint_has_prefix (vae, "encoder.");
 }
 
 gboolean
 pd_model_files_require (const PdModelFiles *self, PdPart part, GError **error)
 {
-  if ((part == PD_PART_UNET && self->unet != NULL) ||
-      (part == PD_PART_VAE && (self->vae != NULL || self->tiny_vae != NULL)) ||
-      (part == PD_PART_TEXT_ENCODER && self->text_encoder != NULL))
+  if (self->parts[part].checkpoint != NULL)
     return TRUE;
   const char *name = pd_part_name (part);
   const char *option = part == PD_PART_VAE ? "--vae" : "--text-encoder";
@@ -87,7 +100,8 @@ PdTokenizer *
 pd_model_files_load_tokenizer (const PdModelFiles *self, GError **error)
 {
   static const int clip_size = 49408;
-  int vocab_size = self->text_encoder != NULL ? self->text_config.vocab_size : clip_size;
+  const PdTextConfig *text = self->parts[PD_PART_TEXT_ENCODER].config;
+  int vocab_size = text != NULL ? text->vocab_size : clip_size;
   if ((self->tokenizer_folder == NULL ||
        !pd_tokenizer_folder_has_vocabulary (self->tokenizer_folder)) &&
       vocab_size != clip_size)

@@ -19,26 +19,33 @@ typedef struct
   const char *vae, *text_encoder;
 } PdModelParts;
 
-/* What a model on disk holds, whatever its layout. A part that is not there has a NULL checkpoint
- * and an unset config. Read-only for users. */
+/* What a part is; it tells the type of its config. */
+typedef enum
+{
+  PD_CLASS_NONE,
+  PD_CLASS_UNET_2D_CONDITION, /* PdUNetConfig */
+  PD_CLASS_AUTOENCODER_KL,    /* PdVaeConfig */
+  PD_CLASS_AUTOENCODER_TINY,  /* PdTinyVaeConfig */
+  PD_CLASS_CLIP_TEXT,         /* PdTextConfig */
+} PdNetworkClass;
+
+/* A network of a model. All members are zero if the model does not have it. */
+typedef struct
+{
+  PdNetworkClass class;
+  PdCheckpoint *checkpoint;
+  gconstpointer config;
+  gboolean is_other; /* it comes from elsewhere than the model's path */
+} PdPartFiles;
+
+/* What a model on disk holds, whatever its layout. Read-only for users. */
 typedef struct
 {
   char *path;
   PdLayout layout;
   PdPipelineConfig pipeline;
 
-  PdCheckpoint *unet;
-  PdUNetConfig unet_config;
-
-  PdCheckpoint *vae; /* AutoencoderKL … */
-  PdVaeConfig vae_config;
-  PdCheckpoint *tiny_vae; /* … or AutoencoderTiny */
-  PdTinyVaeConfig tiny_vae_config;
-
-  PdCheckpoint *text_encoder;
-  PdTextConfig text_config;
-
-  gboolean other_vae, other_text_encoder; /* they come from elsewhere than @path */
+  PdPartFiles parts[PD_N_PARTS];
 
   struct _JsonNode *scheduler; /* the object of scheduler_config.json; NULL: none */
 

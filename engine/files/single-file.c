@@ -284,18 +284,39 @@ static const PdTinyVaeConfig PUBLISHED_TINY_VAE = {
 static gboolean
 open_tiny_vae (PdModelFiles *self, const char *path, const char *config_folder, GError **error)
 {
+  PdTinyVaeConfig config;
   g_auto (GStrv) configs = list_configs (path, PD_PART_VAE, config_folder);
   gboolean found = FALSE;
   for (guint i = 0; configs[i] != NULL && !found; i++)
     {
       g_autofree char *class_name = pd_config_load_class (configs[i], NULL);
       found = g_strcmp0 (class_name, "AutoencoderTiny") == 0 &&
-              pd_tiny_vae_config_load (&self->tiny_vae_config, configs[i], NULL);
+              pd_tiny_vae_config_load (&config, configs[i], NULL);
     }
   if (!found)
-    self->tiny_vae_config = PUBLISHED_TINY_VAE;
-  self->tiny_vae = pd_checkpoint_open_file (path, PD_PART_VAE, error);
-  return self->tiny_vae != NULL;
+    config = PUBLISHED_TINY_VAE;
+  return pd_model_files_take (self, PD_PART_VAE, PD_CLASS_AUTOENCODER_TINY,
+                              pd_checkpoint_open_file (path, PD_PART_VAE, error), &config,
+                              sizeof config);
+}
+
+static gboolean
+take_part (
+    PdModelFiles *self, PdPart part, PdSafetensors *file, const PdLdmConfig *config, GError **error)
+{
+  PdCheckpoint *checkpoint = pd_checkpoint_new_ldm (file, config, part, error);
+  switch (part)
+    {
+    case PD_PART_UNET:
+      return pd_model_files_take (self, part, PD_CLASS_UNET_2D_CONDITION, checkpoint, &config->unet,
+                                  sizeof config->unet);
+    case PD_PART_VAE:
+      return pd_model_files_take (self, part, PD_CLASS_AUTOENCODER_KL, checkpoint, &config->vae,
+                                  sizeof config->vae);
+    default:
+      return pd_model_files_take (self, part, PD_CLASS_CLIP_TEXT, checkpoint, &config->text,
+                                  sizeof config->text);
+    }
 }
 
 gboolean
@@ -324,18 +345,7 @@ pd_single_file_open_part (
     }
   if (!complete_part (&config, part, path, config_folder, error))
     return FALSE;
-  PdCheckpoint *checkpoint = pd_checkpoint_new_ldm (file, &config, part, error);
-  if (part == PD_PART_VAE)
-    {
-      self->vae_config = config.vae;
-      self->vae = checkpoint;
-    }
-  else
-    {
-      self->text_config = config.text;
-      self->text_encoder = checkpoint;
-    }
-  return checkpoint != NULL;
+  return take_part (self, part, file, &config, error);
 }
 
 static gboolean
@@ -369,17 +379,7 @@ pd_single_file_open (PdModelFiles *self, const char *config_folder, guint parts,
   if (!complete_configs (&config, config_folder, self->path, error) ||
       (config_folder != NULL && !pd_model_files_load_common (self, config_folder, error)))
     return FALSE;
-  self->unet_config = config.unet;
-  self->vae_config = config.vae;
-  self->text_config = config.text;
-  self->unet = config.has_unet ? pd_checkpoint_new_ldm (file, &config, PD_PART_UNET, error) : NULL;
-  if (config.has_unet && self->unet == NULL)
-    return FALSE;
-  self->vae = config.has_vae ? pd_checkpoint_new_ldm (file, &config, PD_PART_VAE, error) : NULL;
-  if (config.has_vae && self->vae == NULL)
-    return FALSE;
-  self->text_encoder = config.has_text_encoder
-                           ? pd_checkpoint_new_ldm (file, &config, PD_PART_TEXT_ENCODER, error)
-                           : NULL;
-  return !config.has_text_encoder || self->text_encoder != NULL;
+  return (!config.has_unet || take_part (self, PD_PART_UNET, file, &config, error)) &&
+         (!config.has_vae || take_part (self, PD_PART_VAE, file, &config, error)) &&
+         (!config.has_text_encoder || take_part (self, PD_PART_TEXT_ENCODER, file, &config, error));
 }

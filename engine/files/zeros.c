@@ -59,22 +59,23 @@ count_zeros (PdCheckpoint *part, gboolean unet, const char **first)
 void
 pd_model_files_note_zeros (PdModelFiles *self)
 {
-  PdCheckpoint *parts[] = { self->unet, self->vae, self->tiny_vae, self->text_encoder };
-  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+  const PdPartFiles *parts = self->parts;
+  for (guint i = 0; i < PD_N_PARTS; i++)
     {
       const char *first = NULL;
       guint n = 0;
-      if (parts[i] == NULL)
+      if (parts[i].checkpoint == NULL)
         continue;
-      const char *path = pd_checkpoint_get_path (parts[i]);
+      const char *path = pd_checkpoint_get_path (parts[i].checkpoint);
       /* parts of one file together, at the first of them */
       gboolean told = FALSE;
-      for (guint k = 0; k < G_N_ELEMENTS (parts); k++)
-        if (parts[k] != NULL && g_str_equal (pd_checkpoint_get_path (parts[k]), path))
+      for (guint k = 0; k < PD_N_PARTS; k++)
+        if (parts[k].checkpoint != NULL &&
+            g_str_equal (pd_checkpoint_get_path (parts[k].checkpoint), path))
           {
             told |= k < i;
             if (!told)
-              n += count_zeros (parts[k], k == 0, &first);
+              n += count_zeros (parts[k].checkpoint, k == PD_PART_UNET, &first);
           }
       if (n > 0)
         g_ptr_array_add (

@@ -13,6 +13,9 @@ static gboolean
 load_parts (PdModel *self, const PdBackend *backend, GError **error)
 {
   const PdModelFiles *files = self->files;
+  const PdPartFiles *unet = &files->parts[PD_PART_UNET];
+  const PdPartFiles *vae = &files->parts[PD_PART_VAE];
+  const PdPartFiles *text = &files->parts[PD_PART_TEXT_ENCODER];
 
   if (!pd_model_files_require (files, PD_PART_UNET, error) ||
       !pd_model_files_require (files, PD_PART_VAE, error) ||
@@ -23,17 +26,16 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
   if (self->tokenizer == NULL || !pd_model_check (files, self->tokenizer, error))
     return FALSE;
   pd_model_files_note_zeros (self->files);
-  self->text_encoder =
-      pd_text_encoder_new (backend, &files->text_config, files->text_encoder, error);
+  self->text_encoder = pd_text_encoder_new (backend, text->config, text->checkpoint, error);
   if (self->text_encoder == NULL)
     return FALSE;
-  self->unet = pd_unet_new (backend, &files->unet_config, files->unet, error);
+  self->unet = pd_unet_new (backend, unet->config, unet->checkpoint, error);
   if (self->unet == NULL)
     return FALSE;
-  if (files->vae != NULL)
-    self->vae = pd_vae_new (backend, &files->vae_config, files->vae, error);
+  if (vae->class == PD_CLASS_AUTOENCODER_KL)
+    self->vae = pd_vae_new (backend, vae->config, vae->checkpoint, error);
   else
-    self->tiny_vae = pd_tiny_vae_new (backend, &files->tiny_vae_config, files->tiny_vae, error);
+    self->tiny_vae = pd_tiny_vae_new (backend, vae->config, vae->checkpoint, error);
   return self->vae != NULL || self->tiny_vae != NULL;
 }
 
@@ -95,15 +97,20 @@ pd_model_free (PdModel *self)
 guint
 pd_model_scale (const PdModel *self)
 {
-  return self->vae != NULL ? pd_vae_scale (&self->files->vae_config)
-                           : pd_tiny_vae_scale (&self->files->tiny_vae_config);
+  const PdPartFiles *vae = &self->files->parts[PD_PART_VAE];
+
+  return vae->class == PD_CLASS_AUTOENCODER_KL ? pd_vae_scale (vae->config)
+                                               : pd_tiny_vae_scale (vae->config);
 }
 
 guint
 pd_model_latent_channels (const PdModel *self)
 {
-  return self->vae != NULL ? self->files->vae_config.latent_channels
-                           : self->files->tiny_vae_config.latent_channels;
+  const PdPartFiles *part = &self->files->parts[PD_PART_VAE];
+  const PdVaeConfig *vae = part->config;
+  const PdTinyVaeConfig *tiny_vae = part->config;
+
+  return part->class == PD_CLASS_AUTOENCODER_KL ? vae->latent_channels : tiny_vae->latent_channels;
 }
 
 gboolean
@@ -115,6 +122,7 @@ pd_model_encode_text (PdModel *self,
                       GCancellable *cancellable,
                       GError **error)
 {
+  const PdTextConfig *config = self->files->parts[PD_PART_TEXT_ENCODER].config;
   g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
   g_autofree guint *n_chunks = NULL;
   g_autofree gint32 *empty = NULL, *all = NULL;
@@ -138,7 +146,7 @@ pd_model_encode_text (PdModel *self,
     }
 
   n_ids = (gsize) n * most * PD_TOKENIZER_CHUNK;
-  n_values = n_ids * self->files->text_config.hidden_size;
+  n_values = n_ids * config->hidden_size;
   all = pd_try_new (gint32, n_ids, _ ("the prompt"), error);
   if (all == NULL)
     return FALSE;
@@ -171,7 +179,7 @@ pd_model_decode (PdModel *self,
                  GCancellable *cancellable,
                  GError **error)
 {
-  const PdVaeConfig *config = &self->files->vae_config;
+  const PdVaeConfig *config = self->files->parts[PD_PART_VAE].config;
   g_autoptr (PdVaePass) pass = NULL;
   g_autofree float *raw = NULL;
 
@@ -202,7 +210,7 @@ pd_model_encode (PdModel *self,
                  GCancellable *cancellable,
                  GError **error)
 {
-  const PdVaeConfig *config = &self->files->vae_config;
+  const PdVaeConfig *config = self->files->parts[PD_PART_VAE].config;
   g_autoptr (PdVaePass) pass = NULL;
   g_autofree float *mean = NULL, *log_variance = NULL;
 

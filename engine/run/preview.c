@@ -89,7 +89,7 @@ pd_preview_device_bytes (PdPreview *self, guint h, guint w)
 static gboolean
 decode (PdPreview *self, float *raw, gsize n_raw, GError **error)
 {
-  const PdVaeConfig *config = &self->model->files->vae_config;
+  const PdVaeConfig *config = self->model->files->parts[PD_PART_VAE].config;
   guint scale = pd_model_scale (self->model);
   guint width = self->w * scale, height = self->h * scale;
   const gsize n = (gsize) width * height * 3;

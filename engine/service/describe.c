@@ -47,9 +47,10 @@ add_devices (GVariantDict *dict)
 static guint
 scale_of (const PdModelFiles *files)
 {
-  if (files->vae != NULL)
-    return pd_vae_scale (&files->vae_config);
-  return files->tiny_vae != NULL ? pd_tiny_vae_scale (&files->tiny_vae_config) : 0;
+  const PdPartFiles *vae = &files->parts[PD_PART_VAE];
+
+  return vae->class == PD_CLASS_AUTOENCODER_KL ? pd_vae_scale (vae->config)
+                                               : pd_tiny_vae_scale (vae->config);
 }
 
 /* All that can be known without the weights. */
@@ -79,8 +80,10 @@ describe_model (const PdCatalogEntry *entry)
     files = pd_model_files_open (entry->path, NULL, &error);
   if (files != NULL && check_model (files, &error))
     {
+      const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
+
       model.scale = scale_of (files);
-      model.native = model.scale * (guint) MAX (0, files->unet_config.sample_size);
+      model.native = model.scale * (guint) MAX (0, unet->sample_size);
     }
   if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     model.reason = reason = pd_message_clean (error->message);

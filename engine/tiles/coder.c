@@ -34,8 +34,8 @@ guint
 pd_coder_halo (const PdModel *model, gboolean decode)
 {
   if (model->vae != NULL)
-    return pd_vae_halo (&model->files->vae_config);
-  return pd_tiny_vae_halo (&model->files->tiny_vae_config, decode);
+    return pd_vae_halo (model->files->parts[PD_PART_VAE].config);
+  return pd_tiny_vae_halo (model->files->parts[PD_PART_VAE].config, decode);
 }
 
 /* Makes room for @n windows. */

@@ -79,7 +79,7 @@ pd_decode_canvas (const PdCoderOptions *options,
                   GCancellable *cancellable,
                   GError **error)
 {
-  const PdVaeConfig *config = &options->model->files->vae_config;
+  const PdVaeConfig *config = options->model->files->parts[PD_PART_VAE].config;
   gboolean raw = options->model->vae == NULL; /* AutoencoderTiny takes the latents as they are */
   Decoding self = { .latents = latents,
                     .write = write,

@@ -98,7 +98,7 @@ pd_encode_canvas (const PdCoderOptions *options,
                   GCancellable *cancellable,
                   GError **error)
 {
-  const PdVaeConfig *config = &options->model->files->vae_config;
+  const PdVaeConfig *config = options->model->files->parts[PD_PART_VAE].config;
   gboolean raw = options->model->vae == NULL;
   Encoding self = { .read = read,
                     .user_data = user_data,

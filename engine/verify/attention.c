@@ -213,6 +213,7 @@ pd_verify_tile_attention (PdVerifyFile *file, const char *model, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model, "unet", NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdUNetConfig *config;
   g_autoptr (GArray) cases = pd_verify_file_numbers (file, "grid", ".hidden");
   g_autoptr (GStringChunk) paths = g_string_chunk_new (256);
   PdWeights *weights;
@@ -221,9 +222,10 @@ pd_verify_tile_attention (PdVerifyFile *file, const char *model, GError **error)
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_UNET, error))
     return FALSE;
-  block = (Block){ .channels = files->unet_config.block_out_channels[LEVEL],
-                   .heads = files->unet_config.heads[LEVEL] };
-  weights = pd_read_part (files->unet, file->verify->backend, paths, read_block, &block, error);
+  config = files->parts[PD_PART_UNET].config;
+  block = (Block){ .channels = config->block_out_channels[LEVEL], .heads = config->heads[LEVEL] };
+  weights = pd_read_part (files->parts[PD_PART_UNET].checkpoint, file->verify->backend, paths,
+                          read_block, &block, error);
   if (weights == NULL)
     return FALSE;
   for (guint i = 0; done && i < cases->len; i++)

@@ -220,10 +220,11 @@ denoise (Run *self,
          float *latent,
          GError **error)
 {
+  const PdTextConfig *text = self->model->files->parts[PD_PART_TEXT_ENCODER].config;
   guint n_steps = pd_solver_n_timesteps (self->solver);
   const char *name = self->kind->name;
   gsize n = self->n, n_input = n + n_extra;
-  gsize n_context = (gsize) 2 * tokens * self->model->files->text_config.hidden_size;
+  gsize n_context = (gsize) 2 * tokens * text->hidden_size;
   g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
   g_autoptr (PdUNetPass) pass =
@@ -367,7 +368,8 @@ load_inpainting_unet (PdVerifyFile *file,
   *files = pd_model_files_open (path, NULL, error);
   if (*files == NULL || !pd_model_files_require (*files, PD_PART_UNET, error))
     return NULL;
-  return pd_unet_new (file->verify->backend, &(*files)->unet_config, (*files)->unet, error);
+  const PdPartFiles *part = &(*files)->parts[PD_PART_UNET];
+  return pd_unet_new (file->verify->backend, part->config, part->checkpoint, error);
 }
 
 static gboolean

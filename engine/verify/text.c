@@ -198,12 +198,13 @@ verify_prompts (PdVerifyFile *file,
                 GArray *numbers,
                 GError **error)
 {
-  const PdTextConfig *config = &model->text_config;
+  const PdPartFiles *part = &model->parts[PD_PART_TEXT_ENCODER];
+  const PdTextConfig *config = part->config;
   gsize width = config->hidden_size;
   g_autoptr (GHashTable) wanted = wanted_layers (file);
   PdProbes probes = { .wanted = wanted };
   g_autoptr (PdTextEncoder) encoder =
-      pd_text_encoder_new (file->verify->backend, config, model->text_encoder, error);
+      pd_text_encoder_new (file->verify->backend, config, part->checkpoint, error);
   g_autoptr (PdTextPass) pass =
       encoder ? pd_text_pass_new (encoder, 1, PD_TOKENIZER_CHUNK, &probes, error) : NULL;
   const gsize n_context = PD_TOKENIZER_CHUNK * width;

@@ -165,18 +165,22 @@ pd_verify_unet (PdVerifyFile *file, const char *model, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model, "unet", NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdPartFiles *part;
+  const PdUNetConfig *config;
   g_autoptr (GArray) cases = pd_verify_file_numbers (file, "case", ".sample");
   g_autoptr (PdUNet) unet = NULL;
   g_autofree float *blocks_case = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_UNET, error))
     return FALSE;
-  if (files->unet_config.addition != PD_ADDITION_NONE)
+  part = &files->parts[PD_PART_UNET];
+  config = part->config;
+  if (config->addition != PD_ADDITION_NONE)
     {
       pd_verify_file_not_covered (file, _ ("UNets with added conditions (SDXL)"));
       return TRUE;
     }
-  unet = pd_unet_new (file->verify->backend, &files->unet_config, files->unet, error);
+  unet = pd_unet_new (file->verify->backend, config, part->checkpoint, error);
   if (unet == NULL)
     return FALSE;
   if (pd_verify_file_find (file, "blocks.case") != NULL)

@@ -169,25 +169,27 @@ pd_verify_vae (PdVerifyFile *file, const char *model, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model, "vae", NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdPartFiles *part;
   g_autoptr (GArray) encodings = pd_verify_file_numbers (file, "enc", ".image");
   g_autoptr (GArray) decodings = pd_verify_file_numbers (file, "dec", ".latent");
   g_autoptr (PdVae) vae = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_VAE, error))
     return FALSE;
-  if (files->vae == NULL)
+  part = &files->parts[PD_PART_VAE];
+  if (part->class != PD_CLASS_AUTOENCODER_KL)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not an AutoencoderKL"), path);
       return FALSE;
     }
-  vae = pd_vae_new (file->verify->backend, &files->vae_config, files->vae, error);
+  vae = pd_vae_new (file->verify->backend, part->config, part->checkpoint, error);
   if (vae == NULL)
     return FALSE;
   for (guint i = 0; i < encodings->len; i++)
-    if (!verify_encoder (file, vae, &files->vae_config, g_array_index (encodings, guint, i), error))
+    if (!verify_encoder (file, vae, part->config, g_array_index (encodings, guint, i), error))
       return FALSE;
   for (guint i = 0; i < decodings->len; i++)
-    if (!verify_decoder (file, vae, &files->vae_config, g_array_index (decodings, guint, i), error))
+    if (!verify_decoder (file, vae, part->config, g_array_index (decodings, guint, i), error))
       return FALSE;
   return TRUE;
 }
@@ -249,27 +251,27 @@ pd_verify_tiny_vae (PdVerifyFile *file, const char *model, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model, NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdPartFiles *part;
   g_autoptr (GArray) encodings = pd_verify_file_numbers (file, "enc", ".image");
   g_autoptr (GArray) decodings = pd_verify_file_numbers (file, "dec", ".latent");
   g_autoptr (PdTinyVae) vae = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_VAE, error))
     return FALSE;
-  if (files->tiny_vae == NULL)
+  part = &files->parts[PD_PART_VAE];
+  if (part->class != PD_CLASS_AUTOENCODER_TINY)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not an AutoencoderTiny"), path);
       return FALSE;
     }
-  vae = pd_tiny_vae_new (file->verify->backend, &files->tiny_vae_config, files->tiny_vae, error);
+  vae = pd_tiny_vae_new (file->verify->backend, part->config, part->checkpoint, error);
   if (vae == NULL)
     return FALSE;
   for (guint i = 0; i < encodings->len; i++)
-    if (!verify_tiny_encoder (file, vae, &files->tiny_vae_config,
-                              g_array_index (encodings, guint, i), error))
+    if (!verify_tiny_encoder (file, vae, part->config, g_array_index (encodings, guint, i), error))
       return FALSE;
   for (guint i = 0; i < decodings->len; i++)
-    if (!verify_tiny_decoder (file, vae, &files->tiny_vae_config,
-                              g_array_index (decodings, guint, i), error))
+    if (!verify_tiny_decoder (file, vae, part->config, g_array_index (decodings, guint, i), error))
       return FALSE;
   return TRUE;
 }

@@ -190,16 +190,18 @@ pd_verify_windows (PdVerifyFile *file, const char *model, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model, "unet", NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdPartFiles *part;
   g_auto (Windows) self = { .file = file };
   PdPrompts prompts = { .n = 1, .weights = odd_windows, .user_data = &self };
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_UNET, error))
     return FALSE;
-  self.unet = pd_unet_new (file->verify->backend, &files->unet_config, files->unet, error);
+  part = &files->parts[PD_PART_UNET];
+  self.unet = pd_unet_new (file->verify->backend, part->config, part->checkpoint, error);
   if (self.unet == NULL || !read_inputs (&self, error))
     return FALSE;
   prompts.contexts =
-      self.context + 2 * (gsize) self.tokens * files->unet_config.cross_attention_dim;
+      self.context + 2 * (gsize) self.tokens * pd_unet_config (self.unet)->cross_attention_dim;
   return verify_grid (&self, error) &&
          verify_kind (&self, "uniform", PD_WEIGHT_UNIFORM, NULL, error) &&
          verify_kind (&self, "gaussian", PD_WEIGHT_GAUSSIAN, NULL, error) &&

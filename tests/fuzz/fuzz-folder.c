@@ -186,10 +186,8 @@ open_model (const char *path)
   pd_fuzz_check_line (files != NULL, error);
   if (files == NULL)
     return;
-  check_checkpoint (files->unet);
-  check_checkpoint (files->vae);
-  check_checkpoint (files->tiny_vae);
-  check_checkpoint (files->text_encoder);
+  for (guint part = 0; part < PD_N_PARTS; part++)
+    check_checkpoint (files->parts[part].checkpoint);
   pd_model_files_note_zeros (files);
   for (guint i = 0; i < files->notes->len; i++)
     g_assert_true (g_utf8_validate (files->notes->pdata[i], -1, NULL));

@@ -83,15 +83,14 @@ check_checkpoint (PdCheckpoint *checkpoint)
 static void
 check_model (PdModelFiles *files)
 {
+  const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
   g_autoptr (GError) error = NULL;
   gboolean fits;
 
-  check_checkpoint (files->unet);
-  check_checkpoint (files->vae);
-  check_checkpoint (files->text_encoder);
-  for (int i = 0; files->unet != NULL && i < files->unet_config.n_blocks; i++)
-    g_assert_true (files->unet_config.block_out_channels[i] >= 1 &&
-                   files->unet_config.layers_per_block[i] >= 1);
+  for (guint part = 0; part < PD_N_PARTS; part++)
+    check_checkpoint (files->parts[part].checkpoint);
+  for (int i = 0; unet != NULL && i < unet->n_blocks; i++)
+    g_assert_true (unet->block_out_channels[i] >= 1 && unet->layers_per_block[i] >= 1);
   pd_model_files_has_encoder (files);
   pd_model_files_note_zeros (files);
   for (guint i = 0; files->notes != NULL && i < files->notes->len; i++)

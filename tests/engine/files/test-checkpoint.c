@@ -63,31 +63,33 @@ test_get (void)
   g_assert_cmpint (files->layout, ==, PD_LAYOUT_DIFFUSERS);
   g_assert_cmpstr (files->pipeline.scheduler, ==, "PNDMScheduler");
   g_assert_nonnull (files->scheduler);
-  g_assert_cmpint (files->unet_config.heads[0], ==, 8);
+  PdCheckpoint *unet = files->parts[PD_PART_UNET].checkpoint;
+  const PdUNetConfig *config = files->parts[PD_PART_UNET].config;
+  g_assert_cmpint (config->heads[0], ==, 8);
 
   const gint64 exact[] = { 32, 4, 3, 3 }, loose[] = { -1, 4, -1, 3 }, wrong[] = { 32, 9, 3, 3 };
-  const PdTensorInfo *info = pd_checkpoint_get (files->unet, "conv_in.weight", 4, exact, &error);
+  const PdTensorInfo *info = pd_checkpoint_get (unet, "conv_in.weight", 4, exact, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (info->size, ==, 32 * 4 * 9 * 2);
-  g_assert_true (pd_checkpoint_get (files->unet, "conv_in.weight", 4, loose, &error) == info);
-  g_assert_null (pd_checkpoint_get (files->unet, "conv_in.weight", 4, wrong, &error));
+  g_assert_true (pd_checkpoint_get (unet, "conv_in.weight", 4, loose, &error) == info);
+  g_assert_null (pd_checkpoint_get (unet, "conv_in.weight", 4, wrong, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "conv_in.weight 32x4x3x3 32x9x3x3");
-  g_assert_null (pd_checkpoint_get (files->unet, "conv_in.weight", 2, exact, &error));
+  g_assert_null (pd_checkpoint_get (unet, "conv_in.weight", 2, exact, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "conv_in.weight 32x4x3x3 32x4");
-  g_assert_null (pd_checkpoint_get (files->unet, "conv_in.weights", 2, loose, &error));
+  g_assert_null (pd_checkpoint_get (unet, "conv_in.weights", 2, loose, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "conv_in.weights missing ?x4");
-  g_assert_false (pd_checkpoint_has (files->unet, "conv_in.weights"));
+  g_assert_false (pd_checkpoint_has (unet, "conv_in.weights"));
 
   /* a 1×1 convolution as a matrix, and a matrix as a 1×1 convolution; both are kept */
   const char *proj_in = "down_blocks.0.attentions.0.proj_in.weight";
   const char *to_q = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight";
   const gint64 square[] = { 32, 32, 1, 1 };
-  const PdTensorInfo *conv = pd_checkpoint_get (files->unet, proj_in, 4, square, &error);
-  const PdTensorInfo *matrix = pd_checkpoint_get (files->unet, proj_in, 2, square, &error);
+  const PdTensorInfo *conv = pd_checkpoint_get (unet, proj_in, 4, square, &error);
+  const PdTensorInfo *matrix = pd_checkpoint_get (unet, proj_in, 2, square, &error);
   g_assert_no_error (error);
   g_assert_true (conv->n_dims == 4 && matrix->n_dims == 2 && conv->data == matrix->data);
-  g_assert_true (pd_checkpoint_get (files->unet, proj_in, 2, square, &error) == matrix);
-  const PdTensorInfo *as_conv = pd_checkpoint_get (files->unet, to_q, 4, square, &error);
+  g_assert_true (pd_checkpoint_get (unet, proj_in, 2, square, &error) == matrix);
+  const PdTensorInfo *as_conv = pd_checkpoint_get (unet, to_q, 4, square, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (as_conv->n_dims, ==, 4);
 }
@@ -187,19 +189,16 @@ test_single_file (void)
   g_autoptr (PdModelFiles) folder = open_files (pipeline, NULL);
   g_autoptr (PdModelFiles) file = open_files (path, pipeline);
   g_assert_cmpint (file->layout, ==, PD_LAYOUT_SINGLE_FILE);
-  g_assert_cmpmem (&folder->unet_config, sizeof folder->unet_config, &file->unet_config,
-                   sizeof file->unet_config);
-  g_assert_cmpmem (&folder->vae_config, sizeof folder->vae_config, &file->vae_config,
-                   sizeof file->vae_config);
-  g_assert_cmpmem (&folder->text_config, sizeof folder->text_config, &file->text_config,
-                   sizeof file->text_config);
-  assert_same (folder->unet, file->unet);
-  assert_same (file->unet, folder->unet);
-  assert_same (folder->vae, file->vae);
-  assert_same (file->vae, folder->vae);
-  assert_same (folder->text_encoder, file->text_encoder);
-  assert_same (file->text_encoder, folder->text_encoder);
-
+  static const gsize sizes[] = { sizeof (PdUNetConfig), sizeof (PdVaeConfig),
+                                 sizeof (PdTextConfig) };
+  for (guint part = 0; part < PD_N_PARTS; part++)
+    {
+      const PdPartFiles *a = &folder->parts[part], *b = &file->parts[part];
+      g_assert_cmpint (a->class, ==, b->class);
+      g_assert_cmpmem (a->config, sizes[part], b->config, sizes[part]);
+      assert_same (a->checkpoint, b->checkpoint);
+      assert_same (b->checkpoint, a->checkpoint);
+    }
   g_autoptr (PdTokenizer) tokenizer = pd_model_files_load_tokenizer (file, &error);
   g_assert_no_error (error);
   g_assert_cmpint (pd_tokenizer_get_size (tokenizer), ==, 814);
@@ -233,9 +232,12 @@ test_folder_beside (void)
 
   g_assert_cmpint (symlink (pipeline, beside), ==, 0);
   g_autoptr (PdModelFiles) files = open_files (path, NULL);
-  g_assert_cmpint (files->unet_config.heads[0], ==, 8);
-  g_assert_cmpint (files->vae_config.norm_num_groups, ==, 16);
-  g_assert_cmpint (files->text_config.n_heads, ==, 4);
+  const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
+  const PdVaeConfig *vae = files->parts[PD_PART_VAE].config;
+  const PdTextConfig *text = files->parts[PD_PART_TEXT_ENCODER].config;
+  g_assert_cmpint (unet->heads[0], ==, 8);
+  g_assert_cmpint (vae->norm_num_groups, ==, 16);
+  g_assert_cmpint (text->n_heads, ==, 4);
   g_assert_nonnull (files->scheduler);
   g_assert_nonnull (files->tokenizer_folder);
   pd_fixture_remove (folder);
@@ -307,7 +309,7 @@ test_inference (void)
   g_autofree char *path = pd_fixture_header_write (&header, folder, "small.safetensors");
   g_autoptr (PdModelFiles) files = open_files (path, NULL);
 
-  const PdUNetConfig *unet = &files->unet_config;
+  const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
   g_assert_cmpint (unet->in_channels, ==, 9);
   g_assert_cmpint (unet->out_channels, ==, 4);
   g_assert_cmpint (unet->n_blocks, ==, 2);
@@ -322,7 +324,7 @@ test_inference (void)
   g_assert_cmpint (unet->time_embed_dim, ==, 256);
   g_assert_false (unet->use_linear_projection);
 
-  const PdVaeConfig *vae = &files->vae_config;
+  const PdVaeConfig *vae = files->parts[PD_PART_VAE].config;
   g_assert_cmpint (vae->n_blocks, ==, 2);
   g_assert_cmpint (vae->block_out_channels[0], ==, 32);
   g_assert_cmpint (vae->block_out_channels[1], ==, 64);
@@ -331,7 +333,7 @@ test_inference (void)
   g_assert_cmpfloat (vae->scaling_factor, ==, 0.18215);
   g_assert_true (vae->mid_attention && vae->use_post_quant_conv && !vae->use_quant_conv);
 
-  const PdTextConfig *text = &files->text_config;
+  const PdTextConfig *text = files->parts[PD_PART_TEXT_ENCODER].config;
   g_assert_cmpint (text->vocab_size, ==, 49408);
   g_assert_cmpint (text->hidden_size, ==, 128);
   g_assert_cmpint (text->intermediate_size, ==, 512);
@@ -339,10 +341,12 @@ test_inference (void)
   g_assert_cmpint (text->n_heads, ==, 2);
   g_assert_cmpint (text->max_positions, ==, 77);
 
-  g_assert_true (pd_checkpoint_has (files->unet, "down_blocks.0.downsamplers.0.conv.weight"));
-  g_assert_true (pd_checkpoint_has (files->unet, "up_blocks.0.upsamplers.0.conv.weight"));
-  g_assert_true (pd_checkpoint_has (files->unet, "up_blocks.1.attentions.0.proj_in.weight"));
-  g_assert_true (pd_checkpoint_has (files->vae, "decoder.up_blocks.0.resnets.1.conv1.weight"));
+  PdCheckpoint *unet_tensors = files->parts[PD_PART_UNET].checkpoint,
+               *vae_tensors = files->parts[PD_PART_VAE].checkpoint;
+  g_assert_true (pd_checkpoint_has (unet_tensors, "down_blocks.0.downsamplers.0.conv.weight"));
+  g_assert_true (pd_checkpoint_has (unet_tensors, "up_blocks.0.upsamplers.0.conv.weight"));
+  g_assert_true (pd_checkpoint_has (unet_tensors, "up_blocks.1.attentions.0.proj_in.weight"));
+  g_assert_true (pd_checkpoint_has (vae_tensors, "decoder.up_blocks.0.resnets.1.conv1.weight"));
   g_assert_null (files->scheduler);
   g_autoptr (PdTokenizer) tokenizer = pd_model_files_load_tokenizer (files, &error);
   g_assert_no_error (error);
@@ -468,17 +472,20 @@ test_parts (void)
   g_autofree char *control_path = g_build_filename (models, "controlnet-sd1", NULL);
 
   g_autoptr (PdModelFiles) tiny = open_files (tiny_path, NULL);
-  g_assert_true (tiny->tiny_vae != NULL && tiny->vae == NULL && tiny->unet == NULL);
+  g_assert_true (tiny->parts[PD_PART_VAE].class == PD_CLASS_AUTOENCODER_TINY &&
+                 tiny->parts[PD_PART_UNET].class == PD_CLASS_NONE);
   g_assert_true (pd_model_files_require (tiny, PD_PART_VAE, &error));
   g_assert_false (pd_model_files_require (tiny, PD_PART_UNET, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "taesd unet");
 
   g_autoptr (PdModelFiles) inpaint = open_files (inpaint_path, NULL);
-  g_assert_true (inpaint->unet != NULL && inpaint->vae == NULL);
-  g_assert_cmpint (inpaint->unet_config.in_channels, ==, 9);
+  g_assert_true (inpaint->parts[PD_PART_UNET].checkpoint != NULL &&
+                 inpaint->parts[PD_PART_VAE].checkpoint == NULL);
+  const PdUNetConfig *nine = inpaint->parts[PD_PART_UNET].config;
+  g_assert_cmpint (nine->in_channels, ==, 9);
 
   g_autoptr (PdModelFiles) vae = open_files (vae_path, NULL);
-  g_assert_true (vae->vae != NULL && vae->tiny_vae == NULL);
+  g_assert_cmpint (vae->parts[PD_PART_VAE].class, ==, PD_CLASS_AUTOENCODER_KL);
 
   g_assert_null (pd_model_files_open (control_path, NULL, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "ControlNetModel UNet2DConditionModel");

@@ -91,8 +91,8 @@ test_open (void)
   g_assert_cmpint (symlink (golden, link), ==, 0);
   g_autoptr (PdModelFiles) files = pd_model_files_open (root, NULL, &error);
   g_assert_no_error (error);
-  g_assert_nonnull (files->unet);
-  g_assert_nonnull (files->text_encoder);
+  g_assert_nonnull (files->parts[PD_PART_UNET].checkpoint);
+  g_assert_nonnull (files->parts[PD_PART_TEXT_ENCODER].checkpoint);
 
   const char *const folders[] = { folder, NULL };
   g_autoptr (PdCatalog) catalog = pd_catalog_new_for_folders (folders);

@@ -119,9 +119,10 @@ test_vae_names (void)
     {
       g_autofree char *path = write_vae ("some.safetensors", prefixes[i / 2], i % 2 != 0, "4");
       g_autoptr (PdModelFiles) files = open_with (model, path, NULL);
-      const PdVaeConfig *vae = &files->vae_config;
-      g_assert_true (files->vae != NULL && files->tiny_vae == NULL && files->other_vae);
-      g_assert_cmpstr (pd_checkpoint_get_path (files->vae), ==, path);
+      const PdPartFiles *part = &files->parts[PD_PART_VAE];
+      const PdVaeConfig *vae = part->config;
+      g_assert_true (part->class == PD_CLASS_AUTOENCODER_KL && part->is_other);
+      g_assert_cmpstr (pd_checkpoint_get_path (part->checkpoint), ==, path);
       g_assert_cmpint (vae->n_blocks, ==, 3);
       g_assert_cmpint (vae->block_out_channels[0], ==, 32);
       g_assert_cmpint (vae->block_out_channels[1], ==, 64);
@@ -129,10 +130,12 @@ test_vae_names (void)
       g_assert_cmpint (vae->layers_per_block, ==, 1);
       g_assert_cmpint (vae->latent_channels, ==, 4);
       g_assert_true (vae->mid_attention && vae->use_post_quant_conv && !vae->use_quant_conv);
-      g_autoptr (GPtrArray) names = pd_checkpoint_list (files->vae);
+      g_autoptr (GPtrArray) names = pd_checkpoint_list (part->checkpoint);
       g_assert_cmpuint (names->len, ==, G_N_ELEMENTS (VAE));
-      g_assert_true (pd_checkpoint_has (files->vae, "decoder.up_blocks.0.resnets.1.conv1.weight"));
-      g_assert_true (pd_checkpoint_has (files->vae, "decoder.mid_block.attentions.0.to_q.weight"));
+      g_assert_true (
+          pd_checkpoint_has (part->checkpoint, "decoder.up_blocks.0.resnets.1.conv1.weight"));
+      g_assert_true (
+          pd_checkpoint_has (part->checkpoint, "decoder.mid_block.attentions.0.to_q.weight"));
       g_assert_true (pd_model_check (files, NULL, NULL));
     }
 }
@@ -147,11 +150,13 @@ test_text_names (void)
     {
       g_autofree char *path = write_text ("some.safetensors", prefixes[i], "128");
       g_autoptr (PdModelFiles) files = open_with (model, NULL, path);
-      g_assert_true (files->other_text_encoder && !files->other_vae);
-      g_assert_cmpint (files->text_config.hidden_size, ==, 128);
-      g_assert_cmpint (files->text_config.n_layers, ==, 2);
+      const PdPartFiles *part = &files->parts[PD_PART_TEXT_ENCODER];
+      const PdTextConfig *text = part->config;
+      g_assert_true (part->is_other && !files->parts[PD_PART_VAE].is_other);
+      g_assert_cmpint (text->hidden_size, ==, 128);
+      g_assert_cmpint (text->n_layers, ==, 2);
       g_assert_true (
-          pd_checkpoint_has (files->text_encoder, "text_model.embeddings.token_embedding.weight"));
+          pd_checkpoint_has (part->checkpoint, "text_model.embeddings.token_embedding.weight"));
       g_assert_true (pd_model_check (files, NULL, NULL));
     }
 }
@@ -202,16 +207,19 @@ test_places (void)
     {
       g_test_message ("%s", cases[i].vae);
       g_autoptr (PdModelFiles) files = open_with (broken, cases[i].vae, "");
-      g_assert_true (files->other_vae && !files->other_text_encoder);
+      g_assert_true (files->parts[PD_PART_VAE].is_other &&
+                     !files->parts[PD_PART_TEXT_ENCODER].is_other);
       if (cases[i].levels == 0)
         {
-          g_assert_true (files->vae == NULL && files->tiny_vae != NULL);
-          g_assert_cmpint (files->tiny_vae_config.latent_channels, ==, 4);
-          g_assert_cmpint (files->tiny_vae_config.decoder_channels[1], ==, cases[i].groups);
+          const PdTinyVaeConfig *sizes = files->parts[PD_PART_VAE].config;
+          g_assert_cmpint (files->parts[PD_PART_VAE].class, ==, PD_CLASS_AUTOENCODER_TINY);
+          g_assert_cmpint (sizes->latent_channels, ==, 4);
+          g_assert_cmpint (sizes->decoder_channels[1], ==, cases[i].groups);
           continue;
         }
-      g_assert_cmpint (files->vae_config.n_blocks, ==, cases[i].levels);
-      g_assert_cmpint (files->vae_config.norm_num_groups, ==, cases[i].groups);
+      const PdVaeConfig *sizes = files->parts[PD_PART_VAE].config;
+      g_assert_cmpint (sizes->n_blocks, ==, cases[i].levels);
+      g_assert_cmpint (sizes->norm_num_groups, ==, cases[i].groups);
     }
 }
 
@@ -235,8 +243,10 @@ test_clip (void)
     }
   g_free (pd_fixture_header_write (&header, folder, "clip/model.safetensors"));
   g_autoptr (PdModelFiles) files = open_with (model, NULL, clip);
-  g_assert_cmpint (files->text_config.n_layers, ==, 2);
-  g_assert_false (pd_checkpoint_has_prefix (files->text_encoder, "vision"));
+  const PdTextConfig *text_config = files->parts[PD_PART_TEXT_ENCODER].config;
+  g_assert_cmpint (text_config->n_layers, ==, 2);
+  g_assert_false (
+      pd_checkpoint_has_prefix (files->parts[PD_PART_TEXT_ENCODER].checkpoint, "vision"));
   g_assert_true (pd_model_check (files, NULL, NULL));
 }
 
@@ -253,14 +263,14 @@ test_beside (void)
 
   /* there is no autoencoder, and then only what cannot be read */
   g_autoptr (PdModelFiles) none = open_with (path, NULL, NULL);
-  g_assert_null (none->vae);
+  g_assert_null (none->parts[PD_PART_VAE].checkpoint);
   g_assert_false (pd_model_files_require (none, PD_PART_VAE, &error));
   g_test_message ("%s", error->message);
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL,
                      "half.safetensors: vae --vae half.vae.safetensors");
   g_free (pd_fixture_write (folder, "half/vae/config.json", config, -1));
   g_autoptr (PdModelFiles) configs = open_with (path, NULL, NULL);
-  g_assert_null (configs->vae);
+  g_assert_null (configs->parts[PD_PART_VAE].checkpoint);
   g_free (pd_fixture_write (folder, "half.vae.pt", "PK", -1));
   refuse (path, NULL, NULL, "half.vae.pt PyTorch convert half.vae.safetensors");
 
@@ -268,13 +278,13 @@ test_beside (void)
   g_autofree char *inner =
       write_vae ("half/vae/diffusion_pytorch_model.safetensors", "", TRUE, "4");
   g_autoptr (PdModelFiles) from_folder = open_with (path, NULL, NULL);
-  g_assert_cmpstr (pd_checkpoint_get_path (from_folder->vae), ==, inner);
-  g_assert_true (from_folder->other_vae);
+  g_assert_cmpstr (pd_checkpoint_get_path (from_folder->parts[PD_PART_VAE].checkpoint), ==, inner);
+  g_assert_true (from_folder->parts[PD_PART_VAE].is_other);
   g_autofree char *file = write_vae ("half.vae.safetensors", "first_stage_model.", FALSE, "4");
   g_autoptr (PdModelFiles) from_file = open_with (path, NULL, NULL);
-  g_assert_cmpstr (pd_checkpoint_get_path (from_file->vae), ==, file);
+  g_assert_cmpstr (pd_checkpoint_get_path (from_file->parts[PD_PART_VAE].checkpoint), ==, file);
   g_autoptr (PdModelFiles) named = open_with (path, inner, NULL);
-  g_assert_cmpstr (pd_checkpoint_get_path (named->vae), ==, inner);
+  g_assert_cmpstr (pd_checkpoint_get_path (named->parts[PD_PART_VAE].checkpoint), ==, inner);
 
   g_autoptr (PdModelFiles) silent = open_with (text, NULL, NULL);
   g_assert_false (pd_model_files_require (silent, PD_PART_TEXT_ENCODER, &error));
@@ -282,7 +292,8 @@ test_beside (void)
                      "mute.safetensors: text_encoder --text-encoder mute.text_encoder.safetensors");
   g_autofree char *words = write_text ("mute.text_encoder.safetensors", "text_model.", "128");
   g_autoptr (PdModelFiles) with_text = open_with (text, NULL, NULL);
-  g_assert_cmpstr (pd_checkpoint_get_path (with_text->text_encoder), ==, words);
+  g_assert_cmpstr (pd_checkpoint_get_path (with_text->parts[PD_PART_TEXT_ENCODER].checkpoint), ==,
+                   words);
 }
 
 /* What is not the part that it is named as, and what does not go with the model. */

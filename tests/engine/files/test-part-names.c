@@ -47,14 +47,17 @@ test_prefixes (void)
       g_autofree char *path = pd_fixture_header_write (&header, folder, "p.safetensors");
       g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, &error);
       g_assert_no_error (error);
-      g_assert_true (files->text_encoder != NULL && files->vae != NULL);
-      g_assert_cmpint (files->text_config.hidden_size, ==, 128);
-      g_assert_cmpint (files->text_config.n_layers, ==, 1);
-      g_assert_true (pd_checkpoint_has (files->text_encoder,
-                                        "text_model.embeddings.position_embedding.weight"));
+      PdCheckpoint *vae_tensors = files->parts[PD_PART_VAE].checkpoint,
+                   *text_tensors = files->parts[PD_PART_TEXT_ENCODER].checkpoint;
+      g_assert_true (text_tensors != NULL && vae_tensors != NULL);
+      const PdTextConfig *text = files->parts[PD_PART_TEXT_ENCODER].config;
+      g_assert_cmpint (text->hidden_size, ==, 128);
+      g_assert_cmpint (text->n_layers, ==, 1);
       g_assert_true (
-          pd_checkpoint_has (files->text_encoder, "text_model.encoder.layers.0.mlp.fc1.weight"));
-      g_assert_true (pd_checkpoint_has (files->vae, "decoder.conv_in.weight"));
+          pd_checkpoint_has (text_tensors, "text_model.embeddings.position_embedding.weight"));
+      g_assert_true (
+          pd_checkpoint_has (text_tensors, "text_model.encoder.layers.0.mlp.fc1.weight"));
+      g_assert_true (pd_checkpoint_has (vae_tensors, "decoder.conv_in.weight"));
     }
   pd_fixture_remove (folder);
 }

@@ -14,7 +14,7 @@
 
 static PdDevice *device;
 static PdBackend backend;
-static PdModelFiles *files;
+static const PdPartFiles *unet_files;
 static PdUNet *unet;
 static PdSafetensors *golden;
 
@@ -42,8 +42,7 @@ read_context (gsize *tokens)
   return context;
 }
 
-/* DDIM as the golden has it: 5 steps, leading spacing, offset 1, end alpha of the first timestep.
- */
+/* DDIM as the golden has it: 5 steps, leading spacing, offset 1, the first timestep's end alpha. */
 static PdSolver *
 make_solver (gsize n_elements, gpointer user_data, GError **error)
 {
@@ -516,7 +515,7 @@ predict_large (PdType precision, guint *forwards)
   PdCanvas *canvas;
 
   g_assert_true (pd_backend_init (&general, device, PD_KERNELS_GENERAL, precision, &error));
-  large = pd_unet_new (&general, &files->unet_config, files->unet, &error);
+  large = pd_unet_new (&general, unet_files->config, unet_files->checkpoint, &error);
   g_assert_no_error (error);
   pd_noise_normal (3, 0, 0, n, latent);
   for (gsize i = 0; i < n; i++)
@@ -555,6 +554,7 @@ int
 main (int argc, char **argv)
 {
   g_autofree char *models = NULL, *data = NULL;
+  g_autoptr (PdModelFiles) files = NULL;
   g_autoptr (GError) error = NULL;
   int status;
 
@@ -572,7 +572,8 @@ main (int argc, char **argv)
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
   files = pd_model_files_open (models, NULL, &error);
   g_assert_no_error (error);
-  unet = pd_unet_new (&backend, &files->unet_config, files->unet, &error);
+  unet_files = &files->parts[PD_PART_UNET];
+  unet = pd_unet_new (&backend, unet_files->config, unet_files->checkpoint, &error);
   g_assert_no_error (error);
   golden = pd_safetensors_open (data, &error);
   g_assert_no_error (error);
@@ -593,7 +594,6 @@ main (int argc, char **argv)
 
   pd_safetensors_unref (golden);
   pd_unet_free (unet);
-  pd_model_files_free (files);
   g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
   pd_device_free (device);
   return status;

@@ -19,6 +19,7 @@ static PdModel *
 load (const char *path)
 {
   g_autoptr (GError) error = NULL;
+  const PdPartFiles *part;
   PdModel *model;
 
   if (path == NULL)
@@ -26,11 +27,11 @@ load (const char *path)
   model = g_new0 (PdModel, 1);
   model->files = pd_model_files_open (path, NULL, &error);
   g_assert_no_error (error);
-  if (model->files->vae != NULL)
-    model->vae = pd_vae_new (&backend, &model->files->vae_config, model->files->vae, &error);
+  part = &model->files->parts[PD_PART_VAE];
+  if (part->class == PD_CLASS_AUTOENCODER_KL)
+    model->vae = pd_vae_new (&backend, part->config, part->checkpoint, &error);
   else
-    model->tiny_vae =
-        pd_tiny_vae_new (&backend, &model->files->tiny_vae_config, model->files->tiny_vae, &error);
+    model->tiny_vae = pd_tiny_vae_new (&backend, part->config, part->checkpoint, &error);
   g_assert_no_error (error);
   return model;
 }

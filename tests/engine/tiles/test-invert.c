@@ -183,7 +183,8 @@ main (int argc, char **argv)
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
   files = pd_model_files_open (models, NULL, &error);
   g_assert_no_error (error);
-  unet = pd_unet_new (&backend, &files->unet_config, files->unet, &error);
+  unet = pd_unet_new (&backend, files->parts[PD_PART_UNET].config,
+                      files->parts[PD_PART_UNET].checkpoint, &error);
   g_assert_no_error (error);
   golden = pd_safetensors_open (data, &error);
   g_assert_no_error (error);

@@ -153,7 +153,8 @@ test_distance (gconstpointer data)
 
   g_assert_no_error (error);
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
-  unet = pd_unet_new (&backend, &files->unet_config, files->unet, &error);
+  unet = pd_unet_new (&backend, files->parts[PD_PART_UNET].config,
+                      files->parts[PD_PART_UNET].checkpoint, &error);
   g_assert_no_error (error);
   pass = pd_unet_pass_new (
       unet,
