@@ -109,19 +109,19 @@ start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **err
     {
       pd_session_draw_noise (session, noise);
       for (gsize i = 0; i < session->n_elements; i++)
-        latent[i] = (float) (noise[i] * pd_solver_init_sigma (session->solver));
+        latent[i] = (float) (noise[i] * pd_schedule_init_sigma (session->schedule));
       return TRUE;
     }
   clean = pd_try_new (float, n, _ ("the canvas"), error);
   if (clean == NULL || !pd_session_encode (session, input, clean, error))
     return FALSE;
-  if (pd_solver_n_timesteps (session->solver) == 0)
+  if (pd_schedule_n_calls (session->schedule) == 0)
     {
       memcpy (latent, clean, session->n_elements * sizeof *latent);
       return TRUE;
     }
   pd_session_draw_noise (session, noise);
-  pd_solver_add_noise (session->solver, 0, clean, noise, latent);
+  pd_schedule_add_noise (session->schedule, 0, session->n_elements, clean, noise, latent);
   return TRUE;
 }
 

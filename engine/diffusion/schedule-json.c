@@ -9,8 +9,7 @@
 #include "engine/diffusion/scheduler-class.h"
 #include "engine/base/error.h"
 #include "engine/base/json.h"
-
-static const gint64 max_train_timesteps = 1000000;
+#include "engine/diffusion/method.h"
 
 static const char *const beta_schedules[] = { "linear", "scaled_linear", "squaredcos_cap_v2",
                                               NULL };
@@ -68,7 +67,7 @@ static void
 read_training (PdJsonReader *reader, PdScheduleConfig *config)
 {
   config->num_train_timesteps = (guint) pd_json_reader_int (
-      reader, "num_train_timesteps", config->num_train_timesteps, 2, max_train_timesteps);
+      reader, "num_train_timesteps", config->num_train_timesteps, 2, PD_MAX_TRAIN_TIMESTEPS);
   config->beta_start = pd_json_reader_double (reader, "beta_start", config->beta_start, 0.0, 1.0);
   config->beta_end = pd_json_reader_double (reader, "beta_end", config->beta_end, 0.0, 1.0);
   config->beta_schedule = (PdBetaSchedule) pd_json_reader_choice (
@@ -80,14 +79,15 @@ read_training (PdJsonReader *reader, PdScheduleConfig *config)
 }
 
 static void
-read_run (PdJsonReader *reader, const PdSchedulerClass *class, PdScheduleConfig *config)
+read_run (PdJsonReader *reader, const PdMethod *method, gboolean clips, PdScheduleConfig *config)
 {
-  config->timestep_spacing = (PdTimestepSpacing) pd_json_reader_choice (reader, "timestep_spacing",
-                                                                        class->spacing, spacings);
+  config->timestep_spacing = (PdTimestepSpacing) pd_json_reader_choice (
+      reader, "timestep_spacing", method->scheduler.spacing, spacings);
   config->steps_offset =
-      (guint) pd_json_reader_int (reader, "steps_offset", 0, 0, max_train_timesteps);
+      (guint) pd_json_reader_int (reader, "steps_offset", 0, 0, PD_MAX_TRAIN_TIMESTEPS);
 
-  config->clip_sample = pd_json_reader_bool (reader, "clip_sample", class->clip_sample);
+  config->clip_sample =
+      pd_json_reader_bool (reader, "clip_sample", clips && method->scheduler.clip_sample);
   config->clip_sample_range =
       pd_json_reader_double (reader, "clip_sample_range", 1.0, 0.0, G_MAXFLOAT);
   config->thresholding = pd_json_reader_bool (reader, "thresholding", FALSE);
@@ -96,125 +96,7 @@ read_run (PdJsonReader *reader, const PdSchedulerClass *class, PdScheduleConfig 
   config->sample_max_value =
       pd_json_reader_double (reader, "sample_max_value", 1.0, 1.0, G_MAXFLOAT);
   config->set_alpha_to_one =
-      pd_json_reader_bool (reader, "set_alpha_to_one", class->set_alpha_to_one);
-}
-
-static void
-read_dpm (PdJsonReader *reader, PdScheduleConfig *config)
-{
-  static const char *const kinds[] = { "midpoint", "heun", "logrho", "bh1", "bh2", NULL };
-  static const char *const ends[] = { "sigma_min", "zero", NULL };
-  const guint kind = pd_json_reader_choice (reader, "solver_type", 0, kinds);
-
-  /* the names of other solvers' kinds mean midpoint here, as in diffusers */
-  config->dpm_solver_type = kind == 1 ? PD_ORDER2_HEUN : PD_ORDER2_MIDPOINT;
-  config->solver_order = (guint) pd_json_reader_int (reader, "solver_order", 2, 1, 3);
-  config->use_lu_lambdas = pd_json_reader_bool (reader, "use_lu_lambdas", FALSE);
-  config->lambda_min_clipped =
-      pd_json_reader_double (reader, "lambda_min_clipped", -INFINITY, -INFINITY, G_MAXDOUBLE);
-  config->final_sigma_zero = pd_json_reader_choice (reader, "final_sigmas_type", 1, ends) == 1;
-  config->lower_order_final = pd_json_reader_bool (reader, "lower_order_final", TRUE);
-  config->euler_at_final = pd_json_reader_bool (reader, "euler_at_final", FALSE);
-  if (!pd_json_reader_is_null (reader, "variance_type"))
-    pd_json_reader_fail (reader, _ ("\"%s\" is set, only null is supported"), "variance_type");
-}
-
-static void
-read_disable_corrector (PdJsonReader *reader, PdScheduleConfig *config)
-{
-  enum
-  {
-    MAX_ENTRIES = 1024
-  };
-  int entries[MAX_ENTRIES];
-  JsonNode *node = json_object_get_member (reader->object, "disable_corrector");
-
-  if (!node ||
-      (JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 0))
-    return;
-
-  const guint n =
-      pd_json_reader_ints (reader, "disable_corrector", entries, MAX_ENTRIES, 0, G_MAXINT);
-  config->disable_corrector = g_array_new (FALSE, FALSE, sizeof (guint));
-  g_array_append_vals (config->disable_corrector, entries, n);
-}
-
-static void
-read_unipc (PdJsonReader *reader, PdScheduleConfig *config)
-{
-  static const char *const kinds[] = { "bh1", "bh2", "midpoint", "heun", "logrho", NULL };
-
-  config->unipc_solver_type =
-      pd_json_reader_choice (reader, "solver_type", 1, kinds) == 0 ? PD_UNIPC_BH1 : PD_UNIPC_BH2;
-  config->solver_order = (guint) pd_json_reader_int (reader, "solver_order", 2, 1, 3);
-  config->lower_order_final = pd_json_reader_bool (reader, "lower_order_final", TRUE);
-  read_disable_corrector (reader, config);
-  if (!pd_json_reader_bool (reader, "predict_x0", TRUE))
-    pd_json_reader_fail (reader, _ ("\"%s\" is false, only true is supported"), "predict_x0");
-  if (!pd_json_reader_is_null (reader, "solver_p"))
-    pd_json_reader_fail (reader, _ ("\"%s\" is set, only null is supported"), "solver_p");
-}
-
-static void
-read_euler (PdJsonReader *reader, PdScheduleConfig *config)
-{
-  static const char *const interpolations[] = { "linear", "log_linear", NULL };
-  static const char *const timestep_types[] = { "discrete", "continuous", NULL };
-
-  config->log_linear_interpolation =
-      pd_json_reader_choice (reader, "interpolation_type", 0, interpolations) == 1;
-  config->continuous_timesteps =
-      pd_json_reader_choice (reader, "timestep_type", 0, timestep_types) == 1;
-  config->sigma_min = pd_json_reader_double (reader, "sigma_min", NAN, 0.0, G_MAXFLOAT);
-  config->sigma_max = pd_json_reader_double (reader, "sigma_max", NAN, 0.0, G_MAXFLOAT);
-}
-
-static void
-read_ddpm (PdJsonReader *reader, PdScheduleConfig *config)
-{
-  static const char *const variances[] = { "fixed_small", "fixed_small_log", "fixed_large", NULL };
-
-  config->variance_type = pd_json_reader_choice (reader, "variance_type", 0, variances) == 2
-                              ? PD_VARIANCE_FIXED_LARGE
-                              : PD_VARIANCE_FIXED_SMALL;
-}
-
-static void
-read_solver (PdJsonReader *reader, PdSolverType type, PdScheduleConfig *config)
-{
-  if (pd_solver_type_has_sigmas (type))
-    config->use_karras_sigmas = pd_json_reader_bool (reader, "use_karras_sigmas", FALSE);
-
-  switch (type)
-    {
-    case PD_SOLVER_EULER:
-      read_euler (reader, config);
-      break;
-    case PD_SOLVER_DPMPP_2M:
-    case PD_SOLVER_DPMPP_SDE:
-      read_dpm (reader, config);
-      break;
-    case PD_SOLVER_UNIPC:
-      read_unipc (reader, config);
-      break;
-    case PD_SOLVER_DDPM:
-      read_ddpm (reader, config);
-      break;
-    case PD_SOLVER_LCM:
-      config->original_inference_steps = (guint) pd_json_reader_int (
-          reader, "original_inference_steps", 50, 1, max_train_timesteps);
-      config->timestep_scaling =
-          pd_json_reader_double (reader, "timestep_scaling", 10.0, 0.0, G_MAXFLOAT);
-      break;
-    case PD_SOLVER_PNDM:
-      config->skip_prk_steps = pd_json_reader_bool (reader, "skip_prk_steps", FALSE);
-      break;
-    case PD_SOLVER_DDIM:
-    case PD_SOLVER_EULER_A:
-    case PD_SOLVER_HEUN:
-    default:
-      break;
-    }
+      pd_json_reader_bool (reader, "set_alpha_to_one", method->scheduler.set_alpha_to_one);
 }
 
 /* DPMSolverMultistepScheduler is two solvers. */
@@ -300,9 +182,9 @@ read_class (JsonObject *object, const char **name, GError **error)
   PdJsonReader reader = { .name = "scheduler_config.json", .object = object };
   PdSolverType nearest;
 
-  if (!*name)
+  if (*name == NULL)
     *name = pd_json_reader_string (&reader, key);
-  if (!pd_scheduler_class_find (*name) && !pd_scheduler_class_nearest (*name, &nearest))
+  if (!pd_scheduler_class_find (*name, &nearest) && !pd_scheduler_class_nearest (*name, &nearest))
     pd_json_reader_fail (&reader,
                          _ ("\"%s\" is \"%.60s\": the model was trained in another way than "
                             "those of Stable Diffusion 1.x, which is not supported"),
@@ -310,37 +192,38 @@ read_class (JsonObject *object, const char **name, GError **error)
   return pd_json_reader_finish (&reader, error);
 }
 
-/* The settings for solver @type; those that only @own reads, the file's class, count only if it is
- * that solver. */
+/* What the settings are wanted for. */
+typedef struct
+{
+  const PdMethod *method;
+  gboolean is_own; /* the file is of this solver's class: members that only it has count */
+  /* Clipping is a default from models of pixels; latents are not within [-1, 1]. So it is one of
+   * the class that was named only. */
+  gboolean clips;
+} Wanted;
+
+/* @own: the file's class. */
 static gboolean
 load (JsonObject *object,
       const char *own,
-      const PdSchedulerClass *class,
-      gboolean is_own,
+      const Wanted *wanted,
       PdScheduleConfig *config,
       GPtrArray *notes,
       GError **error)
 {
-  PdJsonReader reader = { .name = class->name, .object = object };
+  const PdMethod *method = wanted->method;
+  PdJsonReader reader = { .name = method->scheduler.name, .object = object };
   PdScheduleConfig loaded;
 
   pd_schedule_config_init (&loaded);
   pd_scheduler_class_init_betas (own, &loaded);
   read_training (&reader, &loaded);
-  read_run (&reader, class, &loaded);
-  if (is_own)
-    read_solver (&reader, class->type, &loaded);
+  read_run (&reader, method, wanted->clips, &loaded);
+  if (wanted->is_own && (method->flags & PD_METHOD_SIGMAS))
+    loaded.use_karras_sigmas = pd_json_reader_bool (&reader, "use_karras_sigmas", FALSE);
+  if (wanted->is_own && method->read_config != NULL)
+    method->read_config (&reader, &loaded);
   return finish (&reader, &loaded, config, notes, error);
-}
-
-/* Clipping is a default from models of pixels; latents are not within [-1, 1]. */
-static PdSchedulerClass
-class_for_latents (PdSolverType type)
-{
-  PdSchedulerClass class = *pd_scheduler_class_of (type);
-
-  class.clip_sample = FALSE;
-  return class;
 }
 
 gboolean
@@ -351,28 +234,27 @@ pd_schedule_json_load (JsonObject *object,
                        GPtrArray *notes,
                        GError **error)
 {
-  const PdSchedulerClass *known;
-  PdSchedulerClass class;
+  Wanted wanted = { .is_own = TRUE, .clips = TRUE };
 
   if (!read_class (object, &class_name, error))
     return FALSE;
-  known = pd_scheduler_class_find (class_name);
-  if (known)
+  if (pd_scheduler_class_find (class_name, type))
     {
-      PdJsonReader reader = { .name = known->name, .object = object };
+      PdJsonReader reader = { .name = pd_solver_type_method (*type)->scheduler.name,
+                              .object = object };
 
-      *type = known->type;
       read_algorithm (&reader, type);
       if (!pd_json_reader_finish (&reader, error))
         return FALSE;
-      return load (object, class_name, pd_scheduler_class_of (*type), TRUE, config, notes, error);
+      wanted.method = pd_solver_type_method (*type);
+      return load (object, class_name, &wanted, config, notes, error);
     }
 
   pd_scheduler_class_nearest (class_name, type);
-  class = class_for_latents (*type);
-  if (!load (object, class_name, &class, FALSE, config, notes, error))
+  wanted = (Wanted){ .method = pd_solver_type_method (*type) };
+  if (!load (object, class_name, &wanted, config, notes, error))
     return FALSE;
-  if (class_name)
+  if (class_name != NULL)
     note (notes,
           _ ("the model's scheduler \"%s\" is not known: the solver %s, which comes nearest, is "
              "used"),
@@ -390,15 +272,16 @@ pd_schedule_json_load_for (JsonObject *object,
                            GPtrArray *notes,
                            GError **error)
 {
-  PdSchedulerClass class = class_for_latents (type);
-  const PdSchedulerClass *known;
+  Wanted wanted = { .method = pd_solver_type_method (type) };
   const char *own = NULL;
+  PdSolverType own_type;
 
   if (!read_class (object, &own, error))
     return FALSE;
-  known = pd_scheduler_class_find (own);
-  return load (object, own, &class, known && g_str_equal (known->name, class.name), config, notes,
-               error);
+  wanted.is_own =
+      pd_scheduler_class_find (own, &own_type) &&
+      g_str_equal (pd_solver_type_method (own_type)->scheduler.name, wanted.method->scheduler.name);
+  return load (object, own, &wanted, config, notes, error);
 }
 
 gboolean
@@ -408,11 +291,12 @@ pd_schedule_json_step_arguments (JsonObject *object,
                                  GError **error)
 {
   PdJsonReader reader = { .name = pd_solver_type_to_string (type), .object = object };
-  g_autoptr (GList) keys = object ? json_object_get_members (object) : NULL;
+  const gboolean takes_eta = (pd_solver_type_method (type)->flags & PD_METHOD_ETA) != 0;
+  g_autoptr (GList) keys = object != NULL ? json_object_get_members (object) : NULL;
 
   for (GList *key = keys; key; key = key->next)
     {
-      if (type != PD_SOLVER_DDIM || strcmp (key->data, "eta") != 0)
+      if (!takes_eta || strcmp (key->data, "eta") != 0)
         pd_json_reader_fail (&reader, _ ("the step argument \"%s\" is not supported"),
                              (const char *) key->data);
       else

@@ -3,7 +3,8 @@
 
 #include <json-glib/json-glib.h>
 
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/schedule-config.h"
+#include "engine/diffusion/solver-type.h"
 
 /* Scheduler settings in diffusers' form (scheduler_config.json). Absent keys take the defaults of
  * the named class. A value that is unknown or not supported and a wrong type are PD_ERROR_BAD_MODEL

@@ -6,256 +6,249 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
-#include "engine/base/host-memory.h"
+#include "engine/diffusion/method.h"
+#include "engine/diffusion/sum.h"
 
-static const guint max_train_timesteps = 1000000;
-
-void
-pd_schedule_config_init (PdScheduleConfig *config)
+static gboolean
+refuse_option (const PdSchedule *self, const char *option, const char *remedy, GError **error)
 {
-  *config = (PdScheduleConfig){
-    .num_train_timesteps = 1000,
-    .beta_start = 0.00085,
-    .beta_end = 0.012,
-    .beta_schedule = PD_BETAS_SCALED_LINEAR,
-    .prediction_type = PD_PREDICTION_EPSILON,
-    .timestep_spacing = PD_SPACING_LEADING,
-    .steps_offset = 1,
-    .sigma_min = NAN,
-    .sigma_max = NAN,
-    .lambda_min_clipped = -INFINITY,
-    .final_sigma_zero = TRUE,
-    .clip_sample_range = 1.0,
-    .dynamic_thresholding_ratio = 0.995,
-    .sample_max_value = 1.0,
-    .variance_type = PD_VARIANCE_FIXED_SMALL,
-    .solver_order = 2,
-    .dpm_solver_type = PD_ORDER2_MIDPOINT,
-    .unipc_solver_type = PD_UNIPC_BH2,
-    .lower_order_final = TRUE,
-    .skip_prk_steps = TRUE,
-    .original_inference_steps = 50,
-    .timestep_scaling = 10.0,
-  };
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("the solver %s does not support %s; %s"),
+               self->method->name, option, remedy);
+  return FALSE;
+}
+
+static gboolean
+refuse_karras (const PdSchedule *self, GError **error)
+{
+  g_autoptr (GString) others = g_string_new (NULL);
+  g_autofree char *remedy = NULL;
+
+  for (guint i = 0; i < pd_solver_type_count (); i++)
+    if (pd_solver_type_has_sigmas (i))
+      g_string_append_printf (others, "%s%s", others->len > 0 ? ", " : "",
+                              pd_solver_type_to_string (i));
+  remedy = g_strdup_printf (_ ("choose one of %s"), others->str);
+  return refuse_option (self, _ ("Karras sigmas"), remedy, error);
+}
+
+static gboolean
+check_options (const PdSchedule *self, GError **error)
+{
+  const PdScheduleConfig *config = &self->config;
+  const PdMethod *method = self->method;
+  g_autofree char *text = NULL;
+
+  if (config->use_karras_sigmas && !(method->flags & PD_METHOD_SIGMAS))
+    return refuse_karras (self, error);
+  if ((method->flags & PD_METHOD_ETA) && !(config->eta >= 0.0 && config->eta <= 1.0))
+    {
+      text = g_strdup_printf ("eta = %g", config->eta);
+      return refuse_option (self, text, _ ("choose from 0 to 1"), error);
+    }
+  if (method->max_order > 0 &&
+      (config->solver_order < 1 || config->solver_order > method->max_order))
+    {
+      g_autofree char *remedy = g_strdup_printf (_ ("choose from 1 to %u"), method->max_order);
+
+      text = g_strdup_printf ("solver_order = %u", config->solver_order);
+      return refuse_option (self, text, remedy, error);
+    }
+  if (config->clip_sample && !(config->clip_sample_range > 0.0))
+    {
+      text = g_strdup_printf ("clip_sample_range = %g", config->clip_sample_range);
+      return refuse_option (self, text, _ ("it must be above 0"), error);
+    }
+  if (config->thresholding &&
+      !(config->dynamic_thresholding_ratio >= 0.0 && config->dynamic_thresholding_ratio <= 1.0 &&
+        config->sample_max_value >= 1.0))
+    {
+      text = g_strdup_printf ("dynamic_thresholding_ratio = %g, sample_max_value = %g",
+                              config->dynamic_thresholding_ratio, config->sample_max_value);
+      return refuse_option (self, text, _ ("the ratio is from 0 to 1, the value at least 1"),
+                            error);
+    }
+  return TRUE;
+}
+
+PdSchedule *
+pd_schedule_new (
+    const PdScheduleConfig *config, PdSolverType type, guint steps, double strength, GError **error)
+{
+  g_autoptr (PdSchedule) self = g_new0 (PdSchedule, 1);
+
+  pd_schedule_config_copy (config, &self->config);
+  self->type = type;
+  self->method = pd_solver_type_method (type);
+  self->steps = steps;
+
+  if (steps < 1 || steps > config->num_train_timesteps)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("%u steps asked for; choose from 1 to %u"), steps,
+                   config->num_train_timesteps);
+      return NULL;
+    }
+  if (!(strength >= 0.0 && strength <= 1.0))
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("the strength is %g; choose from 0 (keep the picture) to 1 (ignore it)"),
+                   strength);
+      return NULL;
+    }
+  if (!check_options (self, error))
+    return NULL;
+
+  self->n_total = steps;
+  self->begin = steps - MIN ((guint) (steps * strength), steps);
+  if (!pd_schedule_build (self, error))
+    return NULL;
+  self->begin = MIN (self->begin, self->n_total);
+  return g_steal_pointer (&self);
 }
 
 void
-pd_schedule_config_finish (PdScheduleConfig *config)
+pd_schedule_free (PdSchedule *self)
 {
-  if (!config)
+  if (self == NULL)
     return;
-  g_clear_pointer (&config->trained_betas, g_array_unref);
-  g_clear_pointer (&config->disable_corrector, g_array_unref);
+  g_free (self->powers_after);
+  g_free (self->powers);
+  g_free (self->sigmas);
+  g_free (self->levels);
+  g_free (self->timesteps);
+  pd_schedule_config_finish (&self->config);
+  g_free (self);
 }
 
-void
-pd_schedule_config_copy (const PdScheduleConfig *source, PdScheduleConfig *destination)
+PdSolverType
+pd_schedule_type (const PdSchedule *self)
 {
-  *destination = *source;
-  if (destination->trained_betas)
-    g_array_ref (destination->trained_betas);
-  if (destination->disable_corrector)
-    g_array_ref (destination->disable_corrector);
+  return self->type;
 }
 
-static double
-squared_cos_alpha_bar (double t)
+double
+pd_schedule_init_sigma (const PdSchedule *self)
 {
-  const double c = cos ((t + 0.008) / 1.008 * G_PI / 2.0);
+  if (!(self->method->flags & PD_METHOD_EXPLODING))
+    return 1.0;
 
-  return c * c;
+  const double most = self->sigmas[0];
+
+  return self->config.timestep_spacing == PD_SPACING_LEADING ? sqrt (most * most + 1.0) : most;
 }
 
-/* value i of n evenly spaced values from first to last, both included */
-static double
-spaced (double first, double last, guint i, guint n)
+guint
+pd_schedule_n_calls (const PdSchedule *self)
 {
-  return n == 1 ? first : first + (last - first) * i / (n - 1);
+  return self->n_total - self->begin;
 }
 
-static double
-beta_at (const PdScheduleConfig *config, guint i)
+/* The index of call i in the tables of the whole schedule. */
+static guint
+absolute (const PdSchedule *self, guint i)
 {
-  const guint n = config->num_train_timesteps;
+  g_assert (i < self->n_total - self->begin);
+  return self->begin + i;
+}
 
-  if (config->trained_betas)
-    return g_array_index (config->trained_betas, double, i);
+double
+pd_schedule_timestep (const PdSchedule *self, guint i)
+{
+  return self->timesteps[absolute (self, i)];
+}
 
-  switch (config->beta_schedule)
+PdNoiseLevel
+pd_schedule_level (const PdSchedule *self, guint i)
+{
+  g_assert (i <= self->n_total - self->begin);
+  return self->levels[self->begin + i];
+}
+
+PdSplit
+pd_schedule_split (const PdSchedule *self, PdNoiseLevel level)
+{
+  const double alpha = level.alpha, sigma = level.sigma;
+
+  switch (self->config.prediction_type)
     {
-    case PD_BETAS_SCALED_LINEAR:
-      {
-        const double root = spaced (sqrt (config->beta_start), sqrt (config->beta_end), i, n);
-        return root * root;
-      }
-    case PD_BETAS_SQUARED_COS_CAP_V2:
-      return MIN (1.0 - squared_cos_alpha_bar ((i + 1.0) / n) /
-                            squared_cos_alpha_bar ((double) i / n),
-                  0.999);
-    case PD_BETAS_LINEAR:
+    case PD_PREDICTION_V:
+      return (PdSplit){ alpha, -sigma, sigma, alpha };
+    case PD_PREDICTION_SAMPLE:
+      return (PdSplit){ 0.0, 1.0, 1.0 / sigma, -alpha / sigma };
+    case PD_PREDICTION_EPSILON:
     default:
-      return spaced (config->beta_start, config->beta_end, i, n);
+      return (PdSplit){ 1.0 / alpha, -sigma / alpha, 0.0, 1.0 };
     }
 }
 
-/* Lin et al. 2023, algorithm 1: shift and scale sqrt (alphas_cumprod) so that the last is 0 and the
- * first is kept. */
-static void
-rescale_to_zero_snr (double *alphas_cumprod, guint n)
+const double *
+pd_schedule_sigmas (const PdSchedule *self, guint *n)
 {
-  const double first = sqrt (alphas_cumprod[0]);
-  const double last = sqrt (alphas_cumprod[n - 1]);
-
-  for (guint i = 0; i < n; i++)
-    {
-      const double root = (sqrt (alphas_cumprod[i]) - last) * first / (first - last);
-      alphas_cumprod[i] = (float) (root * root);
-    }
-}
-
-double *
-pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **error)
-{
-  const guint n = config->num_train_timesteps;
-
-  if (n < 2 || n > max_train_timesteps)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("num_train_timesteps is %u; it must be from 2 to %u"), n,
-                   max_train_timesteps);
-      return NULL;
-    }
-  if (config->trained_betas && config->trained_betas->len != n)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("trained_betas has %u values; expected num_train_timesteps, which is %u"),
-                   config->trained_betas->len, n);
-      return NULL;
-    }
-
-  g_autofree double *alphas_cumprod = pd_try_new (double, n, _ ("the noise schedule"), error);
-  double product = 1.0;
-
-  if (alphas_cumprod == NULL)
-    return NULL;
-  for (guint i = 0; i < n; i++)
-    {
-      const float beta = (float) beta_at (config, i);
-
-      if (!(beta > 0.0f && beta < 1.0f))
-        {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                       _ ("beta %u of the noise schedule is %g; betas must lie between 0 and 1 "
-                          "(check beta_start, beta_end and trained_betas)"),
-                       i, (double) beta);
-          return NULL;
-        }
-      product *= 1.0f - beta;
-      alphas_cumprod[i] = (float) product;
-    }
-  if (!(alphas_cumprod[0] < 1.0 && alphas_cumprod[n - 1] > 0.0 &&
-        alphas_cumprod[n - 1] < alphas_cumprod[0]))
-    {
-      g_set_error (
-          error, PD_ERROR, PD_ERROR_BAD_MODEL,
-          _ ("the noise schedule runs from a signal power of %g to %g; expected a fall from "
-             "less than 1 to more than 0 (check the betas)"),
-          alphas_cumprod[0], alphas_cumprod[n - 1]);
-      return NULL;
-    }
-
-  if (config->rescale_betas_zero_snr)
-    rescale_to_zero_snr (alphas_cumprod, n);
-
-  return g_steal_pointer (&alphas_cumprod);
-}
-
-double *
-pd_schedule_timesteps (
-    const PdScheduleConfig *config, guint steps, guint last, gboolean whole, GError **error)
-{
-  const guint n = config->num_train_timesteps;
-  double *timesteps = pd_try_new (double, steps, _ ("the noise schedule"), error);
-
-  if (timesteps == NULL)
-    return NULL;
-  for (guint i = 0; i < steps; i++)
-    {
-      const guint rising = steps - 1 - i;
-
-      switch (config->timestep_spacing)
-        {
-        case PD_SPACING_LEADING:
-          timesteps[i] = (double) rising * (last / steps) + config->steps_offset;
-          break;
-        case PD_SPACING_TRAILING:
-          timesteps[i] = rint (last - i * ((double) n / steps)) - 1.0;
-          break;
-        case PD_SPACING_LINSPACE:
-        default:
-          timesteps[i] = spaced (0.0, last - 1.0, rising, steps);
-          if (whole)
-            timesteps[i] = rint (timesteps[i]);
-          break;
-        }
-    }
-  return timesteps;
-}
-
-double *
-pd_schedule_timesteps_open (const PdScheduleConfig *config, guint steps, guint last, GError **error)
-{
-  if (config->timestep_spacing == PD_SPACING_TRAILING)
-    return pd_schedule_timesteps (config, steps, last, TRUE, error);
-
-  return pd_schedule_timesteps (config, steps + 1, last, TRUE, error);
+  *n = self->n_sigmas;
+  return self->sigmas;
 }
 
 double
-pd_schedule_sigma (double alpha_cumprod)
+pd_schedule_input_scale (const PdSchedule *self, guint i)
 {
-  return sqrt ((1.0 - alpha_cumprod) / alpha_cumprod);
-}
+  const guint k = absolute (self, i);
 
-double
-pd_schedule_sigma_at (const double *train_sigmas, guint n_train, double timestep)
-{
-  const double t = CLAMP (timestep, 0.0, n_train - 1.0);
-  const guint low = MIN ((guint) t, n_train - 2);
-
-  return train_sigmas[low] + (t - low) * (train_sigmas[low + 1] - train_sigmas[low]);
-}
-
-double
-pd_schedule_timestep_of (const double *train_sigmas, guint n_train, double sigma)
-{
-  guint low = 0, end = n_train - 1;
-
-  /* the last sigma that is not larger, by bisection; train_sigmas rise */
-  while (end - low > 1)
-    {
-      const guint middle = low + (end - low) / 2;
-
-      if (train_sigmas[middle] <= sigma)
-        low = middle;
-      else
-        end = middle;
-    }
-
-  const double from = log (train_sigmas[low]);
-  const double to = log (train_sigmas[low + 1]);
-  const double w = (log (MAX (sigma, 1e-10)) - from) / (to - from);
-
-  return low + CLAMP (w, 0.0, 1.0);
+  return self->method->flags & PD_METHOD_EXPLODING ? self->levels[k].alpha : 1.0;
 }
 
 void
-pd_schedule_karras (double sigma_min, double sigma_max, guint n, double *sigmas)
+pd_schedule_scale_input (
+    const PdSchedule *self, guint i, gsize n, const float *latent, float *model_input)
 {
-  const double rho = 7.0;
-  const double low = pow (sigma_min, 1.0 / rho);
-  const double high = pow (sigma_max, 1.0 / rho);
+  const double scale = pd_schedule_input_scale (self, i);
 
-  for (guint i = 0; i < n; i++)
-    sigmas[i] = pow (spaced (high, low, i, n), rho);
+  for (gsize e = 0; e < n; e++)
+    model_input[e] = (float) (scale * latent[e]);
+}
+
+guint
+pd_schedule_noise_draws (const PdSchedule *self, guint i)
+{
+  const guint k = absolute (self, i);
+
+  return self->method->noise_factor != NULL && self->method->noise_factor (self, k) > 0.0 ? 1 : 0;
+}
+
+void
+pd_schedule_add_noise (
+    const PdSchedule *self, guint i, gsize n, const float *clean, const float *noise, float *out)
+{
+  const double scale = pd_schedule_input_scale (self, i);
+  const PdNoiseLevel level = pd_schedule_level (self, i);
+  PdSum sum = { 0 };
+
+  pd_sum_add (&sum, level.alpha / scale, clean);
+  pd_sum_add (&sum, level.sigma / scale, noise);
+  pd_sum_write (&sum, n, out);
+}
+
+void
+pd_schedule_x0_factors (const PdSchedule *self, guint i, double *from_latent, double *from_output)
+{
+  const PdSplit split = pd_schedule_split (self, pd_schedule_level (self, i));
+
+  *from_latent = split.clean_input * pd_schedule_input_scale (self, i);
+  *from_output = split.clean_output;
+}
+
+void
+pd_schedule_to_x0 (const PdSchedule *self,
+                   guint i,
+                   gsize n,
+                   const float *latent,
+                   const float *model_output,
+                   float *x0)
+{
+  double from_latent, from_output;
+  PdSum sum = { 0 };
+
+  pd_schedule_x0_factors (self, i, &from_latent, &from_output);
+  pd_sum_add (&sum, from_latent, latent);
+  pd_sum_add (&sum, from_output, model_output);
+  pd_sum_write (&sum, n, x0);
 }

@@ -1,130 +1,81 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <glib.h>
+#include "engine/diffusion/schedule-config.h"
+#include "engine/diffusion/solver-type.h"
 
-/* The noise schedule a model was trained with and the choice of timesteps for a run. Names and
- * meanings are those of the scheduler_config.json files of diffusers 0.27. All in double; the
- * training tables are rounded to f32 where the models' own tables are. */
+/* The calls of a model that a run consists of: for each the timestep that the model is given and
+ * the level of noise of its input. Nothing here changes after pd_schedule_new, or depends on the
+ * size of the latent; arrays are f32, of n elements in any layout. Safe to use from several
+ * threads. */
+typedef struct _PdSchedule PdSchedule;
 
-typedef enum
-{
-  PD_BETAS_LINEAR,
-  PD_BETAS_SCALED_LINEAR,     /* linear in sqrt (beta): latent diffusion */
-  PD_BETAS_SQUARED_COS_CAP_V2 /* Nichol and Dhariwal 2021 */
-} PdBetaSchedule;
-
-typedef enum
-{
-  PD_PREDICTION_EPSILON, /* the noise */
-  PD_PREDICTION_V,       /* alpha * noise - sigma * clean (Salimans and Ho 2022) */
-  PD_PREDICTION_SAMPLE   /* the clean latent */
-} PdPredictionType;
-
-/* Lin et al. 2023, table 2. */
-typedef enum
-{
-  PD_SPACING_LEADING,
-  PD_SPACING_TRAILING,
-  PD_SPACING_LINSPACE
-} PdTimestepSpacing;
-
-typedef enum
-{
-  PD_VARIANCE_FIXED_SMALL, /* posterior variance, Ho et al. 2020, formula 7 */
-  PD_VARIANCE_FIXED_LARGE  /* beta */
-} PdVarianceType;
-
-typedef enum
-{
-  PD_ORDER2_MIDPOINT,
-  PD_ORDER2_HEUN
-} PdDpmSolverType;
-
-typedef enum
-{
-  PD_UNIPC_BH1,
-  PD_UNIPC_BH2
-} PdUnipcSolverType;
-
+/* alpha * clean + sigma * noise. alpha^2 + sigma^2 = 1 for all models so far; nothing outside the
+ * methods relies on it. */
 typedef struct
 {
-  /* training */
-  guint num_train_timesteps;
-  double beta_start;
-  double beta_end;
-  PdBetaSchedule beta_schedule;
-  GArray *trained_betas; /* of double, num_train_timesteps of them; NULL: beta_schedule */
-  gboolean rescale_betas_zero_snr;
-  PdPredictionType prediction_type;
+  double alpha, sigma;
+} PdNoiseLevel;
 
-  /* timesteps and sigmas of a run */
-  PdTimestepSpacing timestep_spacing;
-  guint steps_offset;
-  gboolean use_karras_sigmas;        /* Karras et al. 2022, rho 7; sigma solvers only */
-  gboolean use_lu_lambdas;           /* uniform log-SNR; DPM-Solver++ only */
-  gboolean log_linear_interpolation; /* Euler: sigmas uniform in log instead of from timesteps */
-  gboolean continuous_timesteps;     /* Euler with v: the model is given log (sigma) / 4 */
-  double sigma_min;                  /* Karras range; NAN: from the schedule */
-  double sigma_max;
-  double lambda_min_clipped; /* DPM-Solver++: leaves out timesteps with a lower log-SNR */
-  gboolean final_sigma_zero; /* DPM-Solver++: FALSE ends at the schedule's smallest sigma */
+/* @strength 1: all steps, from pure noise. Below 1 only the last floor (steps * strength) steps are
+ * run, from a latent made by pd_schedule_add_noise (self, 0, …); if that is none,
+ * pd_schedule_n_calls is 0 and the clean latent is the result. @config is copied.
+ * PD_ERROR_BAD_REQUEST if steps, strength or an option cannot be had with this solver. */
+PdSchedule *pd_schedule_new (const PdScheduleConfig *config,
+                             PdSolverType type,
+                             guint steps,
+                             double strength,
+                             GError **error);
+void pd_schedule_free (PdSchedule *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdSchedule, pd_schedule_free)
 
-  /* treatment of the predicted clean latent */
-  gboolean clip_sample; /* DDIM, DDPM, LCM, Heun */
-  double clip_sample_range;
-  gboolean thresholding; /* dynamic thresholding, Saharia et al. 2022 */
-  double dynamic_thresholding_ratio;
-  double sample_max_value;
+PdSolverType pd_schedule_type (const PdSchedule *self);
 
-  /* single solvers */
-  double eta;                   /* DDIM: 0 deterministic .. 1 as noisy as DDPM */
-  gboolean set_alpha_to_one;    /* DDIM, LCM, PNDM: the level after the last step is noise-free */
-  PdVarianceType variance_type; /* DDPM */
-  guint solver_order;           /* DPM-Solver++ 1..3 (SDE 1..2), UniPC 1..3 */
-  PdDpmSolverType dpm_solver_type;
-  PdUnipcSolverType unipc_solver_type;
-  gboolean lower_order_final;     /* DPM-Solver++, UniPC */
-  gboolean euler_at_final;        /* DPM-Solver++ */
-  GArray *disable_corrector;      /* of guint: UniPC steps without corrector; NULL: none */
-  gboolean skip_prk_steps;        /* PNDM: only TRUE is supported */
-  guint original_inference_steps; /* LCM: steps of the distillation */
-  double timestep_scaling;        /* LCM */
-} PdScheduleConfig;
+/* Standard deviation of the start latent of a run of strength 1. */
+double pd_schedule_init_sigma (const PdSchedule *self);
 
-/* The settings of Stable Diffusion 1.x. */
-void pd_schedule_config_init (PdScheduleConfig *config);
-void pd_schedule_config_finish (PdScheduleConfig *config);
-/* destination is written, not read; finish it like any other. */
-void pd_schedule_config_copy (const PdScheduleConfig *source, PdScheduleConfig *destination);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdScheduleConfig, pd_schedule_config_finish)
+/* Number of model calls of this run; i below is always less, unless it says otherwise. */
+guint pd_schedule_n_calls (const PdSchedule *self);
 
-/* alphas_cumprod of the training schedule, num_train_timesteps values, strictly within (0, 1)
- * except that the last is 0 with rescale_betas_zero_snr. PD_ERROR_BAD_MODEL if the settings give
- * no such schedule, PD_ERROR_OUT_OF_MEMORY. */
-double *pd_schedule_alphas_cumprod (const PdScheduleConfig *config, GError **error);
+/* The timestep the model is given. */
+double pd_schedule_timestep (const PdSchedule *self, guint i);
 
-/* `steps` timesteps, largest first, as DDIM-like solvers space them; rounded to whole numbers if
- * `whole`. last is the number of timesteps to choose from (num_train_timesteps unless clipped).
- * steps is at least 1. PD_ERROR_OUT_OF_MEMORY. */
-double *pd_schedule_timesteps (
-    const PdScheduleConfig *config, guint steps, guint last, gboolean whole, GError **error);
+/* The level of the model's input in call i; with i = pd_schedule_n_calls that of the run's end. */
+PdNoiseLevel pd_schedule_level (const PdSchedule *self, guint i);
 
-/* The same for DPM-Solver++ and UniPC: whole, and except with trailing spacing steps + 1 values of
- * which the last is not used. Trailing values are negative where `last` leaves too few. */
-double *pd_schedule_timesteps_open (const PdScheduleConfig *config,
-                                    guint steps,
-                                    guint last,
-                                    GError **error);
+/* What a model input consists of, given the model's output for it: factors of input and output in
+ * the clean latent and in the noise. */
+typedef struct
+{
+  double clean_input, clean_output;
+  double noise_input, noise_output;
+} PdSplit;
 
-/* sigma = noise / signal of a level: sqrt ((1 - a) / a). */
-double pd_schedule_sigma (double alpha_cumprod);
+PdSplit pd_schedule_split (const PdSchedule *self, PdNoiseLevel level);
 
-/* The n_train sigmas at a fractional timestep, linear between neighbours, clamped at both ends. */
-double pd_schedule_sigma_at (const double *train_sigmas, guint n_train, double timestep);
+/* Noise / signal of every level of the whole schedule (also the part skipped by strength) and the
+ * end; NULL and 0 for solvers that have only timesteps (DDIM, DDPM, LCM, PNDM). */
+const double *pd_schedule_sigmas (const PdSchedule *self, guint *n);
 
-/* The fractional timestep of a sigma, linear in log (sigma) between neighbours. */
-double pd_schedule_timestep_of (const double *train_sigmas, guint n_train, double sigma);
+/* model_input = latent * pd_schedule_input_scale. May be done in place. */
+double pd_schedule_input_scale (const PdSchedule *self, guint i);
+void pd_schedule_scale_input (
+    const PdSchedule *self, guint i, gsize n, const float *latent, float *model_input);
 
-/* Karras et al. 2022, formula 5 with rho = 7: n values from sigma_max down to sigma_min. */
-void pd_schedule_karras (double sigma_min, double sigma_max, guint n, double *sigmas);
+/* Number of noise arrays step i uses: 0 or 1. */
+guint pd_schedule_noise_draws (const PdSchedule *self, guint i);
+
+/* out = the clean latent noised to the level of call i, in the scale of the run's latent. */
+void pd_schedule_add_noise (
+    const PdSchedule *self, guint i, gsize n, const float *clean, const float *noise, float *out);
+
+/* The clean latent predicted in call i is from_latent * latent + from_output * model_output (latent
+ * before scale_input): the same for every element, so also for a tile. */
+void
+pd_schedule_x0_factors (const PdSchedule *self, guint i, double *from_latent, double *from_output);
+void pd_schedule_to_x0 (const PdSchedule *self,
+                        guint i,
+                        gsize n,
+                        const float *latent,
+                        const float *model_output,
+                        float *x0);

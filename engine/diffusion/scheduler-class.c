@@ -3,18 +3,7 @@
 
 #include <string.h>
 
-static const PdSchedulerClass classes[] = {
-  { "DDIMScheduler", PD_SOLVER_DDIM, PD_SPACING_LEADING, TRUE, TRUE },
-  { "EulerDiscreteScheduler", PD_SOLVER_EULER, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "EulerAncestralDiscreteScheduler", PD_SOLVER_EULER_A, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "HeunDiscreteScheduler", PD_SOLVER_HEUN, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "DPMSolverMultistepScheduler", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "DPMSolverMultistepScheduler", PD_SOLVER_DPMPP_SDE, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "UniPCMultistepScheduler", PD_SOLVER_UNIPC, PD_SPACING_LINSPACE, FALSE, FALSE },
-  { "LCMScheduler", PD_SOLVER_LCM, PD_SPACING_LEADING, FALSE, TRUE },
-  { "DDPMScheduler", PD_SOLVER_DDPM, PD_SPACING_LEADING, TRUE, FALSE },
-  { "PNDMScheduler", PD_SOLVER_PNDM, PD_SPACING_LEADING, FALSE, FALSE },
-};
+#include "engine/diffusion/method.h"
 
 /* The other published classes, by what they share with a solver: the order, whether fresh noise is
  * added, what model they are for. A part of a name stands for all classes that have it, so that
@@ -63,15 +52,6 @@ static const char *const strangers[] = {
   "BlockRefinement",       /* tokens */
 };
 
-const PdSchedulerClass *
-pd_scheduler_class_of (PdSolverType type)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (classes[i].type == type)
-      return &classes[i];
-  g_return_val_if_reached (NULL);
-}
-
 /* The same schedulers for JAX. */
 static const char *
 without_framework (const char *name)
@@ -81,16 +61,19 @@ without_framework (const char *name)
   return g_str_has_prefix (name, framework) ? name + strlen (framework) : name;
 }
 
-const PdSchedulerClass *
-pd_scheduler_class_find (const char *name)
+gboolean
+pd_scheduler_class_find (const char *name, PdSolverType *type)
 {
   if (name == NULL)
-    return NULL;
+    return FALSE;
   name = without_framework (name);
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (g_str_equal (classes[i].name, name))
-      return &classes[i];
-  return NULL;
+  for (guint i = 0; i < pd_solver_type_count (); i++)
+    if (g_str_equal (pd_solver_type_method (i)->scheduler.name, name))
+      {
+        *type = i;
+        return TRUE;
+      }
+  return FALSE;
 }
 
 gboolean
@@ -129,6 +112,8 @@ pd_scheduler_class_init_betas (const char *name, PdScheduleConfig *config)
     NULL,
   };
 
+  PdSolverType type;
+
   if (name == NULL)
     return;
   name = without_framework (name);
@@ -139,7 +124,7 @@ pd_scheduler_class_init_betas (const char *name, PdScheduleConfig *config)
       config->beta_schedule =
           g_strv_contains (distilled, name) ? PD_BETAS_SCALED_LINEAR : PD_BETAS_LINEAR;
     }
-  else if (pd_scheduler_class_find (name) != NULL || g_strv_contains (pixels, name))
+  else if (pd_scheduler_class_find (name, &type) || g_strv_contains (pixels, name))
     {
       config->beta_start = 0.0001;
       config->beta_end = 0.02;

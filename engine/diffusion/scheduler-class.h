@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/schedule-config.h"
+#include "engine/diffusion/solver-type.h"
 
-/* What a class of diffusers' schedulers stands for, and where its defaults differ from those of
- * others. */
-typedef struct
-{
-  const char *name;
-  PdSolverType type;
-  PdTimestepSpacing spacing;
-  gboolean clip_sample;
-  gboolean set_alpha_to_one;
-} PdSchedulerClass;
-
-/* The class that is solver @type. */
-const PdSchedulerClass *pd_scheduler_class_of (PdSolverType type);
-
-/* The class of that name if it is one of the solvers, else NULL. The first of the two solvers that
- * DPMSolverMultistepScheduler is. */
-const PdSchedulerClass *pd_scheduler_class_find (const char *name);
+/* The solver that a class of diffusers' schedulers is, by its name; FALSE if it is none or @name is
+ * NULL. The first of the two solvers that DPMSolverMultistepScheduler is. */
+gboolean pd_scheduler_class_find (const char *name, PdSolverType *type);
 
 /* Classes that are none of the solvers; @name may be NULL. Weights do not depend on the class, but
  * for a few that stand for another kind of training: those are FALSE, all others get the solver

@@ -51,7 +51,7 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *l
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint scale = pd_model_scale (session->model);
-  guint n_steps = pd_solver_n_timesteps (session->solver), thumbnails = 0;
+  guint n_steps = pd_schedule_n_calls (session->schedule), thumbnails = 0;
   PdPlan plan;
 
   if (!pd_plan_canvas (session->device, &options, scale, &plan, error))

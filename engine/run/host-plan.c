@@ -18,13 +18,13 @@ enum
 };
 
 /* Arrays of the latent's size that are there at once: latent, prediction and noise of the steps,
- * twice the solver's (that of the session and that which denoises), and what the mode keeps. */
+ * the solver's, and what the mode keeps. */
 static double
 count_arrays (
     const PdSession *session, gboolean rises, gboolean masked, gboolean journal, guint solver)
 {
   const PdRequest *request = session->request;
-  double plane = 1.0 / session->channels, n = 3 + plane + 2 * solver;
+  double plane = 1.0 / session->channels, n = 3 + plane + solver;
 
   if (masked)
     n += 4 + plane; /* the original and its noise, and both cut to the canvas; the mask */
@@ -98,7 +98,7 @@ add_level (PdSession *session,
   /* Of one latent pixel: for its number of arrays. */
   if (!pd_session_set_canvas (session, 1, 1, 1, error))
     return FALSE;
-  solver = pd_solver_n_arrays (session->solver);
+  solver = pd_solver_n_arrays (session->schedule);
   session->h = (level->height + scale - 1) / scale;
   session->w = (level->width + scale - 1) / scale;
   session->n_elements = (gsize) session->channels * session->h * session->w;

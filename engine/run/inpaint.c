@@ -61,13 +61,13 @@ make_latent (PdSession *session, GeglBuffer *input, GeglBuffer *mask, float *lat
   keep.noise = noise;
   keep.mask = cells;
   pd_session_draw_noise (session, noise);
-  if (pd_solver_n_timesteps (session->solver) == 0)
+  if (pd_schedule_n_calls (session->schedule) == 0)
     memcpy (latent, clean, n * sizeof *latent);
   else if (session->strength < 1)
-    pd_solver_add_noise (session->solver, 0, clean, noise, latent);
+    pd_schedule_add_noise (session->schedule, 0, session->n_elements, clean, noise, latent);
   else
     for (gsize i = 0; i < n; i++)
-      latent[i] = (float) (noise[i] * pd_solver_init_sigma (session->solver));
+      latent[i] = (float) (noise[i] * pd_schedule_init_sigma (session->schedule));
   pd_session_add_adjust (session, &(PdAdjust){ .latent = pd_keep_before_step, .user_data = &keep });
   if (!pd_session_denoise (session, latent, error))
     return FALSE;

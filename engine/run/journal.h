@@ -15,7 +15,7 @@ enum
 typedef enum
 {
   PD_JOURNAL_LATENT, /* of the canvas, f32 */
-  PD_JOURNAL_SOLVER, /* pd_solver_save_state */
+  PD_JOURNAL_SOLVER, /* pd_solver_save */
   PD_JOURNAL_CANVAS, /* pd_canvas_save_state */
   PD_JOURNAL_BASE,   /* finished latent of the level before, f32 */
   PD_JOURNAL_N_PARTS,

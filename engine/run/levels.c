@@ -118,17 +118,18 @@ inverted_noise (PdSession *session, const float *reference, double share, GError
 {
   const gsize n = session->n_elements;
   g_autofree float *noise = pd_try_new (float, n, _ ("the canvas"), error), *inverted = NULL;
-  double norm = sqrt (share * share + (1 - share) * (1 - share)), alpha, sigma;
+  double norm = sqrt (share * share + (1 - share) * (1 - share));
+  PdNoiseLevel level;
 
   if (noise == NULL || (inverted = pd_try_new (float, n, _ ("the canvas"), error)) == NULL)
     return NULL;
   memcpy (inverted, reference, n * sizeof *inverted);
-  if (!pd_session_invert (session, inverted, &alpha, &sigma, error))
+  if (!pd_session_invert (session, inverted, &level, error))
     return NULL;
   pd_session_draw_noise (session, noise);
   for (gsize i = 0; i < session->n_elements; i++)
     {
-      double found = (inverted[i] - alpha * reference[i]) / sigma;
+      double found = (inverted[i] - level.alpha * reference[i]) / level.sigma;
 
       noise[i] = (float) ((share * found + (1 - share) * noise[i]) / norm);
     }
@@ -164,7 +165,7 @@ denoise_again (Rise *self, float *latent, GError **error)
     }
   else
     guide.draw = session->n_draws++;
-  if (!pd_guide_start (&guide, session->solver, latent, error))
+  if (!pd_guide_start (&guide, session->schedule, latent, error))
     return FALSE;
   pd_session_add_adjust (session,
                          &(PdAdjust){ pd_guide_adjust_latent, pd_guide_adjust_clean, &guide });
@@ -179,7 +180,7 @@ denoise_noise (PdSession *session, float *latent, GError **error)
 {
   pd_session_draw_noise (session, latent);
   for (gsize i = 0; i < session->n_elements; i++)
-    latent[i] = (float) (latent[i] * pd_solver_init_sigma (session->solver));
+    latent[i] = (float) (latent[i] * pd_schedule_init_sigma (session->schedule));
   return pd_session_denoise (session, latent, error);
 }
 
@@ -195,7 +196,7 @@ run_level (Rise *self, double strength, float **latent, GError **error)
     return FALSE;
   session->report->full_width = session->w * scale;
   session->report->full_height = session->h * scale;
-  if (pd_solver_n_timesteps (session->solver) == 0)
+  if (pd_schedule_n_calls (session->schedule) == 0)
     return only_enlarge (self, error);
   result = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
   if (result == NULL)

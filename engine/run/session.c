@@ -25,7 +25,7 @@ static const char pixel_format[] = "R'G'B' float";
 void
 pd_session_clear (PdSession *self)
 {
-  g_clear_pointer (&self->solver, pd_solver_free);
+  g_clear_pointer (&self->schedule, pd_schedule_free);
   g_clear_pointer (&self->context, g_free);
 }
 
@@ -42,15 +42,11 @@ seconds_since (gint64 time)
   return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
 }
 
-/* The solver @type on the model's training schedule; unless @chosen, the one that the model asks
- * for. @notes: of pd_schedule_json_load. */
-static PdSolver *
-solver_of_type (const PdSession *self,
-                gboolean chosen,
-                PdSolverType type,
-                gsize n_elements,
-                GPtrArray *notes,
-                GError **error)
+/* The schedule of solver @type on the model's training schedule; unless @chosen, of the one that
+ * the model asks for. @notes: of pd_schedule_json_load. */
+static PdSchedule *
+schedule_of_type (
+    const PdSession *self, gboolean chosen, PdSolverType type, GPtrArray *notes, GError **error)
 {
   JsonNode *node = self->model->files->scheduler;
   JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
@@ -69,12 +65,12 @@ solver_of_type (const PdSession *self,
   if (request->karras && type != PD_SOLVER_DDIM)
     config.use_karras_sigmas = TRUE;
   config.eta = request->eta;
-  return pd_solver_new (type, &config, request->steps, self->strength, n_elements, error);
+  return pd_schedule_new (&config, type, request->steps, self->strength, error);
 }
 
-/* The model's own solver, or the requested one. */
-static PdSolver *
-requested_solver (const PdSession *self, gsize n_elements, GPtrArray *notes, GError **error)
+/* That of the model's own solver, or of the requested one. */
+static PdSchedule *
+requested_schedule (const PdSession *self, GPtrArray *notes, GError **error)
 {
   PdRequestSolver wanted = self->request->solver;
   PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
@@ -82,19 +78,7 @@ requested_solver (const PdSession *self, gsize n_elements, GPtrArray *notes, GEr
   if (wanted != PD_REQUEST_SOLVER_AUTO &&
       !pd_solver_type_from_string (pd_request_nick (PD_TYPE_REQUEST_SOLVER, wanted), &type, error))
     return NULL;
-  return solver_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, n_elements, notes, error);
-}
-
-static PdSolver *
-make_solver (gsize n_elements, gpointer user_data, GError **error)
-{
-  return requested_solver (user_data, n_elements, NULL, error);
-}
-
-static PdSolver *
-make_inverting_solver (gsize n_elements, gpointer user_data, GError **error)
-{
-  return solver_of_type (user_data, TRUE, PD_SOLVER_DDIM, n_elements, NULL, error);
+  return schedule_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, notes, error);
 }
 
 guint
@@ -116,14 +100,14 @@ pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GErro
   self->strength = strength;
   self->n_adjust = 0;
   self->canvas_start = g_get_monotonic_time ();
-  g_clear_pointer (&self->solver, pd_solver_free);
-  self->solver = requested_solver (self, self->n_elements, notes, error);
-  if (self->solver == NULL)
+  g_clear_pointer (&self->schedule, pd_schedule_free);
+  self->schedule = requested_schedule (self, notes, error);
+  if (self->schedule == NULL)
     return FALSE;
   for (guint i = 0; i < notes->len && !self->solver_noted; i++)
     note (self, notes->pdata[i]);
   self->solver_noted = TRUE;
-  self->report->solver = pd_solver_type_to_string (pd_solver_type (self->solver));
+  self->report->solver = pd_solver_type_to_string (pd_schedule_type (self->schedule));
   return TRUE;
 }
 
@@ -219,7 +203,7 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
 }
 
 static gboolean
-adjust_latent (const PdSolver *solver,
+adjust_latent (const PdSchedule *schedule,
                guint i,
                const PdArea *area,
                float *latent,
@@ -230,13 +214,13 @@ adjust_latent (const PdSolver *solver,
 
   for (guint k = 0; k < self->n_adjust; k++)
     if (self->adjust[k].latent != NULL &&
-        !self->adjust[k].latent (solver, i, area, latent, self->adjust[k].user_data, error))
+        !self->adjust[k].latent (schedule, i, area, latent, self->adjust[k].user_data, error))
       return FALSE;
   return TRUE;
 }
 
 static gboolean
-adjust_clean (const PdSolver *solver,
+adjust_clean (const PdSchedule *schedule,
               guint i,
               const PdArea *area,
               float *clean,
@@ -247,7 +231,7 @@ adjust_clean (const PdSolver *solver,
 
   for (guint k = 0; k < self->n_adjust; k++)
     if (self->adjust[k].clean != NULL &&
-        !self->adjust[k].clean (solver, i, area, clean, self->adjust[k].user_data, error))
+        !self->adjust[k].clean (schedule, i, area, clean, self->adjust[k].user_data, error))
       return FALSE;
   return TRUE;
 }
@@ -301,7 +285,7 @@ save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const f
   g_autoptr (GError) error = NULL;
 
   journal.parts[PD_JOURNAL_LATENT] = g_bytes_new_static (latent, self->n_elements * sizeof *latent);
-  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save_state (solver, &error);
+  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save (solver, &error);
   if (error == NULL)
     journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas, &error);
   if (self->base != NULL)
@@ -335,7 +319,7 @@ checkpoint (const PdSolver *solver,
     return;
   text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
                              "from there"),
-                          pd_solver_position (solver), pd_solver_n_timesteps (solver));
+                          pd_solver_position (solver), pd_schedule_n_calls (self->schedule));
   note (self, text);
 }
 
@@ -410,10 +394,10 @@ gboolean
 pd_session_denoise (PdSession *self, float *latent, GError **error)
 {
   PdDenoise options = { .canvas = pd_session_canvas_options (self),
+                        .schedule = self->schedule,
                         .clean = self->clean,
                         .adjust_data = self,
                         .first_draw = self->n_draws,
-                        .make_solver = make_solver,
                         .checkpoint = checkpoint,
                         .preview = self->preview != NULL ? pd_preview_hooks (self->preview) : NULL,
                         .progress = report_denoise,
@@ -432,7 +416,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
     }
   begin_phase (self, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
-      !pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (self->solver),
+      !pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule),
                                error) ||
       !restore (self, &options, latent, error))
     {
@@ -457,25 +441,25 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
 }
 
 gboolean
-pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error)
+pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError **error)
 {
+  g_autoptr (PdSchedule) schedule = schedule_of_type (self, TRUE, PD_SOLVER_DDIM, NULL, error);
   PdInversion options = { .canvas = pd_session_canvas_options (self),
-                          .make_solver = make_inverting_solver,
+                          .schedule = schedule,
                           .progress = report_denoise,
                           .user_data = self,
                           .cancellable = self->cancellable };
   gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
-  g_autoptr (PdSolver) solver = make_inverting_solver (1, self, error);
   guint forwards;
 
-  if (solver == NULL)
+  if (schedule == NULL)
     return FALSE;
-  pd_solver_level (solver, 0, alpha, sigma);
+  *level = pd_schedule_level (schedule, 0);
   options.canvas.context = self->context + (self->branches - 1) * self->tokens * width;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
   begin_phase (self, PD_PHASE_INVERT);
-  if (!pd_session_plan_canvas (self, &options.canvas, pd_solver_n_timesteps (solver), error))
+  if (!pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
     return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;

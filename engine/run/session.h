@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/schedule.h"
 #include "engine/run/run.h"
 #include "engine/gpu/device.h"
 #include "engine/networks/model.h"
@@ -56,7 +56,7 @@ typedef struct
   gsize n_elements;
   double strength;       /* of the run of the solver: 1 starts from noise */
   gboolean solver_noted; /* what was left out of the model's settings */
-  PdSolver *solver;      /* owned; for its schedule: the one that denoises is made for the canvas */
+  PdSchedule *schedule;  /* owned */
 
   /* The prompts; owned. */
   float *context; /* [branches][tokens][width], then that of the regions */
@@ -119,17 +119,16 @@ gboolean pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error);
 
 /* @latent: clean; becomes the one that DDIM steps without guidance would have made it of, noised to
- * @alpha and @sigma, which are those of the run's strength. */
-gboolean
-pd_session_invert (PdSession *self, float *latent, double *alpha, double *sigma, GError **error);
+ * @level, which is that of the run's strength. */
+gboolean pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError **error);
 
 /* The level at which the journal of an interrupted run stands, from 1; 1 without one. @base
  * ([channels][*base_h][*base_w], borrowed; NULL at level 1) is what it starts from. */
 guint
 pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w);
 
-/* @latent: noised to the level of the solver's first step; becomes the clean one. If the journal of
- * an interrupted run stands at this level, goes on from there. */
+/* @latent: noised to the level of the schedule's first step; becomes the clean one. If the journal
+ * of an interrupted run stands at this level, goes on from there. */
 gboolean pd_session_denoise (PdSession *self, float *latent, GError **error);
 
 /* What lies beyond the extent of @output is dropped. */

@@ -315,8 +315,12 @@ set_prompt (PdCanvas *self, guint image, guint prompt)
 
 /* Reads the tiles of items first … first + count - 1 into the batch, for every branch. */
 static void
-gather (
-    PdCanvas *self, const PdSolver *solver, guint i, const float *latent, gsize first, guint count)
+gather (PdCanvas *self,
+        const PdSchedule *schedule,
+        guint i,
+        const float *latent,
+        gsize first,
+        guint count)
 {
   gsize n = self->tile_elements;
 
@@ -334,7 +338,7 @@ gather (
       pd_tile_read (&self->grid, self->channels, latent, y, x, self->input + image * n);
     }
   for (gsize e = 0; e < count * n; e++)
-    self->input[e] = (float) (self->input[e] * pd_solver_input_scale (solver, i));
+    self->input[e] = (float) (self->input[e] * pd_schedule_input_scale (schedule, i));
   if (self->options.branches == 2)
     memcpy (self->input + self->options.batch * n, self->input, count * n * sizeof (float));
 }
@@ -478,21 +482,22 @@ scatter (PdCanvas *self, gsize first, guint count, float *sum)
 
 /* Writes the bank for step @i, or switches it off where the run no longer reads it. */
 static gboolean
-refresh_bank (PdCanvas *self, PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
+refresh_bank (
+    PdCanvas *self, const PdSchedule *schedule, guint i, GCancellable *cancellable, GError **error)
 {
-  guint n_steps = pd_solver_n_timesteps (solver);
+  guint n_steps = pd_schedule_n_calls (schedule);
   gboolean read = n_steps - i > self->options.bank_until * n_steps;
 
   self->bank_strength = read ? self->options.bank_strength : 0;
   pd_unet_pass_set_bank_strength (self->pass, self->bank_strength);
   if (!read)
     return TRUE;
-  return pd_thumbnail_run (self->thumbnail, solver, i, cancellable, error);
+  return pd_thumbnail_run (self->thumbnail, schedule, i, cancellable, error);
 }
 
 gboolean
 pd_canvas_predict (PdCanvas *self,
-                   PdSolver *solver,
+                   const PdSchedule *schedule,
                    guint i,
                    const float *latent,
                    float *prediction,
@@ -513,7 +518,7 @@ pd_canvas_predict (PdCanvas *self,
 
   if (self->statistics != NULL)
     pd_statistics_begin (self->statistics);
-  if (self->thumbnail != NULL && !refresh_bank (self, solver, i, cancellable, error))
+  if (self->thumbnail != NULL && !refresh_bank (self, schedule, i, cancellable, error))
     return FALSE;
   for (gsize first = 0; first < self->n_items; first += options->batch)
     {
@@ -521,8 +526,9 @@ pd_canvas_predict (PdCanvas *self,
       gsize end = MIN (first + options->batch, self->n_items);
       guint count = (guint) (end - first);
 
-      gather (self, solver, i, latent, first, count);
-      if (!predict_batch (self, pd_solver_timestep (solver, i), first, count, cancellable, error))
+      gather (self, schedule, i, latent, first, count);
+      if (!predict_batch (self, pd_schedule_timestep (schedule, i), first, count, cancellable,
+                          error))
         return FALSE;
       scatter (self, first, count, prediction);
       if (progress != NULL)
@@ -541,7 +547,7 @@ pd_canvas_predict (PdCanvas *self,
     {
       double from_latent, from_output;
 
-      pd_solver_x0_factors (solver, i, &from_latent, &from_output);
+      pd_schedule_x0_factors (schedule, i, &from_latent, &from_output);
       pd_thumbnail_set_clean (self->thumbnail, latent, from_latent, prediction, from_output);
     }
   return TRUE;

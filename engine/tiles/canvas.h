@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/schedule.h"
 #include "engine/networks/unet.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
@@ -81,11 +81,11 @@ const float *pd_canvas_mass (const PdCanvas *self);
 
 typedef void (*PdCanvasTileFunc) (guint tiles_done, gpointer user_data);
 
-/* The guided, fused prediction for step @i of @solver: @latent and @prediction are
+/* The guided, fused prediction for step @i of @schedule: @latent and @prediction are
  * [channels][height][width]. @progress may be NULL; when it is called, @prediction holds the sum of
  * the tiles done, each times its weights. */
 gboolean pd_canvas_predict (PdCanvas *self,
-                            PdSolver *solver,
+                            const PdSchedule *schedule,
                             guint i,
                             const float *latent,
                             float *prediction,

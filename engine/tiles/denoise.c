@@ -15,9 +15,8 @@ typedef struct
 
   /* The step that is being done. */
   const PdCanvas *canvas;
-  const PdSolver *solver;
   guint step;
-  const float *latent, *prediction;
+  float *latent, *prediction;
 } Progress;
 
 static void
@@ -40,7 +39,7 @@ preview_tiles (const Progress *self)
   if (self->mosaic == NULL || self->canvas == NULL ||
       !preview->wanted (self->step, FALSE, preview->user_data))
     return;
-  pd_solver_x0_factors (self->solver, self->step, &from_latent, &from_prediction);
+  pd_schedule_x0_factors (self->denoise->schedule, self->step, &from_latent, &from_prediction);
   pd_mosaic_update (self->mosaic, self->latent, from_latent, self->prediction, from_prediction,
                     pd_canvas_mass (self->canvas));
   show (self);
@@ -77,34 +76,34 @@ report_tiles (guint tiles_done, gpointer user_data)
     self->denoise->progress (&self->progress, self->denoise->user_data);
 }
 
-/* One step from the prediction of step @i, by way of the clean latent if that is adjusted. */
+/* Moves the latent from the prediction of the step that is being done, by way of the clean latent
+ * if that is adjusted. */
 static gboolean
-step (const PdDenoise *self,
-      PdSolver *solver,
-      guint i,
-      const PdArea *area,
-      float *prediction,
-      const float *noise,
-      float *latent,
-      Progress *progress,
-      GError **error)
+step (Progress *self, PdSolver *solver, const PdArea *area, const float *noise, GError **error)
 {
-  gboolean whole = area->h == self->canvas.height && area->w == self->canvas.width;
+  const PdDenoise *denoise = self->denoise;
+  const PdSchedule *schedule = denoise->schedule;
+  const gboolean whole = area->h == denoise->canvas.height && area->w == denoise->canvas.width;
+  const gsize n = (gsize) pd_unet_config (denoise->canvas.unet)->in_channels * area->h * area->w;
+  float *latent = self->latent, *prediction = self->prediction;
   double from_latent = 0, from_prediction = 1;
 
-  if (self->adjust_clean != NULL)
+  if (denoise->adjust_clean != NULL)
     {
-      pd_solver_to_x0 (solver, i, latent, prediction, prediction);
-      if (!self->adjust_clean (solver, i, area, prediction, self->adjust_data, error))
+      pd_schedule_to_x0 (schedule, self->step, n, latent, prediction, prediction);
+      if (!denoise->adjust_clean (schedule, self->step, area, prediction, denoise->adjust_data,
+                                  error))
         return FALSE;
     }
   else
-    pd_solver_x0_factors (solver, i, &from_latent, &from_prediction);
+    pd_schedule_x0_factors (schedule, self->step, &from_latent, &from_prediction);
   if (whole)
-    preview_step (progress, i, latent, from_latent, prediction, from_prediction, NULL);
-  if (self->adjust_clean == NULL)
-    return pd_solver_step (solver, i, prediction, noise, latent, error);
-  return pd_solver_step_x0 (solver, i, prediction, noise, latent, error);
+    preview_step (self, self->step, latent, from_latent, prediction, from_prediction, NULL);
+  if (denoise->adjust_clean != NULL)
+    pd_solver_step_x0 (solver, prediction, noise, latent);
+  else
+    pd_solver_step (solver, prediction, noise, latent);
+  return TRUE;
 }
 
 static gboolean
@@ -113,7 +112,7 @@ restore (
 {
   if (self->solver_state == NULL)
     return TRUE;
-  if (!pd_solver_load_state (solver, self->solver_state, error) ||
+  if (!pd_solver_load (solver, self->solver_state, error) ||
       !pd_canvas_load_state (canvas, self->canvas_state, error))
     return FALSE;
   progress->progress.step = pd_solver_position (solver);
@@ -147,8 +146,9 @@ run_steps (const PdDenoise *self,
   gboolean keeps =
       self->checkpoint != NULL && self->adjust_latent != NULL && self->canvas.sync != PD_SYNC_NONE;
   g_autofree float *prediction = NULL, *noise = NULL, *between = NULL;
-  g_autoptr (PdSolver) solver = self->make_solver (n, self->user_data, error);
-  guint draw = self->first_draw, n_steps;
+  const PdSchedule *schedule = self->schedule;
+  g_autoptr (PdSolver) solver = pd_solver_new (schedule, n, error);
+  guint draw = self->first_draw, n_steps = pd_schedule_n_calls (schedule);
 
   if (solver == NULL || (prediction = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
       (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
@@ -156,23 +156,21 @@ run_steps (const PdDenoise *self,
     return FALSE;
   if (self->canvas.sync != PD_SYNC_NONE && !restore (self, canvas, solver, progress, error))
     return FALSE;
-  n_steps = pd_solver_n_timesteps (solver);
   for (guint i = 0; i < pd_solver_position (solver); i++)
-    draw += pd_solver_noise_draws (solver, i);
+    draw += pd_schedule_noise_draws (schedule, i);
   for (guint i = pd_solver_position (solver); i < n_steps; i++)
     {
       if (between != NULL)
         memcpy (between, latent, n * sizeof *between);
       if (self->adjust_latent != NULL &&
-          !self->adjust_latent (solver, i, &area, latent, self->adjust_data, error))
+          !self->adjust_latent (schedule, i, &area, latent, self->adjust_data, error))
         return FALSE;
       if (self->canvas.sync != PD_SYNC_NONE)
         progress->canvas = canvas;
-      progress->solver = solver;
       progress->step = i;
       progress->latent = latent;
       progress->prediction = prediction;
-      if (!pd_canvas_predict (canvas, solver, i, latent, prediction, report_tiles, progress,
+      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, report_tiles, progress,
                               self->cancellable, error))
         {
           if (g_cancellable_is_cancelled (self->cancellable))
@@ -180,24 +178,16 @@ run_steps (const PdDenoise *self,
           return FALSE;
         }
       progress->canvas = NULL;
-      if (pd_solver_noise_draws (solver, i) > 0)
+      if (pd_schedule_noise_draws (schedule, i) > 0)
         pd_noise_region (self->canvas.seed, draw++, channels, self->canvas.height,
                          self->canvas.width, area.y, area.x, area.h, area.w, noise);
-      if (!step (self, solver, i, &area, prediction, noise, latent, progress, error))
+      if (!step (progress, solver, &area, noise, error))
         return FALSE;
       checkpoint (self, canvas, solver, latent, i + 1 == n_steps);
       progress->progress.step++;
       report_tiles (0, progress);
     }
   return TRUE;
-}
-
-static guint
-count_steps (const PdDenoise *self, GError **error)
-{
-  g_autoptr (PdSolver) solver = self->make_solver (1, self->user_data, error);
-
-  return solver != NULL ? pd_solver_n_timesteps (solver) : G_MAXUINT;
 }
 
 enum
@@ -352,9 +342,7 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
   Progress progress = { .denoise = self };
 
   *report = (PdDenoiseReport){ 0 };
-  progress.progress.n_steps = count_steps (self, error);
-  if (progress.progress.n_steps == G_MAXUINT)
-    return FALSE;
+  progress.progress.n_steps = pd_schedule_n_calls (self->schedule);
   if (progress.progress.n_steps == 0)
     return TRUE;
   if (self->preview != NULL)

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/diffusion/solver.h"
 #include "engine/tiles/canvas.h"
 #include "engine/tiles/mosaic.h"
 
 /* A whole run of the solver over a canvas. */
-
-/* A solver for latents of @n_elements; called once, or for every tile with PD_SYNC_NONE. */
-typedef PdSolver *(*PdMakeSolverFunc) (gsize n_elements, gpointer user_data, GError **error);
 
 typedef struct
 {
@@ -26,7 +24,7 @@ typedef struct
 
 /* Changes @latent ([channels][area->h][area->w]), which is noised to the level of step @i, before
  * the tiles see it. */
-typedef gboolean (*PdAdjustLatentFunc) (const PdSolver *solver,
+typedef gboolean (*PdAdjustLatentFunc) (const PdSchedule *schedule,
                                         guint i,
                                         const PdArea *area,
                                         float *latent,
@@ -35,7 +33,7 @@ typedef gboolean (*PdAdjustLatentFunc) (const PdSolver *solver,
 
 /* Changes the clean latent predicted at step @i, before the solver uses it; the noise that the
  * solver then finds in the latent changes with it. */
-typedef gboolean (*PdAdjustCleanFunc) (const PdSolver *solver,
+typedef gboolean (*PdAdjustCleanFunc) (const PdSchedule *schedule,
                                        guint i,
                                        const PdArea *area,
                                        float *clean,
@@ -65,6 +63,7 @@ typedef void (*PdCheckpointFunc) (const PdSolver *solver,
 typedef struct
 {
   PdCanvasOptions canvas;
+  const PdSchedule *schedule;
   const float *clean; /* what is known of the result, [channels][height][width]; may be NULL */
   PdAdjustLatentFunc adjust_latent; /* may be NULL */
   PdAdjustCleanFunc adjust_clean;   /* may be NULL */
@@ -75,9 +74,8 @@ typedef struct
   GBytes *solver_state, *canvas_state;
   PdCheckpointFunc checkpoint;     /* may be NULL */
   const PdDenoisePreview *preview; /* may be NULL */
-  PdMakeSolverFunc make_solver;
-  PdDenoiseProgressFunc progress; /* may be NULL */
-  gpointer user_data;             /* of the three */
+  PdDenoiseProgressFunc progress;  /* may be NULL */
+  gpointer user_data;              /* of both */
   GCancellable *cancellable;
 } PdDenoise;
 
@@ -104,6 +102,6 @@ pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GErr
 /* The batch and then the tile asked for are halved for as long as the device's memory does not hold
  * them.
  *
- * @latent: [channels][height][width], noised to the level of the solver's first step, or of the one
- * that solver_state is at; becomes the clean latent. */
+ * @latent: [channels][height][width], noised to the level of the schedule's first step, or of the
+ * one that solver_state is at; becomes the clean latent. */
 gboolean pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error);

@@ -12,7 +12,7 @@
 /* latent = (1 - share) latent + share · (reference, noised to the level of step @i), in @area. */
 static gboolean
 mix (const PdGuide *self,
-     const PdSolver *solver,
+     const PdSchedule *schedule,
      guint i,
      const PdArea *area,
      double share,
@@ -20,11 +20,11 @@ mix (const PdGuide *self,
      GError **error)
 {
   g_autofree float *drawn = pd_try_new (float, area->w, _ ("the canvas"), error);
-  double scale = pd_solver_input_scale (solver, i), alpha, sigma;
+  const double scale = pd_schedule_input_scale (schedule, i);
+  const PdNoiseLevel level = pd_schedule_level (schedule, i);
 
   if (drawn == NULL)
     return FALSE;
-  pd_solver_level (solver, i, &alpha, &sigma);
   for (guint c = 0; c < self->channels; c++)
     for (guint row = 0; row < area->h; row++)
       for (guint done = 0; done < area->w;)
@@ -40,7 +40,8 @@ mix (const PdGuide *self,
             pd_noise_normal (self->seed, self->draw, from, count, drawn);
           for (guint e = 0; e < count; e++)
             {
-              double noised = (alpha * self->reference[from + e] + sigma * noise[e]) / scale;
+              double noised =
+                  (level.alpha * self->reference[from + e] + level.sigma * noise[e]) / scale;
 
               to[e] = (float) (share < 1 ? to[e] + share * (noised - to[e]) : noised);
             }
@@ -50,19 +51,19 @@ mix (const PdGuide *self,
 }
 
 gboolean
-pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent, GError **error)
+pd_guide_start (const PdGuide *self, const PdSchedule *schedule, float *latent, GError **error)
 {
   PdArea all = { 0, 0, self->height, self->width };
 
-  if (pd_solver_n_timesteps (solver) > 0)
-    return mix (self, solver, 0, &all, 1, latent, error);
+  if (pd_schedule_n_calls (schedule) > 0)
+    return mix (self, schedule, 0, &all, 1, latent, error);
   memcpy (latent, self->reference,
           (gsize) self->channels * self->height * self->width * sizeof *latent);
   return TRUE;
 }
 
 gboolean
-pd_guide_adjust_latent (const PdSolver *solver,
+pd_guide_adjust_latent (const PdSchedule *schedule,
                         guint i,
                         const PdArea *area,
                         float *latent,
@@ -70,16 +71,16 @@ pd_guide_adjust_latent (const PdSolver *solver,
                         GError **error)
 {
   const PdGuide *self = user_data;
-  double fade = pd_level_fade (i, pd_solver_n_timesteps (solver));
+  double fade = pd_level_fade (i, pd_schedule_n_calls (schedule));
 
   /* A latent that has just been started is the reference already. */
   if (i == 0 || self->residual <= 0)
     return TRUE;
-  return mix (self, solver, i, area, self->residual * fade * fade * fade, latent, error);
+  return mix (self, schedule, i, area, self->residual * fade * fade * fade, latent, error);
 }
 
 gboolean
-pd_guide_adjust_clean (const PdSolver *solver,
+pd_guide_adjust_clean (const PdSchedule *schedule,
                        guint i,
                        const PdArea *area,
                        float *clean,
@@ -87,7 +88,7 @@ pd_guide_adjust_clean (const PdSolver *solver,
                        GError **error)
 {
   const PdGuide *self = user_data;
-  double share = self->pull * pd_level_fade (i, pd_solver_n_timesteps (solver));
+  double share = self->pull * pd_level_fade (i, pd_schedule_n_calls (schedule));
   gboolean wrap_y = self->wrap_y && area->h == self->height;
   gboolean wrap_x = self->wrap_x && area->w == self->width;
   g_autofree float *plane = NULL;

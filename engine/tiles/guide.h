@@ -19,14 +19,14 @@ typedef struct
   double radius;   /* standard deviation of the low-pass, latent pixels */
 } PdGuide;
 
-/* Fills @latent with the reference, noised to the level of the first step of @solver; with the
+/* Fills @latent with the reference, noised to the level of the first step of @schedule; with the
  * reference itself if the run has no steps. */
 gboolean
-pd_guide_start (const PdGuide *self, const PdSolver *solver, float *latent, GError **error);
+pd_guide_start (const PdGuide *self, const PdSchedule *schedule, float *latent, GError **error);
 
 /* Mixes the noised reference into the latent, less from step to step: skip residual (Du et al.
  * 2024, DemoFusion, formula 4). */
-gboolean pd_guide_adjust_latent (const PdSolver *solver,
+gboolean pd_guide_adjust_latent (const PdSchedule *schedule,
                                  guint i,
                                  const PdArea *area,
                                  float *latent,
@@ -34,7 +34,7 @@ gboolean pd_guide_adjust_latent (const PdSolver *solver,
                                  GError **error);
 
 /* Moves the prediction's low frequencies towards the reference's, less from step to step. */
-gboolean pd_guide_adjust_clean (const PdSolver *solver,
+gboolean pd_guide_adjust_clean (const PdSchedule *schedule,
                                 guint i,
                                 const PdArea *area,
                                 float *clean,

@@ -20,32 +20,19 @@ report_tiles (guint tiles_done, gpointer user_data)
     self->inversion->progress (&self->progress, self->inversion->user_data);
 }
 
-/* The level that step @i leads to. */
-static void
-level_after (const PdSolver *solver, guint i, double *alpha, double *sigma)
-{
-  if (i + 1 < pd_solver_n_timesteps (solver))
-    pd_solver_level (solver, i + 1, alpha, sigma);
-  else
-    pd_solver_end_level (solver, alpha, sigma);
-}
-
 /* Step @i backwards: @latent has the level after it. */
 static void
-step_back (const PdSolver *solver, guint i, const float *output, gsize n, float *latent)
+step_back (const PdSchedule *schedule, guint i, const float *output, gsize n, float *latent)
 {
-  double alpha, sigma, to_alpha, to_sigma;
-  PdSplit split;
+  const PdSplit split = pd_schedule_split (schedule, pd_schedule_level (schedule, i + 1));
+  const PdNoiseLevel to = pd_schedule_level (schedule, i);
 
-  level_after (solver, i, &alpha, &sigma);
-  pd_solver_level (solver, i, &to_alpha, &to_sigma);
-  split = pd_solver_split (solver, alpha, sigma);
   for (gsize e = 0; e < n; e++)
     {
       double clean = split.clean_input * latent[e] + split.clean_output * output[e];
       double noise = split.noise_input * latent[e] + split.noise_output * output[e];
 
-      latent[e] = (float) (to_alpha * clean + to_sigma * noise);
+      latent[e] = (float) (to.alpha * clean + to.sigma * noise);
     }
 }
 
@@ -54,16 +41,14 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
 {
   const PdCanvasOptions *options = &self->canvas;
   gsize n = (gsize) pd_unet_config (options->unet)->in_channels * options->height * options->width;
-  g_autoptr (PdSolver) solver = self->make_solver (1, self->user_data, error);
+  const PdSchedule *schedule = self->schedule;
   g_autoptr (PdCanvas) canvas = NULL;
   g_autofree float *output = NULL;
   PdDenoiseReport report;
   Progress progress = { .inversion = self };
 
   *unet_forwards = 0;
-  if (solver == NULL)
-    return FALSE;
-  progress.progress.n_steps = pd_solver_n_timesteps (solver);
+  progress.progress.n_steps = pd_schedule_n_calls (schedule);
   if (progress.progress.n_steps == 0)
     return TRUE;
   canvas = pd_denoise_canvas (options, &report, error);
@@ -76,10 +61,10 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
     return FALSE;
   for (guint i = progress.progress.n_steps; i-- > 0;)
     {
-      if (!pd_canvas_predict (canvas, solver, i, latent, output, report_tiles, &progress,
+      if (!pd_canvas_predict (canvas, schedule, i, latent, output, report_tiles, &progress,
                               self->cancellable, error))
         return FALSE;
-      step_back (solver, i, output, n, latent);
+      step_back (schedule, i, output, n, latent);
       progress.progress.step++;
       report_tiles (0, &progress);
     }

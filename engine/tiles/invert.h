@@ -7,14 +7,14 @@
  * section 4.3), with all tiles together. */
 typedef struct
 {
-  PdCanvasOptions canvas;       /* with one branch, or what guidance adds cannot be undone */
-  PdMakeSolverFunc make_solver; /* a DDIM solver; its steps are taken from the last to the first */
+  PdCanvasOptions canvas;         /* with one branch, or what guidance adds cannot be undone */
+  const PdSchedule *schedule;     /* of DDIM; its steps are taken from the last to the first */
   PdDenoiseProgressFunc progress; /* may be NULL */
-  gpointer user_data;             /* of both */
+  gpointer user_data;
   GCancellable *cancellable;
 } PdInversion;
 
-/* @latent: [channels][height][width], clean; becomes that of the level of the solver's first step.
- * The step from one level to the next noisier one takes the noise predicted at the noisier
+/* @latent: [channels][height][width], clean; becomes that of the level of the schedule's first
+ * step. The step from one level to the next noisier one takes the noise predicted at the noisier
  * timestep. */
 gboolean pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError **error);

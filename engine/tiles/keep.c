@@ -38,7 +38,7 @@ put_back (
 }
 
 gboolean
-pd_keep_before_step (const PdSolver *solver,
+pd_keep_before_step (const PdSchedule *schedule,
                      guint i,
                      const PdArea *area,
                      float *latent,
@@ -53,8 +53,9 @@ pd_keep_before_step (const PdSolver *solver,
   if ((clean = crop (self, self->clean, area, error)) == NULL ||
       (noise = crop (self, self->noise, area, error)) == NULL)
     return FALSE;
-  pd_solver_add_noise (solver, i, clean, noise, clean);
-  put_back (self, area, (double) i / pd_solver_n_timesteps (solver), clean, latent);
+  pd_schedule_add_noise (schedule, i, (gsize) self->channels * area->h * area->w, clean, noise,
+                         clean);
+  put_back (self, area, (double) i / pd_schedule_n_calls (schedule), clean, latent);
   return TRUE;
 }
 

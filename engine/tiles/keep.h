@@ -16,7 +16,7 @@ typedef struct
 
 /* A PdAdjustLatentFunc; @keep: a const PdKeep. Before the first step there is nothing to put back,
  * as it starts from the noised original or from noise. */
-gboolean pd_keep_before_step (const PdSolver *solver,
+gboolean pd_keep_before_step (const PdSchedule *schedule,
                               guint i,
                               const PdArea *area,
                               float *latent,

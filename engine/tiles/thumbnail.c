@@ -166,7 +166,7 @@ pd_thumbnail_unet_forwards (const PdThumbnail *self)
 
 static gboolean
 run_pass (PdThumbnail *self,
-          const PdSolver *solver,
+          const PdSchedule *schedule,
           guint i,
           const float *context,
           GCancellable *cancellable,
@@ -178,7 +178,7 @@ run_pass (PdThumbnail *self,
   return pd_unet_pass_run (self->pass,
                            &(PdUNetRun){ .sample = self->input,
                                          .n_sample = n,
-                                         .timestep = pd_solver_timestep (solver, i),
+                                         .timestep = pd_schedule_timestep (schedule, i),
                                          .context = context,
                                          .n_context = self->branches * self->context_elements,
                                          .prediction = self->output,
@@ -207,8 +207,11 @@ bank_shares (guint h, guint w, float *weights, gpointer user_data)
 
 /* Every prompt that counts anywhere writes the bank; the host adds them up. */
 static gboolean
-run_prompts (
-    PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
+run_prompts (PdThumbnail *self,
+             const PdSchedule *schedule,
+             guint i,
+             GCancellable *cancellable,
+             GError **error)
 {
   const PdPrompts *prompts = self->prompts;
   gsize pixels = (gsize) self->h * self->w;
@@ -227,7 +230,7 @@ run_prompts (
       if (!pd_prompts_count (shares + prompt * pixels, pixels))
         continue;
       memcpy (last_branch, context, self->context_elements * sizeof *context);
-      if (!run_pass (self, solver, i, self->part_context, cancellable, error) ||
+      if (!run_pass (self, schedule, i, self->part_context, cancellable, error) ||
           !pd_bank_read (self->bank, self->bank_values, error) ||
           !pd_bank_add (self->bank, self->bank_values, bank_shares, &share, self->bank_sum, error))
         return FALSE;
@@ -236,18 +239,20 @@ run_prompts (
 }
 
 gboolean
-pd_thumbnail_run (
-    PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error)
+pd_thumbnail_run (PdThumbnail *self,
+                  const PdSchedule *schedule,
+                  guint i,
+                  GCancellable *cancellable,
+                  GError **error)
 {
   gsize n = (gsize) self->channels * self->h * self->w;
-  double alpha, sigma;
+  const PdNoiseLevel level = pd_schedule_level (schedule, i);
 
-  pd_solver_level (solver, i, &alpha, &sigma);
   for (gsize e = 0; e < n; e++)
-    self->input[e] = (float) (alpha * self->clean[e] + sigma * self->noise[e]);
+    self->input[e] = (float) (level.alpha * self->clean[e] + level.sigma * self->noise[e]);
   if (self->branches == 2)
     memcpy (self->input + n, self->input, n * sizeof *self->input);
   if (self->prompts != NULL)
-    return run_prompts (self, solver, i, cancellable, error);
-  return run_pass (self, solver, i, self->context, cancellable, error);
+    return run_prompts (self, schedule, i, cancellable, error);
+  return run_pass (self, schedule, i, self->context, cancellable, error);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/schedule.h"
 #include "engine/tiles/canvas.h"
 
 /* The whole canvas as one more tile: its self-attention layers' keys and values, pooled, are what
@@ -32,5 +32,8 @@ float *pd_thumbnail_clean (PdThumbnail *self, gsize *n);
 /* Writes the bank for step @i: the small clean canvas, noised to the step's level (a small copy of
  * the noisy canvas would have too little noise), goes through the UNet. Where parts of the canvas
  * have prompts of their own, it does so for each, and what it writes is mixed. */
-gboolean pd_thumbnail_run (
-    PdThumbnail *self, const PdSolver *solver, guint i, GCancellable *cancellable, GError **error);
+gboolean pd_thumbnail_run (PdThumbnail *self,
+                           const PdSchedule *schedule,
+                           guint i,
+                           GCancellable *cancellable,
+                           GError **error);

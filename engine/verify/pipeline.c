@@ -6,6 +6,7 @@
 
 #include "engine/diffusion/guidance.h"
 #include "engine/diffusion/schedule-json.h"
+#include "engine/diffusion/solver.h"
 #include "engine/base/error.h"
 #include "engine/networks/model.h"
 #include "engine/tiles/keep.h"
@@ -61,7 +62,7 @@ typedef struct
   const RunKind *kind;
   PdModel *model;
   PdUNet *unet; /* the model's, or another one's */
-  PdSolver *solver;
+  const PdSchedule *schedule;
   const float *image; /* [h · scale][w · scale][3] in -1 … 1; NULL with START_NOISE */
   const float *mask;  /* [h · scale][w · scale]; NULL but when inpainting */
   guint h, w;         /* of the latent */
@@ -86,8 +87,8 @@ next_noise (Run *self, GError **error)
   return g_steal_pointer (&noise);
 }
 
-static PdSolver *
-make_solver (const Run *self, GError **error)
+static PdSchedule *
+make_schedule (const Run *self, GError **error)
 {
   g_auto (PdScheduleConfig) config = { 0 };
   const PdModelFiles *files = self->model->files;
@@ -100,8 +101,8 @@ make_solver (const Run *self, GError **error)
   config.timestep_spacing = self->kind->spacing;
   config.steps_offset = steps_offset;
   config.use_karras_sigmas = self->kind->karras;
-  return pd_solver_new (self->kind->solver, &config, self->kind->steps, self->kind->strength,
-                        self->n, error);
+  return pd_schedule_new (&config, self->kind->solver, self->kind->steps, self->kind->strength,
+                          error);
 }
 
 /* The file's list of timesteps is what the table above must give. */
@@ -112,14 +113,14 @@ check_timesteps (const Run *self, GError **error)
   const PdTensorInfo *info;
   g_autofree float *timesteps =
       pd_verify_file_values_in (self->file, self->kind->name, "timesteps", &info, error);
-  guint n = pd_solver_n_timesteps (self->solver);
+  guint n = pd_schedule_n_calls (self->schedule);
   gboolean same;
 
   if (timesteps == NULL)
     return FALSE;
   same = pd_tensor_info_count (info) == n;
   for (guint i = 0; same && i < n; i++)
-    same = fabs (timesteps[i] - pd_solver_timestep (self->solver, i)) < tolerance;
+    same = fabs (timesteps[i] - pd_schedule_timestep (self->schedule, i)) < tolerance;
   if (!same)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not what %u steps of %s give"),
                  info->name, self->kind->steps, pd_solver_type_to_string (self->kind->solver));
@@ -190,10 +191,10 @@ start_latent (Run *self, float *latent, float **clean, float **added, GError **e
   if (*added == NULL)
     return FALSE;
   if (image && self->kind->strength < 1)
-    pd_solver_add_noise (self->solver, 0, *clean, *added, latent);
+    pd_schedule_add_noise (self->schedule, 0, self->n, *clean, *added, latent);
   else
     for (gsize i = 0; i < self->n; i++)
-      latent[i] = (float) ((*added)[i] * pd_solver_init_sigma (self->solver));
+      latent[i] = (float) ((*added)[i] * pd_schedule_init_sigma (self->schedule));
   return TRUE;
 }
 
@@ -203,8 +204,8 @@ put_back (const Run *self, const PdKeep *keep, guint s, float *latent, GError **
 {
   const PdArea area = { 0, 0, self->h, self->w };
 
-  if (s + 1 < pd_solver_n_timesteps (self->solver))
-    return pd_keep_before_step (self->solver, s + 1, &area, latent, (gpointer) keep, error);
+  if (s + 1 < pd_schedule_n_calls (self->schedule))
+    return pd_keep_before_step (self->schedule, s + 1, &area, latent, (gpointer) keep, error);
   pd_keep_finish (keep, latent);
   return TRUE;
 }
@@ -221,29 +222,30 @@ denoise (Run *self,
          GError **error)
 {
   const PdTextConfig *text = self->model->files->parts[PD_PART_TEXT_ENCODER].config;
-  guint n_steps = pd_solver_n_timesteps (self->solver);
+  guint n_steps = pd_schedule_n_calls (self->schedule);
   const char *name = self->kind->name;
   gsize n = self->n, n_input = n + n_extra;
   gsize n_context = (gsize) 2 * tokens * text->hidden_size;
   g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
+  g_autoptr (PdSolver) solver = pd_solver_new (self->schedule, n, error);
   g_autoptr (PdUNetPass) pass =
       pd_unet_pass_new (self->unet, &(PdUNetPassOptions){ 2, self->h, self->w, tokens }, error);
 
-  if (pass == NULL)
+  if (solver == NULL || pass == NULL)
     return FALSE;
   for (guint s = 0; s < n_steps; s++)
     {
       g_autofree float *noise = NULL;
 
-      pd_solver_scale_input (self->solver, s, latent, input);
+      pd_schedule_scale_input (self->schedule, s, n, latent, input);
       if (extra != NULL)
         memcpy (input + n, extra, n_extra * sizeof *input);
       memcpy (input + n_input, input, n_input * sizeof *input);
       if (!pd_unet_pass_run (pass,
                              &(PdUNetRun){ .sample = input,
                                            .n_sample = 2 * n_input,
-                                           .timestep = pd_solver_timestep (self->solver, s),
+                                           .timestep = pd_schedule_timestep (self->schedule, s),
                                            .context = context,
                                            .n_context = n_context,
                                            .prediction = output,
@@ -256,14 +258,13 @@ denoise (Run *self,
           pd_verify_file_check_in (self->file, name, "unet_output0", output, 2 * n);
         }
       pd_guidance_combine (n, output, output + n, guidance, output);
-      if (pd_solver_noise_draws (self->solver, s) > 0)
+      if (pd_schedule_noise_draws (self->schedule, s) > 0)
         {
           noise = next_noise (self, error);
           if (noise == NULL)
             return FALSE;
         }
-      if (!pd_solver_step (self->solver, s, output, noise, latent, error))
-        return FALSE;
+      pd_solver_step (solver, output, noise, latent);
       if (keep != NULL && !put_back (self, keep, s, latent, error))
         return FALSE;
       memcpy (latents + s * n, latent, n * sizeof *latent);
@@ -293,7 +294,7 @@ verify_run (Run *self, JsonArray *prompts, GError **error)
 {
   const char *texts[2] = { self->kind->negative,
                            pd_verify_prompt (prompts, self->kind->prompt, error) };
-  g_autoptr (PdSolver) solver = NULL;
+  g_autoptr (PdSchedule) schedule = NULL;
   g_autofree float *context = NULL, *latent = g_new (float, self->n), *clean = NULL;
   g_autofree float *added = NULL, *mask = NULL, *extra = NULL;
   gboolean blend = self->kind->start == START_BLEND;
@@ -303,8 +304,8 @@ verify_run (Run *self, JsonArray *prompts, GError **error)
 
   if (texts[1] == NULL)
     return FALSE;
-  self->solver = solver = make_solver (self, error);
-  if (solver == NULL || !check_timesteps (self, error) ||
+  self->schedule = schedule = make_schedule (self, error);
+  if (schedule == NULL || !check_timesteps (self, error) ||
       !pd_model_encode_text (self->model, texts, 2, &context, &tokens, NULL, error) ||
       !start_latent (self, latent, &clean, &added, error))
     return FALSE;

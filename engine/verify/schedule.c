@@ -5,6 +5,8 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/schedule-json.h"
+#include "engine/diffusion/solver.h"
+#include "engine/diffusion/training.h"
 #include "engine/base/error.h"
 #include "engine/base/json.h"
 #include "engine/verify/parts.h"
@@ -19,7 +21,7 @@ typedef struct
 {
   PdVerifyFile *file;
   const char *name;
-  PdSolver *solver;
+  const PdSchedule *schedule;
   const float *start, *g, *clean; /* n elements each */
   gsize n;
   guint added_at;
@@ -36,22 +38,25 @@ stand_in (const Case *self, const float *input, double timestep, float *output)
 static gboolean
 run_steps (Case *self, GError **error)
 {
-  guint n_steps = pd_solver_n_timesteps (self->solver), draw = 0;
+  guint n_steps = pd_schedule_n_calls (self->schedule), draw = 0;
   const PdTensorInfo *noise_info = pd_verify_file_find_in (self->file, self->name, "noise");
+  g_autoptr (PdSolver) solver = pd_solver_new (self->schedule, self->n, error);
   g_autofree float *noise = NULL;
   g_autofree float *latent = g_new (float, self->n), *input = g_new (float, self->n);
   g_autofree float *output = g_new (float, self->n);
   g_autofree float *latents = g_new (float, self->n *n_steps);
 
+  if (solver == NULL)
+    return FALSE;
   if (noise_info != NULL)
     noise = pd_verify_file_values_in (self->file, self->name, "noise", NULL, NULL);
   for (gsize i = 0; i < self->n; i++)
-    latent[i] = (float) (self->start[i] * pd_solver_init_sigma (self->solver));
+    latent[i] = (float) (self->start[i] * pd_schedule_init_sigma (self->schedule));
   for (guint s = 0; s < n_steps; s++)
     {
       const float *step_noise = NULL;
 
-      if (pd_solver_noise_draws (self->solver, s) > 0)
+      if (pd_schedule_noise_draws (self->schedule, s) > 0)
         {
           if (noise == NULL || (gsize) (draw + 1) * self->n > pd_tensor_info_count (noise_info))
             {
@@ -62,10 +67,9 @@ run_steps (Case *self, GError **error)
             }
           step_noise = noise + draw++ * self->n;
         }
-      pd_solver_scale_input (self->solver, s, latent, input);
-      stand_in (self, input, pd_solver_timestep (self->solver, s), output);
-      if (!pd_solver_step (self->solver, s, output, step_noise, latent, error))
-        return FALSE;
+      pd_schedule_scale_input (self->schedule, s, self->n, latent, input);
+      stand_in (self, input, pd_schedule_timestep (self->schedule, s), output);
+      pd_solver_step (solver, output, step_noise, latent);
       memcpy (latents + s * self->n, latent, self->n * sizeof *latent);
     }
   pd_verify_file_check_in (self->file, self->name, "latents", latents, self->n * n_steps);
@@ -75,13 +79,13 @@ run_steps (Case *self, GError **error)
 static void
 check_tables (Case *self)
 {
-  guint n_steps = pd_solver_n_timesteps (self->solver), n_sigmas = 0;
-  const double *sigmas = pd_solver_sigmas (self->solver, &n_sigmas);
+  guint n_steps = pd_schedule_n_calls (self->schedule), n_sigmas = 0;
+  const double *sigmas = pd_schedule_sigmas (self->schedule, &n_sigmas);
   g_autofree float *values = g_new (float, MAX (n_steps, n_sigmas));
   g_autofree float *added = g_new (float, self->n);
 
   for (guint i = 0; i < n_steps; i++)
-    values[i] = (float) pd_solver_timestep (self->solver, i);
+    values[i] = (float) pd_schedule_timestep (self->schedule, i);
   pd_verify_file_check_in (self->file, self->name, "timesteps", values, n_steps);
   if (sigmas != NULL)
     {
@@ -91,7 +95,8 @@ check_tables (Case *self)
     }
   if (self->added_at < n_steps)
     {
-      pd_solver_add_noise (self->solver, self->added_at, self->clean, self->start, added);
+      pd_schedule_add_noise (self->schedule, self->added_at, self->n, self->clean, self->start,
+                             added);
       pd_verify_file_check_in (self->file, self->name, "added", added, self->n);
     }
 }
@@ -100,7 +105,7 @@ static gboolean
 verify_case (Case *self, PdJsonReader *reader, GError **error)
 {
   g_auto (PdScheduleConfig) config = { 0 };
-  g_autoptr (PdSolver) solver = NULL;
+  g_autoptr (PdSchedule) schedule = NULL;
   const char *scheduler = pd_json_reader_string (reader, "scheduler");
   guint steps = (guint) pd_json_reader_int (reader, "steps", 1, 1, 1000);
   JsonNode *settings = json_object_get_member (reader->object, "config");
@@ -117,8 +122,8 @@ verify_case (Case *self, PdJsonReader *reader, GError **error)
           arguments && JSON_NODE_HOLDS_OBJECT (arguments) ? json_node_get_object (arguments) : NULL,
           type, &config, error))
     return FALSE;
-  self->solver = solver = pd_solver_new (type, &config, steps, 1.0, self->n, error);
-  if (solver == NULL)
+  self->schedule = schedule = pd_schedule_new (&config, type, steps, 1.0, error);
+  if (schedule == NULL)
     return FALSE;
   check_tables (self);
   return run_steps (self, error);
@@ -132,7 +137,7 @@ verify_alphas (PdVerifyFile *file, GError **error)
   g_autofree float *values = NULL;
 
   pd_schedule_config_init (&config);
-  alphas = pd_schedule_alphas_cumprod (&config, error);
+  alphas = pd_training_alphas_cumprod (&config, error);
   if (alphas == NULL)
     return FALSE;
   values = g_new (float, config.num_train_timesteps);

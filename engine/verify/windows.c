@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
+#include "engine/diffusion/solver.h"
 #include "engine/tiles/canvas.h"
 #include "engine/verify/parts.h"
 
@@ -41,8 +42,8 @@ windows_clear (Windows *self)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Windows, windows_clear)
 
 /* DDIM with leading spacing, offset 1, that ends at the first timestep's alpha. */
-static PdSolver *
-make_solver (const Windows *self, GError **error)
+static PdSchedule *
+make_schedule (GError **error)
 {
   g_auto (PdScheduleConfig) config = { 0 };
 
@@ -50,7 +51,7 @@ make_solver (const Windows *self, GError **error)
   config.timestep_spacing = PD_SPACING_LEADING;
   config.steps_offset = 1;
   config.set_alpha_to_one = FALSE;
-  return pd_solver_new (PD_SOLVER_DDIM, &config, STEPS, 1.0, self->n, error);
+  return pd_schedule_new (&config, PD_SOLVER_DDIM, STEPS, 1.0, error);
 }
 
 static gboolean
@@ -113,14 +114,15 @@ verify_kind (
                                     .guidance = guidance };
   g_autofree float *latent = g_memdup2 (self->start, self->n * sizeof *latent);
   g_autofree float *prediction = g_new (float, self->n), *latents = g_new (float, STEPS * self->n);
-  g_autoptr (PdSolver) solver = make_solver (self, error);
+  g_autoptr (PdSchedule) schedule = make_schedule (error);
+  g_autoptr (PdSolver) solver = schedule != NULL ? pd_solver_new (schedule, self->n, error) : NULL;
   g_autoptr (PdCanvas) canvas = solver != NULL ? pd_canvas_new (&options, error) : NULL;
 
   if (canvas == NULL)
     return FALSE;
   for (guint i = 0; i < STEPS; i++)
     {
-      if (!pd_canvas_predict (canvas, solver, i, latent, prediction, NULL, NULL, NULL, error))
+      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, NULL, NULL, error))
         return FALSE;
       if (i == 0)
         {
@@ -128,8 +130,7 @@ verify_kind (
           pd_verify_file_check_in (self->file, kind, "mass", pd_canvas_mass (canvas),
                                    (gsize) self->h * self->w);
         }
-      if (!pd_solver_step (solver, i, prediction, NULL, latent, error))
-        return FALSE;
+      pd_solver_step (solver, prediction, NULL, latent);
       memcpy (latents + i * self->n, latent, self->n * sizeof *latent);
     }
   pd_verify_file_check_in (self->file, kind, "latents", latents, STEPS * self->n);

@@ -8,12 +8,11 @@ static const PdSolverType deterministic[] = { PD_SOLVER_DDIM,     PD_SOLVER_EULE
                                               PD_SOLVER_DPMPP_2M, PD_SOLVER_UNIPC, PD_SOLVER_PNDM };
 /* Noise / signal of model call i. */
 static double
-sigma_of (const PdSolver *solver, guint i)
+sigma_of (const PdSchedule *schedule, guint i)
 {
-  double alpha, sigma;
+  const PdNoiseLevel level = pd_schedule_level (schedule, i);
 
-  pd_solver_level (solver, i, &alpha, &sigma);
-  return sigma / alpha;
+  return level.sigma / level.alpha;
 }
 
 /* Largest error against the exact trajectory at the last model call whose level is not below
@@ -26,25 +25,26 @@ trajectory_error (
   {
     N = 16
   };
-  g_autoptr (PdSolver) solver = normal_model_solver (type, config, steps, strength, N);
-  double alpha, sigma, alpha_end, sigma_end, worst = 0.0;
+  g_autoptr (PdSchedule) schedule = normal_model_schedule (type, config, steps, strength);
+  g_autoptr (PdSolver) solver = normal_model_solver (schedule, N);
+  const PdNoiseLevel level = pd_schedule_level (schedule, 0);
+  double worst = 0.0;
   float start[N], latent[N];
-  guint end = pd_solver_n_timesteps (solver) - 1, draw = 0;
+  guint end = pd_schedule_n_calls (schedule) - 1, draw = 0;
 
-  while (sigma_of (solver, end) < until * (1.0 - 1e-9))
+  while (sigma_of (schedule, end) < until * (1.0 - 1e-9))
     end--;
   pd_noise_normal (11, 0, 0, N, start);
-  pd_solver_level (solver, 0, &alpha, &sigma);
-  pd_solver_level (solver, end, &alpha_end, &sigma_end);
   for (guint e = 0; e < N; e++)
-    latent[e] = (float) (start[e] / pd_solver_input_scale (solver, 0));
+    latent[e] = (float) (start[e] / pd_schedule_input_scale (schedule, 0));
   for (guint i = 0; i < end; i++)
-    normal_model_step (solver, i, PD_PREDICTION_EPSILON, N, &draw, latent);
+    normal_model_step (schedule, solver, PD_PREDICTION_EPSILON, N, &draw, latent);
 
   for (guint e = 0; e < N; e++)
     {
-      const double exact = normal_model_transported (start[e], alpha, sigma, alpha_end, sigma_end);
-      const double found = latent[e] * pd_solver_input_scale (solver, end);
+      const double exact =
+          normal_model_transported (start[e], level, pd_schedule_level (schedule, end));
+      const double found = latent[e] * pd_schedule_input_scale (schedule, end);
       worst = MAX (worst, fabs (found - exact));
     }
   return worst;
@@ -56,9 +56,9 @@ check_order (PdSolverType type, const PdScheduleConfig *config, guint steps, dou
 {
   /* a range has one value more than it has intervals */
   const guint extra = config->use_karras_sigmas || config->use_lu_lambdas ? 1 : 0;
-  g_autoptr (PdSolver) solver = normal_model_solver (type, config, steps + extra, 1.0, 1);
-  const guint calls = pd_solver_n_timesteps (solver);
-  const double until = sigma_of (solver, calls - 1 - calls / 10);
+  g_autoptr (PdSchedule) schedule = normal_model_schedule (type, config, steps + extra, 1.0);
+  const guint calls = pd_schedule_n_calls (schedule);
+  const double until = sigma_of (schedule, calls - 1 - calls / 10);
   const double coarse = trajectory_error (type, config, steps + extra, 1.0, until);
   const double fine = trajectory_error (type, config, 2 * steps + extra, 1.0, until);
 
@@ -69,7 +69,7 @@ check_order (PdSolverType type, const PdScheduleConfig *config, guint steps, dou
   g_assert_cmpfloat (fine, <, 0.05);
 }
 
-/* UniPC's corrector adds an order. The normal_model_meanltistep solvers of higher order begin with
+/* UniPC's corrector adds an order. The multistep solvers of higher order begin with
  * lower ones, which shows in DPM-Solver++ of order 3; PNDM's runs do not begin at the same level.
  */
 static void
@@ -121,7 +121,7 @@ test_convergence_kinds (void)
   check_order (PD_SOLVER_EULER, &config, 40, 1.7);
 }
 
-/* A run started later normal_model_meanst follow the same trajectory from its own start. */
+/* A run started later must follow the same trajectory from its own start. */
 static void
 test_strength_trajectory (void)
 {
@@ -145,14 +145,15 @@ check_distribution (PdSolverType type, const PdScheduleConfig *config, guint ste
   {
     N = 16384
   };
-  g_autoptr (PdSolver) solver = normal_model_solver (type, config, steps, 1.0, N);
+  g_autoptr (PdSchedule) schedule = normal_model_schedule (type, config, steps, 1.0);
+  g_autoptr (PdSolver) solver = normal_model_solver (schedule, N);
   g_autofree float *latent = g_new (float, N);
   double mean = 0.0, variance = 0.0;
   guint draw = 0;
 
-  normal_model_start (solver, N, latent);
-  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
-    normal_model_step (solver, i, PD_PREDICTION_EPSILON, N, &draw, latent);
+  normal_model_start (schedule, N, latent);
+  for (guint i = 0; i < pd_schedule_n_calls (schedule); i++)
+    normal_model_step (schedule, solver, PD_PREDICTION_EPSILON, N, &draw, latent);
 
   for (guint e = 0; e < N; e++)
     mean += latent[e] / N;
@@ -195,6 +196,7 @@ test_lcm (void)
     N = 16384
   };
   g_auto (PdScheduleConfig) config = { 0 };
+  g_autoptr (PdSchedule) schedule = NULL;
   g_autoptr (PdSolver) solver = NULL;
   g_autofree float *latent = g_new (float, N);
   g_autofree float *x0 = g_new (float, N);
@@ -202,18 +204,18 @@ test_lcm (void)
   double mean = 0.0, variance = 0.0;
 
   normal_model_config (&config, PD_SOLVER_LCM);
-  solver = normal_model_solver (PD_SOLVER_LCM, &config, 4, 1.0, N);
-  normal_model_start (solver, N, latent);
+  schedule = normal_model_schedule (PD_SOLVER_LCM, &config, 4, 1.0);
+  solver = normal_model_solver (schedule, N);
+  normal_model_start (schedule, N, latent);
   for (guint i = 0; i < 4; i++)
     {
-      double alpha, sigma;
+      const PdNoiseLevel level = pd_schedule_level (schedule, i), picture = { 1.0, 0.0 };
 
-      pd_solver_level (solver, i, &alpha, &sigma);
       for (guint e = 0; e < N; e++)
-        x0[e] = (float) normal_model_transported (latent[e], alpha, sigma, 1.0, 0.0);
+        x0[e] = (float) normal_model_transported (latent[e], level, picture);
       pd_noise_normal (5, i, 0, N, noise);
-      g_assert_cmpuint (pd_solver_noise_draws (solver, i), ==, i < 3 ? 1 : 0);
-      g_assert_true (pd_solver_step_x0 (solver, i, x0, noise, latent, NULL));
+      g_assert_cmpuint (pd_schedule_noise_draws (schedule, i), ==, i < 3 ? 1 : 0);
+      pd_solver_step_x0 (solver, x0, noise, latent);
     }
 
   for (guint e = 0; e < N; e++)

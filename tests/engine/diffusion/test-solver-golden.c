@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "engine/diffusion/schedule-json.h"
+#include "engine/diffusion/solver.h"
+#include "engine/diffusion/training.h"
 #include "engine/base/json.h"
 #include "engine/files/safetensors.h"
 
@@ -64,9 +66,9 @@ compare (const char *case_name, const char *part, const float *found, gsize n)
 }
 
 static void
-run_case (PdSolver *solver, const char *name, gsize n)
+run_case (const PdSchedule *schedule, const char *name, gsize n)
 {
-  const guint n_steps = pd_solver_n_timesteps (solver);
+  const guint n_steps = pd_schedule_n_calls (schedule);
   gsize n_start, n_g, n_noise;
   g_autofree float *start = values (NULL, "start", &n_start);
   g_autofree float *g = values (NULL, "g", &n_g);
@@ -74,24 +76,23 @@ run_case (PdSolver *solver, const char *name, gsize n)
   g_autofree float *latent = g_new (float, n);
   g_autofree float *output = g_new (float, n);
   g_autofree float *latents = g_new (float, n *n_steps);
+  g_autoptr (PdSolver) solver = pd_solver_new (schedule, n, NULL);
   guint draw = 0;
 
   for (gsize e = 0; e < n; e++)
-    latent[e] = (float) (start[e] * pd_solver_init_sigma (solver));
+    latent[e] = (float) (start[e] * pd_schedule_init_sigma (schedule));
 
   for (guint i = 0; i < n_steps; i++)
     {
-      const double t = pd_solver_timestep (solver, i);
-      const guint draws = pd_solver_noise_draws (solver, i);
-      g_autoptr (GError) error = NULL;
+      const double t = pd_schedule_timestep (schedule, i);
+      const guint draws = pd_schedule_noise_draws (schedule, i);
 
-      pd_solver_scale_input (solver, i, latent, output);
+      pd_schedule_scale_input (schedule, i, n, latent, output);
       for (gsize e = 0; e < n; e++)
         output[e] = (float) (0.8 * tanh (output[e]) + 0.3 * (t / 1000.0) * g[e]);
 
       g_assert_true ((draw + draws) * n <= n_noise);
-      pd_solver_step (solver, i, output, draws ? noise + draw * n : NULL, latent, &error);
-      g_assert_no_error (error);
+      pd_solver_step (solver, output, draws ? noise + draw * n : NULL, latent);
       draw += draws;
       memcpy (latents + i * n, latent, n * sizeof *latent);
     }
@@ -106,7 +107,7 @@ test_case (gconstpointer data)
   const guint steps = (guint) json_object_get_int_member (settings, "steps");
   const guint added_at = (guint) json_object_get_int_member (settings, "added_at");
   g_auto (PdScheduleConfig) config = { 0 };
-  g_autoptr (PdSolver) solver = NULL;
+  g_autoptr (PdSchedule) schedule = NULL;
   g_autoptr (GError) error = NULL;
   PdSolverType type;
   gsize n, n_start, n_init;
@@ -123,19 +124,19 @@ test_case (gconstpointer data)
   pd_schedule_json_step_arguments (json_object_get_object_member (settings, "step_arguments"), type,
                                    &config, &error);
   g_assert_no_error (error);
-  solver = pd_solver_new (type, &config, steps, 1.0, n, &error);
+  schedule = pd_schedule_new (&config, type, steps, 1.0, &error);
   g_assert_no_error (error);
 
-  const guint n_steps = pd_solver_n_timesteps (solver);
+  const guint n_steps = pd_schedule_n_calls (schedule);
   g_autofree float *timesteps = g_new (float, n_steps);
   for (guint i = 0; i < n_steps; i++)
-    timesteps[i] = (float) pd_solver_timestep (solver, i);
+    timesteps[i] = (float) pd_schedule_timestep (schedule, i);
   compare (name, "timesteps", timesteps, n_steps);
 
-  g_assert_cmpfloat_with_epsilon (pd_solver_init_sigma (solver), init_sigma[0],
+  g_assert_cmpfloat_with_epsilon (pd_schedule_init_sigma (schedule), init_sigma[0],
                                   1e-5 * init_sigma[0]);
 
-  const double *sigmas = pd_solver_sigmas (solver, &n_sigmas);
+  const double *sigmas = pd_schedule_sigmas (schedule, &n_sigmas);
   gsize n_golden_sigmas;
   g_autofree float *golden_sigmas = values (name, "sigmas", &n_golden_sigmas);
   g_assert_cmpuint (n_sigmas, ==, n_golden_sigmas);
@@ -147,10 +148,10 @@ test_case (gconstpointer data)
       compare (name, "sigmas", narrow, n_sigmas);
     }
 
-  pd_solver_add_noise (solver, added_at, clean, start, added);
+  pd_schedule_add_noise (schedule, added_at, n, clean, start, added);
   compare (name, "added", added, n);
 
-  run_case (solver, name, n);
+  run_case (schedule, name, n);
 }
 
 static void
@@ -161,7 +162,7 @@ test_alphas_cumprod (void)
   float narrow[1000];
 
   pd_schedule_config_init (&config);
-  g_autofree double *alphas = pd_schedule_alphas_cumprod (&config, &error);
+  g_autofree double *alphas = pd_training_alphas_cumprod (&config, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < G_N_ELEMENTS (narrow); i++)
     narrow[i] = (float) alphas[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/diffusion/solver.h"
+#include "engine/diffusion/solver-type.h"
 #include "engine/base/error.h"
 #include "engine/request/request.h"
 

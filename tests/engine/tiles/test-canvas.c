@@ -42,27 +42,16 @@ read_context (gsize *tokens)
   return context;
 }
 
-/* DDIM as the golden has it: 5 steps, leading spacing, offset 1, the first timestep's end alpha. */
-static PdSolver *
-make_solver (gsize n_elements, gpointer user_data, GError **error)
+/* Leading spacing, offset 1, the first timestep's end alpha; with DDIM and 5 steps as the golden
+ * has it.
+ */
+static PdSchedule *
+make_schedule (PdSolverType type, guint steps)
 {
   g_auto (PdScheduleConfig) config = { 0 };
 
   pd_schedule_config_init (&config);
-  config.timestep_spacing = PD_SPACING_LEADING;
-  config.steps_offset = 1;
-  config.set_alpha_to_one = FALSE;
-  return pd_solver_new (PD_SOLVER_DDIM, &config, 5, 1.0, n_elements, error);
-}
-
-/* With fresh noise in every step. */
-static PdSolver *
-make_noisy_solver (gsize n_elements, gpointer user_data, GError **error)
-{
-  g_auto (PdScheduleConfig) config = { 0 };
-
-  pd_schedule_config_init (&config);
-  return pd_solver_new (PD_SOLVER_EULER_A, &config, 3, 1.0, n_elements, error);
+  return pd_schedule_new (&config, type, steps, 1.0, NULL);
 }
 
 static PdCanvasOptions
@@ -113,6 +102,7 @@ check_windows (const char *kind,
   g_autofree float *noise = noise_tolerance > 0 ? read_golden (noise_name) : NULL;
   g_autofree float *latents = read_golden (latents_name), *prediction = NULL;
   g_autoptr (GError) error = NULL;
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
   g_autoptr (PdSolver) solver = NULL;
   g_autoptr (PdCanvas) canvas = NULL;
   PdCanvasOptions options = golden_options (context, tokens);
@@ -125,14 +115,14 @@ check_windows (const char *kind,
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (pd_canvas_n_tiles (canvas), ==, 8);
-  solver = make_solver (n, NULL, &error);
-  for (guint i = 0; i < pd_solver_n_timesteps (solver); i++)
+  solver = pd_solver_new (schedule, n, NULL);
+  for (guint i = 0; i < pd_schedule_n_calls (schedule); i++)
     {
       g_assert_true (
-          pd_canvas_predict (canvas, solver, i, latent, prediction, NULL, NULL, NULL, &error));
+          pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, NULL, NULL, &error));
       if (i == 0 && noise != NULL)
         assert_close (prediction, noise, n, noise_tolerance);
-      g_assert_true (pd_solver_step (solver, i, prediction, NULL, latent, &error));
+      pd_solver_step (solver, prediction, NULL, latent);
       assert_close (latent, latents + i * n, n, tolerance);
     }
 }
@@ -179,7 +169,8 @@ static float *
 denoise (const PdCanvasOptions *options, PdDenoiseReport *report)
 {
   g_autoptr (GError) error = NULL;
-  PdDenoise run = { .canvas = *options, .make_solver = make_solver };
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
+  PdDenoise run = { .canvas = *options, .schedule = schedule };
   PdDenoiseReport unused;
   float *latent = read_golden ("start");
 
@@ -344,14 +335,14 @@ keep_state (const PdSolver *solver,
 
   if (!stopping)
     return;
-  self->solver = pd_solver_save_state (solver, NULL);
+  self->solver = pd_solver_save (solver, NULL);
   self->canvas = pd_canvas_save_state (canvas, NULL);
   self->latent = g_bytes_new (latent, pd_tensor_info_count (start) * sizeof (float));
 }
 
 /* A hook that is not the same done twice. */
 static gboolean
-darken (const PdSolver *solver,
+darken (const PdSchedule *schedule,
         guint i,
         const PdArea *area,
         float *latent,
@@ -371,8 +362,9 @@ test_resume (void)
   gsize tokens, size;
   g_autofree float *context = read_context (&tokens), *expected = read_golden ("start");
   g_autoptr (GError) error = NULL;
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_EULER_A, 3);
   PdDenoise run = { .canvas = golden_options (context, tokens),
-                    .make_solver = make_noisy_solver,
+                    .schedule = schedule,
                     .adjust_latent = darken,
                     .checkpoint = keep_state,
                     .progress = stop_later };
@@ -508,7 +500,7 @@ predict_large (PdType precision, guint *forwards)
   g_autofree float *context = read_context (&tokens), *latent = g_new (float, n);
   g_autoptr (GError) error = NULL;
   g_autoptr (PdUNet) large = NULL;
-  g_autoptr (PdSolver) solver = make_solver (n, NULL, &error);
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
   PdCanvasOptions options = golden_options (context, tokens);
   float *prediction = g_new (float, n);
   PdBackend general;
@@ -529,7 +521,7 @@ predict_large (PdType precision, guint *forwards)
   options.batch = 2;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
-  pd_canvas_predict (canvas, solver, 0, latent, prediction, NULL, NULL, NULL, &error);
+  pd_canvas_predict (canvas, schedule, 0, latent, prediction, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   *forwards = pd_canvas_unet_forwards (canvas);
   pd_canvas_free (canvas);

@@ -28,19 +28,17 @@ read_golden (const char *name)
 }
 
 /* DDIM as the golden has it: 10 steps, leading spacing, offset 1, end alpha of the first timestep;
- * the last *user_data of them. */
-static PdSolver *
-make_solver (gsize n_elements, gpointer user_data, GError **error)
+ * the last @n_steps of them. */
+static PdSchedule *
+make_schedule (guint n_steps)
 {
-  const guint *n_steps = user_data;
   g_auto (PdScheduleConfig) config = { 0 };
 
   pd_schedule_config_init (&config);
   config.timestep_spacing = PD_SPACING_LEADING;
   config.steps_offset = 1;
   config.set_alpha_to_one = FALSE;
-  return pd_solver_new (PD_SOLVER_DDIM, &config, 10, MIN ((*n_steps + 0.5) / 10, 1), n_elements,
-                        error);
+  return pd_schedule_new (&config, PD_SOLVER_DDIM, 10, MIN ((n_steps + 0.5) / 10, 1), NULL);
 }
 
 static PdCanvasOptions
@@ -84,10 +82,10 @@ check_inverted (const char *name, double tolerance)
   for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
     {
       guint n_steps = steps[i], forwards;
+      g_autoptr (PdSchedule) schedule = make_schedule (n_steps);
       PdInversion inversion = { .canvas = canvas_options (context, (guint) info->dims[2],
                                                           (guint) info->dims[3]),
-                                .make_solver = make_solver,
-                                .user_data = &n_steps };
+                                .schedule = schedule };
       g_autofree float *latent = read_golden (name);
       g_autoptr (GError) error = NULL;
 
@@ -118,10 +116,11 @@ test_resampled (void)
   g_autofree float *resampled = read_golden ("content.resampled");
   const PdTensorInfo *info = pd_safetensors_find (golden, "content");
   gsize n = pd_tensor_info_count (info);
-  guint n_steps = 10, forwards;
+  guint forwards;
+  g_autoptr (PdSchedule) schedule = make_schedule (10);
   PdCanvasOptions options = canvas_options (context, (guint) info->dims[2], (guint) info->dims[3]);
-  PdInversion inversion = { .canvas = options, .make_solver = make_solver, .user_data = &n_steps };
-  PdDenoise denoise = { .canvas = options, .make_solver = make_solver, .user_data = &n_steps };
+  PdInversion inversion = { .canvas = options, .schedule = schedule };
+  PdDenoise denoise = { .canvas = options, .schedule = schedule };
   PdDenoiseReport report;
   g_autoptr (GError) error = NULL;
 
@@ -139,10 +138,10 @@ test_tiles (void)
   const guint height = 20, width = 37;
   gsize n = 4 * (gsize) height * width;
   g_autofree float *start = g_new (float, n), *one = NULL, *more = NULL;
-  guint n_steps = 3, forwards;
+  guint forwards;
+  g_autoptr (PdSchedule) schedule = make_schedule (3), none = make_schedule (0);
   PdInversion inversion = { .canvas = canvas_options (context, height, width),
-                            .make_solver = make_solver,
-                            .user_data = &n_steps };
+                            .schedule = schedule };
   g_autoptr (GError) error = NULL;
 
   pd_noise_normal (1, 0, 0, n, start);
@@ -156,7 +155,7 @@ test_tiles (void)
   g_assert_cmpmem (one, n * sizeof *one, more, n * sizeof *more);
   g_assert_cmpint (memcmp (one, start, n * sizeof *one), !=, 0);
 
-  n_steps = 0;
+  inversion.schedule = none;
   memcpy (one, start, n * sizeof *one);
   g_assert_true (pd_invert (&inversion, one, &forwards, &error));
   g_assert_cmpmem (one, n * sizeof *one, start, n * sizeof *start);

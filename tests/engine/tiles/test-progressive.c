@@ -245,17 +245,17 @@ test_enlarge (void)
         }
 }
 
-static PdSolver *
-new_solver (double strength, gsize n)
+static PdSchedule *
+new_schedule (double strength)
 {
   g_auto (PdScheduleConfig) config = { 0 };
   g_autoptr (GError) error = NULL;
-  PdSolver *solver;
+  PdSchedule *schedule;
 
   pd_schedule_config_init (&config);
-  solver = pd_solver_new (PD_SOLVER_EULER, &config, 20, strength, n, &error);
+  schedule = pd_schedule_new (&config, PD_SOLVER_EULER, 20, strength, &error);
   g_assert_no_error (error);
-  return solver;
+  return schedule;
 }
 
 enum
@@ -289,23 +289,23 @@ test_start (void)
   g_autofree float *reference = g_new (float, N), *latent = g_new (float, N);
   g_autofree float *expected = g_new (float, N), *noise = g_new (float, N);
   PdGuide guide = new_guide (reference);
-  g_autoptr (PdSolver) solver = new_solver (0.5, N), still = new_solver (0.04, N);
+  g_autoptr (PdSchedule) schedule = new_schedule (0.5), still = new_schedule (0.04);
 
   pd_noise_normal (9, 4, 0, N, noise);
-  pd_solver_add_noise (solver, 0, reference, noise, expected);
-  g_assert_true (pd_guide_start (&guide, solver, latent, NULL));
+  pd_schedule_add_noise (schedule, 0, N, reference, noise, expected);
+  g_assert_true (pd_guide_start (&guide, schedule, latent, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
 
   /* Noise of one's own instead. */
   pd_noise_normal (77, 0, 0, N, noise);
-  pd_solver_add_noise (solver, 0, reference, noise, expected);
+  pd_schedule_add_noise (schedule, 0, N, reference, noise, expected);
   guide.noise = noise;
-  g_assert_true (pd_guide_start (&guide, solver, latent, NULL));
+  g_assert_true (pd_guide_start (&guide, schedule, latent, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
 
-  g_assert_cmpuint (pd_solver_n_timesteps (still), ==, 0);
+  g_assert_cmpuint (pd_schedule_n_calls (still), ==, 0);
   g_assert_true (pd_guide_start (&guide, still, latent, NULL));
   g_assert_cmpmem (latent, N * sizeof (float), reference, N * sizeof (float));
 }
@@ -317,16 +317,16 @@ test_residual (void)
   g_autofree float *reference = g_new (float, N), *latent = g_new0 (float, N);
   g_autofree float *noised = g_new (float, N), *noise = g_new (float, N);
   PdGuide guide = new_guide (reference);
-  g_autoptr (PdSolver) solver = new_solver (0.5, N);
+  g_autoptr (PdSchedule) schedule = new_schedule (0.5);
   const PdArea all = { 0, 0, H, W }, part = { 10, 8, 6, 5 };
   g_autofree float *tile = g_new0 (float, CHANNELS *part.h *part.w);
   const guint step = 3;
-  double fade = pd_level_fade (step, pd_solver_n_timesteps (solver)), share = fade * fade * fade;
+  double fade = pd_level_fade (step, pd_schedule_n_calls (schedule)), share = fade * fade * fade;
 
   pd_noise_normal (9, 4, 0, N, noise);
-  pd_solver_add_noise (solver, step, reference, noise, noised);
-  g_assert_true (pd_guide_adjust_latent (solver, step, &all, latent, &guide, NULL));
-  g_assert_true (pd_guide_adjust_latent (solver, step, &part, tile, &guide, NULL));
+  pd_schedule_add_noise (schedule, step, N, reference, noise, noised);
+  g_assert_true (pd_guide_adjust_latent (schedule, step, &all, latent, &guide, NULL));
+  g_assert_true (pd_guide_adjust_latent (schedule, step, &part, tile, &guide, NULL));
   for (guint i = 0; i < N; i++)
     g_assert_cmpfloat_with_epsilon (latent[i], share * noised[i], 1e-5);
   for (guint c = 0; c < CHANNELS; c++)
@@ -343,16 +343,16 @@ test_pull (void)
   g_autofree float *reference = g_new (float, N), *clean = g_new (float, N);
   g_autofree float *before = g_new (float, N);
   PdGuide guide = new_guide (reference);
-  g_autoptr (PdSolver) solver = new_solver (0.5, N);
+  g_autoptr (PdSchedule) schedule = new_schedule (0.5);
   const PdArea all = { 0, 0, H, W };
 
-  for (guint step = 0; step < pd_solver_n_timesteps (solver); step += 4)
+  for (guint step = 0; step < pd_schedule_n_calls (schedule); step += 4)
     {
-      double share = pd_level_fade (step, pd_solver_n_timesteps (solver));
+      double share = pd_level_fade (step, pd_schedule_n_calls (schedule));
 
       pd_noise_normal (6, 0, 0, N, before);
       memcpy (clean, before, N * sizeof *clean);
-      g_assert_true (pd_guide_adjust_clean (solver, step, &all, clean, &guide, NULL));
+      g_assert_true (pd_guide_adjust_clean (schedule, step, &all, clean, &guide, NULL));
       for (guint c = 0; c < CHANNELS; c++)
         {
           const float *plane = before + c * H * W, *target = reference + c * H * W;
