@@ -9,6 +9,7 @@
 #include "engine/gpu/queue.h"
 #include "engine/run/estimate.h"
 #include "engine/gpu/kernel.h"
+#include "engine/request/mode.h"
 #include "engine/base/host-memory.h"
 #include "engine/run/host-plan.h"
 #include "engine/run/inpaint.h"
@@ -136,16 +137,16 @@ same_size (GeglBuffer *buffer, guint width, guint height)
 static gboolean
 check_images (const PdRequest *request, const PdImages *images, GError **error)
 {
-  gboolean inpaint = request->mode == PD_REQUEST_MODE_INPAINT;
+  const PdModeInfo *mode = &pd_modes[request->mode];
 
-  if (request->mode == PD_REQUEST_MODE_GENERATE)
+  if (!(mode->needs & PD_TAKES_INPUT))
     return TRUE;
-  if (images->input == NULL || (inpaint && images->mask == NULL))
+  if (images->input == NULL || (mode->needs & PD_TAKES_MASK && images->mask == NULL))
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   inpaint ? _ ("“inpaint” needs a picture and a mask of what to make anew")
-                           : _ ("“%s” needs a picture to start from"),
-                   pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
+                   images->input == NULL ? _ ("“%s” needs a picture to start from")
+                                         : _ ("“%s” needs a mask of what to repaint"),
+                   mode->name);
       return FALSE;
     }
   if (!same_size (images->input, request->width, request->height))
@@ -171,11 +172,12 @@ check_images (const PdRequest *request, const PdImages *images, GError **error)
 static gboolean
 check_parts (const PdModel *model, const PdRequest *request, guint n_levels, GError **error)
 {
-  gboolean generate = request->mode == PD_REQUEST_MODE_GENERATE;
+  const PdModeInfo *mode = &pd_modes[request->mode];
+  gboolean starts = mode->needs & PD_TAKES_INPUT;
 
-  if ((generate && n_levels == 1) || pd_model_files_has_encoder (model->files))
+  if ((!starts && n_levels == 1) || pd_model_files_has_encoder (model->files))
     return TRUE;
-  if (generate)
+  if (!starts)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                  _ ("%s: the model's autoencoder has no encoder, which a picture made in levels "
                     "needs; turn progressive off"),
@@ -183,7 +185,7 @@ check_parts (const PdModel *model, const PdRequest *request, guint n_levels, GEr
   else
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                  _ ("%s: the model's autoencoder has no encoder, which %s needs"),
-                 model->files->path, pd_request_nick (PD_TYPE_REQUEST_MODE, (int) request->mode));
+                 model->files->path, mode->name);
   return FALSE;
 }
 
@@ -462,7 +464,7 @@ pd_engine_estimate (PdEngine *self,
                     GError **error)
 {
   g_autoptr (PdRequest) sized = pd_request_copy (request);
-  gboolean from_picture = request->mode != PD_REQUEST_MODE_GENERATE;
+  gboolean from_picture = pd_modes[request->mode].needs & PD_TAKES_INPUT;
   PdReport report = { 0 };
   g_auto (PdSession) session = { .device = self->device,
                                  .model = self->model,

@@ -5,6 +5,7 @@
 #include "engine/cli/listing.h"
 #include "engine/cli/options.h"
 #include "engine/base/message.h"
+#include "engine/request/mode.h"
 #include "engine/service/service.h"
 #include "engine/cli/run.h"
 #include "engine/verify/verify.h"
@@ -32,11 +33,8 @@ run_verify (int argc, char **argv, const char *data_folder)
   return pd_verify_main (argc, argv);
 }
 
+/* Beside those that make a picture, which are the modes. */
 static const Verb verbs[] = {
-  { "generate", N_ ("Make a picture from a text"), pd_run_generate, TRUE },
-  { "inpaint", N_ ("Make a part of a picture anew, continuing the rest"), pd_run_inpaint, TRUE },
-  { "restyle", N_ ("Make a new version of a picture, guided by a text"), pd_run_restyle, TRUE },
-  { "upscale", N_ ("Make a picture larger and add detail"), pd_run_upscale, TRUE },
   { "models", N_ ("List the models that --model knows by name"), pd_listing_models },
   { "devices", N_ ("List the Vulkan devices that --device can name"), pd_listing_devices },
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
@@ -52,6 +50,8 @@ print_help (FILE *stream)
       _ ("Usage:\n  parallel-diffusion VERB [OPTION…]\n\nMakes pictures from text with diffusion "
          "models, on any device that has Vulkan.\n\nVerbs:\n"),
       stream);
+  for (guint i = 0; pd_modes[i].name != NULL; i++)
+    fprintf (stream, "  %-10s %s\n", pd_modes[i].name, _ (pd_modes[i].summary));
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     fprintf (stream, "  %-10s %s\n", verbs[i].name, _ (verbs[i].summary));
   fprintf (stream, "  %-10s %s\n", "help",
@@ -108,6 +108,24 @@ find_locale_folder (void)
   return g_strdup (PD_LOCALE_FOLDER);
 }
 
+static gboolean
+find_verb (const char *name, Verb *verb)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
+    if (g_str_equal (name, verbs[i].name))
+      {
+        *verb = verbs[i];
+        return TRUE;
+      }
+  for (guint i = 0; pd_modes[i].name != NULL; i++)
+    if (g_str_equal (name, pd_modes[i].name))
+      {
+        *verb = (Verb){ pd_modes[i].name, pd_modes[i].summary, pd_run_main, TRUE };
+        return TRUE;
+      }
+  return FALSE;
+}
+
 static int
 run_verb (const Verb *verb, int argc, char **argv)
 {
@@ -119,15 +137,6 @@ run_verb (const Verb *verb, int argc, char **argv)
   if (!verb->confines)
     pd_confine (&(PdConfineOptions){ 0 });
   return verb->run (argc, argv, data_folder);
-}
-
-static const Verb *
-find_verb (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
-    if (g_str_equal (name, verbs[i].name))
-      return &verbs[i];
-  return NULL;
 }
 
 static gboolean
@@ -150,11 +159,11 @@ refuse_verb (const char *name)
 static int
 help (char **argv)
 {
-  const Verb *verb = argv[0] ? find_verb (argv[0]) : NULL;
+  Verb verb;
   char *arguments[] = { argv[0], (char *) "--help", NULL };
 
-  if (verb)
-    return run_verb (verb, 2, arguments);
+  if (argv[0] && find_verb (argv[0], &verb))
+    return run_verb (&verb, 2, arguments);
   if (argv[0] && argv[0][0] != '-')
     return refuse_verb (argv[0]);
   print_help (stdout);
@@ -165,7 +174,7 @@ int
 main (int argc, char **argv)
 {
   g_autofree char *locale_folder = find_locale_folder ();
-  const Verb *verb;
+  Verb verb;
 
   setlocale (LC_ALL, "");
   bindtextdomain (GETTEXT_PACKAGE, locale_folder);
@@ -183,6 +192,7 @@ main (int argc, char **argv)
       pd_options_print_version ();
       return 0;
     }
-  verb = find_verb (argv[1]);
-  return verb ? run_verb (verb, argc - 1, argv + 1) : refuse_verb (argv[1]);
+  if (!find_verb (argv[1], &verb))
+    return refuse_verb (argv[1]);
+  return run_verb (&verb, argc - 1, argv + 1);
 }

@@ -2,6 +2,7 @@
 #include "plug-in/job.h"
 #include "engine/pictures/buffer-file.h"
 #include "engine/base/error.h"
+#include "engine/request/mode.h"
 #include "engine/wire/messages.h"
 #include "plug-in/layer.h"
 
@@ -115,7 +116,9 @@ job_params (const Job *job)
 static double
 job_share (const Job *job)
 {
-  return job->request->mode == PD_REQUEST_MODE_UPSCALE ? 1.0 : 1.0 - job->request->strength;
+  if (pd_mode_enlarges (job->request->mode))
+    return 1.0;
+  return pd_mode_takes (job->request->mode, "strength") ? 1.0 - job->request->strength : 0.0;
 }
 
 /* What a person should know of the source. */
@@ -139,7 +142,7 @@ job_tell_source (const Job *job, PdEngineClient *client)
     pd_engine_client_note (client, numbers);
   if (rest->n_outside && job_share (job) < 1.0)
     pd_engine_client_note (client, outside);
-  if (rest->empty && job->request->mode == PD_REQUEST_MODE_RESTYLE)
+  if (rest->empty && pd_mode_takes (job->request->mode, "strength"))
     pd_engine_client_note (client, _ ("All there is to start from is transparent: it counts as "
                                       "gray, and the result is opaque"));
 }
@@ -154,7 +157,7 @@ job_save_source (Job *job, PdEngineClient *client, const char *folder, GError **
   if (!pd_canvas_save_source (&job->place, job->request->source, job->input, &job->rest, error))
     return FALSE;
   /* What is filled is opaque, and so is a new version of nothing. */
-  if (mode == PD_REQUEST_MODE_INPAINT || (mode == PD_REQUEST_MODE_RESTYLE && job->rest.empty))
+  if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && job->rest.empty))
     g_clear_object (&job->rest.alpha);
   job_tell_source (job, client);
   return TRUE;
@@ -167,10 +170,10 @@ job_check_space (const Job *job, const char *folder, GError **error)
 {
   const PdRequest *request = job->request;
   const guint64 n = (guint64) job->place.width * job->place.height;
-  const guint64 scale = request->mode == PD_REQUEST_MODE_UPSCALE ? request->scale : 1;
+  const guint64 scale = pd_mode_scale (request);
   const guint64 color = 3 * sizeof (float);
-  const guint64 input = request->mode != PD_REQUEST_MODE_GENERATE ? n * color : 0;
-  const guint64 mask = request->mode == PD_REQUEST_MODE_INPAINT ? n * sizeof (float) : 0;
+  const guint64 input = pd_modes[request->mode].needs & PD_TAKES_INPUT ? n * color : 0;
+  const guint64 mask = pd_modes[request->mode].needs & PD_TAKES_MASK ? n * sizeof (float) : 0;
   const guint64 needed = input + mask + n * scale * scale * color;
   g_autoptr (GFile) file = g_file_new_for_path (folder);
   g_autoptr (GFileInfo) info =
@@ -196,7 +199,7 @@ job_check_space (const Job *job, const char *folder, GError **error)
 static gboolean
 job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **error)
 {
-  const PdRequestMode mode = job->request->mode;
+  const PdModeInfo *mode = &pd_modes[job->request->mode];
   const char *folder = pd_engine_client_get_folder (client, error);
 
   if (!folder ||
@@ -206,16 +209,16 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
     return FALSE;
   job->output = g_build_filename (folder, "output.gegl", NULL);
   job->preview = g_build_filename (folder, "preview.png", NULL);
-  if (mode != PD_REQUEST_MODE_UPSCALE)
+  if (!pd_mode_enlarges (job->request->mode))
     job->selection = pd_canvas_copy_selection (&job->place);
   job->origin = pd_origin_new (&job->place, job->selection);
   if (job->place.left_out)
     pd_engine_client_note (client, _ ("Part of the selection lies outside the layer and is left "
                                       "out: enlarge the layer (Layer → Layer to Image Size), or "
                                       "start from what is visible (source=visible)"));
-  if (mode != PD_REQUEST_MODE_GENERATE && !job_save_source (job, client, folder, error))
+  if (mode->needs & PD_TAKES_INPUT && !job_save_source (job, client, folder, error))
     return FALSE;
-  if (mode == PD_REQUEST_MODE_INPAINT)
+  if (mode->needs & PD_TAKES_MASK)
     {
       job->mask = g_build_filename (folder, "mask.gegl", NULL);
       return pd_canvas_save_mask (&job->place, job->selection, job->mask, error);
@@ -247,7 +250,7 @@ job_commit (Job *job, PdEngineClient *client, GError **error)
 
   if (!made)
     return FALSE;
-  if (job->request->mode == PD_REQUEST_MODE_UPSCALE)
+  if (pd_mode_enlarges (job->request->mode))
     {
       result.picture = made;
       job->layer = pd_layer_new_image (job->origin, &result, error);
@@ -297,9 +300,8 @@ job_start (GTask *task, GVariant *engine)
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  pd_engine_client_call_async (
-      client, pd_request_nick (PD_TYPE_REQUEST_MODE, (int) job->request->mode), job_params (job),
-      g_task_get_cancellable (task), on_result, g_steal_pointer (&owned));
+  pd_engine_client_call_async (client, pd_modes[job->request->mode].name, job_params (job),
+                               g_task_get_cancellable (task), on_result, g_steal_pointer (&owned));
 }
 
 static void

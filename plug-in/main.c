@@ -2,6 +2,7 @@
 /* The plug-in: what it tells GIMP of itself, and its two procedures. */
 #include "engine/base/error.h"
 #include "engine/base/message.h"
+#include "engine/request/mode.h"
 #include "engine/wire/messages.h"
 #include "plug-in/arguments.h"
 #include "plug-in/gimp-host.h"
@@ -52,18 +53,29 @@ locale_folder (void)
   return g_strdup (PD_LOCALE_FOLDER);
 }
 
+/* Returns: (transfer full) "generate (Generate something new), restyle (…", in English. */
+static char *
+list_modes (void)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; pd_modes[i].name != NULL; i++)
+    g_string_append_printf (text, "%s%s (%s)", i > 0 ? ", " : "", pd_modes[i].name,
+                            pd_modes[i].title);
+  return g_string_free (text, FALSE);
+}
+
 static void
 install_run (void)
 {
-  static const GimpParamDef arguments[] = {
+  g_autofree char *modes = list_modes ();
+  const GimpParamDef arguments[] = {
     { GIMP_PDB_INT32, "run-mode",
       "RUN-INTERACTIVE (0) opens the dialog, RUN-NONINTERACTIVE (1), RUN-WITH-LAST-VALS (2)" },
     { GIMP_PDB_IMAGE, "image", "RGB or gray" },
     { GIMP_PDB_DRAWABLE, "drawable", "Layer above which the new one goes" },
     { GIMP_PDB_STRING, "prompt", "What the picture should show" },
-    { GIMP_PDB_STRING, "mode",
-      "generate (new content), inpaint (content that continues its surroundings), restyle (a new "
-      "version of what is there) or upscale (the whole image, enlarged, as a new image)" },
+    { GIMP_PDB_STRING, "mode", modes },
     { GIMP_PDB_FLOAT, "strength",
       "How far to depart from what is there: 0 keeps it, 1 ignores it" },
     { GIMP_PDB_INT32, "seed",
@@ -79,15 +91,12 @@ install_run (void)
   gimp_install_procedure (
       run_name, N_ ("Fill, change or enlarge a region by describing it"),
       N_ ("Makes pixels of the selection (of the whole layer if nothing is selected) with a "
-          "diffusion "
-          "model that runs on this computer's graphics card or processor. The result is a new "
-          "layer "
-          "above the given one with the selection as its mask, made in one undo step; nothing else "
-          "in the image changes. The layer's parasite \"parallel-diffusion\" holds all parameters "
-          "as "
-          "JSON. A layer mask stands for its layer; a channel is refused. mode=upscale enlarges "
-          "what "
-          "is visible (source=layer: the layer) as a new image without a display."),
+          "diffusion model that runs on this computer's graphics card or processor. The result is "
+          "a new layer above the given one with the selection as its mask, made in one undo step; "
+          "nothing else in the image changes. The layer's parasite \"parallel-diffusion\" holds "
+          "all parameters as JSON. A layer mask stands for its layer; a channel is refused. "
+          "mode=upscale enlarges what is visible (source=layer: the layer) as a new image without "
+          "a display."),
       "Parallel Diffusion", "Parallel Diffusion, GPL-3.0-or-later", "2026",
       N_ ("_Parallel Diffusion…"), "RGB*, GRAY*", GIMP_PLUGIN, G_N_ELEMENTS (arguments),
       G_N_ELEMENTS (results), arguments, results);
@@ -103,12 +112,12 @@ install_info (void)
     { GIMP_PDB_STRING, "text", "Version, devices, models and the result of the test" },
   };
 
-  gimp_install_procedure (info_name, N_ ("Tell whether Parallel Diffusion works here"),
-                          N_ ("Starts the engine, lists its devices and models and computes one "
-                              "small thing on the best "
-                              "device. Fails with a message that says what is missing."),
-                          "Parallel Diffusion", "Parallel Diffusion, GPL-3.0-or-later", "2026",
-                          NULL, NULL, GIMP_PLUGIN, 0, G_N_ELEMENTS (results), NULL, results);
+  gimp_install_procedure (
+      info_name, N_ ("Tell whether Parallel Diffusion works here"),
+      N_ ("Starts the engine, lists its devices and models and computes one "
+          "small thing on the best device. Fails with a message that says what is missing."),
+      "Parallel Diffusion", "Parallel Diffusion, GPL-3.0-or-later", "2026", NULL, NULL, GIMP_PLUGIN,
+      0, G_N_ELEMENTS (results), NULL, results);
 }
 
 static void
@@ -237,7 +246,7 @@ show_image (const GimpParam *arguments, PdRequest *request, gint32 layer)
 
   if (image == arguments[ARG_IMAGE].data.d_image || !display || !*display ||
       (arguments[ARG_RUN_MODE].data.d_int32 == GIMP_RUN_NONINTERACTIVE &&
-       request->mode == PD_REQUEST_MODE_UPSCALE))
+       pd_mode_enlarges (request->mode)))
     return;
   gimp_display_new (image);
   gimp_displays_flush ();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/place.h"
 #include "engine/base/error.h"
+#include "engine/request/mode.h"
 
 #include <glib/gi18n-lib.h>
 #include <libgimp/gimp.h>
@@ -199,8 +200,8 @@ find_known (const PdPlace *self, PdRequest *request, GeglRectangle *known, GErro
 {
   *known = request->source == PD_REQUEST_SOURCE_VISIBLE ? image_extent (self->image)
                                                         : layer_extent (self->layer);
-  if (request->source == PD_REQUEST_SOURCE_LAYER && request->mode != PD_REQUEST_MODE_GENERATE &&
-      is_empty (self->layer))
+  if (request->source == PD_REQUEST_SOURCE_LAYER &&
+      pd_modes[request->mode].needs & PD_TAKES_INPUT && is_empty (self->layer))
     return fail (error, _ ("The group is empty: select a layer, or start from what is visible "
                            "(source=visible)"));
   return TRUE;
@@ -255,7 +256,8 @@ gboolean
 pd_place_find (
     PdPlace *self, gint32 image, gint32 drawable, PdRequest *request, guint native, GError **error)
 {
-  const gboolean fresh = request->mode == PD_REQUEST_MODE_GENERATE;
+  const guint needs = pd_modes[request->mode].needs;
+  const gboolean fresh = !(needs & PD_TAKES_INPUT);
   GeglRectangle known;
 
   if (!check_image (image, error))
@@ -263,7 +265,7 @@ pd_place_find (
   *self = (PdPlace){ .image = image, .layer = find_layer (image, drawable, error) };
   if (self->layer == -1 || !find_known (self, request, &known, error))
     return FALSE;
-  if (request->mode == PD_REQUEST_MODE_UPSCALE)
+  if (pd_mode_enlarges (request->mode))
     {
       self->target = self->context = known;
       self->width = (guint) known.width;
@@ -276,7 +278,7 @@ pd_place_find (
   else if (!keep_to_known (self, &known, error))
     return FALSE;
   self->context = self->target;
-  if (request->mode == PD_REQUEST_MODE_INPAINT)
+  if (needs & PD_TAKES_MASK)
     add_padding (self, &known, request, native);
   fit_to_model (self, &known, native);
   return check_size (self, 1, error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/dialog.h"
 #include "engine/base/message.h"
+#include "engine/request/mode.h"
 #include "ui/bind.h"
 #include "ui/engine-lists.h"
 #include "ui/estimator.h"
@@ -52,19 +53,19 @@ G_DEFINE_TYPE (PdDialog, pd_dialog, GTK_TYPE_WINDOW)
 /* Longest side of the region's small picture, pixels of a screen without scaling. */
 static const int preview_side = 512;
 
-/* What only some modes have; the others have everything else. */
+/* What only some modes have: those that take the parameter, and a mask or none. */
 static const struct
 {
-  const char *label;
-  const char *control;
-  const char *modes[4];
+  const char *label, *control;
+  const char *param;
+  guint needs, lacks; /* PD_TAKES_* */
 } rows[] = {
-  { "source_label", "source", { "inpaint", "restyle" } },
-  { "scale_label", "scale", { "upscale" } },
-  { "strength_label", "strength_box", { "inpaint", "restyle" } },
-  { "seamless_label", "seamless", { "generate", "restyle" } },
-  { "padding_label", "padding", { "inpaint" } },
-  { "inversion_label", "inversion", { "upscale" } },
+  { "source_label", "source", "source" },
+  { "scale_label", "scale", "scale" },
+  { "strength_label", "strength_box", "strength" },
+  { "seamless_label", "seamless", "seamless", .lacks = PD_TAKES_MASK },
+  { "padding_label", "padding", "padding", .needs = PD_TAKES_MASK },
+  { "inversion_label", "inversion", "inversion" },
 };
 
 static GtkWidget *
@@ -94,8 +95,7 @@ static void
 show_size (PdDialog *self)
 {
   g_autofree char *text = NULL;
-  const guint scale =
-      self->request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) self->request->scale : 1;
+  const guint scale = pd_mode_scale (self->request);
 
   if (!self->width)
     text = g_strdup ("–");
@@ -139,14 +139,14 @@ look_at_region (PdDialog *self, gboolean keep_result)
 static void
 show_mode (PdDialog *self)
 {
-  const char *mode = pd_request_nick (PD_TYPE_REQUEST_MODE, self->request->mode);
+  const PdRequestMode mode = self->request->mode;
+  const guint needs = pd_modes[mode].needs;
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
-      gboolean visible = FALSE;
+      const gboolean visible = pd_mode_takes (mode, rows[i].param) &&
+                               (needs & rows[i].needs) == rows[i].needs && !(needs & rows[i].lacks);
 
-      for (guint j = 0; rows[i].modes[j]; j++)
-        visible |= g_str_equal (rows[i].modes[j], mode);
       gtk_widget_set_visible (child (self, rows[i].label), visible);
       gtk_widget_set_visible (child (self, rows[i].control), visible);
     }

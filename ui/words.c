@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/words.h"
 #include "engine/base/message.h"
+#include "engine/request/mode.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -12,10 +13,6 @@ typedef struct
 } Choice;
 
 static const Choice choices[] = {
-  { "PdRequestMode", "generate", N_ ("Generate something new") },
-  { "PdRequestMode", "inpaint", N_ ("Continue the surroundings") },
-  { "PdRequestMode", "restyle", N_ ("Restyle what is there") },
-  { "PdRequestMode", "upscale", N_ ("Upscale the image") },
   { "PdRequestSource", "visible", N_ ("All that is visible") },
   { "PdRequestSource", "layer", N_ ("This layer alone") },
   { "PdRequestSeamless", "none", N_ ("No") },
@@ -48,6 +45,9 @@ static const Choice choices[] = {
 const char *
 pd_words_choice (GType type, const char *nick)
 {
+  for (guint i = 0; type == PD_TYPE_REQUEST_MODE && pd_modes[i].name != NULL; i++)
+    if (g_str_equal (pd_modes[i].name, nick))
+      return _ (pd_modes[i].title);
   for (guint i = 0; i < G_N_ELEMENTS (choices); i++)
     if (g_str_equal (choices[i].nick, nick) &&
         (!choices[i].type || g_str_equal (choices[i].type, g_type_name (type))))

@@ -11,8 +11,6 @@
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 
-static const char *const no_params[] = { NULL };
-
 /* µs to look into files, whether they are models; what is left is listed all the same. */
 static const gint64 SIFT_TIME = 5000000;
 
@@ -114,7 +112,7 @@ int
 pd_listing_devices (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options =
-      pd_options_new (argv[0], _ ("Lists the Vulkan devices that --device can name."), no_params);
+      pd_options_new (argv[0], _ ("Lists the Vulkan devices that --device can name."));
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) devices = NULL;
 
@@ -139,7 +137,7 @@ int
 pd_listing_models (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options =
-      pd_options_new (argv[0], _ ("Lists the models that --model knows by name."), no_params);
+      pd_options_new (argv[0], _ ("Lists the models that --model knows by name."));
   g_autoptr (PdCatalog) catalog = NULL;
   g_autoptr (PdDeadline) deadline = NULL;
   const GPtrArray *models;

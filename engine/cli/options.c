@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/base/message.h"
 #include "engine/pictures/png-file.h"
+#include "engine/request/mode.h"
 
 #include <glib/gi18n-lib.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct _PdOptions
   GOptionContext *context;
   GPtrArray *strings; /* what the entries point to */
   GArray *given;      /* of Given, in the order of the command line */
-  const char *const *params;
+  GPtrArray *names;   /* of the options that are parameters, NULL-terminated; for suggestions */
   char *from;
   gboolean json;
 };
@@ -147,14 +148,8 @@ add_region (GArray *entries)
 }
 
 static void
-add_common (PdOptions *self, GArray *entries, const char *const *params)
+add_from (PdOptions *self, GArray *entries)
 {
-  const GOptionEntry json = {
-    .long_name = "json",
-    .arg = G_OPTION_ARG_NONE,
-    .arg_data = &self->json,
-    .description = _ ("Print JSON, one object a line"),
-  };
   const GOptionEntry from = {
     .long_name = "from",
     .arg = G_OPTION_ARG_FILENAME,
@@ -163,40 +158,81 @@ add_common (PdOptions *self, GArray *entries, const char *const *params)
     .arg_description = _ ("FILE"),
   };
 
-  const GOptionEntry version = pd_options_version_entry ();
-
-  if (g_strv_contains (params, "output"))
-    g_array_append_val (entries, from);
-  g_array_append_val (entries, json);
-  g_array_append_val (entries, version);
+  g_array_append_val (entries, from);
 }
 
-PdOptions *
-pd_options_new (const char *verb, const char *summary, const char *const *params)
+/* The options of a mode: its parameters but those that the verb or an image of layers decides, with
+ * one option for the size and one for a region. */
+static void
+add_mode (PdOptions *self, GArray *entries, PdRequestMode mode)
+{
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
+
+  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    {
+      static const char *const without[] = { "mode", "source", "height", NULL };
+      const char *name = params[i]->name;
+
+      if (g_strv_contains (without, name) || !pd_mode_takes (mode, name))
+        continue;
+      if (g_str_equal (name, "width"))
+        add_size (entries);
+      else if (g_str_equal (name, "regions"))
+        add_region (entries);
+      else
+        add_param (self, entries, params[i]);
+    }
+  for (guint i = 0; i < entries->len; i++)
+    g_ptr_array_add (self->names, (char *) g_array_index (entries, GOptionEntry, i).long_name);
+  add_from (self, entries);
+}
+
+/* @mode NULL: none. */
+static PdOptions *
+new_options (const char *verb, const char *summary, const PdRequestMode *mode)
 {
   PdOptions *self = g_new0 (PdOptions, 1);
   g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry json = {
+    .long_name = "json",
+    .arg = G_OPTION_ARG_NONE,
+    .arg_data = &self->json,
+    .description = _ ("Print JSON, one object a line"),
+  };
+  const GOptionEntry version = pd_options_version_entry ();
   GOptionGroup *group;
 
   self->verb = verb;
-  self->params = params;
+  self->names = g_ptr_array_new ();
   self->strings = g_ptr_array_new_with_free_func (g_free);
   self->given = g_array_new (FALSE, FALSE, sizeof (Given));
   g_array_set_clear_func (self->given, clear_given);
-  for (guint i = 0; params[i]; i++)
-    if (g_str_equal (params[i], "size"))
-      add_size (entries);
-    else if (g_str_equal (params[i], "region"))
-      add_region (entries);
-    else
-      add_param (self, entries, pd_request_param (params[i]));
-  add_common (self, entries, params);
+  if (mode != NULL)
+    add_mode (self, entries, *mode);
+  g_ptr_array_add (self->names, NULL);
+  g_array_append_val (entries, json);
+  g_array_append_val (entries, version);
   group = g_option_group_new (verb, NULL, NULL, self, NULL);
   g_option_group_add_entries (group, (const GOptionEntry *) entries->data);
   self->context = g_option_context_new (NULL);
   g_option_context_set_main_group (self->context, group);
   g_option_context_set_summary (self->context, summary);
   return self;
+}
+
+PdOptions *
+pd_options_new (const char *verb, const char *summary)
+{
+  return new_options (verb, summary, NULL);
+}
+
+PdOptions *
+pd_options_new_of_mode (PdRequestMode mode)
+{
+  return new_options (pd_modes[mode].name, _ (pd_modes[mode].help), &mode);
 }
 
 void
@@ -206,6 +242,7 @@ pd_options_free (PdOptions *options)
     return;
   g_option_context_free (options->context);
   g_array_unref (options->given);
+  g_ptr_array_unref (options->names);
   g_ptr_array_unref (options->strings);
   g_free (options->from);
   g_free (options);
@@ -241,7 +278,9 @@ static void
 suggest (PdOptions *self, GError *error)
 {
   const char *dashes = strstr (error->message, "--");
-  const char *meant = dashes ? pd_request_similar (dashes + strlen ("--"), self->params) : NULL;
+  const char *meant =
+      dashes ? pd_request_similar (dashes + strlen ("--"), (const char *const *) self->names->pdata)
+             : NULL;
   char *text;
 
   if (!meant)
@@ -336,7 +375,7 @@ apply_from (PdOptions *self, PdRequest *request, GError **error)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("%s: made by “%s”; repeat it with that verb"), self->from,
-                   pd_request_nick (PD_TYPE_REQUEST_MODE, request->mode));
+                   pd_modes[request->mode].name);
       return FALSE;
     }
   return check_files (self, files, error);

@@ -7,10 +7,12 @@
  * --json and --from. */
 typedef struct _PdOptions PdOptions;
 
-/* verb, summary: for --help. params: names of the parameters that are options, NULL-terminated;
- * "size" is one for width and height, "region" one that adds a line to regions, and output brings
- * --from. All are kept, not copied. */
-PdOptions *pd_options_new (const char *verb, const char *summary, const char *const *params);
+/* Of a verb without parameters. @verb, @summary: for --help; kept, not copied. */
+PdOptions *pd_options_new (const char *verb, const char *summary);
+
+/* Of the verb that @mode is: an option for each parameter that it takes, but "size" for width and
+ * height and "region", which adds a line to regions; and --from. */
+PdOptions *pd_options_new_of_mode (PdRequestMode mode);
 void pd_options_free (PdOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdOptions, pd_options_free)
 

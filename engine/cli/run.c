@@ -9,6 +9,7 @@
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-file.h"
 #include "engine/pictures/storage.h"
+#include "engine/request/mode.h"
 #include "engine/run/regions.h"
 
 #include <gegl.h>
@@ -180,7 +181,7 @@ describe (PdRequest *request, const PdReport *report)
 
       g_string_append_printf (text, ", VAE: %s", vae);
     }
-  if (request->mode == PD_REQUEST_MODE_RESTYLE)
+  if (pd_mode_takes (request->mode, "strength"))
     g_string_append_printf (text, ", Denoising strength: %s", strength);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
@@ -282,7 +283,7 @@ load_input (Job *job, PdOptions *options, GError **error)
     return FALSE;
   width = (guint) gegl_buffer_get_width (input);
   height = (guint) gegl_buffer_get_height (input);
-  if (request->mode == PD_REQUEST_MODE_INPAINT || request->mode == PD_REQUEST_MODE_UPSCALE ||
+  if (!pd_mode_takes (request->mode, "width") ||
       (!pd_options_given (options, "size") && !pd_options_given (options, "from")))
     g_object_set (request, "width", width, "height", height, NULL);
   if (*request->mask && !load_mask (job, width, height, error))
@@ -318,13 +319,13 @@ prepare (Job *job, PdOptions *options, GError **error)
                                              { "R'G'B' u16", "R'G'B'A u16" } };
   const char *format;
   PdRequest *request = job->request;
-  guint scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (guint) request->scale : 1;
+  const guint scale = pd_mode_scale (request);
   g_autofree char *folder = NULL;
 
   if (!pd_png_check_output (request->output, error) ||
       (*request->preview && !pd_png_check_output (request->preview, error)))
     return FALSE;
-  if (request->mode != PD_REQUEST_MODE_GENERATE && !load_input (job, options, error))
+  if (pd_modes[request->mode].needs & PD_TAKES_INPUT && !load_input (job, options, error))
     return FALSE;
   if (!check_regions (request, options, error))
     return FALSE;
@@ -476,6 +477,7 @@ static int
 make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
 {
   const gint64 start = g_get_monotonic_time ();
+  const PdModeInfo *mode = &pd_modes[request->mode];
   g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
   g_autofree char *clash = NULL;
   g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
@@ -486,9 +488,9 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
     return fail (console, options, job.error);
   if (!*request->output)
     return pd_console_usage_error (console, options, _ ("--output FILE.png is missing"));
-  if (request->mode != PD_REQUEST_MODE_GENERATE && !*request->input)
+  if (mode->needs & PD_TAKES_INPUT && !*request->input)
     return pd_console_usage_error (console, options, _ ("--input FILE is missing"));
-  if (request->mode == PD_REQUEST_MODE_INPAINT && !*request->mask)
+  if (mode->needs & PD_TAKES_MASK && !*request->mask)
     return pd_console_usage_error (console, options, _ ("--mask FILE is missing"));
   clash = find_clashes (request, options, data_folder);
   if (clash)
@@ -519,69 +521,16 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   return job.error ? fail (console, options, job.error) : 0;
 }
 
-static int
-run (PdRequestMode mode,
-     const char *summary,
-     const char *params,
-     int argc,
-     char **argv,
-     const char *data_folder)
+int
+pd_run_main (int argc, char **argv, const char *data_folder)
 {
-  g_auto (GStrv) names = g_strsplit (params, " ", -1);
-  g_autoptr (PdOptions) options = pd_options_new (argv[0], summary, (const char *const *) names);
-  g_autoptr (PdRequest) request = g_object_new (PD_TYPE_REQUEST, "mode", mode, NULL);
+  g_autoptr (PdRequest) request = pd_request_new ();
+  g_autoptr (PdOptions) options = NULL;
   g_autoptr (GError) error = NULL;
 
+  pd_request_set_text (request, "mode", argv[0], NULL);
+  options = pd_options_new_of_mode (request->mode);
   if (!pd_options_parse (options, argc, argv, &error))
     return pd_options_usage_error (options, error->message);
   return make_picture (request, options, data_folder);
-}
-
-/* The options of the verbs in the order in which --help lists them. */
-#define SAMPLING_PARAMS                                                                            \
-  " region output preview preview-every resume seed steps guidance guidance-rescale solver "       \
-  "karras eta depth"                                                                               \
-  " tile overlap sync seamless blend fixed-grid bank-tokens bank-level bank-strength bank-until"   \
-  " model vae text-encoder device memory batch precision kernels"
-static const char generate_params[] =
-    "prompt negative size progressive level-strength" SAMPLING_PARAMS;
-static const char inpaint_params[] = "input mask prompt negative padding" SAMPLING_PARAMS;
-static const char upscale_params[] =
-    "input scale level-strength inversion prompt negative" SAMPLING_PARAMS;
-static const char restyle_params[] =
-    "input mask prompt negative strength padding size" SAMPLING_PARAMS;
-
-int
-pd_run_generate (int argc, char **argv, const char *data_folder)
-{
-  return run (PD_REQUEST_MODE_GENERATE, _ ("Makes a picture from a text."), generate_params, argc,
-              argv, data_folder);
-}
-
-int
-pd_run_inpaint (int argc, char **argv, const char *data_folder)
-{
-  return run (PD_REQUEST_MODE_INPAINT,
-              _ ("Makes anew what a mask shows of a picture, so that it continues the rest. Where "
-                 "the mask is black, the picture stays as it is."),
-              inpaint_params, argc, argv, data_folder);
-}
-
-int
-pd_run_upscale (int argc, char **argv, const char *data_folder)
-{
-  return run (PD_REQUEST_MODE_UPSCALE,
-              _ ("Makes a picture two, four or eight times as large and adds detail. A prompt that "
-                 "says what it shows helps."),
-              upscale_params, argc, argv, data_folder);
-}
-
-int
-pd_run_restyle (int argc, char **argv, const char *data_folder)
-{
-  return run (
-      PD_REQUEST_MODE_RESTYLE,
-      _ ("Makes a new version of a picture, guided by a text. Without --size it is as large "
-         "as the input. With --mask only what is white there changes."),
-      restyle_params, argc, argv, data_folder);
 }

@@ -4,63 +4,6 @@
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
 
-enum
-{
-  PROP_MODE = 1,
-  PROP_PROMPT,
-  PROP_NEGATIVE,
-  PROP_MODEL,
-  PROP_VAE,
-  PROP_TEXT_ENCODER,
-  PROP_WIDTH,
-  PROP_HEIGHT,
-  PROP_SEED,
-  PROP_STEPS,
-  PROP_GUIDANCE,
-  PROP_GUIDANCE_RESCALE,
-  PROP_SOLVER,
-  PROP_KARRAS,
-  PROP_ETA,
-  PROP_STRENGTH,
-  PROP_PADDING,
-  PROP_TILE,
-  PROP_OVERLAP,
-  PROP_BATCH,
-  PROP_SYNC,
-  PROP_BLEND,
-  PROP_FIXED_GRID,
-  PROP_SEAMLESS,
-  PROP_BANK_TOKENS,
-  PROP_BANK_LEVEL,
-  PROP_BANK_STRENGTH,
-  PROP_BANK_UNTIL,
-  PROP_REGIONS,
-  PROP_PROGRESSIVE,
-  PROP_LEVEL_STRENGTH,
-  PROP_SCALE,
-  PROP_INVERSION,
-  PROP_PRECISION,
-  PROP_KERNELS,
-  PROP_DEVICE,
-  PROP_MEMORY,
-  PROP_SOURCE,
-  PROP_INPUT,
-  PROP_MASK,
-  PROP_OUTPUT,
-  PROP_PREVIEW,
-  PROP_PREVIEW_EVERY,
-  PROP_RESUME,
-  PROP_DEPTH,
-  N_PROPS,
-};
-
-G_DEFINE_ENUM_TYPE (PdRequestMode,
-                    pd_request_mode,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_GENERATE, "generate"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_RESTYLE, "restyle"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_INPAINT, "inpaint"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_MODE_UPSCALE, "upscale"))
-
 G_DEFINE_ENUM_TYPE (PdRequestSolver,
                     pd_request_solver,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_AUTO, "auto"),
@@ -129,8 +72,144 @@ G_DEFINE_ENUM_TYPE (PdRequestDepth,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_DEPTH_8, "8"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_DEPTH_16, "16"))
 
-/* Where in PdRequest each property lives, bytes. */
-static gsize offsets[N_PROPS];
+/* A parameter: a property of PdRequest. Their order is that of JSON and of --help. */
+typedef struct
+{
+  const char *name, *nick, *blurb;
+  GType type;                     /* of the field; what is a choice is G_TYPE_ENUM */
+  gsize offset;                   /* of the field in PdRequest, bytes */
+  double minimum, maximum, value; /* of numbers; the last one is the default */
+  guint flags;
+  const char *text;        /* default of a text; NULL: "" */
+  GType (*choices) (void); /* of an enumeration */
+} Parameter;
+
+#define FIELD(member) G_STRUCT_OFFSET (PdRequest, member)
+#define CHOICE(member, value)                                                                      \
+  G_TYPE_ENUM, FIELD (member), 0, 0, value, .choices = pd_request_##member##_get_type
+
+static const Parameter parameters[] = {
+  { "mode", N_ ("Mode"), N_ ("What to do: make a picture, or something with the input"),
+    CHOICE (mode, PD_REQUEST_MODE_GENERATE) },
+  { "prompt", N_ ("Prompt"), N_ ("What the picture should show"), G_TYPE_STRING, FIELD (prompt) },
+  { "negative", N_ ("Negative prompt"), N_ ("What the picture should not show"), G_TYPE_STRING,
+    FIELD (negative) },
+  { "model", N_ ("Model"), N_ ("Name of a model, or its folder or .safetensors file"),
+    G_TYPE_STRING, FIELD (model), .text = "default" },
+  { "vae", N_ ("VAE"),
+    N_ ("Autoencoder to take instead of the model's: a .safetensors file or a folder"),
+    G_TYPE_STRING, FIELD (vae), .flags = PD_REQUEST_PARAM_FILE },
+  { "text-encoder", N_ ("Text encoder"),
+    N_ ("Text encoder to take instead of the model's: a .safetensors file or a folder"),
+    G_TYPE_STRING, FIELD (text_encoder), .flags = PD_REQUEST_PARAM_FILE },
+  { "width", N_ ("Width"), N_ ("Width of the picture in pixels"), G_TYPE_UINT, FIELD (width), 1,
+    65536, 512, PD_REQUEST_PARAM_IMAGE | PD_REQUEST_PARAM_SOME },
+  { "height", N_ ("Height"), N_ ("Height of the picture in pixels"), G_TYPE_UINT, FIELD (height), 1,
+    65536, 512, PD_REQUEST_PARAM_IMAGE | PD_REQUEST_PARAM_SOME },
+  { "seed", N_ ("Seed"),
+    N_ ("Number the noise is drawn from: the same seed gives the same picture; -1 takes a new one "
+        "each time"),
+    G_TYPE_STRING, FIELD (seed), .flags = PD_REQUEST_PARAM_SEED, .text = "-1" },
+  { "steps", N_ ("Steps"), N_ ("Number of denoising steps"), G_TYPE_UINT, FIELD (steps), 1, 1000,
+    30 },
+  { "guidance", N_ ("Guidance"), N_ ("How closely to follow the prompt; 1 turns guidance off"),
+    G_TYPE_DOUBLE, FIELD (guidance), 0.0, 100.0, 4.0 },
+  { "guidance-rescale", N_ ("Guidance rescale"),
+    N_ ("How far to bring the contrast that guidance adds back down"), G_TYPE_DOUBLE,
+    FIELD (guidance_rescale), 0.0, 1.0, 0.0 },
+  { "solver", N_ ("Solver"), N_ ("Method that leads from noise to picture"),
+    CHOICE (solver, PD_REQUEST_SOLVER_AUTO) },
+  { "karras", N_ ("Karras spacing"), N_ ("Space the noise levels of the steps as Karras et al. do"),
+    G_TYPE_BOOLEAN, FIELD (karras) },
+  { "eta", N_ ("Eta"), N_ ("Share of fresh noise in each step of the ddim solver"), G_TYPE_DOUBLE,
+    FIELD (eta), 0.0, 1.0, 0.0 },
+  { "strength", N_ ("Strength"), N_ ("How far to depart from the input: 0 keeps it, 1 ignores it"),
+    G_TYPE_DOUBLE, FIELD (strength), 0.0, 1.0, 0.6, PD_REQUEST_PARAM_SOME },
+  { "padding", N_ ("Padding"),
+    N_ ("Pixels around the mask that the new content continues; -1 is what the model needs to see"),
+    G_TYPE_INT64, FIELD (padding), -1, 65535, -1, PD_REQUEST_PARAM_SOME },
+  { "tile", N_ ("Tile"), N_ ("Side of the tiles in pixels; 0 is the size the model was trained at"),
+    G_TYPE_UINT, FIELD (tile), 0, 65536, 0 },
+  { "overlap", N_ ("Overlap"),
+    N_ ("Pixels that neighbouring tiles share at least; -1 is a quarter of the tile"), G_TYPE_INT64,
+    FIELD (overlap), -1, 65535, -1 },
+  { "batch", N_ ("Batch"),
+    N_ ("Tiles denoised at once; 0 is what the memory allows. The picture does not depend on it"),
+    G_TYPE_UINT, FIELD (batch), 0, 64, 0, PD_REQUEST_PARAM_LOCAL },
+  { "sync", N_ ("Sync"),
+    N_ ("What tiles know of each other: nothing, their fused pictures, the whole canvas through "
+        "attention, or all of each other"),
+    CHOICE (sync, PD_REQUEST_SYNC_ATTENTION) },
+  { "blend", N_ ("Blend"), N_ ("How overlapping tiles are weighted"),
+    CHOICE (blend, PD_REQUEST_BLEND_RAMP) },
+  { "fixed-grid", N_ ("Fixed grid"),
+    N_ ("Keep the tiles where they are instead of moving them a little from step to step"),
+    G_TYPE_BOOLEAN, FIELD (fixed_grid) },
+  { "seamless", N_ ("Seamless"),
+    N_ ("Directions in which the picture can be repeated without a seam"),
+    CHOICE (seamless, PD_REQUEST_SEAMLESS_NONE) },
+  { "bank-tokens", N_ ("Bank tokens"),
+    N_ ("Tokens of the canvas's thumbnail that each attention layer of a tile sees"), G_TYPE_UINT,
+    FIELD (bank_tokens), 1, 4096, 256 },
+  { "bank-level", N_ ("Bank level"),
+    N_ ("Finest level of the UNet whose layers see the thumbnail; 0 is all of them"), G_TYPE_UINT,
+    FIELD (bank_level), 0, 7, 0 },
+  { "bank-strength", N_ ("Bank strength"),
+    N_ ("How much the thumbnail counts beside the tile itself: 1 is as much as one more tile"),
+    G_TYPE_DOUBLE, FIELD (bank_strength), 0.0, 100.0, 0.25 },
+  { "bank-until", N_ ("Bank until"),
+    N_ ("Share of the steps at the end that do without the thumbnail"), G_TYPE_DOUBLE,
+    FIELD (bank_until), 0.0, 1.0, 0.0 },
+  { "regions", N_ ("Regions"),
+    N_ ("Parts of the picture with prompts of their own, one a line: x,y,width,height:prompt in "
+        "pixels, or mask=FILE:prompt"),
+    G_TYPE_STRING, FIELD (regions) },
+  { "progressive", N_ ("Progressive"),
+    N_ ("Make a small picture first and enlarge it step by step, so that it stays one composition; "
+        "auto: above twice the model's size"),
+    CHOICE (progressive, PD_REQUEST_PROGRESSIVE_AUTO), .flags = PD_REQUEST_PARAM_SOME },
+  { "level-strength", N_ ("Level strength"),
+    N_ ("How much each enlargement may add: 0 only enlarges, 1 ignores the smaller picture"),
+    G_TYPE_DOUBLE, FIELD (level_strength), 0.0, 1.0, 0.5, PD_REQUEST_PARAM_SOME },
+  { "scale", N_ ("Scale"), N_ ("How many times as large to make a picture"),
+    CHOICE (scale, PD_REQUEST_SCALE_2), .flags = PD_REQUEST_PARAM_SOME },
+  { "inversion", N_ ("Inversion"),
+    N_ ("Share of the noise that is derived from the picture itself instead of drawn at random"),
+    G_TYPE_DOUBLE, FIELD (inversion), 0.0, 1.0, 0.0, PD_REQUEST_PARAM_SOME },
+  { "precision", N_ ("Precision"), N_ ("How numbers are stored on the device"),
+    CHOICE (precision, PD_REQUEST_PRECISION_AUTO) },
+  { "kernels", N_ ("Kernels"), N_ ("Variant of the compute shaders"),
+    CHOICE (kernels, PD_REQUEST_KERNELS_AUTO) },
+  { "device", N_ ("Device"),
+    N_ ("Vulkan device: its number or UUID in the list that 'devices' prints, or part of its name"),
+    G_TYPE_STRING, FIELD (device), .flags = PD_REQUEST_PARAM_LOCAL },
+  { "memory", N_ ("Memory"), N_ ("Device memory to stay below; 0 is all there is"), G_TYPE_UINT64,
+    FIELD (memory), .flags = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES },
+  { "source", N_ ("Source"),
+    N_ ("Whose pixels to start from in an image of layers: what is visible or the active layer "
+        "alone"),
+    CHOICE (source, PD_REQUEST_SOURCE_VISIBLE), .flags = PD_REQUEST_PARAM_SOME },
+  { "input", N_ ("Input"), N_ ("Picture to start from"), G_TYPE_STRING, FIELD (input),
+    .flags = PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE | PD_REQUEST_PARAM_SOME },
+  { "mask", N_ ("Mask"), N_ ("Picture of the input's size: white is repainted, black stays"),
+    G_TYPE_STRING, FIELD (mask),
+    .flags = PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE | PD_REQUEST_PARAM_SOME },
+  { "output", N_ ("Output"), N_ ("PNG file to write"), G_TYPE_STRING, FIELD (output),
+    .flags = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE },
+  { "preview", N_ ("Preview"), N_ ("PNG file that shows the picture while it is made"),
+    G_TYPE_STRING, FIELD (preview),
+    .flags = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE },
+  { "preview-every", N_ ("Preview every"),
+    N_ ("Steps from preview to preview; 0 is as often as a tenth of the time allows"), G_TYPE_UINT,
+    FIELD (preview_every), 0, 1000, 0, PD_REQUEST_PARAM_LOCAL },
+  { "resume", N_ ("Resume"), N_ ("Go on where the same run was interrupted"), G_TYPE_BOOLEAN,
+    FIELD (resume), .flags = PD_REQUEST_PARAM_LOCAL },
+  { "depth", N_ ("Depth"), N_ ("Bits per colour channel of the output"),
+    CHOICE (depth, PD_REQUEST_DEPTH_8), .flags = PD_REQUEST_PARAM_IMAGE },
+};
+
+#undef FIELD
+#undef CHOICE
 
 static void pd_request_serializable_init (JsonSerializableIface *iface);
 
@@ -160,9 +239,9 @@ seed_text (const PdRequest *self)
 static void
 pd_request_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  gpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
+  gpointer field = G_STRUCT_MEMBER_P (object, parameters[id - 1].offset);
 
-  if (id == PROP_SEED)
+  if (pspec->flags & PD_REQUEST_PARAM_SEED)
     {
       set_seed (PD_REQUEST (object), g_value_get_string (value));
       return;
@@ -199,9 +278,9 @@ pd_request_set_property (GObject *object, guint id, const GValue *value, GParamS
 static void
 pd_request_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  gconstpointer field = G_STRUCT_MEMBER_P (object, offsets[id]);
+  gconstpointer field = G_STRUCT_MEMBER_P (object, parameters[id - 1].offset);
 
-  if (id == PROP_SEED)
+  if (pspec->flags & PD_REQUEST_PARAM_SEED)
     {
       g_value_take_string (value, seed_text (PD_REQUEST (object)));
       return;
@@ -237,263 +316,50 @@ pd_request_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
 static void
 pd_request_finalize (GObject *object)
 {
-  PdRequest *self = PD_REQUEST (object);
-
-  g_free (self->prompt);
-  g_free (self->negative);
-  g_free (self->model);
-  g_free (self->vae);
-  g_free (self->text_encoder);
-  g_free (self->device);
-  g_free (self->input);
-  g_free (self->mask);
-  g_free (self->output);
-  g_free (self->preview);
-  g_free (self->regions);
+  for (guint i = 0; i < G_N_ELEMENTS (parameters); i++)
+    if (parameters[i].type == G_TYPE_STRING && !(parameters[i].flags & PD_REQUEST_PARAM_SEED))
+      g_free (*(char **) G_STRUCT_MEMBER_P (object, parameters[i].offset));
   G_OBJECT_CLASS (pd_request_parent_class)->finalize (object);
 }
 
-static void
-install (PdRequestClass *class, guint id, gsize offset, GParamSpec *pspec)
+static GParamSpec *
+make_param (const Parameter *row)
 {
-  offsets[id] = offset;
-  g_object_class_install_property (G_OBJECT_CLASS (class), id, pspec);
-}
+  const GParamFlags flags =
+      G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS | row->flags;
+  const char *name = row->name, *nick = _ (row->nick), *blurb = _ (row->blurb);
 
-static void
-install_what (PdRequestClass *class, GParamFlags flags)
-{
-  install (class, PROP_MODE, G_STRUCT_OFFSET (PdRequest, mode),
-           g_param_spec_enum (
-               "mode", _ ("Mode"),
-               _ ("What to do: a new picture, a new version of one, fill a part of one, or "
-                  "enlarge one"),
-               PD_TYPE_REQUEST_MODE, PD_REQUEST_MODE_GENERATE, flags));
-  install (
-      class, PROP_PROMPT, G_STRUCT_OFFSET (PdRequest, prompt),
-      g_param_spec_string ("prompt", _ ("Prompt"), _ ("What the picture should show"), "", flags));
-  install (class, PROP_NEGATIVE, G_STRUCT_OFFSET (PdRequest, negative),
-           g_param_spec_string ("negative", _ ("Negative prompt"),
-                                _ ("What the picture should not show"), "", flags));
-  install (class, PROP_MODEL, G_STRUCT_OFFSET (PdRequest, model),
-           g_param_spec_string ("model", _ ("Model"),
-                                _ ("Name of a model, or its folder or .safetensors file"),
-                                "default", flags));
-  install (
-      class, PROP_VAE, G_STRUCT_OFFSET (PdRequest, vae),
-      g_param_spec_string ("vae", _ ("VAE"),
-                           _ ("Autoencoder to take instead of the model's: a .safetensors file "
-                              "or a folder"),
-                           "", flags | PD_REQUEST_PARAM_FILE));
-  install (class, PROP_TEXT_ENCODER, G_STRUCT_OFFSET (PdRequest, text_encoder),
-           g_param_spec_string ("text-encoder", _ ("Text encoder"),
-                                _ ("Text encoder to take instead of the model's: a .safetensors "
-                                   "file or a folder"),
-                                "", flags | PD_REQUEST_PARAM_FILE));
-  install (class, PROP_WIDTH, G_STRUCT_OFFSET (PdRequest, width),
-           g_param_spec_uint ("width", _ ("Width"), _ ("Width of the picture in pixels"), 1, 65536,
-                              512, flags | PD_REQUEST_PARAM_IMAGE));
-  install (class, PROP_HEIGHT, G_STRUCT_OFFSET (PdRequest, height),
-           g_param_spec_uint ("height", _ ("Height"), _ ("Height of the picture in pixels"), 1,
-                              65536, 512, flags | PD_REQUEST_PARAM_IMAGE));
-}
-
-static void
-install_how (PdRequestClass *class, GParamFlags flags)
-{
-  install (class, PROP_SEED, G_STRUCT_OFFSET (PdRequest, seed),
-           g_param_spec_string ("seed", _ ("Seed"),
-                                _ ("Number the noise is drawn from: the same seed gives the same "
-                                   "picture; -1 takes a new one each time"),
-                                "-1", flags | PD_REQUEST_PARAM_SEED));
-  install (class, PROP_STEPS, G_STRUCT_OFFSET (PdRequest, steps),
-           g_param_spec_uint ("steps", _ ("Steps"), _ ("Number of denoising steps"), 1, 1000, 30,
-                              flags));
-  install (class, PROP_GUIDANCE, G_STRUCT_OFFSET (PdRequest, guidance),
-           g_param_spec_double ("guidance", _ ("Guidance"),
-                                _ ("How closely to follow the prompt; 1 turns guidance off"), 0.0,
-                                100.0, 4.0, flags));
-  install (class, PROP_GUIDANCE_RESCALE, G_STRUCT_OFFSET (PdRequest, guidance_rescale),
-           g_param_spec_double ("guidance-rescale", _ ("Guidance rescale"),
-                                _ ("How far to bring the contrast that guidance adds back down"),
-                                0.0, 1.0, 0.0, flags));
-  install (class, PROP_SOLVER, G_STRUCT_OFFSET (PdRequest, solver),
-           g_param_spec_enum ("solver", _ ("Solver"), _ ("Method that leads from noise to picture"),
-                              PD_TYPE_REQUEST_SOLVER, PD_REQUEST_SOLVER_AUTO, flags));
-  install (class, PROP_KARRAS, G_STRUCT_OFFSET (PdRequest, karras),
-           g_param_spec_boolean ("karras", _ ("Karras spacing"),
-                                 _ ("Space the noise levels of the steps as Karras et al. do"),
-                                 FALSE, flags));
-  install (class, PROP_ETA, G_STRUCT_OFFSET (PdRequest, eta),
-           g_param_spec_double ("eta", _ ("Eta"),
-                                _ ("Share of fresh noise in each step of the ddim solver"), 0.0,
-                                1.0, 0.0, flags));
-  install (class, PROP_STRENGTH, G_STRUCT_OFFSET (PdRequest, strength),
-           g_param_spec_double ("strength", _ ("Strength"),
-                                _ ("How far to depart from the input: 0 keeps it, 1 ignores it"),
-                                0.0, 1.0, 0.6, flags));
-  install (class, PROP_PADDING, G_STRUCT_OFFSET (PdRequest, padding),
-           g_param_spec_int64 ("padding", _ ("Padding"),
-                               _ ("Pixels around the mask that the new content continues; -1 is "
-                                  "what the model needs to see"),
-                               -1, 65535, -1, flags));
-}
-
-static void
-install_tiles (PdRequestClass *class, GParamFlags flags)
-{
-  install (class, PROP_TILE, G_STRUCT_OFFSET (PdRequest, tile),
-           g_param_spec_uint ("tile", _ ("Tile"),
-                              _ ("Side of the tiles in pixels; 0 is the size the model was trained "
-                                 "at"),
-                              0, 65536, 0, flags));
-  install (
-      class, PROP_OVERLAP, G_STRUCT_OFFSET (PdRequest, overlap),
-      g_param_spec_int64 ("overlap", _ ("Overlap"),
-                          _ ("Pixels that neighbouring tiles share at least; -1 is a quarter of "
-                             "the tile"),
-                          -1, 65535, -1, flags));
-  install (class, PROP_BATCH, G_STRUCT_OFFSET (PdRequest, batch),
-           g_param_spec_uint ("batch", _ ("Batch"),
-                              _ ("Tiles denoised at once; 0 is what the memory allows. The picture "
-                                 "does not depend on it"),
-                              0, 64, 0, flags | PD_REQUEST_PARAM_LOCAL));
-  install (
-      class, PROP_SYNC, G_STRUCT_OFFSET (PdRequest, sync),
-      g_param_spec_enum ("sync", _ ("Sync"),
-                         _ ("What tiles know of each other: nothing, their fused pictures, the "
-                            "whole canvas through attention, or all of each other"),
-                         PD_TYPE_REQUEST_SYNC, PD_REQUEST_SYNC_ATTENTION, flags));
-  install (class, PROP_BLEND, G_STRUCT_OFFSET (PdRequest, blend),
-           g_param_spec_enum ("blend", _ ("Blend"), _ ("How overlapping tiles are weighted"),
-                              PD_TYPE_REQUEST_BLEND, PD_REQUEST_BLEND_RAMP, flags));
-  install (class, PROP_FIXED_GRID, G_STRUCT_OFFSET (PdRequest, fixed_grid),
-           g_param_spec_boolean ("fixed-grid", _ ("Fixed grid"),
-                                 _ ("Keep the tiles where they are instead of moving them a little "
-                                    "from step to step"),
-                                 FALSE, flags));
-  install (class, PROP_SEAMLESS, G_STRUCT_OFFSET (PdRequest, seamless),
-           g_param_spec_enum ("seamless", _ ("Seamless"),
-                              _ ("Directions in which the picture can be repeated without a seam"),
-                              PD_TYPE_REQUEST_SEAMLESS, PD_REQUEST_SEAMLESS_NONE, flags));
-  install (class, PROP_BANK_TOKENS, G_STRUCT_OFFSET (PdRequest, bank_tokens),
-           g_param_spec_uint ("bank-tokens", _ ("Bank tokens"),
-                              _ ("Tokens of the canvas's thumbnail that each attention layer of a "
-                                 "tile sees"),
-                              1, 4096, 256, flags));
-  install (class, PROP_BANK_LEVEL, G_STRUCT_OFFSET (PdRequest, bank_level),
-           g_param_spec_uint ("bank-level", _ ("Bank level"),
-                              _ ("Finest level of the UNet whose layers see the thumbnail; 0 is "
-                                 "all of them"),
-                              0, 7, 0, flags));
-  install (class, PROP_BANK_STRENGTH, G_STRUCT_OFFSET (PdRequest, bank_strength),
-           g_param_spec_double ("bank-strength", _ ("Bank strength"),
-                                _ ("How much the thumbnail counts beside the tile itself: 1 is as "
-                                   "much as one more tile"),
-                                0.0, 100.0, 0.25, flags));
-  install (class, PROP_BANK_UNTIL, G_STRUCT_OFFSET (PdRequest, bank_until),
-           g_param_spec_double ("bank-until", _ ("Bank until"),
-                                _ ("Share of the steps at the end that do without the thumbnail"),
-                                0.0, 1.0, 0.0, flags));
-  install (class, PROP_REGIONS, G_STRUCT_OFFSET (PdRequest, regions),
-           g_param_spec_string ("regions", _ ("Regions"),
-                                _ ("Parts of the picture with prompts of their own, one a line: "
-                                   "x,y,width,height:prompt in pixels, or mask=FILE:prompt"),
-                                "", flags));
-}
-
-static void
-install_levels (PdRequestClass *class, GParamFlags flags)
-{
-  install (class, PROP_PROGRESSIVE, G_STRUCT_OFFSET (PdRequest, progressive),
-           g_param_spec_enum ("progressive", _ ("Progressive"),
-                              _ ("Make a small picture first and enlarge it step by step, so that "
-                                 "it stays one composition; auto: above twice the model's size"),
-                              PD_TYPE_REQUEST_PROGRESSIVE, PD_REQUEST_PROGRESSIVE_AUTO, flags));
-  install (class, PROP_LEVEL_STRENGTH, G_STRUCT_OFFSET (PdRequest, level_strength),
-           g_param_spec_double ("level-strength", _ ("Level strength"),
-                                _ ("How much each enlargement may add: 0 only enlarges, 1 ignores "
-                                   "the smaller picture"),
-                                0.0, 1.0, 0.5, flags));
-  install (class, PROP_SCALE, G_STRUCT_OFFSET (PdRequest, scale),
-           g_param_spec_enum ("scale", _ ("Scale"), _ ("How many times as large to make a picture"),
-                              PD_TYPE_REQUEST_SCALE, PD_REQUEST_SCALE_2, flags));
-  install (class, PROP_INVERSION, G_STRUCT_OFFSET (PdRequest, inversion),
-           g_param_spec_double ("inversion", _ ("Inversion"),
-                                _ ("Share of the noise that is derived from the picture itself "
-                                   "instead of drawn at random"),
-                                0.0, 1.0, 0.0, flags));
-}
-
-static void
-install_where (PdRequestClass *class, GParamFlags flags)
-{
-  install (class, PROP_PRECISION, G_STRUCT_OFFSET (PdRequest, precision),
-           g_param_spec_enum ("precision", _ ("Precision"),
-                              _ ("How numbers are stored on the device"), PD_TYPE_REQUEST_PRECISION,
-                              PD_REQUEST_PRECISION_AUTO, flags));
-  install (class, PROP_KERNELS, G_STRUCT_OFFSET (PdRequest, kernels),
-           g_param_spec_enum ("kernels", _ ("Kernels"), _ ("Variant of the compute shaders"),
-                              PD_TYPE_REQUEST_KERNELS, PD_REQUEST_KERNELS_AUTO, flags));
-  install (class, PROP_DEVICE, G_STRUCT_OFFSET (PdRequest, device),
-           g_param_spec_string ("device", _ ("Device"),
-                                _ ("Vulkan device: its number or UUID in the list that 'devices' "
-                                   "prints, or part of its name"),
-                                "", flags | PD_REQUEST_PARAM_LOCAL));
-  install (class, PROP_MEMORY, G_STRUCT_OFFSET (PdRequest, memory),
-           g_param_spec_uint64 ("memory", _ ("Memory"),
-                                _ ("Device memory to stay below; 0 is all there is"), 0, G_MAXINT64,
-                                0, flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES));
-  install (
-      class, PROP_SOURCE, G_STRUCT_OFFSET (PdRequest, source),
-      g_param_spec_enum ("source", _ ("Source"),
-                         _ ("Whose pixels to start from in an image of layers: what is visible "
-                            "or the active layer alone"),
-                         PD_TYPE_REQUEST_SOURCE, PD_REQUEST_SOURCE_VISIBLE, flags));
-  install (class, PROP_INPUT, G_STRUCT_OFFSET (PdRequest, input),
-           g_param_spec_string ("input", _ ("Input"), _ ("Picture to start from"), "",
-                                flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
-  install (class, PROP_MASK, G_STRUCT_OFFSET (PdRequest, mask),
-           g_param_spec_string ("mask", _ ("Mask"),
-                                _ ("Picture of the input's size: white is made anew, black stays"),
-                                "", flags | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
-  install (class, PROP_OUTPUT, G_STRUCT_OFFSET (PdRequest, output),
-           g_param_spec_string ("output", _ ("Output"), _ ("PNG file to write"), "",
-                                flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE |
-                                    PD_REQUEST_PARAM_IMAGE));
-  install (class, PROP_PREVIEW, G_STRUCT_OFFSET (PdRequest, preview),
-           g_param_spec_string (
-               "preview", _ ("Preview"), _ ("PNG file that shows the picture while it is made"), "",
-               flags | PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE | PD_REQUEST_PARAM_IMAGE));
-  install (class, PROP_PREVIEW_EVERY, G_STRUCT_OFFSET (PdRequest, preview_every),
-           g_param_spec_uint ("preview-every", _ ("Preview every"),
-                              _ ("Steps from preview to preview; 0 is as often as a tenth of the "
-                                 "time allows"),
-                              0, 1000, 0, flags | PD_REQUEST_PARAM_LOCAL));
-  install (class, PROP_RESUME, G_STRUCT_OFFSET (PdRequest, resume),
-           g_param_spec_boolean ("resume", _ ("Resume"),
-                                 _ ("Go on where the same run was interrupted"), FALSE,
-                                 flags | PD_REQUEST_PARAM_LOCAL));
-  install (class, PROP_DEPTH, G_STRUCT_OFFSET (PdRequest, depth),
-           g_param_spec_enum ("depth", _ ("Depth"), _ ("Bits per colour channel of the output"),
-                              PD_TYPE_REQUEST_DEPTH, PD_REQUEST_DEPTH_8,
-                              flags | PD_REQUEST_PARAM_IMAGE));
+  switch (row->type)
+    {
+    case G_TYPE_STRING:
+      return g_param_spec_string (name, nick, blurb, row->text ? row->text : "", flags);
+    case G_TYPE_ENUM:
+      return g_param_spec_enum (name, nick, blurb, row->choices (), (int) row->value, flags);
+    case G_TYPE_BOOLEAN:
+      return g_param_spec_boolean (name, nick, blurb, FALSE, flags);
+    case G_TYPE_UINT:
+      return g_param_spec_uint (name, nick, blurb, (guint) row->minimum, (guint) row->maximum,
+                                (guint) row->value, flags);
+    case G_TYPE_INT64:
+      return g_param_spec_int64 (name, nick, blurb, (gint64) row->minimum, (gint64) row->maximum,
+                                 (gint64) row->value, flags);
+    case G_TYPE_UINT64:
+      return g_param_spec_uint64 (name, nick, blurb, 0, G_MAXINT64, 0, flags);
+    default:
+      return g_param_spec_double (name, nick, blurb, row->minimum, row->maximum, row->value, flags);
+    }
 }
 
 static void
 pd_request_class_init (PdRequestClass *class)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (class);
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS;
 
   object_class->set_property = pd_request_set_property;
   object_class->get_property = pd_request_get_property;
   object_class->finalize = pd_request_finalize;
-  install_what (class, flags);
-  install_how (class, flags);
-  install_tiles (class, flags);
-  install_levels (class, flags);
-  install_where (class, flags);
+  for (guint i = 0; i < G_N_ELEMENTS (parameters); i++)
+    g_object_class_install_property (object_class, i + 1, make_param (&parameters[i]));
 }
 
 /* G_PARAM_CONSTRUCT has set every default by the time anyone sees the object. */

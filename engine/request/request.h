@@ -190,6 +190,8 @@ enum
   PD_REQUEST_PARAM_SEED = 1 << (G_PARAM_USER_SHIFT + 5),
   /* Not to be chosen where the picture goes into an image, which decides such things. */
   PD_REQUEST_PARAM_IMAGE = 1 << (G_PARAM_USER_SHIFT + 6),
+  /* Counts in some modes alone, see pd_mode_takes(). */
+  PD_REQUEST_PARAM_SOME = 1 << (G_PARAM_USER_SHIFT + 7),
 };
 
 PdRequest *pd_request_new (void);

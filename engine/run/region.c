@@ -102,7 +102,7 @@ pd_region_bounds (GeglBuffer *mask, GeglRectangle *bounds, GError **error)
       g_set_error (
           error, PD_ERROR, PD_ERROR_BAD_REQUEST,
           _ ("The mask is black or transparent everywhere: make white and opaque what is to "
-             "be made anew"));
+             "be repainted"));
       return FALSE;
     }
   *bounds = *GEGL_RECTANGLE (left, top, right - left + 1, bottom - top + 1);

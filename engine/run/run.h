@@ -15,7 +15,7 @@ typedef struct
   /* All but generate: request->width × height, any format. What is transparent or not finite is
    * grey for the model, see original.h. */
   GeglBuffer *input;
-  /* Inpaint, and restyle if not NULL: "Y float" of the input's size, 1: made anew, 0: kept. */
+  /* Inpaint, and restyle if not NULL: "Y float" of the input's size, 1: repainted, 0: kept. */
   GeglBuffer *mask;
   /* Request->width × height; gets R'G'B', as it is decoded, and alpha if it
    * has that and the input too. With a mask the new pixels are

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/service/call.h"
 #include "engine/base/message.h"
+#include "engine/request/mode.h"
 #include "engine/wire/error.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
-
-typedef struct
-{
-  const char *name;
-  PdRpcKind kind;
-  const char *required; /* names of parameters, with a space between them */
-  const char *optional;
-} Method;
-
-static const Method methods[] = {
-  { "initialize", PD_RPC_INITIALIZE, "", "folder" },
-  { "estimate", PD_RPC_ESTIMATE, "request width height", "" },
-  { "generate", PD_RPC_PICTURE, "request output", "preview" },
-  { "inpaint", PD_RPC_PICTURE, "request input mask output", "preview" },
-  { "restyle", PD_RPC_PICTURE, "request input output", "mask preview" },
-  { "upscale", PD_RPC_PICTURE, "request input output", "preview" },
-  { "test", PD_RPC_TEST, "", "device" },
-};
 
 typedef struct
 {
@@ -37,6 +20,20 @@ typedef struct
   } type;
 } Param;
 
+enum
+{
+  REQUEST = 1 << 0,
+  FOLDER = 1 << 1,
+  INPUT = 1 << 2,
+  MASK = 1 << 3,
+  OUTPUT = 1 << 4,
+  PREVIEW = 1 << 5,
+  DEVICE = 1 << 6,
+  WIDTH = 1 << 7,
+  HEIGHT = 1 << 8,
+};
+
+/* By the bits above. */
 static const Param all_params[] = {
   { "request", G_STRUCT_OFFSET (PdRpcCall, request), IS_REQUEST },
   { "folder", G_STRUCT_OFFSET (PdRpcCall, folder), IS_PATH },
@@ -49,12 +46,31 @@ static const Param all_params[] = {
   { "height", G_STRUCT_OFFSET (PdRpcCall, height), IS_SIZE },
 };
 
-static gboolean
-is_among (const char *name, const char *names)
+typedef struct
 {
-  g_auto (GStrv) words = g_strsplit (names, " ", -1);
+  const char *name;
+  PdRpcKind kind;
+  guint required, optional; /* parameters, as bits */
+} Method;
 
-  return g_strv_contains ((const char *const *) words, name);
+/* Beside those that make a picture, which are the modes. */
+static const Method methods[] = {
+  { "initialize", PD_RPC_INITIALIZE, 0, FOLDER },
+  { "estimate", PD_RPC_ESTIMATE, REQUEST | WIDTH | HEIGHT, 0 },
+  { "test", PD_RPC_TEST, 0, DEVICE },
+};
+
+static guint
+picture_params (guint pictures)
+{
+  return (pictures & PD_TAKES_INPUT ? INPUT : 0) | (pictures & PD_TAKES_MASK ? MASK : 0);
+}
+
+static Method
+method_of_mode (const PdModeInfo *mode)
+{
+  return (Method){ mode->name, PD_RPC_PICTURE, REQUEST | OUTPUT | picture_params (mode->needs),
+                   PREVIEW | picture_params (mode->optional) };
 }
 
 /* What it quotes may be cut within a character. */
@@ -169,18 +185,29 @@ read_param (PdRpcCall *self, const Param *param, JsonNode *node, const char *fol
 static const Param *
 find_param (const Method *method, const char *name)
 {
-  if (is_among (name, method->required) || is_among (name, method->optional))
-    for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
-      if (g_str_equal (name, all_params[i].name))
-        return &all_params[i];
+  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
+    if ((method->required | method->optional) & 1u << i && g_str_equal (name, all_params[i].name))
+      return &all_params[i];
   return NULL;
+}
+
+static gboolean
+fail_unknown_param (const Method *method, const char *name, GError **error)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
+    if ((method->required | method->optional) & 1u << i)
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", all_params[i].name);
+  set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” has no parameter “%.60s”; it has: %s"),
+             method->name, name, names->str);
+  return FALSE;
 }
 
 static gboolean
 read_params (
     PdRpcCall *self, const Method *method, JsonObject *params, const char *folder, GError **error)
 {
-  g_auto (GStrv) required = g_strsplit (method->required, " ", -1);
   JsonObjectIter iter;
   const char *name;
   JsonNode *node;
@@ -191,21 +218,16 @@ read_params (
       const Param *param = find_param (method, name);
 
       if (param == NULL)
-        {
-          set_error (error, PD_RPC_INVALID_PARAMS,
-                     _ ("“%s” has no parameter “%.60s”; it has: %s %s"), method->name, name,
-                     method->required, method->optional);
-          return FALSE;
-        }
+        return fail_unknown_param (method, name, error);
       if (!JSON_NODE_HOLDS_NULL (node) && !read_param (self, param, node, folder, error))
         return FALSE;
     }
-  for (guint i = 0; required[i] != NULL && *required[i] != '\0'; i++)
-    if (!json_object_has_member (params, required[i]) ||
-        json_object_get_null_member (params, required[i]))
+  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
+    if (method->required & 1u << i && (!json_object_has_member (params, all_params[i].name) ||
+                                       json_object_get_null_member (params, all_params[i].name)))
       {
         set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
-                   required[i]);
+                   all_params[i].name);
         return FALSE;
       }
   return TRUE;
@@ -216,7 +238,7 @@ static gboolean
 set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **error)
 {
   JsonObject *request = json_object_get_object_member (params, "request");
-  const char *given = pd_request_nick (PD_TYPE_REQUEST_MODE, (int) self->request->mode);
+  const char *given = pd_modes[self->request->mode].name;
 
   if (json_object_has_member (request, "mode") && !g_str_equal (given, method->name))
     {
@@ -227,19 +249,28 @@ set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **er
   return pd_request_set_text (self->request, "mode", method->name, error);
 }
 
-static const Method *
-find_method (const char *name, GError **error)
+static gboolean
+find_method (const char *name, Method *method, GError **error)
 {
   g_autoptr (GString) names = g_string_new ("cancel, keep-folder");
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
-    if (g_str_equal (name, methods[i].name))
-      return &methods[i];
-    else
-      g_string_append_printf (names, ", %s", methods[i].name);
+    {
+      *method = methods[i];
+      if (g_str_equal (name, method->name))
+        return TRUE;
+      g_string_append_printf (names, ", %s", method->name);
+    }
+  for (guint i = 0; pd_modes[i].name != NULL; i++)
+    {
+      *method = method_of_mode (&pd_modes[i]);
+      if (g_str_equal (name, method->name))
+        return TRUE;
+      g_string_append_printf (names, ", %s", method->name);
+    }
   set_error (error, PD_RPC_METHOD_NOT_FOUND, _ ("there is no method “%.60s”; there are %s"), name,
              names->str);
-  return NULL;
+  return FALSE;
 }
 
 PdRpcCall *
@@ -248,13 +279,13 @@ pd_rpc_call_new (
 {
   g_autoptr (PdRpcCall) self = g_new0 (PdRpcCall, 1);
   g_autoptr (JsonObject) none = json_object_new ();
-  const Method *method = find_method (method_name, error);
   JsonObject *object = none;
+  Method method;
 
   self->id = g_variant_ref_sink (id);
-  if (method == NULL)
+  if (!find_method (method_name, &method, error))
     return NULL;
-  self->kind = method->kind;
+  self->kind = method.kind;
   self->cancellable = g_cancellable_new ();
   if (params != NULL && !JSON_NODE_HOLDS_OBJECT (params))
     {
@@ -263,9 +294,9 @@ pd_rpc_call_new (
     }
   if (params != NULL)
     object = json_node_get_object (params);
-  if (!read_params (self, method, object, folder, error))
+  if (!read_params (self, &method, object, folder, error))
     return NULL;
-  if (self->kind == PD_RPC_PICTURE && !set_mode (self, method, object, error))
+  if (self->kind == PD_RPC_PICTURE && !set_mode (self, &method, object, error))
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -10,7 +10,7 @@ typedef enum
 {
   PD_RPC_INITIALIZE,
   PD_RPC_ESTIMATE,
-  PD_RPC_PICTURE, /* generate, inpaint, restyle, upscale */
+  PD_RPC_PICTURE, /* the methods that are modes */
   PD_RPC_TEST,
 } PdRpcKind;
 

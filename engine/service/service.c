@@ -472,10 +472,8 @@ give_up_rights (const char *data_folder)
 int
 pd_rpc_main (int argc, char **argv, const char *data_folder)
 {
-  static const char *const no_params[] = { NULL };
   g_autoptr (PdOptions) options = pd_options_new (
-      argv[0], _ ("Serves a program such as GIMP: JSON-RPC on standard input and output."),
-      no_params);
+      argv[0], _ ("Serves a program such as GIMP: JSON-RPC on standard input and output."));
   g_autoptr (GOutputStream) output = NULL;
   g_autoptr (GError) error = NULL;
   Service service = { 0 };

@@ -7,6 +7,7 @@
 #include "engine/service/words.h"
 #include "engine/gpu/self-test.h"
 #include "engine/pictures/storage.h"
+#include "engine/request/mode.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <glib/gi18n-lib.h>
@@ -258,7 +259,7 @@ static gboolean
 make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
 {
   PdRequest *request = call->request;
-  const int scale = request->mode == PD_REQUEST_MODE_UPSCALE ? (int) request->scale : 1;
+  const int scale = (int) pd_mode_scale (request);
   const GeglRectangle extent = { 0, 0, (int) request->width * scale,
                                  (int) request->height * scale };
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;

@@ -273,10 +273,10 @@ test_modes (Fixture *fixture, gconstpointer data)
     const char *control;
     const char *modes[5];
   } rows[] = {
-    { "source", { "inpaint", "restyle" } },
-    { "strength_box", { "inpaint", "restyle" } },
+    { "source", { "inpaint", "restyle", "upscale" } },
+    { "strength_box", { "restyle" } },
     { "scale", { "upscale" } },
-    { "seamless", { "generate", "restyle" } },
+    { "seamless", { "generate", "restyle", "upscale" } },
     { "padding", { "inpaint" } },
     { "prompt", { "generate", "inpaint", "restyle", "upscale" } },
   };
