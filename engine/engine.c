@@ -195,7 +195,7 @@ run_plain (PdSession *session, const PdImages *images, GError **error)
 {
   const PdRequest *request = session->request;
   gboolean restyle = request->mode == PD_REQUEST_MODE_RESTYLE;
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
   g_autofree float *latent = NULL;
 
   if (!pd_session_set_canvas (session, (request->height + scale - 1) / scale,
@@ -310,7 +310,7 @@ check_machine (
       if (!pd_region_bounds (images->mask, &bounds, error))
         return FALSE;
       pd_region_plan (&region, &bounds, request->width, request->height, request->padding,
-                      pd_session_native_size (session), pd_model_scale (session->model));
+                      pd_session_native_size (session), session->model->autoencoder->info.scale);
       part = (PdLevel){ .width = region.work_w, .height = region.work_h };
       levels = &part;
       n = 1;
@@ -371,7 +371,7 @@ pd_engine_run (PdEngine *self,
                                  .cancellable = cancellable,
                                  .report = report,
                                  .seamless = request->seamless,
-                                 .channels = pd_model_latent_channels (self->model),
+                                 .channels = self->model->denoiser->info.channels,
                                  .level = 1,
                                  .n_levels = 1,
                                  .to = 1 };
@@ -402,8 +402,8 @@ pd_engine_run (PdEngine *self,
   if (parts[PD_PART_TEXT_ENCODER].is_other)
     report->text_encoder = pd_checkpoint_get_path (parts[PD_PART_TEXT_ENCODER].checkpoint);
   session.seed = report->seed;
-  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
-                           levels);
+  n_levels = pd_levels_of (request, pd_session_native_size (&session),
+                           self->model->autoencoder->info.scale, levels);
   if (!check_parts (self->model, request, n_levels, error) ||
       !check_images (request, images, error) || !pd_original_open (&original, images, error))
     return FALSE;
@@ -424,8 +424,8 @@ pd_engine_run (PdEngine *self,
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
-  n_levels = pd_levels_of (request, pd_session_native_size (&session), pd_model_scale (self->model),
-                           levels);
+  n_levels = pd_levels_of (request, pd_session_native_size (&session),
+                           self->model->autoencoder->info.scale, levels);
   if (!check_machine (&session, &shown, levels, n_levels, error) ||
       !begin_journal (self, &session, &shown, error))
     return FALSE;
@@ -471,7 +471,7 @@ pd_engine_estimate (PdEngine *self,
                                  .request = sized,
                                  .report = &report,
                                  .seamless = request->seamless,
-                                 .channels = pd_model_latent_channels (self->model) };
+                                 .channels = self->model->denoiser->info.channels };
   PdLevel levels[PD_MAX_LEVELS];
   guint n;
 
@@ -480,7 +480,8 @@ pd_engine_estimate (PdEngine *self,
       sized->width = input_width;
       sized->height = input_height;
     }
-  n = pd_levels_of (sized, pd_session_native_size (&session), pd_model_scale (self->model), levels);
+  n = pd_levels_of (sized, pd_session_native_size (&session), self->model->autoencoder->info.scale,
+                    levels);
   if (!check_parts (self->model, request, n, error))
     return FALSE;
   return pd_estimate_levels (&session, &self->backend, levels, n, from_picture, estimate, error);

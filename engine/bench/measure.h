@@ -3,7 +3,7 @@
 
 #include "engine/bench/work.h"
 #include "engine/files/model-files.h"
-#include "engine/networks/unet.h"
+#include "engine/networks/denoiser.h"
 #include "engine/nn/graph.h"
 
 /* Something that was run several times after a warm-up. Seconds; CPU seconds are those of all
@@ -79,7 +79,12 @@ void pd_bench_fill (float *values, gsize count);
 /* bench-kernels.c: each kernel at the shapes SD 1.5 has. */
 gboolean pd_bench_kernels (PdBench *self, GError **error);
 /* bench-sync.c: what a tile of h × w latent pixels costs with cross-tile attention, as figures. */
-gboolean pd_bench_sync (PdBench *self, PdUNet *unet, guint h, guint w, GError **error);
+gboolean pd_bench_sync (PdBench *self,
+                        PdDenoiser *denoiser,
+                        const PdCondition *condition,
+                        guint h,
+                        guint w,
+                        GError **error);
 /* bench-model.c: loading a model, its parts at w × h pixels (0: the size it was trained at).
  * @elsewhere: parts that it does not bring. */
 gboolean pd_bench_model (PdBench *self,

@@ -14,13 +14,14 @@ typedef struct
   PdBench *bench;
   PdModel *model;
   guint h, w; /* of the latent */
-  PdUNetPass *unet;
-  PdVaePass *decoder;
-  PdTinyVaePass *tiny_decoder;
+  PdDenoiserPass *unet;
+  PdAutoencoderPass *decoder;
   PdTextPass *text;
   gint32 *ids;
+  PdCondition *condition;
   float *latent, *context, *prediction, *picture;
-  gsize n_latent, n_context, n_prediction, n_picture; /* elements */
+  float *map;                           /* NULL: none */
+  gsize n_latent, n_context, n_picture; /* elements */
 } Parts;
 
 static gboolean
@@ -38,15 +39,18 @@ run_unet (gpointer data, GError **error)
   static const double timestep = 500;
   Parts *self = data;
 
-  return pd_unet_pass_run (self->unet,
-                           &(PdUNetRun){ .sample = self->latent,
-                                         .n_sample = self->n_latent,
-                                         .timestep = timestep,
-                                         .context = self->context,
-                                         .n_context = self->n_context,
-                                         .prediction = self->prediction,
-                                         .n_prediction = self->n_prediction },
-                           NULL, error);
+  const PdMap map = { self->model->denoiser->info.map_channels, self->h, self->w, self->map };
+
+  return pd_denoiser_pass_run (
+      self->unet,
+      &(PdDenoiserRun){ .latents = self->latent,
+                        .n_latents = self->n_latent,
+                        .timestep = timestep,
+                        .conditions = (const PdCondition *const[]){ self->condition },
+                        .map = self->map != NULL ? &map : NULL,
+                        .prediction = self->prediction,
+                        .n_prediction = self->n_latent },
+      NULL, error);
 }
 
 static gboolean
@@ -54,11 +58,8 @@ run_decoder (gpointer data, GError **error)
 {
   Parts *self = data;
 
-  if (self->decoder == NULL)
-    return pd_tiny_vae_decode (self->tiny_decoder, self->latent, self->n_latent, self->picture,
-                               self->n_picture, NULL, error);
-  return pd_vae_decode (self->decoder, self->latent, self->n_latent, self->picture, self->n_picture,
-                        NULL, error);
+  return pd_autoencoder_decode (self->decoder, self->latent, self->n_latent, self->picture,
+                                self->n_picture, NULL, error);
 }
 
 static void
@@ -85,12 +86,14 @@ bench_text (Parts *self, GError **error)
   guint n_chunks;
   gboolean done;
 
-  self->ids = pd_tokenizer_encode_chunks (self->model->tokenizer, "", &n_chunks, error);
+  self->ids =
+      pd_tokenizer_encode_chunks (self->model->conditioner->tokenizer, "", &n_chunks, error);
   if (self->ids == NULL)
     return FALSE;
   if (!pd_bench_wants (self->bench, "text encoder"))
     return TRUE;
-  self->text = pd_text_pass_new (self->model->text_encoder, 1, PD_TOKENIZER_CHUNK, NULL, error);
+  self->text =
+      pd_text_pass_new (self->model->conditioner->encoder, 1, PD_TOKENIZER_CHUNK, NULL, error);
   done = self->text != NULL && pd_bench_measure (self->bench, "text encoder", pd_work_total (&work),
                                                  self->bench->n_runs, run_text, self, error);
   g_clear_pointer (&self->text, pd_text_pass_free);
@@ -100,20 +103,20 @@ bench_text (Parts *self, GError **error)
 static gboolean
 make_unet (Parts *self, gboolean timestamps, GError **error)
 {
-  PdUNetPassOptions options = {
-    .n = 1, .h = self->h, .w = self->w, .tokens = PD_TOKENIZER_CHUNK, .timestamps = timestamps
+  const PdDenoiserPassOptions options = {
+    .n = 1, .h = self->h, .w = self->w, .like = self->condition, .timestamps = timestamps
   };
 
-  g_clear_pointer (&self->unet, pd_unet_pass_free);
-  self->unet = pd_unet_pass_new (self->model->unet, &options, error);
+  g_clear_pointer (&self->unet, pd_denoiser_pass_free);
+  self->unet = pd_denoiser_pass_new (self->model->denoiser, &options, error);
   return self->unet != NULL;
 }
 
 static gboolean
 bench_unet (Parts *self, GError **error)
 {
-  const PdUNetConfig *config = pd_unet_config (self->model->unet);
-  PdWork work = pd_work_of_unet (config, 1, self->h, self->w, PD_TOKENIZER_CHUNK);
+  PdWork work = pd_work_of_unet (self->model->files->parts[PD_PART_UNET].config, 1, self->h,
+                                 self->w, PD_TOKENIZER_CHUNK);
   g_autofree char *name = g_strdup_printf ("UNet forward, latent of %u × %u", self->w, self->h);
 
   if (!pd_bench_wants (self->bench, name))
@@ -122,35 +125,34 @@ bench_unet (Parts *self, GError **error)
       !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_unet,
                          self, error))
     return FALSE;
-  add_memory (self->bench, "UNet", pd_unet_pass_graph (self->unet));
+  add_memory (self->bench, "UNet", pd_denoiser_pass_graph (self->unet));
   if (!make_unet (self, TRUE, error) || !run_unet (self, error))
     return FALSE;
-  pd_bench_add_shares (self->bench, "UNet", pd_unet_pass_graph (self->unet), &work);
-  g_clear_pointer (&self->unet, pd_unet_pass_free);
+  pd_bench_add_shares (self->bench, "UNet", pd_denoiser_pass_graph (self->unet), &work);
+  g_clear_pointer (&self->unet, pd_denoiser_pass_free);
   return TRUE;
 }
 
 static gboolean
 make_decoder (Parts *self, gboolean timestamps, GError **error)
 {
-  g_clear_pointer (&self->decoder, pd_vae_pass_free);
-  g_clear_pointer (&self->tiny_decoder, pd_tiny_vae_pass_free);
-  if (self->model->vae != NULL)
-    self->decoder =
-        pd_vae_decoder_new (self->model->vae, 1, self->h, self->w, NULL, timestamps, error);
-  else
-    self->tiny_decoder =
-        pd_tiny_vae_decoder_new (self->model->tiny_vae, 1, self->h, self->w, error);
-  return self->decoder != NULL || self->tiny_decoder != NULL;
+  const PdAutoencoderPassOptions options = {
+    .decode = TRUE, .n = 1, .h = self->h, .w = self->w, .timestamps = timestamps
+  };
+
+  g_clear_pointer (&self->decoder, pd_autoencoder_pass_free);
+  self->decoder = pd_autoencoder_pass_new (self->model->autoencoder, &options, error);
+  return self->decoder != NULL;
 }
 
 static gboolean
 bench_decoder (Parts *self, GError **error)
 {
-  gconstpointer config = self->model->files->parts[PD_PART_VAE].config;
-  guint scale = pd_model_scale (self->model);
-  PdWork work = self->model->vae != NULL ? pd_work_of_vae_decoder (config, self->h, self->w)
-                                         : pd_work_of_tiny_vae_decoder (config, self->h, self->w);
+  const PdPartFiles *vae = &self->model->files->parts[PD_PART_VAE];
+  guint scale = self->model->autoencoder->info.scale;
+  PdWork work = vae->class == PD_CLASS_AUTOENCODER_KL
+                    ? pd_work_of_vae_decoder (vae->config, self->h, self->w)
+                    : pd_work_of_tiny_vae_decoder (vae->config, self->h, self->w);
   g_autofree char *name =
       g_strdup_printf ("VAE decode, %u × %u pixels", self->w * scale, self->h * scale);
 
@@ -162,24 +164,23 @@ bench_decoder (Parts *self, GError **error)
       !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_decoder,
                          self, error))
     return FALSE;
-  if (self->decoder == NULL) /* an AutoencoderTiny is nearly all convolution */
-    return TRUE;
-  add_memory (self->bench, "VAE", pd_vae_pass_graph (self->decoder));
+  add_memory (self->bench, "VAE", pd_autoencoder_pass_graph (self->decoder));
   if (!make_decoder (self, TRUE, error) || !run_decoder (self, error))
     return FALSE;
-  pd_bench_add_shares (self->bench, "VAE", pd_vae_pass_graph (self->decoder), &work);
+  pd_bench_add_shares (self->bench, "VAE", pd_autoencoder_pass_graph (self->decoder), &work);
   return TRUE;
 }
 
 static void
 parts_clear (Parts *self)
 {
-  pd_unet_pass_free (self->unet);
-  pd_vae_pass_free (self->decoder);
-  pd_tiny_vae_pass_free (self->tiny_decoder);
+  pd_denoiser_pass_free (self->unet);
+  pd_autoencoder_pass_free (self->decoder);
   pd_text_pass_free (self->text);
   pd_model_free (self->model);
   g_free (self->ids);
+  pd_condition_free (self->condition);
+  g_free (self->map);
   g_free (self->latent);
   g_free (self->context);
   g_free (self->prediction);
@@ -191,8 +192,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Parts, parts_clear)
 static void
 choose_size (Parts *self, guint width, guint height)
 {
-  guint scale = pd_model_scale (self->model);
-  guint side = pd_unet_config (self->model->unet)->sample_size;
+  guint scale = self->model->autoencoder->info.scale;
+  guint side = self->model->denoiser->info.native;
 
   if (side == 0)
     side = DEFAULT_SIDE;
@@ -210,7 +211,7 @@ pd_bench_model (PdBench *self,
 {
   g_auto (Parts) parts = { .bench = self };
   gint64 start = g_get_monotonic_time ();
-  const PdUNetConfig *config;
+  const PdDenoiserInfo *info;
   gsize pixels;
 
   parts.model = pd_model_load (self->backend, path, elsewhere, error);
@@ -220,17 +221,22 @@ pd_bench_model (PdBench *self,
   pd_bench_add_figure (self, "weights of all parts",
                        (double) pd_account_used (self->backend->device), "bytes");
   choose_size (&parts, width, height);
-  config = pd_unet_config (parts.model->unet);
+  info = &parts.model->denoiser->info;
   pixels = (gsize) parts.h * parts.w;
-  parts.n_latent = pixels * config->in_channels;
-  parts.n_prediction = pixels * config->out_channels;
-  parts.n_context = (gsize) PD_TOKENIZER_CHUNK * config->cross_attention_dim;
+  parts.n_latent = pixels * info->channels;
+  parts.n_context = (gsize) PD_TOKENIZER_CHUNK * parts.model->conditioner->width;
+  parts.condition = pd_conditioner_blank (parts.model->conditioner, error);
+  if (parts.condition == NULL)
+    return FALSE;
+  pd_bench_fill (parts.condition->tensors[0].values, parts.n_context);
+  if (info->map_channels > 0)
+    parts.map = g_new0 (float, pixels * info->map_channels);
   parts.latent = g_new (float, parts.n_latent);
   pd_bench_fill (parts.latent, parts.n_latent);
-  parts.prediction = g_new (float, parts.n_prediction);
+  parts.prediction = g_new (float, parts.n_latent);
   parts.context = g_new (float, parts.n_context);
-  pd_bench_fill (parts.context, parts.n_context);
   return bench_text (&parts, error) && bench_unet (&parts, error) &&
-         pd_bench_sync (self, parts.model->unet, parts.h, parts.w, error) &&
+         (info->map_channels > 0 ||
+          pd_bench_sync (self, parts.model->denoiser, parts.condition, parts.h, parts.w, error)) &&
          pd_bench_measure_peak (self, error) && bench_decoder (&parts, error);
 }

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "engine/bench/measure.h"
-#include "engine/networks/model.h"
+#include "engine/networks/tile-attention.h"
 
 /* What cross-tile attention costs a tile: the UNet of one tile with both branches of guidance, with
  * and without the bank of a canvas's thumbnail. They run by turns, so that what else the machine
@@ -19,15 +19,18 @@ static const guint bank_tokens[] = { 0, 16, 64, 256 }; /* 0: no bank */
 typedef struct
 {
   PdBank *bank;
-  PdUNetPass *pass;
+  PdBankReader *reader;
+  PdHook *hooks[2];
+  PdDenoiserPass *pass;
   GArray *cpu; /* seconds of every run */
 } Variant;
 
 typedef struct
 {
   Variant variants[G_N_ELEMENTS (bank_tokens)];
-  float *latent, *context, *prediction;
-  gsize n_latent, n_context, n_prediction; /* elements */
+  const PdCondition *conditions[BRANCHES];
+  float *latents, *prediction;
+  gsize n; /* elements of either */
 } Sync;
 
 static void
@@ -35,35 +38,40 @@ sync_clear (Sync *self)
 {
   for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
     {
-      pd_unet_pass_free (self->variants[i].pass);
+      pd_denoiser_pass_free (self->variants[i].pass);
+      pd_bank_reader_free (self->variants[i].reader);
       pd_bank_free (self->variants[i].bank);
       g_clear_pointer (&self->variants[i].cpu, g_array_unref);
     }
-  g_free (self->latent);
-  g_free (self->context);
+  g_free (self->latents);
   g_free (self->prediction);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Sync, sync_clear)
 
 static gboolean
-make_variant (Variant *self, PdUNet *unet, guint h, guint w, guint tokens, GError **error)
+make_variant (Variant *self,
+              PdDenoiser *denoiser,
+              const PdDenoiserPassOptions *shape,
+              guint tokens,
+              GError **error)
 {
-  PdUNetPassOptions options = {
-    .n = BRANCHES, .h = h, .w = w, .tokens = PD_TOKENIZER_CHUNK, .branches = BRANCHES
-  };
+  PdDenoiserPassOptions options = *shape;
 
   self->cpu = g_array_new (FALSE, FALSE, sizeof (double));
   if (tokens > 0)
     {
-      self->bank = pd_bank_new (pd_unet_backend (unet), pd_unet_config (unet), h, w, BRANCHES,
-                                tokens, 0, error);
+      g_autoptr (GArray) survey = pd_denoiser_survey (denoiser, shape->h, shape->w);
+      const PdBankOptions bank = { .branches = BRANCHES, .tokens = tokens };
+
+      self->bank = pd_bank_new (denoiser->backend, survey, &bank, error);
       if (self->bank == NULL)
         return FALSE;
-      options.share = PD_SHARE_BANK_READ;
-      options.bank = self->bank;
+      self->reader = pd_bank_reader_new (self->bank);
+      self->hooks[0] = pd_bank_reader_hook (self->reader);
+      options.hooks = self->hooks;
     }
-  self->pass = pd_unet_pass_new (unet, &options, error);
+  self->pass = pd_denoiser_pass_new (denoiser, &options, error);
   return self->pass != NULL;
 }
 
@@ -82,15 +90,14 @@ run_variant (const Sync *self, Variant *variant, GError **error)
   static const double timestep = 500;
   double start = cpu_seconds (), seconds;
 
-  if (!pd_unet_pass_run (variant->pass,
-                         &(PdUNetRun){ .sample = self->latent,
-                                       .n_sample = self->n_latent,
-                                       .timestep = timestep,
-                                       .context = self->context,
-                                       .n_context = self->n_context,
-                                       .prediction = self->prediction,
-                                       .n_prediction = self->n_prediction },
-                         NULL, error))
+  if (!pd_denoiser_pass_run (variant->pass,
+                             &(PdDenoiserRun){ .latents = self->latents,
+                                               .n_latents = self->n,
+                                               .timestep = timestep,
+                                               .conditions = self->conditions,
+                                               .prediction = self->prediction,
+                                               .n_prediction = self->n },
+                             NULL, error))
     return FALSE;
   seconds = cpu_seconds () - start;
   g_array_append_val (variant->cpu, seconds);
@@ -113,25 +120,25 @@ median (GArray *values)
 }
 
 gboolean
-pd_bench_sync (PdBench *self, PdUNet *unet, guint h, guint w, GError **error)
+pd_bench_sync (PdBench *self,
+               PdDenoiser *denoiser,
+               const PdCondition *condition,
+               guint h,
+               guint w,
+               GError **error)
 {
-  const PdUNetConfig *config = pd_unet_config (unet);
-  gsize pixels = (gsize) BRANCHES * h * w;
-  g_auto (Sync)
-      sync = { .n_latent = pixels * config->in_channels,
-               .n_context = (gsize) BRANCHES * PD_TOKENIZER_CHUNK * config->cross_attention_dim,
-               .n_prediction = pixels * config->out_channels };
+  const PdDenoiserPassOptions shape = { .n = BRANCHES, .h = h, .w = w, .like = condition };
+  g_auto (Sync) sync = { .conditions = { condition, condition },
+                         .n = (gsize) BRANCHES * h * w * denoiser->info.channels };
   double plain = 0;
 
   if (!pd_bench_wants (self, "Tile step"))
     return TRUE;
-  sync.latent = g_new (float, sync.n_latent);
-  sync.context = g_new (float, sync.n_context);
-  sync.prediction = g_new (float, sync.n_prediction);
-  pd_bench_fill (sync.latent, sync.n_latent);
-  pd_bench_fill (sync.context, sync.n_context);
+  sync.latents = g_new (float, sync.n);
+  sync.prediction = g_new (float, sync.n);
+  pd_bench_fill (sync.latents, sync.n);
   for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
-    if (!make_variant (&sync.variants[i], unet, h, w, bank_tokens[i], error) ||
+    if (!make_variant (&sync.variants[i], denoiser, &shape, bank_tokens[i], error) ||
         !run_variant (&sync, &sync.variants[i], error)) /* warm-up */
       return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)

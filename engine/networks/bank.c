@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/networks/bank.h"
+
 #include <math.h>
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/base/host-memory.h"
-#include "engine/networks/bank.h"
 #include "engine/base/half.h"
+#include "engine/base/host-memory.h"
 
 enum
 {
@@ -15,6 +16,7 @@ enum
 
 struct _PdBank
 {
+  PdHook writer;
   const PdBackend *backend;
   guint branches;
   GArray *layers;   /* PdBankLayer */
@@ -33,61 +35,66 @@ tensor_bytes (const PdBank *self, const PdBankLayer *layer)
 }
 
 static void
-add_layers (PdBank *self, guint count, guint h, guint w, guint c, guint tokens, gboolean used)
+add_layer (PdBank *self, const PdSite *site, const PdBankOptions *options)
 {
-  for (guint i = 0; i < count; i++)
-    {
-      PdBankLayer layer = { .used = used, .c = c, .sources = h * w };
-      guint most = MIN (tokens, MAX (1, h * w / MIN_SOURCES));
+  PdBankLayer layer = { .used = site->depth >= options->first_depth,
+                        .c = site->channels,
+                        .sources = site->h * site->w };
+  guint most = MIN (options->tokens, MAX (1, layer.sources / MIN_SOURCES));
 
-      /* The thumbnail's shape, as nearly as whole numbers allow. */
-      layer.h = CLAMP ((guint) sqrt ((double) most * h / w), 1, h);
-      layer.w = CLAMP (most / layer.h, 1, w);
-      if (used)
-        {
-          layer.keys = self->bytes;
-          layer.values = self->bytes + tensor_bytes (self, &layer);
-          self->bytes += 2 * tensor_bytes (self, &layer);
-        }
-      g_array_append_val (self->layers, layer);
+  /* The thumbnail's shape, as nearly as whole numbers allow. */
+  layer.h = CLAMP ((guint) sqrt ((double) most * site->h / site->w), 1, site->h);
+  layer.w = CLAMP (most / layer.h, 1, site->w);
+  if (layer.used)
+    {
+      layer.keys = self->bytes;
+      layer.values = self->bytes + tensor_bytes (self, &layer);
+      self->bytes += 2 * tensor_bytes (self, &layer);
     }
+  g_array_append_val (self->layers, layer);
+}
+
+static void
+store_pooled (PdGraph *graph, PdTensor *tokens, PdTensor *target)
+{
+  PdTensor *pooled = pd_pool (graph, tokens, target->h, target->w);
+
+  pd_copy (graph, pd_to_type (graph, pooled, target->type), target);
+}
+
+/* A function of PdHook. */
+static PdTensor *
+store (PdHook *hook, PdGraph *graph, const PdSite *site, PdTensor *q, PdTensor *k, PdTensor *v)
+{
+  const PdBank *self = (PdBank *) hook;
+  const PdBankLayer *layer = pd_bank_layer (self, site->index);
+
+  if (layer->used)
+    {
+      store_pooled (graph, k, pd_bank_keys (self, graph, layer));
+      store_pooled (graph, v, pd_bank_values (self, graph, layer));
+    }
+  return NULL;
 }
 
 PdBank *
 pd_bank_new (const PdBackend *backend,
-             const PdUNetConfig *config,
-             guint h,
-             guint w,
-             guint branches,
-             guint tokens,
-             guint first_level,
+             const GArray *survey,
+             const PdBankOptions *options,
              GError **error)
 {
   g_autoptr (PdBank) self = g_new0 (PdBank, 1);
-  guint levels = config->n_blocks, hs[PD_CONFIG_MAX_BLOCKS], ws[PD_CONFIG_MAX_BLOCKS];
 
+  self->writer.attention = store;
   self->backend = backend;
-  self->branches = branches;
+  self->branches = options->branches;
   self->layers = g_array_new (FALSE, FALSE, sizeof (PdBankLayer));
-  for (guint i = 0; i < levels; i++)
+  for (guint i = 0; i < survey->len; i++)
     {
-      hs[i] = i > 0 ? (hs[i - 1] + 1) / 2 : h;
-      ws[i] = i > 0 ? (ws[i - 1] + 1) / 2 : w;
-    }
-  for (guint i = 0; i < levels; i++)
-    if (config->down_attention[i])
-      add_layers (self, config->layers_per_block[i] * config->transformer_layers[i], hs[i], ws[i],
-                  config->block_out_channels[i], tokens, i >= first_level);
-  if (config->mid_attention)
-    add_layers (self, config->transformer_layers[levels - 1], hs[levels - 1], ws[levels - 1],
-                config->block_out_channels[levels - 1], tokens, levels - 1 >= first_level);
-  for (guint j = 0; j < levels; j++)
-    {
-      guint i = levels - 1 - j;
+      const PdSite *site = &g_array_index (survey, PdSite, i);
 
-      if (config->up_attention[j])
-        add_layers (self, (config->layers_per_block[i] + 1) * config->transformer_layers[i], hs[i],
-                    ws[i], config->block_out_channels[i], tokens, i >= first_level);
+      if (site->kind == PD_SITE_ATTENTION)
+        add_layer (self, site, options);
     }
   if (self->bytes > 0)
     {
@@ -106,6 +113,12 @@ pd_bank_free (PdBank *self)
   pd_buffer_free (self->buffer);
   g_array_unref (self->layers);
   g_free (self);
+}
+
+PdHook *
+pd_bank_writer (PdBank *self)
+{
+  return &self->writer;
 }
 
 gsize
@@ -130,18 +143,14 @@ place (const PdBank *self, PdGraph *graph, const PdBankLayer *layer, gsize offse
 }
 
 PdTensor *
-pd_bank_keys (const PdBank *self, PdGraph *graph, guint index)
+pd_bank_keys (const PdBank *self, PdGraph *graph, const PdBankLayer *layer)
 {
-  const PdBankLayer *layer = pd_bank_layer (self, index);
-
   return place (self, graph, layer, layer->keys);
 }
 
 PdTensor *
-pd_bank_values (const PdBank *self, PdGraph *graph, guint index)
+pd_bank_values (const PdBank *self, PdGraph *graph, const PdBankLayer *layer)
 {
-  const PdBankLayer *layer = pd_bank_layer (self, index);
-
   return place (self, graph, layer, layer->values);
 }
 

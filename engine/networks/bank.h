@@ -1,32 +1,36 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/files/config.h"
-#include "engine/nn/ops.h"
+#include "engine/networks/sites.h"
 
-/* Keys and values of the UNet's self-attention layers that stand for the rest of the canvas, pooled
- * to few tokens, on the device. One pass (of the canvas's thumbnail) writes them, others (of the
- * tiles) read them beside their own. Its size does not depend on the canvas. */
+/* Keys and values of a network's self-attention layers that stand for the rest of the canvas,
+ * pooled to few tokens, on the device. One pass (of the canvas's thumbnail) writes them, others (of
+ * the tiles) read them beside their own. Its size does not depend on the canvas. */
 typedef struct _PdBank PdBank;
 
-/* For a thumbnail of h × w latent pixels. @branches: of guidance, kept apart. @tokens: the most a
- * layer keeps; it never keeps more than one for four of the thumbnail's, since the tiles' attention
- * costs in proportion. @first_level: 0 for all self-attention layers, 1 to leave out those at the
- * latent's full size, and so on. Errors: PD_ERROR_OUT_OF_MEMORY. */
+typedef struct
+{
+  guint branches; /* of guidance, kept apart */
+  guint tokens; /* the most a layer keeps; it never keeps more than one for four of the thumbnail's,
+                   since the tiles' attention costs in proportion */
+  guint
+      first_depth; /* 0 for all layers, 1 to leave out those at the latent's full size, and so on */
+} PdBankOptions;
+
+/* For a thumbnail with the sites of @survey. Errors: PD_ERROR_OUT_OF_MEMORY. */
 PdBank *pd_bank_new (const PdBackend *backend,
-                     const PdUNetConfig *config,
-                     guint h,
-                     guint w,
-                     guint branches,
-                     guint tokens,
-                     guint first_level,
+                     const GArray *survey,
+                     const PdBankOptions *options,
                      GError **error);
 void pd_bank_free (PdBank *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdBank, pd_bank_free)
 
 gsize pd_bank_bytes (const PdBank *self);
 
-/* One layer, in the order in which a UNet is built. */
+/* The thumbnail's pass built with it stores its pooled keys and values in every run. */
+PdHook *pd_bank_writer (PdBank *self);
+
+/* Of one layer. */
 typedef struct
 {
   gboolean used;
@@ -35,6 +39,7 @@ typedef struct
   gsize keys, values; /* byte offsets */
 } PdBankLayer;
 
+/* @index: of the attention's site. */
 const PdBankLayer *pd_bank_layer (const PdBank *self, guint index);
 
 /* All that the bank holds, pd_bank_n_values numbers whatever their type on the device. */
@@ -55,5 +60,5 @@ gboolean pd_bank_add (const PdBank *self,
                       GError **error);
 
 /* The layer's keys and values as tensors of @graph: branches × h × w × c. */
-PdTensor *pd_bank_keys (const PdBank *self, PdGraph *graph, guint index);
-PdTensor *pd_bank_values (const PdBank *self, PdGraph *graph, guint index);
+PdTensor *pd_bank_keys (const PdBank *self, PdGraph *graph, const PdBankLayer *layer);
+PdTensor *pd_bank_values (const PdBank *self, PdGraph *graph, const PdBankLayer *layer);

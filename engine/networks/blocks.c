@@ -44,15 +44,19 @@ pd_build_group_norm (const PdBuilder *builder,
                      PdActivation activation,
                      gboolean border)
 {
-  PdNormArgs args = {
+  const PdSite site = { .kind = PD_SITE_NORM,
+                        .path = norm->path,
+                        .depth = builder->depth,
+                        .h = x->h,
+                        .w = x->w,
+                        .channels = x->c,
+                        .parts = builder->groups };
+  const PdNormArgs args = {
     .groups = builder->groups, .eps = builder->eps, .activation = activation, .border = border
   };
+  PdTensor *y = pd_sites_norm (builder->sites, builder->graph, site, x, norm, &args);
 
-  if (builder->globals != NULL)
-    return pd_globals_group_norm (builder->globals, builder->graph, x, norm, &args);
-  if (builder->norms != NULL)
-    return pd_norms_group_norm (builder->norms, builder->graph, x, norm, &args);
-  return pd_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
+  return y != NULL ? y : pd_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
 }
 
 PdTensor *
@@ -107,15 +111,21 @@ pd_build_attention (const PdBuilder *builder,
   PdTensor *q = pd_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
   PdTensor *k = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
   PdTensor *v = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
-  PdTensor *mixed;
+  PdTensor *mixed = NULL;
   /* The module's own output is what to_out gives: probe it under the module's name. */
   PdLayer to_out = layer->to_out;
 
-  if (builder->sharing != NULL && x == y)
-    mixed = pd_shared_attention (builder->sharing, builder->graph, q, k, v, layer->heads);
-  else if (builder->globals != NULL && x == y)
-    mixed = pd_globals_attention (builder->globals, builder->graph, q, k, v, layer->heads);
-  else
+  if (x == y)
+    mixed = pd_sites_attention (builder->sites, builder->graph,
+                                (PdSite){ .kind = PD_SITE_ATTENTION,
+                                          .path = layer->path,
+                                          .depth = builder->depth,
+                                          .h = k->h,
+                                          .w = k->w,
+                                          .channels = k->c,
+                                          .parts = layer->heads },
+                                q, k, v);
+  if (mixed == NULL)
     mixed = pd_attention (builder->graph,
                           &(PdAttention){ .q = q, .k = k, .v = v, .heads = layer->heads });
   to_out.path = layer->path;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/networks/globals.h"
 #include "engine/networks/layers.h"
-#include "engine/networks/norms.h"
-#include "engine/networks/sharing.h"
+#include "engine/networks/sites.h"
 
 /* The blocks that UNets and autoencoders share, with diffusers' names. Plain data: layers belong to
  * the reader's weights. */
@@ -29,13 +27,12 @@ typedef struct
 {
   PdGraph *graph;
   PdProbes *probes; /* may be NULL */
+  PdSites *sites;
+  guint depth; /* of the sites that are built now */
   guint groups;
   float eps;
-  PdTensor *temb;     /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */
-  PdTensor *context;  /* n × 1 × tokens × width; NULL in autoencoders */
-  PdSharing *sharing; /* may be NULL */
-  PdGlobals *globals; /* may be NULL */
-  PdNorms *norms;     /* may be NULL; not with globals */
+  PdTensor *temb;    /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */
+  PdTensor *context; /* n × 1 × tokens × width; NULL in autoencoders */
 } PdBuilder;
 
 PdTensor *pd_build_group_norm (const PdBuilder *builder,

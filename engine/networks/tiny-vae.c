@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <math.h>
-
-#include <glib/gi18n-lib.h>
-
-#include "engine/base/host-memory.h"
 #include "engine/networks/tiny-vae.h"
+
+#include <math.h>
 
 /* AutoencoderTinyBlock: relu (conv.4 (relu (conv.2 (relu (conv.0 (x))))) + x) */
 typedef struct
@@ -18,26 +15,18 @@ typedef struct
   GArray *blocks; /* PdTinyBlock */
 } PdTinyStage;
 
-struct _PdTinyVae
+typedef struct
 {
-  const PdBackend *backend;
+  PdAutoencoder base;
   PdTinyVaeConfig config;
   GStringChunk *paths;
-  gboolean has_encoder; /* else only decoders can be made */
   PdWeights *weights;
   PdTinyStage encoder[PD_CONFIG_MAX_BLOCKS], decoder[PD_CONFIG_MAX_BLOCKS];
   PdLayer encoder_out, decoder_in;
-};
+} PdTinyVae;
 
-struct _PdTinyVaePass
-{
-  PdGraph *graph;
-  PdTensor *input, *output;
-  float *values; /* the input after its element-wise map */
-};
-
-guint
-pd_tiny_vae_scale (const PdTinyVaeConfig *config)
+static guint
+scale_of (const PdTinyVaeConfig *config)
 {
   guint scale = 1;
 
@@ -47,29 +36,42 @@ pd_tiny_vae_scale (const PdTinyVaeConfig *config)
 }
 
 /* From the output back to the input: a 3 × 3 convolution reads one pixel further. */
-guint
-pd_tiny_vae_halo (const PdTinyVaeConfig *config, gboolean decode)
+static guint
+halo_decode (const PdTinyVaeConfig *config)
 {
-  guint reach = 0, factor = config->upsampling_factor, scale = pd_tiny_vae_scale (config);
+  guint reach = 0, factor = config->upsampling_factor;
 
-  if (decode)
+  for (int i = config->n_decoder_stages - 1; i >= 0; i--)
     {
-      for (int i = config->n_decoder_stages - 1; i >= 0; i--)
-        {
-          reach += 1;
-          if (i + 1 < config->n_decoder_stages)
-            reach = (reach + factor - 1) / factor;
-          reach += 3 * config->decoder_blocks[i];
-        }
-      return reach + 1;
+      reach += 1;
+      if (i + 1 < config->n_decoder_stages)
+        reach = (reach + factor - 1) / factor;
+      reach += 3 * config->decoder_blocks[i];
     }
-  reach = 1;
+  return reach + 1;
+}
+
+static guint
+halo_encode (const PdTinyVaeConfig *config)
+{
+  guint reach = 1, scale = scale_of (config);
+
   for (int i = config->n_encoder_stages - 1; i >= 0; i--)
     {
       reach += 3 * config->encoder_blocks[i];
       reach = i > 0 ? 2 * reach + 1 : reach + 1;
     }
   return (reach + scale - 1) / scale;
+}
+
+PdAutoencoderInfo
+pd_tiny_vae_info (const PdTinyVaeConfig *config)
+{
+  return (PdAutoencoderInfo){ .scale = scale_of (config),
+                              .channels = config->latent_channels,
+                              .scaling = 1,
+                              .halo_decode = halo_decode (config),
+                              .halo_encode = halo_encode (config) };
 }
 
 static void
@@ -122,7 +124,7 @@ read_tiny_vae (PdLayerReader *reader, gpointer part)
   const PdTinyVaeConfig *config = &self->config;
   guint index = 2;
 
-  if (self->has_encoder)
+  if (self->base.has_encoder)
     read_tiny_encoder (reader, self);
   self->decoder_in = pd_read_conv (reader, config->decoder_channels[0], config->latent_channels,
                                    TRUE, "decoder.layers.0");
@@ -138,42 +140,6 @@ read_tiny_vae (PdLayerReader *reader, gpointer part)
                                             channels, last, "decoder.layers.%u", index);
       index++;
     }
-}
-
-PdTinyVae *
-pd_tiny_vae_new (const PdBackend *backend,
-                 const PdTinyVaeConfig *config,
-                 PdCheckpoint *checkpoint,
-                 GError **error)
-{
-  g_autoptr (PdTinyVae) self = g_new0 (PdTinyVae, 1);
-
-  self->backend = backend;
-  self->config = *config;
-  self->paths = g_string_chunk_new (4096);
-  for (guint i = 0; i < PD_CONFIG_MAX_BLOCKS; i++)
-    {
-      self->encoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
-      self->decoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
-    }
-  self->has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.");
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_tiny_vae, self, error);
-  return self->weights != NULL ? g_steal_pointer (&self) : NULL;
-}
-
-void
-pd_tiny_vae_free (PdTinyVae *self)
-{
-  if (self == NULL)
-    return;
-  for (guint i = 0; i < PD_CONFIG_MAX_BLOCKS; i++)
-    {
-      g_array_unref (self->encoder[i].blocks);
-      g_array_unref (self->decoder[i].blocks);
-    }
-  pd_weights_free (self->weights);
-  g_string_chunk_free (self->paths);
-  g_free (self);
 }
 
 static PdTensor *
@@ -228,97 +194,66 @@ build_decoder (PdTinyVae *self, PdGraph *graph, PdTensor *x)
   return x;
 }
 
-static PdTinyVaePass *
-pass_new (PdTinyVae *vae, gboolean decode, guint n, guint h, guint w, GError **error)
+static PdTensor *
+build_tiny_vae (PdAutoencoder *self, const PdBuilder *builder, gboolean decode, PdTensor *x)
 {
-  const PdTinyVaeConfig *config = &vae->config;
-  g_autoptr (PdTinyVaePass) self = g_new0 (PdTinyVaePass, 1);
-  guint scale = pd_tiny_vae_scale (config);
-  PdTensor *x;
+  return decode ? build_decoder ((PdTinyVae *) self, builder->graph, x)
+                : build_encoder ((PdTinyVae *) self, builder->graph, x);
+}
 
-  self->graph = pd_graph_new (vae->backend);
-  if (decode)
+static void
+map_input (gboolean decode, float *values, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    values[i] = decode ? 3 * tanhf (values[i] / 3) : (values[i] + 1) / 2;
+}
+
+static void
+map_output (gboolean decode, float *values, gsize n)
+{
+  for (gsize i = 0; decode && i < n; i++)
+    values[i] = 2 * values[i] - 1;
+}
+
+static void
+free_tiny_vae (PdAutoencoder *autoencoder)
+{
+  PdTinyVae *self = (PdTinyVae *) autoencoder;
+
+  for (guint i = 0; i < PD_CONFIG_MAX_BLOCKS; i++)
     {
-      self->input = pd_graph_input (self->graph, n, h, w, config->latent_channels, 1);
-      x = build_decoder (vae, self->graph, self->input);
+      g_array_unref (self->encoder[i].blocks);
+      g_array_unref (self->decoder[i].blocks);
     }
-  else
-    {
-      self->input = pd_graph_input (self->graph, n, h * scale, w * scale, config->in_channels, 1);
-      x = build_encoder (vae, self->graph, self->input);
-    }
-  self->output = pd_graph_output (self->graph, x);
-  self->values =
-      pd_try_new (float, pd_tensor_n_values (self->input), _ ("the autoencoder's windows"), error);
-  return self->values != NULL && pd_graph_compile (self->graph, FALSE, error)
-             ? g_steal_pointer (&self)
-             : NULL;
-}
-
-PdTinyVaePass *
-pd_tiny_vae_decoder_new (PdTinyVae *vae, guint n, guint h, guint w, GError **error)
-{
-  return pass_new (vae, TRUE, n, h, w, error);
-}
-
-PdTinyVaePass *
-pd_tiny_vae_encoder_new (PdTinyVae *vae, guint n, guint h, guint w, GError **error)
-{
-  return pass_new (vae, FALSE, n, h, w, error);
-}
-
-void
-pd_tiny_vae_pass_free (PdTinyVaePass *self)
-{
-  if (self == NULL)
-    return;
-  pd_graph_free (self->graph);
-  g_free (self->values);
+  pd_weights_free (self->weights);
+  g_string_chunk_free (self->paths);
   g_free (self);
 }
 
-PdGraph *
-pd_tiny_vae_pass_graph (PdTinyVaePass *self)
-{
-  return self->graph;
-}
+static const PdAutoencoderClass tiny_vae_class = {
+  .build = build_tiny_vae, .map_input = map_input, .map_output = map_output, .free = free_tiny_vae
+};
 
-gboolean
-pd_tiny_vae_decode (PdTinyVaePass *self,
-                    const float *latents,
-                    gsize n_latents,
-                    float *picture,
-                    gsize n_picture,
-                    GCancellable *cancellable,
-                    GError **error)
+PdAutoencoder *
+pd_tiny_vae_new (const PdBackend *backend,
+                 const PdTinyVaeConfig *config,
+                 PdCheckpoint *checkpoint,
+                 GError **error)
 {
-  if (!pd_tensor_check_length (self->input, n_latents, error))
-    return FALSE;
-  for (gsize i = 0; i < n_latents; i++)
-    self->values[i] = 3 * tanhf (latents[i] / 3);
-  if (!pd_tensor_write_nchw (self->input, self->values, n_latents, error) ||
-      !pd_graph_run (self->graph, cancellable, error) ||
-      !pd_tensor_read (self->output, picture, n_picture, error))
-    return FALSE;
-  for (gsize i = 0; i < n_picture; i++)
-    picture[i] = 2 * picture[i] - 1;
-  return TRUE;
-}
+  PdTinyVae *self = g_new0 (PdTinyVae, 1);
+  g_autoptr (PdAutoencoder) base = &self->base;
 
-gboolean
-pd_tiny_vae_encode (PdTinyVaePass *self,
-                    const float *picture,
-                    gsize n_picture,
-                    float *latents,
-                    gsize n_latents,
-                    GCancellable *cancellable,
-                    GError **error)
-{
-  if (!pd_tensor_check_length (self->input, n_picture, error))
-    return FALSE;
-  for (gsize i = 0; i < n_picture; i++)
-    self->values[i] = (picture[i] + 1) / 2;
-  return pd_tensor_write (self->input, self->values, n_picture, error) &&
-         pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read_nchw (self->output, latents, n_latents, error);
+  *base = (PdAutoencoder){ .class = &tiny_vae_class,
+                           .backend = backend,
+                           .info = pd_tiny_vae_info (config),
+                           .has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.") };
+  self->config = *config;
+  self->paths = g_string_chunk_new (4096);
+  for (guint i = 0; i < PD_CONFIG_MAX_BLOCKS; i++)
+    {
+      self->encoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
+      self->decoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
+    }
+  self->weights = pd_read_part (checkpoint, backend, self->paths, read_tiny_vae, self, error);
+  return self->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/networks/unet.h"
+
+#include <string.h>
+
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/error.h"
 #include "engine/base/host-memory.h"
-#include "engine/networks/blocks.h"
 #include "engine/files/model-check.h"
-#include "engine/networks/unet.h"
+#include "engine/networks/blocks.h"
 #include "engine/networks/timestep.h"
 
 enum
@@ -22,9 +26,9 @@ typedef struct
   PdLayer sampler;                      /* down- or up-sampling convolution; none at the end */
 } PdUNetBlock;
 
-struct _PdUNet
+typedef struct
 {
-  const PdBackend *backend;
+  PdDenoiser base;
   PdUNetConfig config;
   GStringChunk *paths;
   PdWeights *weights;
@@ -33,21 +37,19 @@ struct _PdUNet
   PdLayer conv_in, conv_out;
   PdNorm conv_norm_out;
   PdUNetBlock down[PD_CONFIG_MAX_BLOCKS], mid, up[PD_CONFIG_MAX_BLOCKS];
-};
+} PdUNet;
 
-struct _PdUNetPass
+typedef struct
 {
+  PdDenoiserPass base;
   PdBackend backend;
-  PdGraph *graph;
-  PdTensor *sample, *timestep, *context, *prediction;
-  guint time_channels;
-  gboolean flip_sin_to_cos;
-  double freq_shift;
-  float *timestep_values; /* n × time_channels */
-  PdSharing *sharing;     /* NULL: every image for itself */
-  double bank_strength;
-  PdNorms *norms; /* NULL: every image has its own statistics */
-};
+  PdTensor *sample, *timestep, *context;
+  /* What the host writes before every run. */
+  float *timestep_values; /* [n][timestep->c] */
+  float *context_values;  /* [n][tokens][width] */
+  float *sample_values;   /* [n][in_channels][h][w]; NULL without a map: the latents as they are */
+  gsize n_timestep, n_context, n_sample;
+} PdUNetPass;
 
 static void
 read_attention_of_block (
@@ -161,59 +163,6 @@ read_unet (PdLayerReader *reader, gpointer part)
   self->conv_out = pd_read_conv (reader, config->out_channels, first, TRUE, "conv_out");
 }
 
-PdUNet *
-pd_unet_new (const PdBackend *backend,
-             const PdUNetConfig *config,
-             PdCheckpoint *checkpoint,
-             GError **error)
-{
-  g_autoptr (PdUNet) self = NULL;
-
-  if (!pd_model_check_unet (config, pd_checkpoint_get_path (checkpoint), error))
-    return NULL;
-
-  self = pd_try_new0 (PdUNet, 1, _ ("the model's weights"), error);
-  if (self == NULL)
-    return NULL;
-  self->backend = backend;
-  self->config = *config;
-  self->paths = g_string_chunk_new (4096);
-  for (guint i = 0; i < (guint) config->n_blocks; i++)
-    {
-      g_autofree char *down = g_strdup_printf ("down_blocks.%u", i);
-      g_autofree char *up = g_strdup_printf ("up_blocks.%u", i);
-
-      self->down[i].path = g_string_chunk_insert (self->paths, down);
-      self->up[i].path = g_string_chunk_insert (self->paths, up);
-    }
-  self->mid.path = g_string_chunk_insert (self->paths, "mid_block");
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_unet, self, error);
-  return self->weights != NULL ? g_steal_pointer (&self) : NULL;
-}
-
-void
-pd_unet_free (PdUNet *self)
-{
-  if (self == NULL)
-    return;
-  clear_blocks (self);
-  pd_weights_free (self->weights);
-  g_string_chunk_free (self->paths);
-  g_free (self);
-}
-
-const PdUNetConfig *
-pd_unet_config (const PdUNet *self)
-{
-  return &self->config;
-}
-
-const PdBackend *
-pd_unet_backend (const PdUNet *self)
-{
-  return self->backend;
-}
-
 static PdTensor *
 build_time_embedding (PdUNet *self, PdGraph *graph, PdProbes *probes, PdTensor *timestep)
 {
@@ -285,7 +234,7 @@ build_up_block (const PdBuilder *builder, PdTensor *x, const PdUNetBlock *block,
 }
 
 static PdTensor *
-build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
+build_unet (PdUNet *self, PdBuilder *builder, PdTensor *sample)
 {
   g_autoptr (GPtrArray) skips = g_ptr_array_new ();
   const PdUNetConfig *config = &self->config;
@@ -294,7 +243,10 @@ build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
 
   g_ptr_array_add (skips, x);
   for (guint i = 0; i < (guint) config->n_blocks; i++)
-    x = build_down_block (builder, x, &self->down[i], skips);
+    {
+      builder->depth = i;
+      x = build_down_block (builder, x, &self->down[i], skips);
+    }
 
   x = pd_build_resnet (builder, x, &self->mid.resnets[0]);
   if (config->mid_attention)
@@ -305,55 +257,33 @@ build_unet (PdUNet *self, const PdBuilder *builder, PdTensor *sample)
   pd_probe (builder->probes, builder->graph, self->mid.path, x);
 
   for (guint i = 0; i < (guint) config->n_blocks; i++)
-    x = build_up_block (builder, x, &self->up[i], skips);
+    {
+      builder->depth = (guint) config->n_blocks - 1 - i;
+      x = build_up_block (builder, x, &self->up[i], skips);
+    }
 
   x = pd_build_group_norm (builder, x, &self->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
   return pd_apply_conv (builder->graph, builder->probes, x, &self->conv_out, PD_CONV_SAME, NULL);
-}
-
-static guint
-count_norms (const PdUNet *self)
-{
-  guint n = 1;
-  const PdUNetBlock *blocks[2 * PD_CONFIG_MAX_BLOCKS + 1];
-  guint n_blocks = 0;
-
-  blocks[n_blocks++] = &self->mid;
-  for (guint i = 0; i < (guint) self->config.n_blocks; i++)
-    {
-      blocks[n_blocks++] = &self->down[i];
-      blocks[n_blocks++] = &self->up[i];
-    }
-  for (guint i = 0; i < n_blocks; i++)
-    for (guint layer = 0; layer < blocks[i]->n_layers; layer++)
-      n += 2 + (blocks[i]->attentions[layer].n_blocks > 0);
-  return n;
-}
-
-guint
-pd_unet_n_moments (const PdUNet *self)
-{
-  return count_norms (self) * self->config.norm_num_groups;
 }
 
 /* A group norm over a few values divides by differences that may be no larger than the rounding of
  * f16. So a pass whose smallest level has fewer than MIN_NORM_VALUES in a group keeps its
  * activations in f32; it is small. */
 static PdBackend
-choose_backend (const PdUNet *self, guint h, guint w, gboolean wide)
+choose_backend (const PdUNet *self, guint h, guint w, gboolean f32)
 {
   const PdUNetConfig *config = &self->config;
-  PdBackend backend = *self->backend;
+  PdBackend backend = *self->base.backend;
 
   for (int level = 0; level < config->n_blocks; level++)
     {
       guint channels = config->block_out_channels[level] / config->norm_num_groups;
 
-      wide |= (gsize) h * w * channels < MIN_NORM_VALUES;
+      f32 |= (gsize) h * w * channels < MIN_NORM_VALUES;
       h = (h + 1) / 2;
       w = (w + 1) / 2;
     }
-  if (wide)
+  if (f32)
     {
       backend.activations = PD_TYPE_F32;
       if (backend.kernels == PD_KERNELS_COOPERATIVE)
@@ -362,92 +292,221 @@ choose_backend (const PdUNet *self, guint h, guint w, gboolean wide)
   return backend;
 }
 
-PdUNetPass *
-pd_unet_pass_new (PdUNet *unet, const PdUNetPassOptions *options, GError **error)
+static void
+pass_free (PdDenoiserPass *pass)
 {
-  const PdUNetConfig *config = &unet->config;
-  g_autoptr (PdUNetPass) self = g_new0 (PdUNetPass, 1);
-  PdBuilder builder = { .probes = options->probes,
-                        .groups = config->norm_num_groups,
-                        .eps = (float) config->norm_eps };
-  guint n = options->n;
+  PdUNetPass *self = (PdUNetPass *) pass;
 
-  self->backend = choose_backend (unet, options->h, options->w, options->wide);
-  self->graph = builder.graph = pd_graph_new (&self->backend);
-  self->bank_strength = 1;
-  if (options->share != PD_SHARE_NONE)
-    builder.sharing = self->sharing =
-        pd_sharing_new (options->share, options->bank, options->branches);
-  if (options->norms)
-    {
-      builder.norms = self->norms =
-          pd_norms_new (&self->backend, count_norms (unet), config->norm_num_groups, n, error);
-      if (self->norms == NULL)
-        return NULL;
-    }
-  self->time_channels = config->block_out_channels[0];
-  self->flip_sin_to_cos = config->flip_sin_to_cos;
-  self->freq_shift = config->freq_shift;
-  self->timestep_values =
-      pd_try_new (float, (gsize) n * self->time_channels, _ ("the tiles"), error);
-  if (self->timestep_values == NULL)
-    return NULL;
-  self->sample = pd_graph_input (self->graph, n, options->h, options->w, config->in_channels, 1);
-  self->timestep = pd_graph_input (self->graph, n, 1, 1, self->time_channels, 0);
-  self->context =
-      pd_graph_input (self->graph, n, 1, options->tokens, config->cross_attention_dim, 0);
-  builder.temb = build_time_embedding (unet, self->graph, options->probes, self->timestep);
-  builder.context = self->context;
-  self->prediction = pd_graph_output (self->graph, build_unet (unet, &builder, self->sample));
-  return pd_graph_compile (self->graph, options->timestamps, error) ? g_steal_pointer (&self)
-                                                                    : NULL;
-}
-
-void
-pd_unet_pass_free (PdUNetPass *self)
-{
-  if (self == NULL)
-    return;
-  pd_graph_free (self->graph);
-  pd_sharing_free (self->sharing);
-  pd_norms_free (self->norms);
+  pd_graph_free (pass->graph);
   g_free (self->timestep_values);
+  g_free (self->context_values);
+  g_free (self->sample_values);
   g_free (self);
 }
 
-void
-pd_unet_pass_set_bank_strength (PdUNetPass *self, double strength)
+/* Appends the UNet to the pass's graph, for texts of @tokens. */
+static void
+build_pass (PdUNetPass *self, const PdDenoiserPassOptions *options, guint tokens, PdSites *sites)
 {
-  self->bank_strength = strength;
+  PdUNet *unet = (PdUNet *) self->base.denoiser;
+  const PdUNetConfig *config = &unet->config;
+  PdGraph *graph = self->base.graph;
+  PdBuilder builder = { .graph = graph,
+                        .probes = options->probes,
+                        .sites = sites,
+                        .groups = config->norm_num_groups,
+                        .eps = (float) config->norm_eps };
+
+  self->sample = pd_graph_input (graph, options->n, options->h, options->w, config->in_channels, 1);
+  self->timestep = pd_graph_input (graph, options->n, 1, 1, config->block_out_channels[0], 0);
+  self->context = pd_graph_input (graph, options->n, 1, tokens, config->cross_attention_dim, 0);
+  builder.temb = build_time_embedding (unet, graph, options->probes, self->timestep);
+  builder.context = self->context;
+  self->base.prediction = pd_graph_output (graph, build_unet (unet, &builder, self->sample));
 }
 
-PdNorms *
-pd_unet_pass_norms (PdUNetPass *self)
+static gboolean
+allocate (PdUNetPass *self, GError **error)
 {
-  return self->norms;
+  const char *what = _ ("the tiles");
+
+  self->n_timestep = pd_tensor_n_values (self->timestep);
+  self->n_context = pd_tensor_n_values (self->context);
+  self->n_sample = pd_tensor_n_values (self->sample);
+  return (self->timestep_values = pd_try_new (float, self->n_timestep, what, error)) != NULL &&
+         (self->context_values = pd_try_new (float, self->n_context, what, error)) != NULL &&
+         (self->base.denoiser->info.map_channels == 0 ||
+          (self->sample_values = pd_try_new (float, self->n_sample, what, error)) != NULL);
 }
 
-PdGraph *
-pd_unet_pass_graph (PdUNetPass *self)
+static PdDenoiserPass *
+pass_new (PdDenoiser *denoiser, const PdDenoiserPassOptions *options, GError **error)
 {
-  return self->graph;
+  const PdConditionTensor *context = pd_condition_find (options->like, PD_CONDITION_CONTEXT);
+  PdSites sites = { .hooks = options->hooks };
+  PdUNetPass *self = g_new0 (PdUNetPass, 1);
+  g_autoptr (PdDenoiserPass) base = &self->base;
+
+  self->backend = choose_backend ((PdUNet *) denoiser, options->h, options->w, options->f32);
+  *base = (PdDenoiserPass){ .denoiser = denoiser,
+                            .hooks = options->hooks,
+                            .n = options->n,
+                            .graph = pd_graph_new (&self->backend) };
+  build_pass (self, options, context->tokens, &sites);
+  return allocate (self, error) && pd_graph_compile (base->graph, options->timestamps, error)
+             ? g_steal_pointer (&base)
+             : NULL;
 }
 
-gboolean
-pd_unet_pass_run (PdUNetPass *self, const PdUNetRun *run, GCancellable *cancellable, GError **error)
+static void
+survey (PdDenoiser *denoiser, guint h, guint w, GArray *sites)
 {
-  guint n = self->sample->n;
+  const PdDenoiserPassOptions options = { .n = 1, .h = h, .w = w };
+  g_autoptr (PdGraph) graph = pd_graph_new (denoiser->backend);
+  PdUNetPass pass = { .base = { .denoiser = denoiser, .graph = graph } };
 
-  for (guint i = 0; i < n; i++)
-    pd_timestep_embedding (run->timestep, self->time_channels, self->flip_sin_to_cos,
-                           self->freq_shift,
-                           self->timestep_values + (gsize) i * self->time_channels);
-  return pd_tensor_write_nchw (self->sample, run->sample, run->n_sample, error) &&
-         pd_tensor_write (self->timestep, self->timestep_values, (gsize) n * self->time_channels,
-                          error) &&
-         pd_tensor_write (self->context, run->context, run->n_context, error) &&
-         (self->sharing == NULL ||
-          pd_sharing_write_biases (self->sharing, self->bank_strength, error)) &&
-         pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read_nchw (self->prediction, run->prediction, run->n_prediction, error);
+  build_pass (&pass, &options, 1, &(PdSites){ .survey = sites });
+}
+
+/* Puts the part of the map that the view shows behind the latent. */
+static void
+append_map (const PdUNetPass *self, const PdMap *map, const PdView *view, float *out)
+{
+  guint h = self->sample->h, w = self->sample->w;
+
+  for (guint c = 0; c < map->channels; c++)
+    for (guint y = 0; y < h; y++)
+      {
+        const float *row = map->values + ((gsize) c * map->h + (view->y + y) % map->h) * map->w;
+
+        for (guint x = 0; x < w; x++)
+          *out++ = row[(view->x + x) % map->w];
+      }
+}
+
+/* The sample of the network: the latents, each with its part of the map. */
+static const float *
+make_sample (PdUNetPass *self, const PdDenoiserRun *run)
+{
+  gsize plane = (gsize) self->sample->h * self->sample->w;
+  gsize latent = self->base.denoiser->info.channels * plane, image = self->sample->c * plane;
+
+  if (self->sample_values == NULL)
+    return run->latents;
+  for (guint i = 0; i < self->base.n; i++)
+    {
+      static const PdView origin = { 0, 0 };
+      float *out = self->sample_values + i * image;
+
+      memcpy (out, run->latents + i * latent, latent * sizeof *out);
+      append_map (self, run->map, run->views != NULL ? &run->views[i] : &origin, out + latent);
+    }
+  return self->sample_values;
+}
+
+static gboolean
+check_run (const PdUNetPass *self, const PdDenoiserRun *run, GError **error)
+{
+  guint planes = self->base.denoiser->info.map_channels;
+  gsize per_image = self->n_context / self->base.n;
+  guint given = run->map != NULL ? run->map->channels : 0;
+
+  if (!pd_tensor_check_length (self->base.prediction, run->n_latents, error))
+    return FALSE;
+  if (planes != given)
+    {
+      pd_error_set_bad_model (error, "the UNet reads %u channels beside the latent, %u are there",
+                              planes, given);
+      return FALSE;
+    }
+  for (guint i = 0; i < self->base.n; i++)
+    {
+      const PdConditionTensor *context =
+          pd_condition_find (run->conditions[i], PD_CONDITION_CONTEXT);
+
+      if (context == NULL || (gsize) context->tokens * context->width != per_image)
+        {
+          pd_error_set_bad_model (
+              error, "the prompt's text does not have the %u × %u values that the UNet reads",
+              self->context->w, self->context->c);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+pass_upload (PdDenoiserPass *pass, const PdDenoiserRun *run, GError **error)
+{
+  PdUNetPass *self = (PdUNetPass *) pass;
+  const PdUNetConfig *config = &((PdUNet *) pass->denoiser)->config;
+  guint width = self->timestep->c;
+  gsize per_image = self->n_context / pass->n;
+
+  if (!check_run (self, run, error))
+    return FALSE;
+  for (guint i = 0; i < pass->n; i++)
+    {
+      pd_timestep_embedding (run->timestep, width, config->flip_sin_to_cos, config->freq_shift,
+                             self->timestep_values + (gsize) i * width);
+      memcpy (self->context_values + i * per_image,
+              pd_condition_find (run->conditions[i], PD_CONDITION_CONTEXT)->values,
+              per_image * sizeof *self->context_values);
+    }
+  return pd_tensor_write_nchw (self->sample, make_sample (self, run), self->n_sample, error) &&
+         pd_tensor_write (self->timestep, self->timestep_values, self->n_timestep, error) &&
+         pd_tensor_write (self->context, self->context_values, self->n_context, error);
+}
+
+static void
+free_unet (PdDenoiser *denoiser)
+{
+  PdUNet *self = (PdUNet *) denoiser;
+
+  clear_blocks (self);
+  pd_weights_free (self->weights);
+  g_string_chunk_free (self->paths);
+  g_free (self);
+}
+
+static const PdDenoiserClass unet_class = {
+  .pass_new = pass_new,
+  .pass_upload = pass_upload,
+  .pass_free = pass_free,
+  .survey = survey,
+  .free = free_unet,
+};
+
+PdDenoiser *
+pd_unet_new (const PdBackend *backend,
+             const PdUNetConfig *config,
+             PdCheckpoint *checkpoint,
+             GError **error)
+{
+  PdUNet *self;
+  g_autoptr (PdDenoiser) base = NULL;
+
+  if (!pd_model_check_unet (config, pd_checkpoint_get_path (checkpoint), error) ||
+      (self = pd_try_new0 (PdUNet, 1, _ ("the model's weights"), error)) == NULL)
+    return NULL;
+  base = &self->base;
+  *base =
+      (PdDenoiser){ .class = &unet_class,
+                    .backend = backend,
+                    .info = { .channels = config->out_channels,
+                              .map_channels = MAX (config->in_channels - config->out_channels, 0),
+                              .native = MAX (config->sample_size, 0) } };
+  self->config = *config;
+  self->paths = g_string_chunk_new (4096);
+  for (guint i = 0; i < (guint) config->n_blocks; i++)
+    {
+      g_autofree char *down = g_strdup_printf ("down_blocks.%u", i);
+      g_autofree char *up = g_strdup_printf ("up_blocks.%u", i);
+
+      self->down[i].path = g_string_chunk_insert (self->paths, down);
+      self->up[i].path = g_string_chunk_insert (self->paths, up);
+    }
+  self->mid.path = g_string_chunk_insert (self->paths, "mid_block");
+  self->weights = pd_read_part (checkpoint, backend, self->paths, read_unet, self, error);
+  return self->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <glib/gi18n-lib.h>
-
-#include "engine/base/host-memory.h"
-#include "engine/networks/blocks.h"
 #include "engine/networks/vae.h"
 
 /* Of every group norm, fixed in diffusers. */
@@ -33,32 +29,18 @@ typedef struct
   PdNorm conv_norm_out;
 } PdVaeHalf;
 
-struct _PdVae
+typedef struct
 {
-  const PdBackend *backend;
+  PdAutoencoder base;
   PdVaeConfig config;
   GStringChunk *paths;
   PdWeights *weights;
-  gboolean has_encoder; /* else only decoders can be made */
   PdVaeHalf encoder, decoder;
   PdLayer quant_conv, post_quant_conv; /* weight NULL where the config has none */
-};
+} PdVae;
 
-struct _PdVaePass
-{
-  PdGraph *graph;
-  PdTensor *input, *output;
-  guint latent_channels;
-};
-
-guint
-pd_vae_scale (const PdVaeConfig *config)
-{
-  return 1u << (config->n_blocks - 1);
-}
-
-guint
-pd_vae_halo (const PdVaeConfig *config)
+static guint
+halo (const PdVaeConfig *config)
 {
   guint convs = 2 * (config->layers_per_block + 1); /* of a block, without its upsampler */
   guint reach = 1 + convs;
@@ -69,31 +51,16 @@ pd_vae_halo (const PdVaeConfig *config)
   return (4 * reach + 6) / 7;
 }
 
-static gsize
-globals_of_resnets (const PdResnet *resnets, guint count)
+PdAutoencoderInfo
+pd_vae_info (const PdVaeConfig *config)
 {
-  gsize bytes = 0;
-
-  for (guint i = 0; i < count; i++)
-    bytes += pd_globals_norm_bytes (resnets[i].norm1.weight->count) +
-             pd_globals_norm_bytes (resnets[i].norm2.weight->count);
-  return bytes;
-}
-
-PdGlobals *
-pd_vae_globals_new (PdVae *self, gboolean decode, const PdGlobalsAxis axes[2], GError **error)
-{
-  const PdVaeHalf *half = decode ? &self->decoder : &self->encoder;
-  gsize bytes = globals_of_resnets (half->mid, G_N_ELEMENTS (half->mid)) +
-                pd_globals_norm_bytes (half->conv_norm_out.weight->count);
-
-  for (guint i = 0; i < (guint) self->config.n_blocks; i++)
-    bytes += globals_of_resnets (half->blocks[i].resnets, half->blocks[i].n_layers);
-  if (half->mid_norm.weight != NULL)
-    bytes += pd_globals_norm_bytes (half->mid_norm.weight->count) +
-             pd_globals_attention_bytes ((gsize) axes[0].sample * axes[1].sample,
-                                         half->mid_norm.weight->count);
-  return pd_globals_new (self->backend, bytes, axes, error);
+  return (PdAutoencoderInfo){ .scale = 1u << (config->n_blocks - 1),
+                              .channels = config->latent_channels,
+                              .scaling = config->scaling_factor,
+                              .shift = config->shift_factor,
+                              .halo_decode = halo (config),
+                              .halo_encode = halo (config),
+                              .needs_statistics = TRUE };
 }
 
 static void
@@ -167,7 +134,7 @@ read_vae (PdLayerReader *reader, gpointer part)
 {
   const PdVae *self = part;
 
-  if (self->has_encoder)
+  if (self->base.has_encoder)
     read_encoder (reader, part);
   read_decoder (reader, part);
 }
@@ -185,45 +152,12 @@ name_half (PdVae *self, PdVaeHalf *half, const char *path, const char *blocks, g
     }
 }
 
-PdVae *
-pd_vae_new (const PdBackend *backend,
-            const PdVaeConfig *config,
-            PdCheckpoint *checkpoint,
-            GError **error)
-{
-  g_autoptr (PdVae) self = g_new0 (PdVae, 1);
-
-  self->backend = backend;
-  self->config = *config;
-  self->paths = g_string_chunk_new (4096);
-  name_half (self, &self->encoder, "encoder", "down_blocks", config->layers_per_block);
-  name_half (self, &self->decoder, "decoder", "up_blocks", config->layers_per_block + 1);
-  self->has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.");
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_vae, self, error);
-  return self->weights != NULL ? g_steal_pointer (&self) : NULL;
-}
-
-void
-pd_vae_free (PdVae *self)
-{
-  if (self == NULL)
-    return;
-  pd_weights_free (self->weights);
-  g_string_chunk_free (self->paths);
-  g_free (self);
-}
-
-const PdBackend *
-pd_vae_backend (const PdVae *self)
-{
-  return self->backend;
-}
-
 static PdTensor *
-build_mid (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
+build_mid (PdVae *self, PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 {
   g_autofree char *path = g_strconcat (half->path, ".mid_block", NULL);
 
+  builder->depth = self->config.n_blocks - 1;
   x = pd_build_resnet (builder, x, &half->mid[0]);
   if (half->mid_norm.weight != NULL)
     {
@@ -248,7 +182,7 @@ build_end (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 }
 
 static PdTensor *
-build_encoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
+build_encoder (PdVae *self, PdBuilder *builder, PdTensor *x)
 {
   const PdVaeHalf *half = &self->encoder;
 
@@ -257,6 +191,7 @@ build_encoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
     {
       const PdVaeBlock *block = &half->blocks[i];
 
+      builder->depth = i;
       for (guint j = 0; j < block->n_layers; j++)
         x = pd_build_resnet (builder, x, &block->resnets[j]);
       if (block->sampler.weight != NULL)
@@ -264,14 +199,14 @@ build_encoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
                            NULL);
       pd_probe (builder->probes, builder->graph, block->path, x);
     }
-  x = build_end (builder, build_mid (builder, x, half), half);
+  x = build_end (builder, build_mid (self, builder, x, half), half);
   if (self->quant_conv.weight != NULL)
     x = pd_apply_linear (builder->graph, builder->probes, x, &self->quant_conv, NULL);
   return x;
 }
 
 static PdTensor *
-build_decoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
+build_decoder (PdVae *self, PdBuilder *builder, PdTensor *x)
 {
   const PdVaeHalf *half = &self->decoder;
 
@@ -279,11 +214,12 @@ build_decoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
     x = pd_apply_linear (builder->graph, builder->probes, x, &self->post_quant_conv,
                          &(PdEpilogue){ .border = TRUE });
   x = pd_apply_conv (builder->graph, builder->probes, x, &half->conv_in, PD_CONV_SAME, NULL);
-  x = build_mid (builder, x, half);
+  x = build_mid (self, builder, x, half);
   for (guint i = 0; i < (guint) self->config.n_blocks; i++)
     {
       const PdVaeBlock *block = &half->blocks[i];
 
+      builder->depth = (guint) self->config.n_blocks - 1 - i;
       for (guint j = 0; j < block->n_layers; j++)
         x = pd_build_resnet (builder, x, &block->resnets[j]);
       if (block->sampler.weight != NULL)
@@ -297,115 +233,45 @@ build_decoder (PdVae *self, const PdBuilder *builder, PdTensor *x)
   return build_end (builder, x, half);
 }
 
-PdVaePass *
-pd_vae_pass_new (PdVae *vae, const PdVaePassOptions *options, GError **error)
+static PdTensor *
+build_vae (PdAutoencoder *self, const PdBuilder *builder, gboolean decode, PdTensor *x)
 {
-  const PdVaeConfig *config = &vae->config;
-  g_autoptr (PdVaePass) self = g_new0 (PdVaePass, 1);
-  PdBuilder builder = { .probes = options->probes,
-                        .groups = config->norm_num_groups,
-                        .eps = norm_eps,
-                        .globals = options->globals };
-  guint scale = pd_vae_scale (config);
-  PdTensor *x;
+  PdBuilder own = *builder;
 
-  self->latent_channels = config->latent_channels;
-  self->graph = builder.graph = pd_graph_new (vae->backend);
-  if (options->globals != NULL)
-    pd_globals_begin (options->globals, options->globals_mode);
-  if (options->decode)
-    {
-      self->input = pd_graph_input (self->graph, options->n, options->h, options->w,
-                                    config->latent_channels, 1);
-      x = build_decoder (vae, &builder, self->input);
-    }
-  else
-    {
-      self->input = pd_graph_input (self->graph, options->n, options->h * scale, options->w * scale,
-                                    config->in_channels, 1);
-      x = build_encoder (vae, &builder, self->input);
-    }
-  self->output = pd_graph_output (self->graph, x);
-  return pd_graph_compile (self->graph, options->timestamps, error) ? g_steal_pointer (&self)
-                                                                    : NULL;
+  return decode ? build_decoder ((PdVae *) self, &own, x) : build_encoder ((PdVae *) self, &own, x);
 }
 
-PdVaePass *
-pd_vae_decoder_new (
-    PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error)
+static void
+free_vae (PdAutoencoder *autoencoder)
 {
-  return pd_vae_pass_new (
-      vae,
-      &(PdVaePassOptions){
-          .decode = TRUE, .n = n, .h = h, .w = w, .probes = probes, .timestamps = timestamps },
-      error);
-}
+  PdVae *self = (PdVae *) autoencoder;
 
-PdVaePass *
-pd_vae_encoder_new (
-    PdVae *vae, guint n, guint h, guint w, PdProbes *probes, gboolean timestamps, GError **error)
-{
-  return pd_vae_pass_new (
-      vae,
-      &(PdVaePassOptions){ .n = n, .h = h, .w = w, .probes = probes, .timestamps = timestamps },
-      error);
-}
-
-void
-pd_vae_pass_free (PdVaePass *self)
-{
-  if (self == NULL)
-    return;
-  pd_graph_free (self->graph);
+  pd_weights_free (self->weights);
+  g_string_chunk_free (self->paths);
   g_free (self);
 }
 
-PdGraph *
-pd_vae_pass_graph (PdVaePass *self)
-{
-  return self->graph;
-}
+static const PdAutoencoderClass vae_class = { .build = build_vae, .free = free_vae };
 
-gboolean
-pd_vae_decode (PdVaePass *self,
-               const float *latents,
-               gsize n_latents,
-               float *picture,
-               gsize n_picture,
-               GCancellable *cancellable,
-               GError **error)
+PdAutoencoder *
+pd_vae_new (const PdBackend *backend,
+            const PdVaeConfig *config,
+            PdCheckpoint *checkpoint,
+            GError **error)
 {
-  return pd_tensor_write_nchw (self->input, latents, n_latents, error) &&
-         pd_graph_run (self->graph, cancellable, error) &&
-         pd_tensor_read (self->output, picture, n_picture, error);
-}
+  PdVae *self = g_new0 (PdVae, 1);
+  g_autoptr (PdAutoencoder) base = &self->base;
 
-gboolean
-pd_vae_encode (PdVaePass *self,
-               const float *picture,
-               gsize n_picture,
-               float *mean,
-               float *log_variance,
-               gsize n_latents,
-               GCancellable *cancellable,
-               GError **error)
-{
-  const PdTensor *output = self->output;
-  gsize latent = (gsize) self->latent_channels * output->h * output->w;
-  g_autofree float *moments = NULL;
-
-  if (!pd_tensor_check_length (output, 2 * n_latents, error) ||
-      (moments = pd_try_new (float, 2 * n_latents, _ ("the autoencoder's windows"), error)) ==
-          NULL ||
-      !pd_tensor_write (self->input, picture, n_picture, error) ||
-      !pd_graph_run (self->graph, cancellable, error) ||
-      !pd_tensor_read_nchw (output, moments, 2 * n_latents, error))
-    return FALSE;
-  for (guint n = 0; n < output->n; n++)
-    for (gsize i = 0; i < latent; i++)
-      {
-        mean[n * latent + i] = moments[2 * n * latent + i];
-        log_variance[n * latent + i] = CLAMP (moments[(2 * n + 1) * latent + i], -30.0f, 20.0f);
-      }
-  return TRUE;
+  *base = (PdAutoencoder){ .class = &vae_class,
+                           .backend = backend,
+                           .info = pd_vae_info (config),
+                           .groups = config->norm_num_groups,
+                           .eps = norm_eps,
+                           .has_encoder = pd_checkpoint_has_prefix (checkpoint, "encoder.") };
+  self->config = *config;
+  self->paths = g_string_chunk_new (4096);
+  name_half (self, &self->encoder, "encoder", "down_blocks", config->layers_per_block);
+  name_half (self, &self->decoder, "decoder", "up_blocks", config->layers_per_block + 1);
+  self->weights = pd_read_part (checkpoint, backend, self->paths, read_vae, self, error);
+  return self->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

@@ -77,6 +77,12 @@ pd_convert (PdGraph *graph, PdTensor *x, PdType type, gboolean border)
 }
 
 PdTensor *
+pd_to_type (PdGraph *graph, PdTensor *x, PdType type)
+{
+  return x->type != type ? pd_convert (graph, x, type, FALSE) : x;
+}
+
+PdTensor *
 pd_geglu (PdGraph *graph, PdTensor *x)
 {
   guint32 channels = x->c / 2;

@@ -140,6 +140,9 @@ PdTensor *pd_upsample (PdGraph *graph, PdTensor *x, guint h, guint w, gboolean b
 /* The same values with another storage type or border. */
 PdTensor *pd_convert (PdGraph *graph, PdTensor *x, PdType type, gboolean border);
 
+/* @x if it has that type, else converted, without border. */
+PdTensor *pd_to_type (PdGraph *graph, PdTensor *x, PdType type);
+
 /* Writes zeros to the border of @x, in place. Returns @x. */
 PdTensor *pd_zero_border (PdGraph *graph, PdTensor *x);
 

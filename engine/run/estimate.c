@@ -9,24 +9,18 @@
 #include "engine/gpu/kernel.h"
 #include "engine/run/plan.h"
 
-enum
-{
-  CHUNK = 77, /* tokens of a prompt that is not a long one */
-};
-
 /* The text encoder works before the canvas is there. */
 static gboolean
 add_text (PdSession *session, PdEstimate *estimate, GError **error)
 {
-  PdTextPass *pass;
   guint64 bytes;
+  gboolean ok;
 
   pd_account_begin_rehearsal (session->device);
-  pass = pd_text_pass_new (session->model->text_encoder, session->branches, CHUNK, NULL, error);
-  pd_text_pass_free (pass);
+  ok = pd_conditioner_rehearse (session->model->conditioner, session->branches, error);
   bytes = pd_account_end_rehearsal (session->device);
   estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
-  return pass != NULL;
+  return ok;
 }
 
 /* Adds the coder's share of a level. */
@@ -41,7 +35,7 @@ add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *w
     return FALSE;
   *work += coding;
   estimate->window =
-      MIN (options.tile, MAX (session->h, session->w)) * pd_model_scale (session->model);
+      MIN (options.tile, MAX (session->h, session->w)) * session->model->autoencoder->info.scale;
   estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
   return TRUE;
 }
@@ -50,7 +44,7 @@ static gboolean
 add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *last, GError **error)
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
   guint n_steps = pd_schedule_n_calls (session->schedule), thumbnails = 0;
   PdPlan plan;
 
@@ -79,8 +73,7 @@ pd_estimate_levels (PdSession *session,
                     GError **error)
 {
   const PdRequest *request = session->request;
-  guint scale = pd_model_scale (session->model);
-  guint width = (guint) pd_unet_config (session->model->unet)->cross_attention_dim;
+  guint scale = session->model->autoencoder->info.scale;
   double work = 0, rate;
   PdHostPlan host;
   PdPlan plan = { 0 };
@@ -94,11 +87,7 @@ pd_estimate_levels (PdSession *session,
   if (!add_text (session, estimate, error))
     return FALSE;
   session->branches = request->guidance == 1.0 ? 1 : 2;
-  session->tokens = CHUNK;
-  g_free (session->context);
-  session->context = pd_try_new0 (float, (gsize) session->branches * session->tokens * width,
-                                  _ ("the prompt"), error);
-  if (session->context == NULL)
+  if (!pd_session_blank_text (session, error))
     return FALSE;
   for (guint i = 0; i < n; i++)
     {

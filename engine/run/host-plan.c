@@ -62,8 +62,9 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   *memory += (guint64) (prompts - 1) * session->h * session->w * sizeof (float);
   if (options.sync >= PD_SYNC_ATTENTION && pd_grid_n_tiles (&grid) > 1)
     {
+      g_autoptr (GArray) survey = pd_denoiser_survey (options.denoiser, grid.y.tile, grid.x.tile);
       guint64 statistics =
-          pd_statistics_bytes (parts, options.branches, pd_unet_n_moments (session->model->unet));
+          pd_statistics_bytes (parts, options.branches * pd_norm_exchange_count (survey));
 
       *memory += statistics;
       *journal += statistics / 2;
@@ -77,7 +78,7 @@ window_bytes (const PdSession *session)
 {
   PdCoderOptions options = pd_session_coder_options (session);
   guint64 h = MIN (options.tile, session->h), w = MIN (options.tile, session->w);
-  guint64 scale = pd_model_scale (session->model);
+  guint64 scale = session->model->autoencoder->info.scale;
 
   return h * w * sizeof (float) * (4 * scale * scale * COLORS + 3 * session->channels);
 }
@@ -91,7 +92,7 @@ add_level (PdSession *session,
            GError **error)
 {
   gboolean journal = session->request->sync != PD_REQUEST_SYNC_NONE;
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
   guint64 memory = 0, states = 0, latent, pixels;
   guint solver;
 

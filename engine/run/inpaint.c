@@ -23,7 +23,7 @@ static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
 static float *
 mask_latents (const PdSession *session, GeglBuffer *mask, GError **error)
 {
-  guint scale = pd_model_scale (session->model), width = session->w * scale;
+  guint scale = session->model->autoencoder->info.scale, width = session->w * scale;
   const gsize n = (gsize) session->h * session->w;
   g_autofree float *latents = pd_try_new0 (float, n, _ ("the canvas"), error), *rows = NULL;
 
@@ -166,7 +166,7 @@ lay_over (Layers *self, gboolean apart, GError **error)
 gboolean
 pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GError **error)
 {
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
   guint width = (guint) gegl_buffer_get_width (images->input);
   guint height = (guint) gegl_buffer_get_height (images->input);
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, made = NULL, work = NULL;

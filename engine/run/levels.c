@@ -83,7 +83,7 @@ set_before (Rise *self, GeglBuffer *before)
 static gboolean
 set_canvas (PdSession *session, const PdLevel *level, double strength, GError **error)
 {
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
 
   return pd_session_set_canvas (session, (level->height + scale - 1) / scale,
                                 (level->width + scale - 1) / scale, strength, error);
@@ -189,7 +189,7 @@ static gboolean
 run_level (Rise *self, double strength, float **latent, GError **error)
 {
   PdSession *session = self->session;
-  guint scale = pd_model_scale (session->model);
+  guint scale = session->model->autoencoder->info.scale;
   g_autofree float *result = NULL;
 
   if (!set_canvas (session, &self->level, strength, error))

@@ -185,7 +185,7 @@ pd_plan_coder (PdDevice *device,
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;
     }
-  side = options->tile * pd_model_scale (options->model);
+  side = options->tile * options->autoencoder->info.scale;
   needed = size_text (*bytes);
   allowed = size_text (limit);
   g_set_error (

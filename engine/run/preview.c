@@ -26,8 +26,7 @@ struct _PdPreview
   gboolean off; /* there is no memory for even the smallest */
   guint shrink; /* every side is divided by this, so that the memory holds the decoder */
 
-  PdVaePass *pass;     /* for latents of h × w; either … */
-  PdTinyVaePass *tiny; /* … or */
+  PdAutoencoderPass *pass; /* for latents of h × w */
   guint h, w;
 
   gint64 last_end, last_cost; /* µs */
@@ -49,29 +48,27 @@ wanted (guint step, gboolean complete, gpointer user_data)
 void
 pd_preview_release (PdPreview *self)
 {
-  g_clear_pointer (&self->pass, pd_vae_pass_free);
-  g_clear_pointer (&self->tiny, pd_tiny_vae_pass_free);
+  g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
 }
 
 static gboolean
 prepare (PdPreview *self, guint h, guint w, GError **error)
 {
-  if ((self->pass != NULL || self->tiny != NULL) && self->h == h && self->w == w)
+  const PdAutoencoderPassOptions options = { .decode = TRUE, .n = 1, .h = h, .w = w };
+
+  if (self->pass != NULL && self->h == h && self->w == w)
     return TRUE;
   pd_preview_release (self);
   self->h = h;
   self->w = w;
-  if (self->model->vae != NULL)
-    self->pass = pd_vae_decoder_new (self->model->vae, 1, h, w, NULL, FALSE, error);
-  else
-    self->tiny = pd_tiny_vae_decoder_new (self->model->tiny_vae, 1, h, w, error);
-  return self->pass != NULL || self->tiny != NULL;
+  self->pass = pd_autoencoder_pass_new (self->model->autoencoder, &options, error);
+  return self->pass != NULL;
 }
 
 guint64
 pd_preview_device_bytes (PdPreview *self, guint h, guint w)
 {
-  PdDevice *device = pd_unet_backend (self->model->unet)->device;
+  PdDevice *device = self->model->denoiser->backend->device;
   double scale = MIN (1.0, (double) self->hooks.side / MAX (h, w));
   guint64 used = pd_account_used (device), bytes;
   gboolean ok;
@@ -85,27 +82,18 @@ pd_preview_device_bytes (PdPreview *self, guint h, guint w)
   return ok ? bytes - MIN (used, bytes) : 0;
 }
 
-/* The raw latents become a picture that the listener gets. */
+/* The latents become a picture that the listener gets. */
 static gboolean
-decode (PdPreview *self, float *raw, gsize n_raw, GError **error)
+decode (PdPreview *self, const float *latents, gsize n_latents, GError **error)
 {
-  const PdVaeConfig *config = self->model->files->parts[PD_PART_VAE].config;
-  guint scale = pd_model_scale (self->model);
+  guint scale = self->model->autoencoder->info.scale;
   guint width = self->w * scale, height = self->h * scale;
   const gsize n = (gsize) width * height * 3;
   g_autofree float *picture = pd_try_new (float, n, _ ("the preview"), error);
   g_autofree guint8 *rgb = NULL;
 
-  if (picture == NULL || (rgb = pd_try_new (guint8, n, _ ("the preview"), error)) == NULL)
-    return FALSE;
-  if (self->pass != NULL)
-    {
-      for (gsize i = 0; i < n_raw; i++)
-        raw[i] = (float) (raw[i] / config->scaling_factor + config->shift_factor);
-      if (!pd_vae_decode (self->pass, raw, n_raw, picture, n, NULL, error))
-        return FALSE;
-    }
-  else if (!pd_tiny_vae_decode (self->tiny, raw, n_raw, picture, n, NULL, error))
+  if (picture == NULL || (rgb = pd_try_new (guint8, n, _ ("the preview"), error)) == NULL ||
+      !pd_autoencoder_decode (self->pass, latents, n_latents, picture, n, NULL, error))
     return FALSE;
   for (gsize i = 0; i < n; i++)
     {
@@ -133,13 +121,11 @@ static void
 show (guint h, guint w, const float *clean, gpointer user_data)
 {
   PdPreview *self = user_data;
-  guint channels = pd_model_latent_channels (self->model);
+  guint channels = self->model->denoiser->info.channels;
   gint64 start = g_get_monotonic_time ();
   g_autoptr (GError) error = NULL;
   g_autoptr (PdMosaic) mosaic = NULL;
-  g_autofree float *raw = NULL;
   const float *small;
-  gsize n;
 
   for (;; self->shrink *= 2)
     {
@@ -163,11 +149,7 @@ show (guint h, guint w, const float *clean, gpointer user_data)
         }
     }
   pd_mosaic_update (mosaic, NULL, 0, clean, 1, NULL);
-  n = (gsize) channels * self->h * self->w;
-  raw = pd_try_new (float, n, _ ("the preview"), &error);
-  if (raw != NULL)
-    memcpy (raw, small, n * sizeof *raw);
-  if (raw == NULL || !decode (self, raw, n, &error))
+  if (!decode (self, small, (gsize) channels * self->h * self->w, &error))
     give_up (self, error);
   self->last_end = g_get_monotonic_time ();
   self->last_cost = self->last_end - start;
@@ -177,8 +159,8 @@ PdPreview *
 pd_preview_new (PdModel *model, const PdListener *listener, guint every)
 {
   PdPreview *self = g_new (PdPreview, 1);
-  guint native = (guint) pd_unet_config (model->unet)->sample_size;
-  guint most = MAX_SIDE / pd_model_scale (model);
+  guint native = model->denoiser->info.native;
+  guint most = MAX_SIDE / model->autoencoder->info.scale;
 
   *self = (PdPreview){ .model = model,
                        .listener = listener,

@@ -15,7 +15,7 @@ gboolean
 pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
 {
   const guint64 limit = pd_account_limit (self->device);
-  guint scale = pd_model_scale (self->model);
+  guint scale = self->model->autoencoder->info.scale;
   g_autofree char *text = NULL, *kernels = NULL;
   PdCoderOptions coder = pd_session_coder_options (self);
   guint64 peak, preview = 0;

@@ -26,7 +26,7 @@ void
 pd_session_clear (PdSession *self)
 {
   g_clear_pointer (&self->schedule, pd_schedule_free);
-  g_clear_pointer (&self->context, g_free);
+  g_clear_pointer (&self->conditions, g_ptr_array_unref);
 }
 
 static void
@@ -84,9 +84,9 @@ requested_schedule (const PdSession *self, GPtrArray *notes, GError **error)
 guint
 pd_session_native_size (const PdSession *self)
 {
-  int latent = pd_unet_config (self->model->unet)->sample_size;
+  guint native = self->model->denoiser->info.native;
 
-  return (latent > 0 ? (guint) latent : DEFAULT_TILE) * pd_model_scale (self->model);
+  return (native > 0 ? native : DEFAULT_TILE) * self->model->autoencoder->info.scale;
 }
 
 gboolean
@@ -162,7 +162,6 @@ pd_session_encode_text (PdSession *self, GError **error)
 {
   guint n_regions = self->regions != NULL ? pd_regions_count (self->regions) : 0;
   g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
-  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
 
   begin_phase (self, PD_PHASE_TEXT);
   self->branches = self->request->guidance == 1.0 ? 1 : 2;
@@ -171,15 +170,35 @@ pd_session_encode_text (PdSession *self, GError **error)
   g_ptr_array_add (prompts, self->request->prompt);
   for (guint i = 0; i < n_regions; i++)
     g_ptr_array_add (prompts, (char *) pd_regions_prompt (self->regions, i));
-  g_clear_pointer (&self->context, g_free);
-  if (!pd_model_encode_text (self->model, (const char *const *) prompts->pdata, prompts->len,
-                             &self->context, &self->tokens, self->cancellable, error))
+  g_clear_pointer (&self->conditions, g_ptr_array_unref);
+  self->conditions =
+      pd_conditioner_encode (self->model->conditioner, (const char *const *) prompts->pdata,
+                             prompts->len, self->cancellable, error);
+  if (self->conditions == NULL)
     return FALSE;
   self->prompts = (PdPrompts){ .n = n_regions,
-                               .contexts = self->context + self->branches * self->tokens * width,
+                               .conditions = (const PdCondition *const *) self->conditions->pdata +
+                                             self->branches,
                                .weights = pd_regions_weights,
                                .user_data = self->regions };
   self->report->text_seconds += seconds_since (self->phase_start);
+  return TRUE;
+}
+
+gboolean
+pd_session_blank_text (PdSession *self, GError **error)
+{
+  self->branches = self->request->guidance == 1.0 ? 1 : 2;
+  g_clear_pointer (&self->conditions, g_ptr_array_unref);
+  self->conditions = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
+  for (guint branch = 0; branch < self->branches; branch++)
+    {
+      PdCondition *blank = pd_conditioner_blank (self->model->conditioner, error);
+
+      if (blank == NULL)
+        return FALSE;
+      g_ptr_array_add (self->conditions, blank);
+    }
   return TRUE;
 }
 
@@ -240,12 +259,12 @@ PdCanvasOptions
 pd_session_canvas_options (const PdSession *self)
 {
   const PdRequest *request = self->request;
-  guint scale = pd_model_scale (self->model);
+  guint scale = self->model->autoencoder->info.scale;
   guint tile =
       request->tile > 0 ? MAX (1, request->tile / scale) : pd_session_native_size (self) / scale;
 
   return (PdCanvasOptions){
-    .unet = self->model->unet,
+    .denoiser = self->model->denoiser,
     .height = self->h,
     .width = self->w,
     .tile = tile,
@@ -265,8 +284,8 @@ pd_session_canvas_options (const PdSession *self)
     .bank_until = request->bank_until,
     .norm_share = 1,
     .branches = self->branches,
-    .context = self->context,
-    .tokens = self->tokens,
+    .conditions =
+        self->conditions != NULL ? (const PdCondition *const *) self->conditions->pdata : NULL,
     .prompts = self->prompts.n > 0 ? &self->prompts : NULL,
     .guidance = request->guidance,
     .guidance_rescale = request->guidance_rescale,
@@ -374,7 +393,7 @@ static gboolean
 place_regions (PdSession *self, GError **error)
 {
   const PdRequest *request = self->request;
-  guint scale = pd_model_scale (self->model);
+  guint scale = self->model->autoencoder->info.scale;
   guint width = self->w * scale, height = self->h * scale;
   gboolean exact = width >= request->width && width < request->width + scale &&
                    height >= request->height && height < request->height + scale;
@@ -433,7 +452,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
   report->tensor_bytes = denoised.graph.tensor_bytes;
   report->bank_bytes = denoised.bank_bytes;
   report->n_tiles = denoised.n_tiles;
-  report->tile = denoised.tile * pd_model_scale (self->model);
+  report->tile = denoised.tile * self->model->autoencoder->info.scale;
   report->batch = denoised.batch;
   report->forwards += denoised.unet_forwards;
   report->denoise_seconds += seconds_since (self->phase_start);
@@ -449,13 +468,12 @@ pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError *
                           .progress = report_denoise,
                           .user_data = self,
                           .cancellable = self->cancellable };
-  gsize width = (gsize) pd_unet_config (self->model->unet)->cross_attention_dim;
   guint forwards;
 
   if (schedule == NULL)
     return FALSE;
   *level = pd_schedule_level (schedule, 0);
-  options.canvas.context = self->context + (self->branches - 1) * self->tokens * width;
+  options.canvas.conditions += self->branches - 1;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
   begin_phase (self, PD_PHASE_INVERT);
@@ -471,7 +489,7 @@ pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError *
 PdCoderOptions
 pd_session_coder_options (const PdSession *self)
 {
-  return (PdCoderOptions){ .model = self->model,
+  return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
                            .height = self->h,
                            .width = self->w,
                            .tile = CODER_TILE,

@@ -59,9 +59,10 @@ typedef struct
   PdSchedule *schedule;  /* owned */
 
   /* The prompts; owned. */
-  float *context; /* [branches][tokens][width], then that of the regions */
+  GPtrArray *conditions; /* PdCondition, of the branches, then of the regions */
   PdPrompts prompts;
-  guint branches, tokens;
+  guint branches;
+  const float *map; /* [map_channels][h][w], for denoisers that read one; borrowed, NULL: none */
 
   const float *clean; /* what is known of the result before it is denoised; may be NULL */
   PdAdjust adjust[PD_SESSION_MAX_ADJUST]; /* in the order in which they are called */
@@ -110,6 +111,9 @@ void pd_session_draw_noise (PdSession *self, float *out);
 /* Stages. Latents are [channels][h][w] of the canvas, in the UNet's scale. */
 
 gboolean pd_session_encode_text (PdSession *self, GError **error);
+
+/* Prompts that are not long, of which nothing but their shapes is there: for planning. */
+gboolean pd_session_blank_text (PdSession *self, GError **error);
 
 /* @input: R'G'B' pixels from 0, 0 on; beyond its extent the last row and column are repeated. */
 gboolean pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error);

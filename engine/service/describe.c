@@ -6,8 +6,7 @@
 #include "engine/files/catalog.h"
 #include "engine/files/deadline.h"
 #include "engine/files/model-check.h"
-#include "engine/networks/tiny-vae.h"
-#include "engine/networks/vae.h"
+#include "engine/networks/family.h"
 #include "engine/wire/messages.h"
 
 /* For all that lies in the models folders, in µs: the plug-in waits for the answer. */
@@ -44,15 +43,6 @@ add_devices (GVariantDict *dict)
     }
 }
 
-static guint
-scale_of (const PdModelFiles *files)
-{
-  const PdPartFiles *vae = &files->parts[PD_PART_VAE];
-
-  return vae->class == PD_CLASS_AUTOENCODER_KL ? pd_vae_scale (vae->config)
-                                               : pd_tiny_vae_scale (vae->config);
-}
-
 /* All that can be known without the weights. */
 static gboolean
 check_model (const PdModelFiles *files, GError **error)
@@ -81,8 +71,9 @@ describe_model (const PdCatalogEntry *entry)
   if (files != NULL && check_model (files, &error))
     {
       const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
+      const PdFamily *family = pd_family_find (files, NULL);
 
-      model.scale = scale_of (files);
+      model.scale = family->autoencoder_info (files).scale;
       model.native = model.scale * (guint) MAX (0, unet->sample_size);
     }
   if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

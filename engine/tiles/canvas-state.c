@@ -16,25 +16,26 @@ typedef struct
 
 /* What follows the header. */
 static StateHeader
-list_state (PdCanvas *self, float *parts[2])
+list_state (PdCanvas *self, gpointer parts[2])
 {
-  gsize n_clean = 0, n_statistics = 0;
+  PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
+  PdStatistics *statistics = pd_team_statistics (self->team);
+  gsize n_clean = 0, n_shifts = 0;
 
-  parts[0] = self->thumbnail != NULL ? pd_thumbnail_clean (self->thumbnail, &n_clean) : NULL;
-  parts[1] =
-      self->statistics != NULL ? pd_statistics_state (self->statistics, &n_statistics) : NULL;
+  parts[0] = thumbnail != NULL ? pd_thumbnail_clean (thumbnail, &n_clean) : NULL;
+  parts[1] = statistics != NULL ? pd_statistics_state (statistics, &n_shifts) : NULL;
   return (StateHeader){ .height = self->options.height,
                         .width = self->options.width,
                         .tile_h = self->grid.y.tile,
                         .tile_w = self->grid.x.tile,
                         .n_clean = n_clean,
-                        .n_statistics = n_statistics };
+                        .n_statistics = n_shifts * sizeof (PdNormShift) / sizeof (float) };
 }
 
 GBytes *
 pd_canvas_save_state (PdCanvas *self, GError **error)
 {
-  float *parts[2];
+  gpointer parts[2];
   const StateHeader header = list_state (self, parts);
   const guint64 counts[] = { header.n_clean, header.n_statistics };
   const gsize size = sizeof header + (counts[0] + counts[1]) * sizeof (float);
@@ -56,7 +57,7 @@ pd_canvas_save_state (PdCanvas *self, GError **error)
 gboolean
 pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error)
 {
-  float *parts[2];
+  gpointer parts[2];
   const StateHeader expected = list_state (self, parts);
   const guint64 counts[] = { expected.n_clean, expected.n_statistics };
   gsize size;

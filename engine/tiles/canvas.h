@@ -2,9 +2,10 @@
 #pragma once
 
 #include "engine/diffusion/schedule.h"
-#include "engine/networks/unet.h"
+#include "engine/networks/denoiser.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
+#include "engine/tiles/sync.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
@@ -12,45 +13,37 @@
  *
  * The result does not depend on `batch`: predictions are fused in the order of the tiles. */
 
-/* What tiles know of each other while they are denoised. */
-typedef enum
-{
-  PD_SYNC_NONE,      /* nothing: each is a picture of its own, blended when all are done */
-  PD_SYNC_FUSION,    /* their fused latents */
-  PD_SYNC_ATTENTION, /* and keys and values of the canvas's thumbnail, in every self-attention */
-  PD_SYNC_EXACT,     /* and the keys and values of all tiles: they are denoised as one batch */
-} PdSync;
-
 typedef struct
 {
-  PdUNet *unet;
+  PdDenoiser *denoiser;
   guint height, width;     /* latent pixels */
   guint tile, overlap;     /* latent pixels */
   gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
-  guint batch;             /* tiles per UNet call */
+  guint batch;             /* tiles per call of the denoiser */
   PdWeight weight;
   gboolean jitter;
   guint64 seed;
 
-  PdSync sync;       /* a canvas of one tile needs none */
-  guint bank_tokens; /* most tokens of the thumbnail that a layer keeps */
-  guint bank_level;  /* finest UNet level whose layers read it: 0 the latent's size, 1 half, … */
+  PdSync sync;          /* a canvas of one tile needs none */
+  guint bank_tokens;    /* most tokens of the thumbnail that a layer keeps */
+  guint bank_level;     /* finest level of the denoiser whose layers read it: 0 the latent's size, 1
+                           half, … */
   double bank_strength; /* 1: the thumbnail counts like one more tile */
   double bank_until;    /* read while more than this share of the timesteps is left, 0 … 1 */
   /* How much of the distance between a tile's statistics of group norms and the canvas's, as it was
    * in the step before, is taken off, 0 … 1. Not with PD_SYNC_NONE and PD_SYNC_FUSION. */
   double norm_share;
 
-  guint branches;       /* 1, or 2 for guidance: context then holds the unconditional one first */
-  const float *context; /* [branches][tokens][width] */
-  guint tokens;
+  guint branches; /* 1, or 2 for guidance: conditions then hold the unconditional one first */
+  const PdCondition *const *conditions; /* [branches] */
   const PdPrompts *prompts; /* of parts of the canvas; NULL: none; not with PD_SYNC_EXACT */
+  const PdMap *map;         /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
 } PdCanvasOptions;
 
 typedef struct _PdCanvas PdCanvas;
 
-/* Options and what they point to are borrowed. Records the UNet for a batch of tiles; with
+/* Options and what they point to are borrowed. Records the denoiser for a batch of tiles; with
  * PD_SYNC_EXACT that is all of them, whatever the batch asked for. Errors: PD_ERROR_BAD_REQUEST
  * (tile and overlap), PD_ERROR_OUT_OF_MEMORY. */
 PdCanvas *pd_canvas_new (const PdCanvasOptions *options, GError **error);
@@ -58,8 +51,9 @@ void pd_canvas_free (PdCanvas *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)
 
 guint pd_canvas_n_tiles (const PdCanvas *self);
-/* UNet images predicted so far: tiles · branches, times the prompts that count in a tile. */
-guint pd_canvas_unet_forwards (const PdCanvas *self);
+/* Images predicted so far: tiles · branches, times the prompts that count in a tile, and those of
+ * the thumbnail. */
+guint pd_canvas_forwards (const PdCanvas *self);
 PdGraph *pd_canvas_graph (PdCanvas *self);
 
 /* Bytes of the bank; 0 without. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/tiles/coder.h"
+
 #include <math.h>
 
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
-#include "engine/tiles/coder.h"
 #include "engine/gpu/account.h"
 
 enum
@@ -19,9 +20,8 @@ enum
 static void
 coder_clear (PdCoder *self)
 {
-  g_clear_pointer (&self->pass, pd_vae_pass_free);
-  g_clear_pointer (&self->tiny, pd_tiny_vae_pass_free);
-  g_clear_pointer (&self->globals, pd_globals_free);
+  g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
+  g_clear_pointer (&self->statistics, pd_sample_statistics_free);
   pd_windows_clear (&self->windows);
   g_free (self->latents);
   g_free (self->log_variance);
@@ -30,12 +30,11 @@ coder_clear (PdCoder *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdCoder, coder_clear)
 
-guint
-pd_coder_halo (const PdModel *model, gboolean decode)
+/* Latent pixels that a window needs around its core. */
+static guint
+halo_of (const PdAutoencoder *autoencoder, gboolean decode)
 {
-  if (model->vae != NULL)
-    return pd_vae_halo (model->files->parts[PD_PART_VAE].config);
-  return pd_tiny_vae_halo (model->files->parts[PD_PART_VAE].config, decode);
+  return decode ? autoencoder->info.halo_decode : autoencoder->info.halo_encode;
 }
 
 /* Makes room for @n windows. */
@@ -56,9 +55,9 @@ resize (PdCoder *self, guint n, GError **error)
 
 /* Weights beyond the range of f16 are why other numbers of the same model may help. */
 static void
-set_not_finite (const PdModel *model, GError **error)
+set_not_finite (const PdAutoencoder *autoencoder, GError **error)
 {
-  if (model->vae != NULL && pd_vae_backend (model->vae)->weights == PD_TYPE_F16)
+  if (autoencoder->info.needs_statistics && autoencoder->backend->weights == PD_TYPE_F16)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                  _ ("The autoencoder gave a value that is not a number: the model may be damaged, "
                     "or need the precision f32"));
@@ -72,26 +71,21 @@ run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error
 {
   const float *result = self->decode ? self->pixels : self->latents;
   gsize elements = count * (self->decode ? self->pixel_elements : self->latent_elements);
+  const PdMoments moments = { self->latents, self->log_variance, self->n_latents };
   gboolean ok;
 
-  if (self->tiny != NULL && self->decode)
-    ok = pd_tiny_vae_decode (self->tiny, self->latents, self->n_latents, self->pixels,
-                             self->n_pixels, cancellable, error);
-  else if (self->tiny != NULL)
-    ok = pd_tiny_vae_encode (self->tiny, self->pixels, self->n_pixels, self->latents,
-                             self->n_latents, cancellable, error);
-  else if (self->decode)
-    ok = pd_vae_decode (self->pass, self->latents, self->n_latents, self->pixels, self->n_pixels,
-                        cancellable, error);
+  if (self->decode)
+    ok = pd_autoencoder_decode (self->pass, self->latents, self->n_latents, self->pixels,
+                                self->n_pixels, cancellable, error);
   else
-    ok = pd_vae_encode (self->pass, self->pixels, self->n_pixels, self->latents, self->log_variance,
-                        self->n_latents, cancellable, error);
+    ok = pd_autoencoder_encode (self->pass, self->pixels, self->n_pixels, &moments, cancellable,
+                                error);
   if (!ok)
     return FALSE;
   for (gsize i = 0; i < elements; i++)
     if (!isfinite (result[i]))
       {
-        set_not_finite (self->options.model, error);
+        set_not_finite (self->options.autoencoder, error);
         return FALSE;
       }
   return TRUE;
@@ -129,26 +123,18 @@ fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **e
 }
 
 static gboolean
-make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
+make_pass (PdCoder *self, guint n, PdSampleMode mode, GError **error)
 {
-  const PdModel *model = self->options.model;
+  const PdAutoencoderPassOptions options = {
+    .decode = self->decode, .n = n, .h = self->h, .w = self->w, .hooks = self->hooks
+  };
 
   if (!resize (self, n, error))
     return FALSE;
-  if (model->tiny_vae != NULL)
-    self->tiny = self->decode
-                     ? pd_tiny_vae_decoder_new (model->tiny_vae, n, self->h, self->w, error)
-                     : pd_tiny_vae_encoder_new (model->tiny_vae, n, self->h, self->w, error);
-  else
-    self->pass = pd_vae_pass_new (model->vae,
-                                  &(PdVaePassOptions){ .decode = self->decode,
-                                                       .n = n,
-                                                       .h = self->h,
-                                                       .w = self->w,
-                                                       .globals = self->globals,
-                                                       .globals_mode = mode },
-                                  error);
-  return self->tiny != NULL || self->pass != NULL;
+  if (self->statistics != NULL)
+    self->hooks[0] = pd_sample_statistics_hook (self->statistics, mode);
+  self->pass = pd_autoencoder_pass_new (self->options.autoencoder, &options, error);
+  return self->pass != NULL;
 }
 
 /* The passes are made before anything is read or written, so that a smaller window can be tried
@@ -156,11 +142,13 @@ make_pass (PdCoder *self, guint n, PdGlobalsMode mode, GError **error)
 static gboolean
 make_gathering_pass (PdCoder *self, GError **error)
 {
+  PdAutoencoder *autoencoder = self->options.autoencoder;
   const PdGridAxis *y = &self->windows.grid.y, *x = &self->windows.grid.x;
-  const PdGlobalsAxis axes[] = { { self->h, y->canvas, y->wrap }, { self->w, x->canvas, x->wrap } };
+  const PdSampleAxis axes[] = { { self->h, y->canvas, y->wrap }, { self->w, x->canvas, x->wrap } };
+  g_autoptr (GArray) survey = pd_autoencoder_survey (autoencoder, self->decode, self->h, self->w);
 
-  self->globals = pd_vae_globals_new (self->options.model->vae, self->decode, axes, error);
-  return self->globals != NULL && make_pass (self, 1, PD_GLOBALS_GATHER, error);
+  self->statistics = pd_sample_statistics_new (autoencoder->backend, survey, axes, error);
+  return self->statistics != NULL && make_pass (self, 1, PD_SAMPLE_GATHER, error);
 }
 
 static double
@@ -168,9 +156,7 @@ pass_work (const PdCoder *self)
 {
   PdGraphStats stats;
 
-  pd_graph_stats (self->tiny != NULL ? pd_tiny_vae_pass_graph (self->tiny)
-                                     : pd_vae_pass_graph (self->pass),
-                  &stats);
+  pd_graph_stats (pd_autoencoder_pass_graph (self->pass), &stats);
   return stats.work;
 }
 
@@ -181,10 +167,10 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
 
   *self = (PdCoder){ .options = *options,
                      .decode = decode,
-                     .channels = pd_model_latent_channels (options->model),
-                     .scale = pd_model_scale (options->model) };
+                     .channels = options->autoencoder->info.channels,
+                     .scale = options->autoencoder->info.scale };
   if (!pd_windows_init (&self->windows, options->height, options->width, options->tile,
-                        pd_coder_halo (options->model, decode), options->wrap_y, options->wrap_x,
+                        halo_of (options->autoencoder, decode), options->wrap_y, options->wrap_x,
                         error))
     return FALSE;
   self->h = grid->y.tile;
@@ -197,11 +183,11 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
 
 /* Statistics of the canvas are needed: it is not one window of its own. */
 static gboolean
-needs_globals (const PdCoder *self)
+needs_statistics (const PdCoder *self)
 {
   const PdGrid *grid = &self->windows.grid;
 
-  return self->options.model->vae != NULL &&
+  return self->options.autoencoder->info.needs_statistics &&
          (pd_windows_count (&self->windows) > 1 || grid->y.wrap || grid->x.wrap);
 }
 
@@ -213,14 +199,14 @@ prepare (PdCoder *self,
          GCancellable *cancellable,
          GError **error)
 {
-  if (needs_globals (self))
+  if (needs_statistics (self))
     {
       if (!make_gathering_pass (self, error) || !fill_sample (self, fill, user_data, error) ||
           !run_batch (self, 1, cancellable, error))
         return FALSE;
-      g_clear_pointer (&self->pass, pd_vae_pass_free);
+      g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
     }
-  return make_pass (self, self->options.batch, PD_GLOBALS_USE, error);
+  return make_pass (self, self->options.batch, PD_SAMPLE_USE, error);
 }
 
 gboolean
@@ -241,14 +227,14 @@ pd_coder_plan (PdDevice *device,
   n_batches = (pd_windows_count (&self.windows) + self.options.batch - 1) / self.options.batch;
   pd_account_begin_rehearsal (device);
   ok = TRUE;
-  if (needs_globals (&self))
+  if (needs_statistics (&self))
     {
       ok = make_gathering_pass (&self, error);
       if (ok)
         *work += pass_work (&self);
-      g_clear_pointer (&self.pass, pd_vae_pass_free);
+      g_clear_pointer (&self.pass, pd_autoencoder_pass_free);
     }
-  ok = ok && make_pass (&self, self.options.batch, PD_GLOBALS_USE, error);
+  ok = ok && make_pass (&self, self.options.batch, PD_SAMPLE_USE, error);
   if (ok)
     *work += n_batches * pass_work (&self);
   coder_clear (&self);
@@ -260,7 +246,7 @@ pd_coder_plan (PdDevice *device,
 gboolean
 pd_coder_shrink (PdCoderOptions *options, gboolean decode)
 {
-  guint least = MAX (LEAST_TILE, 5 * pd_coder_halo (options->model, decode) / 2);
+  guint least = MAX (LEAST_TILE, 5 * halo_of (options->autoencoder, decode) / 2);
   guint tile = MIN (options->tile, MAX (options->height, options->width));
 
   if (tile <= least)

@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/networks/model.h"
+#include "engine/networks/autoencoder.h"
+#include "engine/networks/sample-statistics.h"
 #include "engine/tiles/windows.h"
 
-/* What tiled encoding and decoding have in common: an autoencoder of either kind that runs batches
- * of windows.
+/* What tiled encoding and decoding have in common: an autoencoder that runs batches of windows.
  *
- * An AutoencoderTiny has no norms, so windows with its receptive field as halo give what the whole
- * canvas would, to the bit. An AutoencoderKL takes the statistics of its group norms and the keys
- * of its attention from a sample of the canvas (PdGlobals): small blocks, spread evenly, put
- * together to one window. A window that is the canvas uses its own. */
+ * One without norms and attention gives for windows with its receptive field as halo what it would
+ * for the whole canvas, to the bit. Another one takes the statistics of its group norms and the
+ * keys of its attention from a sample of the canvas (PdSampleStatistics): small blocks, spread
+ * evenly, put together to one window. A window that is the canvas uses its own. */
 
 typedef struct
 {
-  PdModel *model;          /* borrowed */
-  guint height, width;     /* of the canvas, latent pixels */
+  PdAutoencoder *autoencoder; /* borrowed */
+  guint height, width;        /* of the canvas, latent pixels */
   guint tile;              /* side of a window, latent pixels, halo included; more than 2 · halo */
   guint batch;             /* windows per submission; the result does not depend on it */
   gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
 } PdCoderOptions;
-
-/* Latent pixels that a window needs around its core, for decoding or encoding. */
-guint pd_coder_halo (const PdModel *model, gboolean decode);
 
 typedef struct
 {
@@ -32,12 +29,13 @@ typedef struct
   PdWindows windows;
   guint h, w;                            /* of a window, latent pixels */
   gsize latent_elements, pixel_elements; /* of a window */
-  float *latents, *log_variance;         /* of a batch; [batch][channels][h][w] */
-  float *pixels;             /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
-  gsize n_latents, n_pixels; /* elements of these arrays */
-  PdGlobals *globals;        /* may be NULL */
-  PdVaePass *pass;           /* either … */
-  PdTinyVaePass *tiny;       /* … or */
+  float *latents, *log_variance;         /* of a batch; [batch][channels][h][w]; encoded ones are
+                                            the mean */
+  float *pixels;                  /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */
+  gsize n_latents, n_pixels;      /* elements of these arrays */
+  PdSampleStatistics *statistics; /* may be NULL */
+  PdHook *hooks[2];               /* of the pass */
+  PdAutoencoderPass *pass;
 } PdCoder;
 
 /* A rectangle of a window and the place of the canvas that it shows, latent pixels; it goes round
@@ -59,7 +57,8 @@ typedef gboolean (*PdCoderTakeFunc) (
 typedef void (*PdCoderProgressFunc) (guint tiles_done, guint n_tiles, gpointer user_data);
 
 /* What the canvas takes: device bytes at the peak, with what is in use already, and work as
- * pd_account_work_rate counts it. @device is the model's; nothing is allocated on the device. */
+ * pd_account_work_rate counts it. @device is the autoencoder's; nothing is allocated on the device.
+ */
 gboolean pd_coder_plan (PdDevice *device,
                         const PdCoderOptions *options,
                         gboolean decode,

@@ -9,8 +9,7 @@ typedef struct
   const float *latents;
   PdPixelsWriteFunc write;
   gpointer user_data;
-  double scaling, shift; /* raw = latent / scaling + shift */
-  float *piece;          /* of a window's picture */
+  float *piece; /* of a window's picture */
 } Decoding;
 
 static gboolean
@@ -27,7 +26,7 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
         float *target = window + ((gsize) c * coder->h + part->to_y + i) * coder->w + part->to_x;
 
         for (guint j = 0; j < part->w; j++)
-          target[j] = (float) (row[(part->x + j) % width] / self->scaling + self->shift);
+          target[j] = row[(part->x + j) % width];
       }
   return TRUE;
 }
@@ -79,13 +78,7 @@ pd_decode_canvas (const PdCoderOptions *options,
                   GCancellable *cancellable,
                   GError **error)
 {
-  const PdVaeConfig *config = options->model->files->parts[PD_PART_VAE].config;
-  gboolean raw = options->model->vae == NULL; /* AutoencoderTiny takes the latents as they are */
-  Decoding self = { .latents = latents,
-                    .write = write,
-                    .user_data = user_data,
-                    .scaling = raw ? 1 : config->scaling_factor,
-                    .shift = raw ? 0 : config->shift_factor };
+  Decoding self = { .latents = latents, .write = write, .user_data = user_data };
   gboolean ok =
       pd_coder_run (options, TRUE, fill, take, &self, progress, progress_data, cancellable, error);
 

@@ -84,7 +84,7 @@ step (Progress *self, PdSolver *solver, const PdArea *area, const float *noise, 
   const PdDenoise *denoise = self->denoise;
   const PdSchedule *schedule = denoise->schedule;
   const gboolean whole = area->h == denoise->canvas.height && area->w == denoise->canvas.width;
-  const gsize n = (gsize) pd_unet_config (denoise->canvas.unet)->in_channels * area->h * area->w;
+  const gsize n = (gsize) denoise->canvas.denoiser->info.channels * area->h * area->w;
   float *latent = self->latent, *prediction = self->prediction;
   double from_latent = 0, from_prediction = 1;
 
@@ -140,7 +140,7 @@ run_steps (const PdDenoise *self,
            Progress *progress,
            GError **error)
 {
-  guint channels = pd_unet_config (self->canvas.unet)->in_channels;
+  guint channels = self->canvas.denoiser->info.channels;
   gsize n = (gsize) channels * area.h * area.w;
   /* The latent between two steps is kept where adjusting it twice would not be the same as once. */
   gboolean keeps =
@@ -256,7 +256,7 @@ denoise_apart (const PdDenoise *self,
                GError **error)
 {
   const PdCanvasOptions *options = &self->canvas;
-  guint channels = pd_unet_config (options->unet)->in_channels;
+  guint channels = options->denoiser->info.channels;
   gsize pixels = (gsize) options->height * options->width;
   g_autofree float *sum = NULL, *mass = NULL;
   g_autofree float *profile_y = NULL, *profile_x = NULL, *tile = NULL;
@@ -306,7 +306,7 @@ denoise_apart (const PdDenoise *self,
     }
   pd_fusion_divide (channels, pixels, sum, mass);
   memcpy (latent, sum, channels * pixels * sizeof *latent);
-  report->unet_forwards = pd_canvas_unet_forwards (canvas);
+  report->unet_forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }
 
@@ -330,14 +330,14 @@ denoise_together (const PdDenoise *self,
   if (!run_steps (self, canvas, (PdArea){ 0, 0, self->canvas.height, self->canvas.width }, latent,
                   progress, error))
     return FALSE;
-  report->unet_forwards = pd_canvas_unet_forwards (canvas);
+  report->unet_forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }
 
 gboolean
 pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GError **error)
 {
-  guint channels = pd_unet_config (self->canvas.unet)->in_channels;
+  guint channels = self->canvas.denoiser->info.channels;
   g_autoptr (PdMosaic) mosaic = NULL;
   Progress progress = { .denoise = self };
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <math.h>
-
 #include <glib/gi18n-lib.h>
 
 #include "engine/diffusion/noise.h"
@@ -14,8 +12,7 @@ typedef struct
   guint64 seed;
   guint32 draw;
   float *latents;
-  double scaling, shift; /* latent = (raw - shift) · scaling */
-  float *piece;          /* of a window's picture */
+  float *piece; /* of a window's picture */
 } Encoding;
 
 static gboolean
@@ -72,15 +69,11 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
         for (guint column = 0; column < x.length; column++, from++)
           {
             gsize to = c * canvas + line + (x.start + x.first + column) % options->width;
-            double value = mean[from];
             float noise;
 
-            if (coder->tiny == NULL)
-              {
-                pd_noise_normal (self->seed, self->draw, to, 1, &noise);
-                value += exp (0.5 * log_variance[from]) * noise;
-              }
-            self->latents[to] = (float) ((value - self->shift) * self->scaling);
+            pd_noise_normal (self->seed, self->draw, to, 1, &noise);
+            self->latents[to] =
+                pd_autoencoder_latent (options->autoencoder, mean[from], log_variance[from], noise);
           }
       }
   return TRUE;
@@ -98,15 +91,9 @@ pd_encode_canvas (const PdCoderOptions *options,
                   GCancellable *cancellable,
                   GError **error)
 {
-  const PdVaeConfig *config = options->model->files->parts[PD_PART_VAE].config;
-  gboolean raw = options->model->vae == NULL;
-  Encoding self = { .read = read,
-                    .user_data = user_data,
-                    .seed = seed,
-                    .draw = draw,
-                    .latents = latents,
-                    .scaling = raw ? 1 : config->scaling_factor,
-                    .shift = raw ? 0 : config->shift_factor };
+  Encoding self = {
+    .read = read, .user_data = user_data, .seed = seed, .draw = draw, .latents = latents
+  };
   gboolean ok =
       pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data, cancellable, error);
 

@@ -40,7 +40,7 @@ gboolean
 pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError **error)
 {
   const PdCanvasOptions *options = &self->canvas;
-  gsize n = (gsize) pd_unet_config (options->unet)->in_channels * options->height * options->width;
+  gsize n = (gsize) options->denoiser->info.channels * options->height * options->width;
   const PdSchedule *schedule = self->schedule;
   g_autoptr (PdCanvas) canvas = NULL;
   g_autofree float *output = NULL;
@@ -68,6 +68,6 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
       progress.progress.step++;
       report_tiles (0, &progress);
     }
-  *unet_forwards = pd_canvas_unet_forwards (canvas);
+  *unet_forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }

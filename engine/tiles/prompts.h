@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <glib.h>
+#include "engine/networks/condition.h"
 
 /* Prompts of parts of a canvas beside the one of the whole. Where several count, the model's
  * predictions for each are mixed by their weights, pixel by pixel (Barbero Jiménez 2023, Mixture of
@@ -21,8 +21,8 @@ typedef void (*PdPromptWeightsFunc) (guint part,
 
 typedef struct
 {
-  guint n;               /* parts */
-  const float *contexts; /* [n][tokens][width], as many tokens as the canvas's own */
+  guint n;                              /* parts */
+  const PdCondition *const *conditions; /* [n], of the shapes of the canvas's own */
   PdPromptWeightsFunc weights;
   gpointer user_data;
 } PdPrompts;

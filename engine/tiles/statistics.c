@@ -1,39 +1,33 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/tiles/statistics.h"
+
 #include <math.h>
+#include <string.h>
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/tiles/statistics.h"
 #include "engine/base/host-memory.h"
 
-/* A variance is changed by no more than this factor: what differs more is no tile of the same
- * picture. */
+/* A variance is changed by no more than this factor: a larger ratio means that the tile does not
+ * belong to the same picture. */
 static const double MAX_FACTOR = 4;
 
 struct _PdStatistics
 {
   double share;
   gsize parts;
-  guint branches, count;
-  gsize *part_of; /* each image of the batch */
-  PdMoments *now; /* of this step, [parts][branches][count] */
-  gboolean *ran;  /* [parts] */
-  /* For the next step: what is given, [parts][branches][count]. */
-  PdMoments *given;
+  guint count;
+  PdNormMoments *now; /* of this step, [parts][count] */
+  gboolean *ran;      /* [parts] */
+  PdNormShift *given; /* for the next step, [parts][count] */
   gboolean has_given; /* else nothing is given yet, and the array is not filled */
 };
-
-static gsize
-part_size (const PdStatistics *self)
-{
-  return (gsize) self->branches * self->count;
-}
 
 static void
 give_nothing (PdStatistics *self)
 {
-  for (gsize i = 0; i < self->parts * part_size (self); i++)
-    self->given[i] = (PdMoments){ 0, 1 };
+  for (gsize i = 0; i < self->parts * self->count; i++)
+    self->given[i] = (PdNormShift){ 0, 1 };
   self->has_given = TRUE;
 }
 
@@ -46,26 +40,24 @@ ensure_given (PdStatistics *self)
 }
 
 gsize
-pd_statistics_bytes (gsize parts, guint branches, guint count)
+pd_statistics_bytes (gsize parts, guint count)
 {
-  return parts * (2 * (gsize) branches * count * sizeof (PdMoments) + sizeof (gboolean));
+  return parts * (count * (sizeof (PdNormMoments) + sizeof (PdNormShift)) + sizeof (gboolean));
 }
 
 PdStatistics *
-pd_statistics_new (
-    double share, gsize parts, guint branches, guint batch, guint count, GError **error)
+pd_statistics_new (double share, gsize parts, guint count, GError **error)
 {
   g_autoptr (PdStatistics) self = g_new0 (PdStatistics, 1);
+  const gsize n = parts * count;
   const char *what = _ ("what is known of the tiles' brightness");
 
   self->share = share;
   self->parts = parts;
-  self->branches = branches;
   self->count = count;
-  if ((self->part_of = pd_try_new0 (gsize, batch, what, error)) == NULL ||
-      (self->now = pd_try_new0 (PdMoments, parts * part_size (self), what, error)) == NULL ||
+  if ((self->now = pd_try_new0 (PdNormMoments, n, what, error)) == NULL ||
       (self->ran = pd_try_new0 (gboolean, parts, what, error)) == NULL ||
-      (self->given = pd_try_new (PdMoments, parts * part_size (self), what, error)) == NULL)
+      (self->given = pd_try_new (PdNormShift, n, what, error)) == NULL)
     return NULL;
   return g_steal_pointer (&self);
 }
@@ -75,7 +67,6 @@ pd_statistics_free (PdStatistics *self)
 {
   if (self == NULL)
     return;
-  g_free (self->part_of);
   g_free (self->now);
   g_free (self->ran);
   g_free (self->given);
@@ -83,56 +74,29 @@ pd_statistics_free (PdStatistics *self)
 }
 
 void
-pd_statistics_set_part (PdStatistics *self, guint image, gsize part)
+pd_statistics_begin (PdStatistics *self)
 {
-  self->part_of[image] = part;
+  memset (self->ran, 0, self->parts * sizeof *self->ran);
 }
 
-gboolean
-pd_statistics_run (PdStatistics *self,
-                   PdUNetPass *pass,
-                   const PdUNetRun *run,
-                   guint first,
-                   GCancellable *cancellable,
-                   GError **error)
+const PdNormShift *
+pd_statistics_shifts (PdStatistics *self, gsize part)
 {
-  PdNorms *norms = pd_unet_pass_norms (pass);
-  g_autofree PdMoments *moments = NULL;
-  guint tiles;
-
-  if (self == NULL)
-    return pd_unet_pass_run (pass, run, cancellable, error);
-  tiles = pd_norms_images (norms) / self->branches;
-  moments = pd_try_new (PdMoments, tiles * part_size (self),
-                        _ ("what is known of the tiles' brightness"), error);
-  if (moments == NULL)
-    return FALSE;
   ensure_given (self);
-  for (guint branch = 0; branch < self->branches; branch++)
-    for (guint i = 0; i < tiles; i++)
-      memcpy (moments + ((gsize) branch * tiles + i) * self->count,
-              self->given + self->part_of[first + i] * part_size (self) + branch * self->count,
-              self->count * sizeof *moments);
-  if (!pd_norms_write (norms, moments, error) ||
-      !pd_unet_pass_run (pass, run, cancellable, error) || !pd_norms_read (norms, moments, error))
-    return FALSE;
-  for (guint branch = 0; branch < self->branches; branch++)
-    for (guint i = 0; i < tiles; i++)
-      {
-        gsize part = self->part_of[first + i];
+  return self->given + part * self->count;
+}
 
-        memcpy (self->now + part * part_size (self) + branch * self->count,
-                moments + ((gsize) branch * tiles + i) * self->count,
-                self->count * sizeof *moments);
-        self->ran[part] = TRUE;
-      }
-  return TRUE;
+PdNormMoments *
+pd_statistics_own (PdStatistics *self, gsize part)
+{
+  self->ran[part] = TRUE;
+  return self->now + part * self->count;
 }
 
 void
 pd_statistics_commit (PdStatistics *self)
 {
-  gsize n = part_size (self);
+  gsize n = self->count;
 
   give_nothing (self);
   for (gsize i = 0; i < n; i++)
@@ -143,7 +107,7 @@ pd_statistics_commit (PdStatistics *self)
       for (gsize part = 0; part < self->parts; part++)
         if (self->ran[part])
           {
-            const PdMoments *own = &self->now[part * n + i];
+            const PdNormMoments *own = &self->now[part * n + i];
 
             ran++;
             sum += own->mean;
@@ -154,25 +118,20 @@ pd_statistics_commit (PdStatistics *self)
       for (gsize part = 0; part < self->parts; part++)
         if (self->ran[part] && variance > 0 && self->now[part * n + i].variance > 0)
           {
-            const PdMoments *own = &self->now[part * n + i];
+            const PdNormMoments *own = &self->now[part * n + i];
             double factor = CLAMP (variance / own->variance, 1 / MAX_FACTOR, MAX_FACTOR);
 
-            self->given[part * n + i] = (PdMoments){ (float) (self->share * (mean - own->mean)),
-                                                     (float) pow (factor, self->share) };
+            self->given[part * n + i] =
+                (PdNormShift){ .offset = (float) (self->share * (mean - own->mean)),
+                               .factor = (float) pow (factor, self->share) };
           }
     }
 }
 
-void
-pd_statistics_begin (PdStatistics *self)
-{
-  memset (self->ran, 0, self->parts * sizeof *self->ran);
-}
-
-float *
+PdNormShift *
 pd_statistics_state (PdStatistics *self, gsize *n)
 {
   ensure_given (self);
-  *n = 2 * self->parts * part_size (self);
-  return &self->given->mean;
+  *n = self->parts * self->count;
+  return self->given;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/networks/blocks.h"
+#include "engine/networks/tile-attention.h"
 #include "engine/files/model-files.h"
 #include "engine/verify/parts.h"
 
@@ -144,8 +145,10 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
   gsize count = (gsize) self->rows * self->columns * c;
   g_autofree float *in = g_new (float, count), *out = g_new (float, count);
   g_autoptr (PdGraph) graph = pd_graph_new (self->file->verify->backend);
-  PdSharing *sharing = tiled && sight == SEES_ALL ? pd_sharing_new (PD_SHARE_ALL, NULL, 1) : NULL;
-  PdBuilder builder = { .graph = graph, .sharing = sharing };
+  PdJointAttention joint = pd_joint_attention (1);
+  PdHook *const all[] = { &joint.hook, NULL };
+  PdSites sites = { .hooks = tiled && sight == SEES_ALL ? all : NULL };
+  PdBuilder builder = { .graph = graph, .sites = &sites };
   PdTensor *x = tiled ? pd_graph_input (graph, images, self->tile_rows, self->tile_columns, c, 0)
                       : pd_graph_input (graph, 1, self->rows, self->columns, c, 0);
   PdTensor *norm = pd_graph_output (
@@ -165,7 +168,6 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
          (bias == NULL || write_bias (self, sight, bias, error)) &&
          pd_graph_run (graph, NULL, error) && pd_tensor_read (y, out, count, error) &&
          pd_tensor_read (norm, in, count, error);
-  pd_sharing_free (sharing);
   if (!done)
     return FALSE;
   if (!tiled)

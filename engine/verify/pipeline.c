@@ -9,6 +9,7 @@
 #include "engine/diffusion/solver.h"
 #include "engine/base/error.h"
 #include "engine/networks/model.h"
+#include "engine/networks/unet.h"
 #include "engine/tiles/keep.h"
 #include "engine/verify/parts.h"
 
@@ -61,7 +62,7 @@ typedef struct
   PdVerifyFile *file;
   const RunKind *kind;
   PdModel *model;
-  PdUNet *unet; /* the model's, or another one's */
+  PdDenoiser *unet; /* the model's, or another one's */
   const PdSchedule *schedule;
   const float *image; /* [h · scale][w · scale][3] in -1 … 1; NULL with START_NOISE */
   const float *mask;  /* [h · scale][w · scale]; NULL but when inpainting */
@@ -132,10 +133,17 @@ static float *
 encode (Run *self, const float *image, GError **error)
 {
   g_autofree float *noise = next_noise (self, error), *clean = g_new (float, self->n);
+  g_autofree float *log_variance = g_new (float, self->n);
+  PdAutoencoder *autoencoder = self->model->autoencoder;
+  g_autoptr (PdAutoencoderPass) pass = pd_autoencoder_pass_new (
+      autoencoder, &(PdAutoencoderPassOptions){ .n = 1, .h = self->h, .w = self->w }, error);
 
-  if (noise == NULL || !pd_model_encode (self->model, self->h, self->w, image, self->n_image, noise,
-                                         clean, self->n, NULL, error))
+  if (noise == NULL || pass == NULL ||
+      !pd_autoencoder_encode (pass, image, self->n_image,
+                              &(PdMoments){ clean, log_variance, self->n }, NULL, error))
     return NULL;
+  for (gsize i = 0; i < self->n; i++)
+    clean[i] = pd_autoencoder_latent (autoencoder, clean[i], log_variance[i], noise[i]);
   return g_steal_pointer (&clean);
 }
 
@@ -143,7 +151,7 @@ encode (Run *self, const float *image, GError **error)
 static float *
 small_mask (const Run *self)
 {
-  guint scale = pd_model_scale (self->model);
+  guint scale = self->model->autoencoder->info.scale;
   float *mask = g_new (float, (gsize) self->h * self->w);
 
   for (guint y = 0; y < self->h; y++)
@@ -213,24 +221,24 @@ put_back (const Run *self, const PdKeep *keep, guint s, float *latent, GError **
 /* @keep: may be NULL. @extra: of @n_extra numbers, appended to the latent; may be NULL. */
 static gboolean
 denoise (Run *self,
-         const float *context,
-         guint tokens,
+         const GPtrArray *conditions,
          const PdKeep *keep,
          const float *extra,
          gsize n_extra,
          float *latent,
          GError **error)
 {
-  const PdTextConfig *text = self->model->files->parts[PD_PART_TEXT_ENCODER].config;
   guint n_steps = pd_schedule_n_calls (self->schedule);
   const char *name = self->kind->name;
   gsize n = self->n, n_input = n + n_extra;
-  gsize n_context = (gsize) 2 * tokens * text->hidden_size;
+  const PdMap map = { self->unet->info.map_channels, self->h, self->w, extra };
   g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
+  g_autofree float *pair = g_new (float, 2 * n);
   g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
   g_autoptr (PdSolver) solver = pd_solver_new (self->schedule, n, error);
-  g_autoptr (PdUNetPass) pass =
-      pd_unet_pass_new (self->unet, &(PdUNetPassOptions){ 2, self->h, self->w, tokens }, error);
+  g_autoptr (PdDenoiserPass) pass = pd_denoiser_pass_new (
+      self->unet, &(PdDenoiserPassOptions){ 2, self->h, self->w, .like = conditions->pdata[0] },
+      error);
 
   if (solver == NULL || pass == NULL)
     return FALSE;
@@ -242,15 +250,18 @@ denoise (Run *self,
       if (extra != NULL)
         memcpy (input + n, extra, n_extra * sizeof *input);
       memcpy (input + n_input, input, n_input * sizeof *input);
-      if (!pd_unet_pass_run (pass,
-                             &(PdUNetRun){ .sample = input,
-                                           .n_sample = 2 * n_input,
-                                           .timestep = pd_schedule_timestep (self->schedule, s),
-                                           .context = context,
-                                           .n_context = n_context,
-                                           .prediction = output,
-                                           .n_prediction = 2 * n },
-                             NULL, error))
+      for (guint branch = 0; branch < 2; branch++)
+        memcpy (pair + branch * n, input + branch * n_input, n * sizeof *pair);
+      if (!pd_denoiser_pass_run (
+              pass,
+              &(PdDenoiserRun){ .latents = pair,
+                                .n_latents = 2 * n,
+                                .timestep = pd_schedule_timestep (self->schedule, s),
+                                .conditions = (const PdCondition *const *) conditions->pdata,
+                                .map = extra != NULL ? &map : NULL,
+                                .prediction = output,
+                                .n_prediction = 2 * n },
+              NULL, error))
         return FALSE;
       if (s == 0)
         {
@@ -279,8 +290,11 @@ decode (Run *self, const float *latent, GError **error)
   const gsize count = self->n_image;
   g_autofree float *picture = g_new (float, count), *nchw = NULL;
 
-  if (!pd_model_decode (self->model, self->h, self->w, latent, self->n, picture, count, NULL,
-                        error))
+  g_autoptr (PdAutoencoderPass) pass = pd_autoencoder_pass_new (
+      self->model->autoencoder,
+      &(PdAutoencoderPassOptions){ .decode = TRUE, .n = 1, .h = self->h, .w = self->w }, error);
+
+  if (pass == NULL || !pd_autoencoder_decode (pass, latent, self->n, picture, count, NULL, error))
     return FALSE;
   for (gsize i = 0; i < count; i++)
     picture[i] = CLAMP (picture[i] / 2 + 0.5f, 0.0f, 1.0f);
@@ -295,18 +309,19 @@ verify_run (Run *self, JsonArray *prompts, GError **error)
   const char *texts[2] = { self->kind->negative,
                            pd_verify_prompt (prompts, self->kind->prompt, error) };
   g_autoptr (PdSchedule) schedule = NULL;
-  g_autofree float *context = NULL, *latent = g_new (float, self->n), *clean = NULL;
+  g_autofree float *latent = g_new (float, self->n), *clean = NULL;
+  g_autoptr (GPtrArray) conditions = NULL;
   g_autofree float *added = NULL, *mask = NULL, *extra = NULL;
   gboolean blend = self->kind->start == START_BLEND;
   gsize n_extra = 0;
-  guint tokens;
   PdKeep keep;
 
   if (texts[1] == NULL)
     return FALSE;
   self->schedule = schedule = make_schedule (self, error);
   if (schedule == NULL || !check_timesteps (self, error) ||
-      !pd_model_encode_text (self->model, texts, 2, &context, &tokens, NULL, error) ||
+      (conditions = pd_conditioner_encode (self->model->conditioner, texts, 2, NULL, error)) ==
+          NULL ||
       !start_latent (self, latent, &clean, &added, error))
     return FALSE;
   if (self->kind->start == START_NINE)
@@ -317,8 +332,8 @@ verify_run (Run *self, JsonArray *prompts, GError **error)
     }
   if (blend)
     mask = small_mask (self);
-  keep = (PdKeep){ pd_model_latent_channels (self->model), self->h, self->w, clean, added, mask };
-  return denoise (self, context, tokens, blend ? &keep : NULL, extra, n_extra, latent, error) &&
+  keep = (PdKeep){ self->model->denoiser->info.channels, self->h, self->w, clean, added, mask };
+  return denoise (self, conditions, blend ? &keep : NULL, extra, n_extra, latent, error) &&
          decode (self, latent, error);
 }
 
@@ -326,7 +341,7 @@ verify_run (Run *self, JsonArray *prompts, GError **error)
 static float *
 read_image (PdVerifyFile *file, const char *name, guint channels, const Run *run, GError **error)
 {
-  guint scale = pd_model_scale (run->model);
+  guint scale = run->model->autoencoder->info.scale;
   const PdTensorInfo *info;
   g_autofree float *values = pd_verify_file_values (file, name, &info, error);
 
@@ -357,7 +372,7 @@ find_obstacle (const char *folder, GError **error)
 }
 
 /* The UNet of the folder MODEL-inpaint. *@files: owned by the caller, as long as the UNet. */
-static PdUNet *
+static PdDenoiser *
 load_inpainting_unet (PdVerifyFile *file,
                       const char *model_name,
                       PdModelFiles **files,
@@ -394,18 +409,18 @@ verify_runs (
   model = prompts ? pd_model_load (file->verify->backend, path, NULL, error) : NULL;
   if (model == NULL)
     return FALSE;
-  scale = pd_model_scale (model);
+  scale = model->autoencoder->info.scale;
   for (guint i = 0; i < n_kinds; i++)
     {
       const PdTensorInfo *noise = pd_verify_file_find_in (file, kinds[i].name, "noise.0");
       g_autofree float *image = NULL, *mask = NULL;
       g_autoptr (PdModelFiles) unet_files = NULL;
-      g_autoptr (PdUNet) unet = NULL;
-      Run run = { .file = file, .kind = &kinds[i], .model = model, .unet = model->unet };
+      g_autoptr (PdDenoiser) unet = NULL;
+      Run run = { .file = file, .kind = &kinds[i], .model = model, .unet = model->denoiser };
 
       if (noise == NULL)
         continue;
-      if (noise->n_dims != 4 || noise->dims[1] != pd_model_latent_channels (model))
+      if (noise->n_dims != 4 || noise->dims[1] != model->denoiser->info.channels)
         {
           g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                        _ ("%s is not a latent of this model"), noise->name);

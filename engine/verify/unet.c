@@ -63,14 +63,68 @@ check_dims (const PdTensorInfo *info, guint n_dims, GError **error)
   return FALSE;
 }
 
-static gboolean
-verify_case (PdVerifyFile *file, PdUNet *unet, guint number, PdProbes *probes, GError **error)
+typedef struct
 {
-  const PdUNetConfig *config = pd_unet_config (unet);
+  PdDenoiser *unet;
+  const PdUNetConfig *config;
+} Network;
+
+/* The conditions of @context, [n][tokens][width]. */
+static GPtrArray *
+conditions_of (const float *context, guint n, guint tokens, guint width, GError **error)
+{
+  g_autoptr (GPtrArray) conditions =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
+
+  for (guint i = 0; i < n; i++)
+    {
+      PdCondition *condition = pd_condition_new ();
+
+      g_ptr_array_add (conditions, condition);
+      if (!pd_condition_add (condition, PD_CONDITION_CONTEXT, tokens, width,
+                             context + (gsize) i * tokens * width, error))
+        return NULL;
+    }
+  return g_steal_pointer (&conditions);
+}
+
+/* The latents of @sample, and what else it has as a map in which the images lie below each other.
+ */
+static void
+take_apart (const PdDenoiserInfo *unet,
+            const float *sample,
+            guint n,
+            guint h,
+            guint w,
+            float *latents,
+            float *map)
+{
+  gsize plane = (gsize) h * w, latent = unet->channels * plane;
+
+  for (guint i = 0; i < n; i++)
+    {
+      const float *image = sample + i * (latent + unet->map_channels * plane);
+
+      memcpy (latents + i * latent, image, latent * sizeof *latents);
+      for (guint c = 0; c < unet->map_channels; c++)
+        memcpy (map + ((gsize) c * n + i) * plane, image + latent + c * plane, plane * sizeof *map);
+    }
+}
+
+static gboolean
+verify_case (
+    PdVerifyFile *file, const Network *network, guint number, PdProbes *probes, GError **error)
+{
+  const PdUNetConfig *config = network->config;
+  const PdDenoiserInfo *unet = &network->unet->info;
   g_autofree char *stem = g_strdup_printf ("case%u", number);
   const PdTensorInfo *info, *context_info;
   g_autofree float *sample = NULL, *timestep = NULL, *context = NULL, *prediction = NULL;
-  g_autoptr (PdUNetPass) pass = NULL;
+  g_autofree float *latents = NULL, *map = NULL;
+  g_autofree PdView *views = NULL;
+  g_autoptr (GPtrArray) conditions = NULL;
+  g_autoptr (PdDenoiserPass) pass = NULL;
+  guint n, h, w;
   gsize count;
 
   sample = pd_verify_file_values_in (file, stem, "sample", &info, error);
@@ -86,26 +140,38 @@ verify_case (PdVerifyFile *file, PdUNet *unet, guint number, PdProbes *probes, G
                    _ ("%s: the sample or the context does not fit the UNet"), stem);
       return FALSE;
     }
-  pass = pd_unet_pass_new (unet,
-                           &(PdUNetPassOptions){ .n = (guint) info->dims[0],
-                                                 .h = (guint) info->dims[2],
-                                                 .w = (guint) info->dims[3],
-                                                 .tokens = (guint) context_info->dims[1],
-                                                 .probes = probes },
-                           error);
+  n = (guint) info->dims[0];
+  h = (guint) info->dims[2];
+  w = (guint) info->dims[3];
+  conditions = conditions_of (context, n, (guint) context_info->dims[1],
+                              (guint) context_info->dims[2], error);
+  if (conditions == NULL)
+    return FALSE;
+  pass = pd_denoiser_pass_new (
+      network->unet,
+      &(PdDenoiserPassOptions){ n, h, w, .like = conditions->pdata[0], .probes = probes }, error);
   if (pass == NULL)
     return FALSE;
-  count = (gsize) info->dims[0] * config->out_channels * info->dims[2] * info->dims[3];
+  count = (gsize) n * unet->channels * h * w;
   prediction = g_new (float, count);
-  if (!pd_unet_pass_run (pass,
-                         &(PdUNetRun){ .sample = sample,
-                                       .n_sample = pd_tensor_info_count (info),
-                                       .timestep = timestep[0],
-                                       .context = context,
-                                       .n_context = pd_tensor_info_count (context_info),
-                                       .prediction = prediction,
-                                       .n_prediction = count },
-                         NULL, error))
+  latents = g_new (float, count);
+  map = g_new (float, (gsize) n *MAX (unet->map_channels, 1) * h * w);
+  views = g_new0 (PdView, n);
+  take_apart (unet, sample, n, h, w, latents, map);
+  for (guint i = 0; i < n; i++)
+    views[i].y = i * h;
+  if (!pd_denoiser_pass_run (
+          pass,
+          &(PdDenoiserRun){
+              .latents = latents,
+              .n_latents = count,
+              .timestep = timestep[0],
+              .conditions = (const PdCondition *const *) conditions->pdata,
+              .views = views,
+              .map = unet->map_channels > 0 ? &(PdMap){ unet->map_channels, n * h, w, map } : NULL,
+              .prediction = prediction,
+              .n_prediction = count },
+          NULL, error))
     return FALSE;
   pd_verify_file_check_in (file, stem, "noise_pred", prediction, count);
   return probes == NULL || check_probes (file, "blocks.", probes, error);
@@ -113,22 +179,29 @@ verify_case (PdVerifyFile *file, PdUNet *unet, guint number, PdProbes *probes, G
 
 /* time_proj.T and time_embedding.T, from a pass of the smallest shape. */
 static gboolean
-verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
+verify_timesteps (PdVerifyFile *file, const Network *network, GError **error)
 {
   static const char *const modules[] = { "time_proj", "time_embedding" };
-  const PdUNetConfig *config = pd_unet_config (unet);
+  const PdDenoiserInfo *unet = &network->unet->info;
   g_autoptr (GHashTable) wanted = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   PdProbes probes = { .wanted = wanted };
-  g_autoptr (PdUNetPass) pass = NULL;
-  g_autofree float *sample = g_new0 (float, config->in_channels);
-  g_autofree float *context = g_new0 (float, config->cross_attention_dim);
-  g_autofree float *prediction = g_new (float, config->out_channels);
-  PdUNetRun run = { .sample = sample,
-                    .n_sample = config->in_channels,
-                    .context = context,
-                    .n_context = config->cross_attention_dim,
-                    .prediction = prediction,
-                    .n_prediction = config->out_channels };
+  g_autoptr (PdDenoiserPass) pass = NULL;
+  g_autoptr (PdCondition) condition = pd_condition_new ();
+  const PdCondition *conditions[] = { condition };
+  g_autofree float *latent = g_new0 (float, unet->channels);
+  g_autofree float *map = g_new0 (float, MAX (unet->map_channels, 1));
+  g_autofree float *prediction = g_new (float, unet->channels);
+  const PdMap no_map = { unet->map_channels, 1, 1, map };
+  PdDenoiserRun run = { .latents = latent,
+                        .n_latents = unet->channels,
+                        .conditions = conditions,
+                        .map = unet->map_channels > 0 ? &no_map : NULL,
+                        .prediction = prediction,
+                        .n_prediction = unet->channels };
+
+  if (!pd_condition_add (condition, PD_CONDITION_CONTEXT, 1, network->config->cross_attention_dim,
+                         NULL, error))
+    return FALSE;
 
   for (guint m = 0; m < G_N_ELEMENTS (modules); m++)
     g_hash_table_insert (wanted, g_strdup (modules[m]), NULL);
@@ -145,10 +218,11 @@ verify_timesteps (PdVerifyFile *file, PdUNet *unet, GError **error)
             !pd_verify_file_expects (file, name))
           continue;
         if (pass == NULL)
-          pass =
-              pd_unet_pass_new (unet, &(PdUNetPassOptions){ 1, 1, 1, 1, .probes = &probes }, error);
+          pass = pd_denoiser_pass_new (
+              network->unet,
+              &(PdDenoiserPassOptions){ 1, 1, 1, .like = condition, .probes = &probes }, error);
         run.timestep = g_ascii_strtod (name + length + 1, NULL);
-        if (pass == NULL || !pd_unet_pass_run (pass, &run, NULL, error))
+        if (pass == NULL || !pd_denoiser_pass_run (pass, &run, NULL, error))
           return FALSE;
         tensor = g_hash_table_lookup (wanted, modules[m]);
         count = pd_tensor_n_values (tensor);
@@ -168,7 +242,8 @@ pd_verify_unet (PdVerifyFile *file, const char *model, GError **error)
   const PdPartFiles *part;
   const PdUNetConfig *config;
   g_autoptr (GArray) cases = pd_verify_file_numbers (file, "case", ".sample");
-  g_autoptr (PdUNet) unet = NULL;
+  g_autoptr (PdDenoiser) unet = NULL;
+  Network network;
   g_autofree float *blocks_case = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_UNET, error))
@@ -183,6 +258,7 @@ pd_verify_unet (PdVerifyFile *file, const char *model, GError **error)
   unet = pd_unet_new (file->verify->backend, config, part->checkpoint, error);
   if (unet == NULL)
     return FALSE;
+  network = (Network){ unet, config };
   if (pd_verify_file_find (file, "blocks.case") != NULL)
     blocks_case = pd_verify_file_values (file, "blocks.case", NULL, NULL);
   for (guint i = 0; i < cases->len; i++)
@@ -192,11 +268,11 @@ pd_verify_unet (PdVerifyFile *file, const char *model, GError **error)
       PdProbes probes = { .wanted = wanted };
       gboolean probed = blocks_case != NULL && (guint) blocks_case[0] == number;
 
-      if (!verify_case (file, unet, number, probed ? &probes : NULL, error))
+      if (!verify_case (file, &network, number, probed ? &probes : NULL, error))
         {
           g_prefix_error (error, "case%u: ", number);
           return FALSE;
         }
     }
-  return verify_timesteps (file, unet, error);
+  return verify_timesteps (file, &network, error);
 }

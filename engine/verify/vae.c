@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
@@ -8,6 +9,11 @@
 #include "engine/networks/tiny-vae.h"
 #include "engine/networks/vae.h"
 #include "engine/verify/parts.h"
+
+enum
+{
+  COLORS = 3,
+};
 
 /* The n × channels × h × w values of STEM.SUFFIX. */
 typedef struct
@@ -68,28 +74,38 @@ check_picture (PdVerifyFile *file,
 }
 
 static gboolean
-verify_encoder (
-    PdVerifyFile *file, PdVae *vae, const PdVaeConfig *config, guint number, GError **error)
+verify_encoder (PdVerifyFile *file, PdAutoencoder *autoencoder, guint number, GError **error)
 {
+  const PdAutoencoderInfo *info = &autoencoder->info;
   g_autofree char *stem = g_strdup_printf ("enc%u", number);
-  guint scale = pd_vae_scale (config);
+  guint scale = info->scale;
+  PdAutoencoderPassOptions options = { 0 };
   g_auto (Picture) image = { 0 };
   g_autofree float *nhwc = NULL, *mean = NULL, *log_variance = NULL;
-  g_autoptr (PdVaePass) pass = NULL;
+  g_autoptr (PdAutoencoderPass) pass = NULL;
   gsize count, n_image;
 
-  if (!read_picture (file, stem, "image", config->in_channels, scale, &image, error))
+  if (!read_picture (file, stem, "image", COLORS, scale, &image, error))
     return FALSE;
-  pass = pd_vae_encoder_new (vae, image.n, image.h / scale, image.w / scale, NULL, FALSE, error);
+  options.n = image.n;
+  options.h = image.h / scale;
+  options.w = image.w / scale;
+  pass = pd_autoencoder_pass_new (autoencoder, &options, error);
   if (pass == NULL)
     return FALSE;
   n_image = (gsize) image.n * image.channels * image.h * image.w;
   nhwc = pd_verify_to_nhwc (image.values, image.n, image.channels, (gsize) image.h * image.w);
-  count = (gsize) image.n * config->latent_channels * (image.h / scale) * (image.w / scale);
+  count = (gsize) image.n * info->channels * options.h * options.w;
   mean = g_new (float, count);
   log_variance = g_new (float, count);
-  if (!pd_vae_encode (pass, nhwc, n_image, mean, log_variance, count, NULL, error))
+  if (!pd_autoencoder_encode (pass, nhwc, n_image, &(PdMoments){ mean, log_variance, count }, NULL,
+                              error))
     return FALSE;
+  if (isinf (log_variance[0]))
+    {
+      pd_verify_file_check_in (file, stem, "latent", mean, count);
+      return TRUE;
+    }
   pd_verify_file_check_in (file, stem, "mean", mean, count);
   pd_verify_file_check_in (file, stem, "logvar", log_variance, count);
   return TRUE;
@@ -136,32 +152,54 @@ check_modules (PdVerifyFile *file, const char *stem, GHashTable *wanted, GError 
   return TRUE;
 }
 
+/* The file's latents are raw, those of the pipeline scaled. */
 static gboolean
-verify_decoder (
-    PdVerifyFile *file, PdVae *vae, const PdVaeConfig *config, guint number, GError **error)
+verify_decoder (PdVerifyFile *file, PdAutoencoder *autoencoder, guint number, GError **error)
 {
+  const PdAutoencoderInfo *info = &autoencoder->info;
   g_autofree char *stem = g_strdup_printf ("dec%u", number);
-  guint scale = pd_vae_scale (config);
+  PdAutoencoderPassOptions options = { .decode = TRUE };
   g_auto (Picture) latent = { 0 };
   g_autoptr (GHashTable) wanted = wanted_modules (file, stem);
   PdProbes probes = { .wanted = wanted };
   g_autofree float *picture = NULL;
-  g_autoptr (PdVaePass) pass = NULL;
+  g_autoptr (PdAutoencoderPass) pass = NULL;
   gsize pixels, n_latent, n_picture;
 
-  if (!read_picture (file, stem, "latent", config->latent_channels, 1, &latent, error))
+  if (!read_picture (file, stem, "latent", info->channels, 1, &latent, error))
     return FALSE;
-  pass = pd_vae_decoder_new (vae, latent.n, latent.h, latent.w, &probes, FALSE, error);
+  options.n = latent.n;
+  options.h = latent.h;
+  options.w = latent.w;
+  options.probes = &probes;
+  pass = pd_autoencoder_pass_new (autoencoder, &options, error);
   if (pass == NULL)
     return FALSE;
-  pixels = (gsize) latent.h * scale * latent.w * scale;
+  pixels = (gsize) latent.h * info->scale * latent.w * info->scale;
   n_latent = (gsize) latent.n * latent.channels * latent.h * latent.w;
-  n_picture = latent.n * pixels * config->out_channels;
+  n_picture = latent.n * pixels * COLORS;
   picture = g_new (float, n_picture);
-  if (!pd_vae_decode (pass, latent.values, n_latent, picture, n_picture, NULL, error))
+  for (gsize i = 0; i < n_latent; i++)
+    latent.values[i] = (float) ((latent.values[i] - info->shift) * info->scaling);
+  if (!pd_autoencoder_decode (pass, latent.values, n_latent, picture, n_picture, NULL, error))
     return FALSE;
-  check_picture (file, stem, picture, latent.n, pixels, config->out_channels);
+  check_picture (file, stem, picture, latent.n, pixels, COLORS);
   return check_modules (file, stem, wanted, error);
+}
+
+static gboolean
+verify_autoencoder (PdVerifyFile *file, PdAutoencoder *autoencoder, GError **error)
+{
+  g_autoptr (GArray) encodings = pd_verify_file_numbers (file, "enc", ".image");
+  g_autoptr (GArray) decodings = pd_verify_file_numbers (file, "dec", ".latent");
+
+  for (guint i = 0; i < encodings->len; i++)
+    if (!verify_encoder (file, autoencoder, g_array_index (encodings, guint, i), error))
+      return FALSE;
+  for (guint i = 0; i < decodings->len; i++)
+    if (!verify_decoder (file, autoencoder, g_array_index (decodings, guint, i), error))
+      return FALSE;
+  return TRUE;
 }
 
 gboolean
@@ -170,9 +208,7 @@ pd_verify_vae (PdVerifyFile *file, const char *model, GError **error)
   g_autofree char *path = pd_verify_path (file->verify, "models", model, "vae", NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
   const PdPartFiles *part;
-  g_autoptr (GArray) encodings = pd_verify_file_numbers (file, "enc", ".image");
-  g_autoptr (GArray) decodings = pd_verify_file_numbers (file, "dec", ".latent");
-  g_autoptr (PdVae) vae = NULL;
+  g_autoptr (PdAutoencoder) vae = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_VAE, error))
     return FALSE;
@@ -183,67 +219,7 @@ pd_verify_vae (PdVerifyFile *file, const char *model, GError **error)
       return FALSE;
     }
   vae = pd_vae_new (file->verify->backend, part->config, part->checkpoint, error);
-  if (vae == NULL)
-    return FALSE;
-  for (guint i = 0; i < encodings->len; i++)
-    if (!verify_encoder (file, vae, part->config, g_array_index (encodings, guint, i), error))
-      return FALSE;
-  for (guint i = 0; i < decodings->len; i++)
-    if (!verify_decoder (file, vae, part->config, g_array_index (decodings, guint, i), error))
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-verify_tiny_encoder (
-    PdVerifyFile *file, PdTinyVae *vae, const PdTinyVaeConfig *config, guint number, GError **error)
-{
-  g_autofree char *stem = g_strdup_printf ("enc%u", number);
-  guint scale = pd_tiny_vae_scale (config);
-  g_auto (Picture) image = { 0 };
-  g_autofree float *nhwc = NULL, *latent = NULL;
-  g_autoptr (PdTinyVaePass) pass = NULL;
-  gsize count, n_image;
-
-  if (!read_picture (file, stem, "image", config->in_channels, scale, &image, error))
-    return FALSE;
-  pass = pd_tiny_vae_encoder_new (vae, image.n, image.h / scale, image.w / scale, error);
-  if (pass == NULL)
-    return FALSE;
-  n_image = (gsize) image.n * image.channels * image.h * image.w;
-  nhwc = pd_verify_to_nhwc (image.values, image.n, image.channels, (gsize) image.h * image.w);
-  count = (gsize) image.n * config->latent_channels * (image.h / scale) * (image.w / scale);
-  latent = g_new (float, count);
-  if (!pd_tiny_vae_encode (pass, nhwc, n_image, latent, count, NULL, error))
-    return FALSE;
-  pd_verify_file_check_in (file, stem, "latent", latent, count);
-  return TRUE;
-}
-
-static gboolean
-verify_tiny_decoder (
-    PdVerifyFile *file, PdTinyVae *vae, const PdTinyVaeConfig *config, guint number, GError **error)
-{
-  g_autofree char *stem = g_strdup_printf ("dec%u", number);
-  guint scale = pd_tiny_vae_scale (config);
-  g_auto (Picture) latent = { 0 };
-  g_autofree float *picture = NULL;
-  g_autoptr (PdTinyVaePass) pass = NULL;
-  gsize pixels, n_latent, n_picture;
-
-  if (!read_picture (file, stem, "latent", config->latent_channels, 1, &latent, error))
-    return FALSE;
-  pass = pd_tiny_vae_decoder_new (vae, latent.n, latent.h, latent.w, error);
-  if (pass == NULL)
-    return FALSE;
-  pixels = (gsize) latent.h * scale * latent.w * scale;
-  n_latent = (gsize) latent.n * latent.channels * latent.h * latent.w;
-  n_picture = latent.n * pixels * config->out_channels;
-  picture = g_new (float, n_picture);
-  if (!pd_tiny_vae_decode (pass, latent.values, n_latent, picture, n_picture, NULL, error))
-    return FALSE;
-  check_picture (file, stem, picture, latent.n, pixels, config->out_channels);
-  return TRUE;
+  return vae != NULL && verify_autoencoder (file, vae, error);
 }
 
 gboolean
@@ -252,9 +228,7 @@ pd_verify_tiny_vae (PdVerifyFile *file, const char *model, GError **error)
   g_autofree char *path = pd_verify_path (file->verify, "models", model, NULL);
   g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
   const PdPartFiles *part;
-  g_autoptr (GArray) encodings = pd_verify_file_numbers (file, "enc", ".image");
-  g_autoptr (GArray) decodings = pd_verify_file_numbers (file, "dec", ".latent");
-  g_autoptr (PdTinyVae) vae = NULL;
+  g_autoptr (PdAutoencoder) vae = NULL;
 
   if (files == NULL || !pd_model_files_require (files, PD_PART_VAE, error))
     return FALSE;
@@ -265,13 +239,5 @@ pd_verify_tiny_vae (PdVerifyFile *file, const char *model, GError **error)
       return FALSE;
     }
   vae = pd_tiny_vae_new (file->verify->backend, part->config, part->checkpoint, error);
-  if (vae == NULL)
-    return FALSE;
-  for (guint i = 0; i < encodings->len; i++)
-    if (!verify_tiny_encoder (file, vae, part->config, g_array_index (encodings, guint, i), error))
-      return FALSE;
-  for (guint i = 0; i < decodings->len; i++)
-    if (!verify_tiny_decoder (file, vae, part->config, g_array_index (decodings, guint, i), error))
-      return FALSE;
-  return TRUE;
+  return vae != NULL && verify_autoencoder (file, vae, error);
 }

@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
 #include "engine/diffusion/solver.h"
+#include "engine/networks/unet.h"
 #include "engine/tiles/canvas.h"
 #include "engine/verify/parts.h"
 
@@ -23,20 +24,22 @@ static const double guidance = 5.0;
 typedef struct
 {
   PdVerifyFile *file;
-  PdUNet *unet;
+  PdDenoiser *unet;
+  guint width; /* of the context */
   float *start;
   guint h, w; /* of the latent */
   gsize n;    /* its elements */
   guint tokens;
-  float *context; /* [unconditional, first prompt, second prompt][tokens][width] */
+  PdCondition *conditions[3]; /* unconditional, first prompt, second prompt */
 } Windows;
 
 static void
 windows_clear (Windows *self)
 {
-  pd_unet_free (self->unet);
+  pd_denoiser_free (self->unet);
   g_free (self->start);
-  g_free (self->context);
+  for (guint i = 0; i < G_N_ELEMENTS (self->conditions); i++)
+    pd_condition_free (self->conditions[i]);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Windows, windows_clear)
@@ -58,13 +61,12 @@ static gboolean
 read_inputs (Windows *self, GError **error)
 {
   static const char *const names[] = { "uncond", "context", "context2" };
-  const PdUNetConfig *config = pd_unet_config (self->unet);
   const PdTensorInfo *info;
 
   self->start = pd_verify_file_values (self->file, "start", &info, error);
   if (self->start == NULL)
     return FALSE;
-  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != config->in_channels)
+  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != self->unet->info.channels)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not a latent of this model"),
                    info->name);
@@ -76,11 +78,10 @@ read_inputs (Windows *self, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree float *values = pd_verify_file_values (self->file, names[i], &info, error);
-      gsize size;
 
       if (values == NULL)
         return FALSE;
-      if (info->n_dims != 3 || info->dims[0] != 1 || info->dims[2] != config->cross_attention_dim ||
+      if (info->n_dims != 3 || info->dims[0] != 1 || info->dims[2] != self->width ||
           (i > 0 && info->dims[1] != self->tokens))
         {
           g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s does not fit the UNet"),
@@ -88,9 +89,10 @@ read_inputs (Windows *self, GError **error)
           return FALSE;
         }
       self->tokens = (guint) info->dims[1];
-      size = pd_tensor_info_count (info);
-      self->context = g_renew (float, self->context, (i + 1) * size);
-      memcpy (self->context + i * size, values, size * sizeof *values);
+      self->conditions[i] = pd_condition_new ();
+      if (!pd_condition_add (self->conditions[i], PD_CONDITION_CONTEXT, self->tokens, self->width,
+                             values, error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -99,7 +101,7 @@ static gboolean
 verify_kind (
     Windows *self, const char *kind, PdWeight weight, const PdPrompts *prompts, GError **error)
 {
-  const PdCanvasOptions options = { .unet = self->unet,
+  const PdCanvasOptions options = { .denoiser = self->unet,
                                     .height = self->h,
                                     .width = self->w,
                                     .tile = WINDOW,
@@ -108,8 +110,7 @@ verify_kind (
                                     .weight = weight,
                                     .sync = PD_SYNC_FUSION,
                                     .branches = 2,
-                                    .context = self->context,
-                                    .tokens = self->tokens,
+                                    .conditions = (const PdCondition *const *) self->conditions,
                                     .prompts = prompts,
                                     .guidance = guidance };
   g_autofree float *latent = g_memdup2 (self->start, self->n * sizeof *latent);
@@ -199,10 +200,10 @@ pd_verify_windows (PdVerifyFile *file, const char *model, GError **error)
     return FALSE;
   part = &files->parts[PD_PART_UNET];
   self.unet = pd_unet_new (file->verify->backend, part->config, part->checkpoint, error);
+  self.width = ((const PdUNetConfig *) part->config)->cross_attention_dim;
   if (self.unet == NULL || !read_inputs (&self, error))
     return FALSE;
-  prompts.contexts =
-      self.context + 2 * (gsize) self.tokens * pd_unet_config (self.unet)->cross_attention_dim;
+  prompts.conditions = (const PdCondition *const *) self.conditions + 2;
   return verify_grid (&self, error) &&
          verify_kind (&self, "uniform", PD_WEIGHT_UNIFORM, NULL, error) &&
          verify_kind (&self, "gaussian", PD_WEIGHT_GAUSSIAN, NULL, error) &&

@@ -3,44 +3,40 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
+#include "engine/gpu/account.h"
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
-#include "engine/gpu/account.h"
 #include "engine/tiles/denoise.h"
+#include "engine/networks/unet.h"
 #include "tests/fixtures/model-fixture.h"
+#include "tests/fixtures/sd1-fixture.h"
 
 /* Denoising a canvas by tiles: against reference tensors (goldens/data/sd1_windows), and against
  * itself where nothing may matter. */
 
-static PdDevice *device;
-static PdBackend backend;
-static const PdPartFiles *unet_files;
-static PdUNet *unet;
-static PdSafetensors *golden;
+static Sd1Fixture sd1;
 
-static float *
-read_golden (const char *name)
+/* The conditions of both branches, the empty prompt's first. */
+typedef struct
 {
-  const PdTensorInfo *info = pd_safetensors_find (golden, name);
-  float *values = g_new (float, pd_tensor_info_count (info));
+  PdCondition *all[2];
+} Pair;
 
-  g_assert_true (pd_tensor_info_to_f32 (info, values, NULL));
-  return values;
+static Pair
+pair_new (void)
+{
+  return (
+      Pair){ { sd1_fixture_condition (&sd1, "uncond"), sd1_fixture_condition (&sd1, "context") } };
 }
 
-/* Contexts of both branches, the empty prompt's first. */
-static float *
-read_context (gsize *tokens)
+static void
+pair_clear (Pair *self)
 {
-  const PdTensorInfo *info = pd_safetensors_find (golden, "context");
-  gsize n = pd_tensor_info_count (info);
-  float *context = g_new (float, 2 * n);
-
-  g_assert_true (pd_tensor_info_to_f32 (pd_safetensors_find (golden, "uncond"), context, NULL));
-  g_assert_true (pd_tensor_info_to_f32 (info, context + n, NULL));
-  *tokens = (gsize) info->dims[1];
-  return context;
+  pd_condition_free (self->all[0]);
+  pd_condition_free (self->all[1]);
 }
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Pair, pair_clear)
 
 /* Leading spacing, offset 1, the first timestep's end alpha; with DDIM and 5 steps as the golden
  * has it.
@@ -55,11 +51,11 @@ make_schedule (PdSolverType type, guint steps)
 }
 
 static PdCanvasOptions
-golden_options (const float *context, gsize tokens)
+golden_options (const Pair *conditions)
 {
-  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+  const PdTensorInfo *start = pd_safetensors_find (sd1.golden, "start");
 
-  return (PdCanvasOptions){ .unet = unet,
+  return (PdCanvasOptions){ .denoiser = sd1.denoiser,
                             .height = (guint) start->dims[2],
                             .width = (guint) start->dims[3],
                             .tile = 16,
@@ -70,20 +66,8 @@ golden_options (const float *context, gsize tokens)
                             .bank_strength = 1,
                             .norm_share = 1,
                             .branches = 2,
-                            .context = context,
-                            .tokens = (guint) tokens,
+                            .conditions = (const PdCondition *const *) conditions->all,
                             .guidance = 5 };
-}
-
-static void
-assert_close (const float *values, const float *expected, gsize n, double tolerance)
-{
-  double worst = 0;
-
-  for (gsize i = 0; i < n; i++)
-    worst = MAX (worst, fabs ((double) values[i] - expected[i]));
-  g_test_message ("largest error %g, tolerance %g", worst, tolerance);
-  g_assert_cmpfloat (worst, <=, tolerance);
 }
 
 /* Windows of 16 with stride 8; tolerances are those of the goldens' index for f32, 0 for what is
@@ -97,17 +81,18 @@ check_windows (const char *kind,
 {
   g_autofree char *noise_name = g_strconcat (kind, ".noise0", NULL);
   g_autofree char *latents_name = g_strconcat (kind, ".latents", NULL);
-  gsize tokens, n;
-  g_autofree float *context = read_context (&tokens), *latent = read_golden ("start");
-  g_autofree float *noise = noise_tolerance > 0 ? read_golden (noise_name) : NULL;
-  g_autofree float *latents = read_golden (latents_name), *prediction = NULL;
+  gsize n;
+  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *latent = sd1_fixture_read (&sd1, "start");
+  g_autofree float *noise = noise_tolerance > 0 ? sd1_fixture_read (&sd1, noise_name) : NULL;
+  g_autofree float *latents = sd1_fixture_read (&sd1, latents_name), *prediction = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
   g_autoptr (PdSolver) solver = NULL;
   g_autoptr (PdCanvas) canvas = NULL;
-  PdCanvasOptions options = golden_options (context, tokens);
+  PdCanvasOptions options = golden_options (&conditions);
 
-  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
   prediction = g_new (float, n);
   options.weight = weight;
   options.batch = 3;
@@ -121,9 +106,9 @@ check_windows (const char *kind,
       g_assert_true (
           pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, NULL, NULL, &error));
       if (i == 0 && noise != NULL)
-        assert_close (prediction, noise, n, noise_tolerance);
+        sd1_fixture_assert_close (prediction, noise, n, noise_tolerance);
       pd_solver_step (solver, prediction, NULL, latent);
-      assert_close (latent, latents + i * n, n, tolerance);
+      sd1_fixture_assert_close (latent, latents + i * n, n, tolerance);
     }
 }
 
@@ -158,8 +143,10 @@ odd_windows (guint part,
 static void
 test_mixture (void)
 {
-  g_autofree float *context = read_golden ("context2");
-  const PdPrompts prompts = { .n = 1, .contexts = context, .weights = odd_windows };
+  g_autoptr (PdCondition) second = sd1_fixture_condition (&sd1, "context2");
+  const PdPrompts prompts = { .n = 1,
+                              .conditions = (const PdCondition *const[]){ second },
+                              .weights = odd_windows };
 
   check_windows ("mixture", PD_WEIGHT_GAUSSIAN, &prompts, 0, 6e-4);
 }
@@ -172,7 +159,7 @@ denoise (const PdCanvasOptions *options, PdDenoiseReport *report)
   g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
   PdDenoise run = { .canvas = *options, .schedule = schedule };
   PdDenoiseReport unused;
-  float *latent = read_golden ("start");
+  float *latent = sd1_fixture_read (&sd1, "start");
 
   g_assert_true (pd_denoise (&run, latent, report != NULL ? report : &unused, &error));
   g_assert_no_error (error);
@@ -184,11 +171,10 @@ static void
 test_batch (void)
 {
   static const PdSync syncs[] = { PD_SYNC_FUSION, PD_SYNC_ATTENTION };
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens);
-  PdCanvasOptions options = golden_options (context, tokens);
+  g_auto (Pair) conditions = pair_new ();
+  PdCanvasOptions options = golden_options (&conditions);
   gsize size =
-      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+      (gsize) sd1.denoiser->info.channels * options.height * options.width * sizeof (float);
 
   options.jitter = TRUE;
   options.weight = PD_WEIGHT_RAMP;
@@ -232,13 +218,15 @@ left_third (guint part,
 static void
 test_regions (void)
 {
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens), *part = read_golden ("context2");
+  g_auto (Pair) conditions = pair_new ();
+  g_autoptr (PdCondition) part = sd1_fixture_condition (&sd1, "context2");
   g_autofree float *plain = NULL, *one = NULL;
-  const PdPrompts prompts = { .n = 1, .contexts = part, .weights = left_third };
-  PdCanvasOptions options = golden_options (context, tokens);
+  const PdPrompts prompts = { .n = 1,
+                              .conditions = (const PdCondition *const[]){ part },
+                              .weights = left_third };
+  PdCanvasOptions options = golden_options (&conditions);
   gsize size =
-      (gsize) pd_unet_config (unet)->in_channels * options.height * options.width * sizeof (float);
+      (gsize) sd1.denoiser->info.channels * options.height * options.width * sizeof (float);
   PdDenoiseReport report;
 
   options.sync = PD_SYNC_ATTENTION;
@@ -278,19 +266,21 @@ everywhere (guint part,
 static void
 test_region_everywhere (void)
 {
-  gsize tokens, n;
-  g_autofree float *context = read_context (&tokens), *other = read_golden ("context2");
+  gsize n;
+  g_auto (Pair) conditions = pair_new ();
+  g_autoptr (PdCondition) other = sd1_fixture_condition (&sd1, "context2");
   g_autofree float *with_region = NULL, *with_prompt = NULL;
-  const PdPrompts prompts = { .n = 1, .contexts = other, .weights = everywhere };
-  PdCanvasOptions options = golden_options (context, tokens);
+  const PdPrompts prompts = { .n = 1,
+                              .conditions = (const PdCondition *const[]){ other },
+                              .weights = everywhere };
+  PdCanvasOptions options = golden_options (&conditions);
 
-  n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
   options.sync = PD_SYNC_ATTENTION;
   options.prompts = &prompts;
   with_region = denoise (&options, NULL);
   options.prompts = NULL;
-  memcpy (context + tokens * (gsize) pd_unet_config (unet)->cross_attention_dim, other,
-          tokens * (gsize) pd_unet_config (unet)->cross_attention_dim * sizeof *other);
+  options.conditions = (const PdCondition *const[]){ conditions.all[0], other };
   with_prompt = denoise (&options, NULL);
   g_assert_cmpmem (with_region, n * sizeof (float), with_prompt, n * sizeof (float));
 }
@@ -330,7 +320,7 @@ keep_state (const PdSolver *solver,
             gboolean stopping,
             gpointer user_data)
 {
-  const PdTensorInfo *start = pd_safetensors_find (golden, "start");
+  const PdTensorInfo *start = pd_safetensors_find (sd1.golden, "start");
   Stop *self = user_data;
 
   if (!stopping)
@@ -349,7 +339,7 @@ darken (const PdSchedule *schedule,
         gpointer user_data,
         GError **unused)
 {
-  for (gsize n = (gsize) pd_unet_config (unet)->in_channels * area->h * area->w; n-- > 0;)
+  for (gsize n = (gsize) sd1.denoiser->info.channels * area->h * area->w; n-- > 0;)
     latent[n] *= 0.99f;
   return TRUE;
 }
@@ -359,11 +349,12 @@ static void
 test_resume (void)
 {
   static const guint stops[] = { 4, 9, 22 };
-  gsize tokens, size;
-  g_autofree float *context = read_context (&tokens), *expected = read_golden ("start");
+  gsize size;
+  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *expected = sd1_fixture_read (&sd1, "start");
   g_autoptr (GError) error = NULL;
   g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_EULER_A, 3);
-  PdDenoise run = { .canvas = golden_options (context, tokens),
+  PdDenoise run = { .canvas = golden_options (&conditions),
                     .schedule = schedule,
                     .adjust_latent = darken,
                     .checkpoint = keep_state,
@@ -371,7 +362,7 @@ test_resume (void)
   PdDenoiseReport report;
   g_auto (Stop) never = { .stop_at = G_MAXUINT };
 
-  size = pd_tensor_info_count (pd_safetensors_find (golden, "start")) * sizeof (float);
+  size = pd_tensor_info_count (pd_safetensors_find (sd1.golden, "start")) * sizeof (float);
   run.canvas.sync = PD_SYNC_ATTENTION;
   run.canvas.jitter = TRUE;
   run.user_data = &never;
@@ -379,7 +370,7 @@ test_resume (void)
   for (guint i = 0; i < G_N_ELEMENTS (stops); i++)
     {
       g_auto (Stop) stop = { .stop_at = stops[i], .cancellable = g_cancellable_new () };
-      g_autofree float *latent = read_golden ("start");
+      g_autofree float *latent = sd1_fixture_read (&sd1, "start");
       g_autoptr (GError) cancelled = NULL;
 
       run.user_data = &stop;
@@ -407,10 +398,9 @@ test_resume (void)
 static void
 test_sync (void)
 {
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens);
-  PdCanvasOptions options = golden_options (context, tokens);
-  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  g_auto (Pair) conditions = pair_new ();
+  PdCanvasOptions options = golden_options (&conditions);
+  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
   float *latents[4] = { NULL };
 
   for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_EXACT; sync++)
@@ -430,26 +420,26 @@ test_sync (void)
 static void
 test_strength (void)
 {
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens), *fused = NULL, *silent = NULL;
-  PdCanvasOptions options = golden_options (context, tokens);
-  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *fused = NULL, *silent = NULL;
+  PdCanvasOptions options = golden_options (&conditions);
+  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
 
   fused = denoise (&options, NULL);
   options.sync = PD_SYNC_ATTENTION;
   options.bank_strength = options.norm_share = 0;
   silent = denoise (&options, NULL);
-  assert_close (silent, fused, n, 1e-3);
+  sd1_fixture_assert_close (silent, fused, n, 1e-3);
 }
 
 /* All tiles at once are all tiles, whatever the batch asked for. */
 static void
 test_exact_batch (void)
 {
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens), *one = NULL, *more = NULL;
-  PdCanvasOptions options = golden_options (context, tokens);
-  gsize n = (gsize) pd_unet_config (unet)->in_channels * options.height * options.width;
+  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *one = NULL, *more = NULL;
+  PdCanvasOptions options = golden_options (&conditions);
+  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
 
   options.sync = PD_SYNC_EXACT;
   options.overlap = 0;
@@ -463,25 +453,25 @@ test_exact_batch (void)
 static void
 test_exact_memory (void)
 {
-  gsize tokens;
-  g_autofree float *context = read_context (&tokens);
+  g_auto (Pair) conditions = pair_new ();
   g_autoptr (GError) error = NULL;
-  PdCanvasOptions options = golden_options (context, tokens);
-  guint64 used = pd_account_used (device), taken;
+  PdCanvasOptions options = golden_options (&conditions);
+  guint64 used = pd_account_used (sd1.device), taken;
   PdDenoiseReport report;
   PdCanvas *canvas;
 
   options.sync = PD_SYNC_EXACT;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
-  taken = pd_account_used (device) - used;
+  taken = pd_account_used (sd1.device) - used;
   pd_canvas_free (canvas);
-  pd_account_set_limit (device, used + taken / 2);
+
+  pd_account_set_limit (sd1.device, used + taken / 2);
   g_assert_null (pd_denoise_canvas (&options, &report, &error));
   pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");
-  pd_account_set_limit (device, used + taken / 2 * 3);
+  pd_account_set_limit (sd1.device, used + taken / 2 * 3);
   canvas = pd_denoise_canvas (&options, &report, &error);
-  pd_account_set_limit (device, 0);
+  pd_account_set_limit (sd1.device, 0);
   g_assert_no_error (error);
   pd_canvas_free (canvas);
 }
@@ -496,24 +486,26 @@ enum
 static float *
 predict_large (PdType precision, guint *forwards)
 {
-  gsize tokens, n = 4 * WIDE_TILE * WIDE_CANVAS;
-  g_autofree float *context = read_context (&tokens), *latent = g_new (float, n);
+  gsize n = 4 * WIDE_TILE * WIDE_CANVAS;
+  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *latent = g_new (float, n);
   g_autoptr (GError) error = NULL;
-  g_autoptr (PdUNet) large = NULL;
+  const PdPartFiles *unet = &sd1.files->parts[PD_PART_UNET];
+  g_autoptr (PdDenoiser) large = NULL;
   g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
-  PdCanvasOptions options = golden_options (context, tokens);
+  PdCanvasOptions options = golden_options (&conditions);
   float *prediction = g_new (float, n);
   PdBackend general;
   PdCanvas *canvas;
 
-  g_assert_true (pd_backend_init (&general, device, PD_KERNELS_GENERAL, precision, &error));
-  large = pd_unet_new (&general, unet_files->config, unet_files->checkpoint, &error);
+  g_assert_true (pd_backend_init (&general, sd1.device, PD_KERNELS_GENERAL, precision, &error));
+  large = pd_unet_new (&general, unet->config, unet->checkpoint, &error);
   g_assert_no_error (error);
   pd_noise_normal (3, 0, 0, n, latent);
   for (gsize i = 0; i < n; i++)
     if (i % WIDE_CANVAS >= WIDE_TILE)
       latent[i] *= 1e6f;
-  options.unet = large;
+  options.denoiser = large;
   options.height = WIDE_TILE;
   options.width = WIDE_CANVAS;
   options.tile = WIDE_TILE;
@@ -523,7 +515,7 @@ predict_large (PdType precision, guint *forwards)
   g_assert_no_error (error);
   pd_canvas_predict (canvas, schedule, 0, latent, prediction, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
-  *forwards = pd_canvas_unet_forwards (canvas);
+  *forwards = pd_canvas_forwards (canvas);
   pd_canvas_free (canvas);
   return prediction;
 }
@@ -545,31 +537,12 @@ test_wide (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *models = NULL, *data = NULL;
-  g_autoptr (PdModelFiles) files = NULL;
-  g_autoptr (GError) error = NULL;
   int status;
 
   g_test_init (&argc, &argv, NULL);
   pd_device_prepare_environment ();
-  models = pd_fixture_shared ("goldens/models/sd1");
-  data = pd_fixture_shared ("goldens/data/sd1_windows.safetensors");
-  if (models == NULL || data == NULL)
-    {
-      g_print ("1..0 # SKIP the reference tensors are not there\n");
-      return 0;
-    }
-  device = pd_device_new (NULL, &error);
-  g_assert_no_error (error);
-  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
-  files = pd_model_files_open (models, NULL, &error);
-  g_assert_no_error (error);
-  unet_files = &files->parts[PD_PART_UNET];
-  unet = pd_unet_new (&backend, unet_files->config, unet_files->checkpoint, &error);
-  g_assert_no_error (error);
-  golden = pd_safetensors_open (data, &error);
-  g_assert_no_error (error);
-
+  if (!sd1_fixture_open (&sd1, "sd1_windows"))
+    return 0;
   g_test_add_func ("/canvas/windows/uniform", test_uniform);
   g_test_add_func ("/canvas/windows/gaussian", test_gaussian);
   g_test_add_func ("/canvas/windows/mixture", test_mixture);
@@ -583,10 +556,6 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/exact/memory", test_exact_memory);
   g_test_add_func ("/canvas/wide", test_wide);
   status = g_test_run ();
-
-  pd_safetensors_unref (golden);
-  pd_unet_free (unet);
-  g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
-  pd_device_free (device);
+  sd1_fixture_close (&sd1);
   return status;
 }

@@ -7,6 +7,9 @@
 #include "engine/gpu/account.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
+#include "engine/files/model-files.h"
+#include "engine/networks/tiny-vae.h"
+#include "engine/networks/vae.h"
 #include "tests/fixtures/model-fixture.h"
 
 /* Tiled decoding and encoding against the same of the whole canvas in one piece. */
@@ -14,29 +17,29 @@
 static PdDevice *device;
 static PdBackend backend;
 
-/* An autoencoder without the rest of its model; NULL after skipping the test. */
-static PdModel *
+/* The autoencoder of the model at @path; NULL after skipping the test. */
+static PdAutoencoder *
 load (const char *path)
 {
   g_autoptr (GError) error = NULL;
+  g_autoptr (PdModelFiles) files = NULL;
   const PdPartFiles *part;
-  PdModel *model;
+  PdAutoencoder *autoencoder;
 
   if (path == NULL)
     return NULL;
-  model = g_new0 (PdModel, 1);
-  model->files = pd_model_files_open (path, NULL, &error);
+  files = pd_model_files_open (path, NULL, &error);
   g_assert_no_error (error);
-  part = &model->files->parts[PD_PART_VAE];
+  part = &files->parts[PD_PART_VAE];
   if (part->class == PD_CLASS_AUTOENCODER_KL)
-    model->vae = pd_vae_new (&backend, part->config, part->checkpoint, &error);
+    autoencoder = pd_vae_new (&backend, part->config, part->checkpoint, &error);
   else
-    model->tiny_vae = pd_tiny_vae_new (&backend, part->config, part->checkpoint, &error);
+    autoencoder = pd_tiny_vae_new (&backend, part->config, part->checkpoint, &error);
   g_assert_no_error (error);
-  return model;
+  return autoencoder;
 }
 
-static PdModel *
+static PdAutoencoder *
 load_tiny (void)
 {
   g_autofree char *path = pd_fixture_shared ("goldens/models/taesd");
@@ -64,7 +67,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Picture, picture_clear)
 static Picture
 picture_new (const PdCoderOptions *options)
 {
-  guint scale = pd_model_scale (options->model);
+  guint scale = options->autoencoder->info.scale;
   guint h = options->height * scale, w = options->width * scale;
 
   return (Picture){ h, w, g_new0 (float, (gsize) h *w * 3), g_new0 (guint8, (gsize) h * w) };
@@ -118,8 +121,8 @@ static float *
 encode (const PdCoderOptions *options, Picture *picture)
 {
   g_autoptr (GError) error = NULL;
-  float *latents = g_new0 (float, (gsize) pd_model_latent_channels (options->model) *
-                                      options->height * options->width);
+  float *latents = g_new0 (float, (gsize) options->autoencoder->info.channels * options->height *
+                                      options->width);
 
   g_assert_true (
       pd_encode_canvas (options, read_pixels, picture, 5, 0, latents, NULL, NULL, NULL, &error));
@@ -131,8 +134,7 @@ static float *
 random_latents (const PdCoderOptions *options)
 {
   g_autoptr (GRand) random = g_rand_new_with_seed (3);
-  gsize count =
-      (gsize) pd_model_latent_channels (options->model) * options->height * options->width;
+  gsize count = (gsize) options->autoencoder->info.channels * options->height * options->width;
   float *latents = g_new (float, count);
 
   for (gsize i = 0; i < count; i++)
@@ -194,13 +196,13 @@ turn (float *values, guint planes, guint h, guint w, guint depth, guint by)
 static void
 test_tiny_exact (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
-  PdCoderOptions whole = { .model = model, .height = 50, .width = 46, .tile = 64 };
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
+  PdCoderOptions whole = { .autoencoder = autoencoder, .height = 50, .width = 46, .tile = 64 };
   PdCoderOptions tiled = whole;
   g_autofree float *latents = NULL, *from_whole = NULL, *from_tiles = NULL;
   g_auto (Picture) expected = { 0 }, one = { 0 }, two = { 0 };
 
-  if (model == NULL)
+  if (autoencoder == NULL)
     return;
   latents = random_latents (&whole);
   decode (&whole, latents, &expected);
@@ -221,14 +223,18 @@ test_tiny_exact (void)
 static void
 test_tiny_torus (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
-  PdCoderOptions options = {
-    .model = model, .height = 9, .width = 20, .tile = 48, .batch = 1, .wrap_y = TRUE, .wrap_x = TRUE
-  };
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
+  PdCoderOptions options = { .autoencoder = autoencoder,
+                             .height = 9,
+                             .width = 20,
+                             .tile = 48,
+                             .batch = 1,
+                             .wrap_y = TRUE,
+                             .wrap_x = TRUE };
   g_autofree float *latents = NULL, *before = NULL, *after = NULL;
   g_auto (Picture) straight = { 0 }, turned = { 0 };
 
-  if (model == NULL)
+  if (autoencoder == NULL)
     return;
   latents = random_latents (&options);
   decode (&options, latents, &straight);
@@ -246,15 +252,15 @@ test_tiny_torus (void)
 static void
 test_memory (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
   guint64 peaks[2];
 
-  if (model == NULL)
+  if (autoencoder == NULL)
     return;
   for (guint i = 0; i < 2; i++)
     {
       PdCoderOptions options = {
-        .model = model, .height = 60, .width = 80 + 22 * i, .tile = 60, .batch = 2
+        .autoencoder = autoencoder, .height = 60, .width = 80 + 22 * i, .tile = 60, .batch = 2
       };
       g_autofree float *latents = random_latents (&options);
       g_auto (Picture) picture = { 0 };
@@ -268,10 +274,10 @@ test_memory (void)
 
 /* A plan is what a run then takes; windows shrink until they fit, and what they give stays. */
 static void
-check_plan (PdModel *model, guint side, gboolean exact)
+check_plan (PdAutoencoder *autoencoder, guint side, gboolean exact)
 {
   PdCoderOptions options = {
-    .model = model, .height = side, .width = side + 5, .tile = side, .batch = 1
+    .autoencoder = autoencoder, .height = side, .width = side + 5, .tile = side, .batch = 1
   };
   g_autofree float *latents = NULL;
   g_auto (Picture) expected = { 0 }, picture = { 0 };
@@ -306,18 +312,18 @@ check_plan (PdModel *model, guint side, gboolean exact)
 static void
 test_tiny_plan (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
 
-  if (model != NULL)
-    check_plan (model, 60, TRUE);
+  if (autoencoder != NULL)
+    check_plan (autoencoder, 60, TRUE);
 }
 
 static void
 test_kl_plan (void)
 {
-  g_autoptr (PdModel) model = load (PD_SOURCE_ROOT "/engine/models/default/vae");
+  g_autoptr (PdAutoencoder) autoencoder = load (PD_SOURCE_ROOT "/engine/models/default/vae");
 
-  check_plan (model, 32, FALSE);
+  check_plan (autoencoder, 32, FALSE);
 }
 
 static void
@@ -338,14 +344,16 @@ refuse (guint x, guint y, guint w, guint h, const float *rgb, gpointer data, GEr
 static void
 test_failures (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
-  PdCoderOptions options = { .model = model, .height = 60, .width = 60, .tile = 44, .batch = 1 };
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
+  PdCoderOptions options = {
+    .autoencoder = autoencoder, .height = 60, .width = 60, .tile = 44, .batch = 1
+  };
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
   g_autofree float *latents = NULL;
   g_auto (Picture) picture = { 0 };
 
-  if (model == NULL)
+  if (autoencoder == NULL)
     return;
   latents = random_latents (&options);
   picture = picture_new (&options);
@@ -356,7 +364,7 @@ test_failures (void)
   g_assert_false (pd_decode_canvas (&options, latents, refuse, NULL, NULL, NULL, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
   g_clear_error (&error);
-  options.tile = 2 * pd_coder_halo (model, TRUE);
+  options.tile = 2 * autoencoder->info.halo_decode;
   g_assert_false (
       pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, NULL, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
@@ -364,29 +372,37 @@ test_failures (void)
 
 /* Arrays that are not the model's, as of other colours or channels, are refused. */
 static void
-refuse_lengths (PdModel *model)
+refuse_lengths (PdAutoencoder *autoencoder)
 {
   static const guint side = 3;
-  guint scale = pd_model_scale (model);
-  const gsize n = (gsize) pd_model_latent_channels (model) * side * side,
+  guint scale = autoencoder->info.scale;
+  const gsize n = (gsize) autoencoder->info.channels * side * side,
               n_picture = (gsize) 3 * side * side * scale * scale;
   const gsize lengths[][2] = { { n - 1, n_picture },
                                { n + side * side, n_picture },
                                { n, n_picture - 1 },
                                { n, n_picture / 3 * 4 } };
+  PdAutoencoderPassOptions options = { .n = 1, .h = side, .w = side };
+  g_autoptr (PdAutoencoderPass) encoder = pd_autoencoder_pass_new (autoencoder, &options, NULL);
+  g_autoptr (PdAutoencoderPass) decoder = NULL;
+
+  options.decode = TRUE;
+  decoder = pd_autoencoder_pass_new (autoencoder, &options, NULL);
+  g_assert_true (encoder != NULL && decoder != NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
     {
       g_autofree float *latents = g_new0 (float, lengths[i][0]);
-      g_autofree float *noise = g_new0 (float, lengths[i][0]);
+      g_autofree float *variance = g_new0 (float, lengths[i][0]);
       g_autofree float *picture = g_new0 (float, lengths[i][1]);
       g_autoptr (GError) decoding = NULL, encoding = NULL;
 
-      g_assert_false (pd_model_decode (model, side, side, latents, lengths[i][0], picture,
-                                       lengths[i][1], NULL, &decoding));
+      g_assert_false (pd_autoencoder_decode (decoder, latents, lengths[i][0], picture,
+                                             lengths[i][1], NULL, &decoding));
       g_assert_error (decoding, PD_ERROR, PD_ERROR_BAD_MODEL);
-      g_assert_false (pd_model_encode (model, side, side, picture, lengths[i][1], noise, latents,
-                                       lengths[i][0], NULL, &encoding));
+      g_assert_false (pd_autoencoder_encode (encoder, picture, lengths[i][1],
+                                             &(PdMoments){ latents, variance, lengths[i][0] }, NULL,
+                                             &encoding));
       g_assert_error (encoding, PD_ERROR, PD_ERROR_BAD_MODEL);
     }
 }
@@ -394,10 +410,10 @@ refuse_lengths (PdModel *model)
 static void
 test_tiny_lengths (void)
 {
-  g_autoptr (PdModel) model = load_tiny ();
+  g_autoptr (PdAutoencoder) autoencoder = load_tiny ();
 
-  if (model != NULL)
-    refuse_lengths (model);
+  if (autoencoder != NULL)
+    refuse_lengths (autoencoder);
 }
 
 /* AutoencoderKL: windows are near the whole canvas, and the same in any batch. What the latents of
@@ -405,11 +421,14 @@ test_tiny_lengths (void)
  * it. Measured on lavapipe, windows decoded and windows encoded: 21.1 and 19.7 dB with the golden's
  * random weights, 44.1 and 38.9 dB with the embedded model. */
 static void
-check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded)
+check_kl (PdAutoencoder *autoencoder, guint tile, double least_decoded, double least_encoded)
 {
-  PdCoderOptions whole = { .model = model, .height = 40, .width = 28, .tile = 64 }, tiled = whole;
-  gsize n_latents = (gsize) pd_model_latent_channels (model) * 40 * 28;
+  PdCoderOptions whole = { .autoencoder = autoencoder, .height = 40, .width = 28, .tile = 64 },
+                 tiled = whole;
+  gsize n_latents = (gsize) autoencoder->info.channels * 40 * 28;
   g_autofree float *latents = NULL, *one = NULL, *two = NULL, *plain = NULL, *noise = NULL;
+  g_autofree float *variance = NULL;
+  g_autoptr (PdAutoencoderPass) pass = NULL;
   g_auto (Picture) picture = landscape (&whole), expected = { 0 }, a = { 0 }, b = { 0 }, c = { 0 };
   g_autoptr (GError) error = NULL;
   double decoded, encoded;
@@ -436,15 +455,21 @@ check_kl (PdModel *model, guint tile, double least_decoded, double least_encoded
 
   /* One window: the untiled path, with the canvas's noise. */
   plain = g_new (float, n_latents);
+  variance = g_new (float, n_latents);
   noise = g_new (float, n_latents);
   pd_noise_normal (5, 0, 0, n_latents, noise);
   for (gsize i = 0; i < (gsize) picture.h * picture.w * 3; i++)
     picture.rgb[i] = 2 * picture.rgb[i] - 1;
-  g_assert_true (pd_model_encode (model, 40, 28, picture.rgb, (gsize) picture.h * picture.w * 3,
-                                  noise, plain, n_latents, NULL, &error));
+  pass = pd_autoencoder_pass_new (autoencoder,
+                                  &(PdAutoencoderPassOptions){ .n = 1, .h = 40, .w = 28 }, &error);
+  g_assert_no_error (error);
+  g_assert_true (pd_autoencoder_encode (pass, picture.rgb, (gsize) picture.h * picture.w * 3,
+                                        &(PdMoments){ plain, variance, n_latents }, NULL, &error));
+  for (gsize i = 0; i < n_latents; i++)
+    plain[i] = pd_autoencoder_latent (autoencoder, plain[i], variance[i], noise[i]);
   g_assert_cmpmem (plain, n_latents * sizeof *plain, latents, n_latents * sizeof *latents);
 
-  refuse_lengths (model);
+  refuse_lengths (autoencoder);
 
   latents[0] = NAN;
   g_assert_false (pd_decode_canvas (&tiled, latents, write_pixels, &a, NULL, NULL, NULL, &error));
@@ -455,18 +480,18 @@ static void
 test_kl_golden (void)
 {
   g_autofree char *path = pd_fixture_shared ("goldens/models/sd1/vae");
-  g_autoptr (PdModel) model = load (path);
+  g_autoptr (PdAutoencoder) autoencoder = load (path);
 
-  if (model != NULL)
-    check_kl (model, 26, 19, 18);
+  if (autoencoder != NULL)
+    check_kl (autoencoder, 26, 19, 18);
 }
 
 static void
 test_kl_default (void)
 {
-  g_autoptr (PdModel) model = load (PD_SOURCE_ROOT "/engine/models/default/vae");
+  g_autoptr (PdAutoencoder) autoencoder = load (PD_SOURCE_ROOT "/engine/models/default/vae");
 
-  check_kl (model, 26, 31, 31);
+  check_kl (autoencoder, 26, 31, 31);
 }
 
 /* Pictures of one colour that repeat over all edges: nothing varies but what sees the border of the
@@ -476,11 +501,11 @@ test_kl_flat (void)
 {
   static const float colors[][3] = { { 1, 1, 1 }, { 0, 0, 0 }, { 0.9f, 0.2f, 0.4f } };
   g_autofree char *path = pd_fixture_shared ("goldens/models/sd1/vae");
-  PdModel *model = load (path);
+  PdAutoencoder *autoencoder = load (path);
 
-  for (guint i = 0; model != NULL && i < G_N_ELEMENTS (colors); i++)
+  for (guint i = 0; autoencoder != NULL && i < G_N_ELEMENTS (colors); i++)
     {
-      PdCoderOptions options = { .model = model,
+      PdCoderOptions options = { .autoencoder = autoencoder,
                                  .height = 5,
                                  .width = 7,
                                  .tile = 48,
@@ -499,7 +524,7 @@ test_kl_flat (void)
       picture_clear (&picture);
       picture_clear (&back);
     }
-  pd_model_free (model);
+  pd_autoencoder_free (autoencoder);
 }
 
 int

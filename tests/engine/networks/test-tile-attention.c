@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/networks/sharing.h"
+#include "engine/networks/tile-attention.h"
 
 /* Attention over keys of one's own and further ones, and the bank that the further ones come from.
  */
@@ -95,42 +95,48 @@ test_more (gconstpointer kernels)
     check_more (GPOINTER_TO_UINT (kernels), &shapes[i]);
 }
 
-/* Two levels with attention, of 64 and 128 channels. */
-static const PdUNetConfig config = {
-  .n_blocks = 2,
-  .block_out_channels = { 64, 128 },
-  .layers_per_block = { 1, 1 },
-  .transformer_layers = { 1, 1 },
-  .down_attention = { TRUE, TRUE },
-  .up_attention = { TRUE, TRUE },
-  .mid_attention = TRUE,
-};
-
-/* Layers in building order: one down at each level, the middle, two up at each level. */
+/* Layers at two depths, of 64 and 128 channels, and a norm between them, which a bank leaves out.
+ */
 static void
 test_bank (void)
 {
-  static const guint levels[] = { 0, 1, 1, 1, 1, 0, 0 };
+  static const guint depths[] = { 0, 1, 1, 0 };
+  static const PdBankOptions all = { .branches = 2, .tokens = 100 },
+                             some = { .branches = 2, .tokens = 100, .first_depth = 1 };
+  g_autoptr (GArray) survey = g_array_new (FALSE, FALSE, sizeof (PdSite));
   g_autoptr (GError) error = NULL;
   g_autoptr (PdBank) bank = NULL, coarse = NULL;
   PdBackend backend;
 
+  for (guint i = 0; i < G_N_ELEMENTS (depths); i++)
+    {
+      PdSite site = { .kind = PD_SITE_ATTENTION,
+                      .index = i,
+                      .depth = depths[i],
+                      .h = 24 >> depths[i],
+                      .w = 32 >> depths[i],
+                      .channels = 64 << depths[i] };
+
+      g_array_append_val (survey, site);
+      site.kind = PD_SITE_NORM;
+      g_array_append_val (survey, site);
+    }
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
-  bank = pd_bank_new (&backend, &config, 24, 32, 2, 100, 0, &error);
+  bank = pd_bank_new (&backend, survey, &all, &error);
   g_assert_no_error (error);
-  coarse = pd_bank_new (&backend, &config, 24, 32, 2, 100, 1, &error);
+  coarse = pd_bank_new (&backend, survey, &some, &error);
   g_assert_no_error (error);
-  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (depths); i++)
     {
       const PdBankLayer *layer = pd_bank_layer (bank, i);
-      guint sources = levels[i] == 0 ? 24 * 32 : 12 * 16;
+      guint sources = (24 * 32) >> (2 * depths[i]);
 
       g_assert_true (layer->used);
-      g_assert_cmpuint (layer->c, ==, levels[i] == 0 ? 64 : 128);
+      g_assert_cmpuint (layer->c, ==, 64 << depths[i]);
       g_assert_cmpuint (layer->sources, ==, sources);
       g_assert_cmpuint (layer->h * layer->w, <=, MIN (100, sources / 4));
       g_assert_cmpuint (layer->h * layer->w, >=, MIN (100, sources / 4) * 3 / 4);
-      g_assert_cmpint (pd_bank_layer (coarse, i)->used, ==, levels[i] >= 1);
+      g_assert_cmpint (pd_bank_layer (coarse, i)->used, ==, depths[i] >= 1);
     }
   g_assert_cmpuint (pd_bank_bytes (coarse), <, pd_bank_bytes (bank));
 }
@@ -145,11 +151,12 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
-  g_test_add_data_func ("/sharing/more/general", GUINT_TO_POINTER (PD_KERNELS_GENERAL), test_more);
+  g_test_add_data_func ("/tile-attention/more/general", GUINT_TO_POINTER (PD_KERNELS_GENERAL),
+                        test_more);
   if (pd_device_info (device)->is_cpu)
-    g_test_add_data_func ("/sharing/more/uniform", GUINT_TO_POINTER (PD_KERNELS_UNIFORM),
+    g_test_add_data_func ("/tile-attention/more/uniform", GUINT_TO_POINTER (PD_KERNELS_UNIFORM),
                           test_more);
-  g_test_add_func ("/sharing/bank", test_bank);
+  g_test_add_func ("/tile-attention/bank", test_bank);
   status = g_test_run ();
   g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
   pd_device_free (device);

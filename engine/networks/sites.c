@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/networks/sites.h"
+
+/* Gives the site its number. */
+static void
+visit (PdSites *self, PdSite *site)
+{
+  site->index = self->n_built[site->kind]++;
+  if (self->survey != NULL)
+    g_array_append_val (self->survey, *site);
+}
+
+/* Keeps what a hook gave; no two may give one. */
+static void
+keep (PdTensor **result, PdTensor *given)
+{
+  g_assert (*result == NULL || given == NULL);
+  if (given != NULL)
+    *result = given;
+}
+
+PdTensor *
+pd_sites_attention (
+    PdSites *self, PdGraph *graph, PdSite site, PdTensor *q, PdTensor *k, PdTensor *v)
+{
+  PdTensor *result = NULL;
+
+  visit (self, &site);
+  for (PdHook *const *hook = self->hooks; hook != NULL && *hook != NULL; hook++)
+    if ((*hook)->attention != NULL)
+      keep (&result, (*hook)->attention (*hook, graph, &site, q, k, v));
+  return result;
+}
+
+PdTensor *
+pd_sites_norm (PdSites *self,
+               PdGraph *graph,
+               PdSite site,
+               PdTensor *x,
+               const PdNorm *norm,
+               const PdNormArgs *args)
+{
+  PdTensor *result = NULL;
+
+  visit (self, &site);
+  for (PdHook *const *hook = self->hooks; hook != NULL && *hook != NULL; hook++)
+    if ((*hook)->norm != NULL)
+      keep (&result, (*hook)->norm (*hook, graph, &site, x, norm, args));
+  return result;
+}
+
+gboolean
+pd_hooks_before_run (PdHook *const *hooks, GError **error)
+{
+  for (; hooks != NULL && *hooks != NULL; hooks++)
+    if ((*hooks)->before_run != NULL && !(*hooks)->before_run (*hooks, error))
+      return FALSE;
+  return TRUE;
+}
+
+guint
+pd_survey_count (const GArray *survey, PdSiteKind kind)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < survey->len; i++)
+    n += g_array_index (survey, PdSite, i).kind == kind;
+  return n;
+}

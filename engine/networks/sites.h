@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/networks/layers.h"
+
+/* The places of a network where others may take part while a pass of it is built: read keys and
+ * values, add more of them, use statistics from elsewhere. A network names its sites; what uses
+ * them is a hook, and the network knows none of the hooks. */
+
+typedef enum
+{
+  PD_SITE_ATTENTION, /* self-attention: queries, keys and values of one image */
+  PD_SITE_NORM,      /* group norm */
+  PD_N_SITE_KINDS,
+} PdSiteKind;
+
+typedef struct
+{
+  PdSiteKind kind;
+  const char *path; /* diffusers' module path; the network's */
+  guint index;      /* among the sites of its kind, the same in every pass of the network */
+  guint depth;      /* halvings below the largest size at which the network works */
+  guint h, w, channels;
+  guint parts; /* heads of attention, groups of a norm */
+} PdSite;
+
+/* Embedded at the beginning of what takes part. Any member may be NULL. A member of a site may
+ * append to the graph; it returns the site's result, or NULL to leave it to others: at most one
+ * hook of a pass gives it, and if none does the network's own operation is built. */
+typedef struct _PdHook PdHook;
+
+struct _PdHook
+{
+  PdTensor *(*attention) (
+      PdHook *self, PdGraph *graph, const PdSite *site, PdTensor *q, PdTensor *k, PdTensor *v);
+  PdTensor *(*norm) (PdHook *self,
+                     PdGraph *graph,
+                     const PdSite *site,
+                     PdTensor *x,
+                     const PdNorm *norm,
+                     const PdNormArgs *args);
+  /* Before every run of a pass that was built with the hook. */
+  gboolean (*before_run) (PdHook *self, GError **error);
+};
+
+/* The sites of one pass while it is built. */
+typedef struct
+{
+  PdHook *const *hooks; /* borrowed, ended by NULL; NULL: none */
+  GArray *survey;       /* of PdSite: gets every site; borrowed, may be NULL */
+  guint n_built[PD_N_SITE_KINDS];
+} PdSites;
+
+/* The result of the site, whose index is set here; NULL if no hook gives one. */
+PdTensor *pd_sites_attention (
+    PdSites *self, PdGraph *graph, PdSite site, PdTensor *q, PdTensor *k, PdTensor *v);
+PdTensor *pd_sites_norm (PdSites *self,
+                         PdGraph *graph,
+                         PdSite site,
+                         PdTensor *x,
+                         const PdNorm *norm,
+                         const PdNormArgs *args);
+
+/* Calls before_run of all @hooks, which may be NULL. */
+gboolean pd_hooks_before_run (PdHook *const *hooks, GError **error);
+
+/* The number of sites of @kind in @survey. */
+guint pd_survey_count (const GArray *survey, PdSiteKind kind);
