@@ -32,23 +32,6 @@ struct _PdEngine
   double load_seconds;
 };
 
-static PdKernels
-requested_kernels (const PdRequest *request)
-{
-  switch (request->kernels)
-    {
-    case PD_REQUEST_KERNELS_GENERAL:
-      return PD_KERNELS_GENERAL;
-    case PD_REQUEST_KERNELS_UNIFORM:
-      return PD_KERNELS_UNIFORM;
-    case PD_REQUEST_KERNELS_COOPERATIVE:
-      return PD_KERNELS_COOPERATIVE;
-    case PD_REQUEST_KERNELS_AUTO:
-    default:
-      return PD_KERNELS_AUTO;
-    }
-}
-
 PdEngine *
 pd_engine_new (PdRequest *request,
                const char *data_folder,
@@ -61,15 +44,14 @@ pd_engine_new (PdRequest *request,
   g_autofree char *path = NULL;
   const PdModelParts parts = { .vae = request->vae, .text_encoder = request->text_encoder };
   PdDeviceOptions options = { .selector = request->device, .memory_limit = request->memory };
-  PdType precision = request->precision == PD_REQUEST_PRECISION_F32 ? PD_TYPE_F32 : PD_TYPE_F16;
 
   self->start_time = g_get_monotonic_time ();
   path = pd_catalog_find (catalog, request->model, error);
   if (path == NULL)
     return NULL;
   self->device = pd_device_new (&options, error);
-  if (self->device == NULL || !pd_backend_init (&self->backend, self->device,
-                                                requested_kernels (request), precision, error))
+  if (self->device == NULL ||
+      !pd_backend_init (&self->backend, self->device, request->kernels, request->precision, error))
     return NULL;
   pd_queue_set_watch (self->device, &watch);
   self->model = pd_model_load (&self->backend, path, &parts, error);
@@ -253,7 +235,7 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
       session->report->seed = journal->seed;
     }
   else if (listener != NULL && listener->note != NULL)
-    listener->note (session->request->sync == PD_REQUEST_SYNC_NONE
+    listener->note (session->request->sync == PD_SYNC_NONE
                         ? _ ("runs with --sync none keep no journal: started anew")
                         : _ ("there is no journal of such a run: started anew"),
                     listener->user_data);

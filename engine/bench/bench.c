@@ -71,7 +71,8 @@ static gboolean
 run (const Options *options, const char *data_folder, GError **error)
 {
   PdDeviceOptions device_options = { .selector = options->device };
-  PdType precision = g_strcmp0 (options->precision, "f32") == 0 ? PD_TYPE_F32 : PD_TYPE_F16;
+  PdPrecision precision =
+      g_strcmp0 (options->precision, "f32") == 0 ? PD_PRECISION_F32 : PD_PRECISION_F16;
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   g_autofree char *path = NULL;
   g_autoptr (PdDevice) device = NULL;

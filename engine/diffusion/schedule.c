@@ -23,7 +23,7 @@ refuse_karras (const PdSchedule *self, GError **error)
   g_autoptr (GString) others = g_string_new (NULL);
   g_autofree char *remedy = NULL;
 
-  for (guint i = 0; i < pd_solver_type_count (); i++)
+  for (guint i = 0; i < PD_SOLVER_AUTO; i++)
     if (pd_solver_type_has_sigmas (i))
       g_string_append_printf (others, "%s%s", others->len > 0 ? ", " : "",
                               pd_solver_type_to_string (i));

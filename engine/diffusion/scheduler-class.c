@@ -67,7 +67,7 @@ pd_scheduler_class_find (const char *name, PdSolverType *type)
   if (name == NULL)
     return FALSE;
   name = without_framework (name);
-  for (guint i = 0; i < pd_solver_type_count (); i++)
+  for (guint i = 0; i < PD_SOLVER_AUTO; i++)
     if (g_str_equal (pd_solver_type_method (i)->scheduler.name, name))
       {
         *type = i;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/diffusion/solver-type.h"
 
-#include <glib/gi18n-lib.h>
-
-#include "engine/base/error.h"
 #include "engine/diffusion/method.h"
 
 static const PdMethod *const methods[] = {
@@ -14,16 +11,12 @@ static const PdMethod *const methods[] = {
   [PD_SOLVER_DDPM] = &pd_method_ddpm,         [PD_SOLVER_PNDM] = &pd_method_pndm,
 };
 
-guint
-pd_solver_type_count (void)
-{
-  return G_N_ELEMENTS (methods);
-}
+G_STATIC_ASSERT (G_N_ELEMENTS (methods) == PD_SOLVER_AUTO);
 
 const PdMethod *
 pd_solver_type_method (PdSolverType type)
 {
-  g_assert ((guint) type < G_N_ELEMENTS (methods));
+  g_assert (type < PD_SOLVER_AUTO);
   return methods[type];
 }
 
@@ -31,27 +24,6 @@ const char *
 pd_solver_type_to_string (PdSolverType type)
 {
   return pd_solver_type_method (type)->name;
-}
-
-gboolean
-pd_solver_type_from_string (const char *name, PdSolverType *type, GError **error)
-{
-  g_autoptr (GString) known = g_string_new (NULL);
-
-  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
-    {
-      if (g_strcmp0 (name, methods[i]->name) == 0)
-        {
-          *type = (PdSolverType) i;
-          return TRUE;
-        }
-      g_string_append_printf (known, "%s%s", i > 0 ? ", " : "", methods[i]->name);
-    }
-
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("there is no solver \"%s\"; choose one of %s"), name != NULL ? name : "",
-               known->str);
-  return FALSE;
 }
 
 gboolean

@@ -64,17 +64,18 @@ can_cooperate (PdDevice *device)
 
 gboolean
 pd_backend_init (
-    PdBackend *self, PdDevice *device, PdKernels kernels, PdType precision, GError **error)
+    PdBackend *self, PdDevice *device, PdKernels kernels, PdPrecision precision, GError **error)
 {
   const PdDeviceInfo *info = pd_device_info (device);
   const char *obstacle = uniform_obstacle (info);
   gboolean cooperative = can_cooperate (device);
+  PdType type = precision == PD_PRECISION_F32 ? PD_TYPE_F32 : PD_TYPE_F16;
 
   if (kernels == PD_KERNELS_AUTO)
     {
       if (info->is_lavapipe && obstacle == NULL)
         kernels = PD_KERNELS_UNIFORM;
-      else if (cooperative && precision == PD_TYPE_F16)
+      else if (cooperative && type == PD_TYPE_F16)
         kernels = PD_KERNELS_COOPERATIVE;
       else
         kernels = PD_KERNELS_GENERAL;
@@ -99,7 +100,7 @@ pd_backend_init (
           info->name);
       return FALSE;
     }
-  if (kernels == PD_KERNELS_COOPERATIVE && precision != PD_TYPE_F16)
+  if (kernels == PD_KERNELS_COOPERATIVE && type != PD_TYPE_F16)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("The cooperative kernels multiply 16-bit floats; use --precision f16 or "
@@ -110,8 +111,8 @@ pd_backend_init (
   *self = (PdBackend){
     .device = device,
     .kernels = kernels,
-    .activations = kernels == PD_KERNELS_UNIFORM ? PD_TYPE_F32 : precision,
-    .weights = precision,
+    .activations = kernels == PD_KERNELS_UNIFORM ? PD_TYPE_F32 : type,
+    .weights = type,
     .panel = kernels == PD_KERNELS_UNIFORM ? info->subgroup_size : 16,
   };
   return TRUE;

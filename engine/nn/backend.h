@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/choices.h"
 #include "engine/gpu/device.h"
 
 /* Storage type of activations and of packed weights. Sums are always f32. */
@@ -9,15 +10,6 @@ typedef enum
   PD_TYPE_F32,
   PD_TYPE_F16,
 } PdType;
-
-/* The variants of the heavy kernels (linear, convolution, attention). */
-typedef enum
-{
-  PD_KERNELS_AUTO,
-  PD_KERNELS_GENERAL,     /* shared-memory tiles, any Vulkan 1.2 device */
-  PD_KERNELS_UNIFORM,     /* straight-line code for lavapipe */
-  PD_KERNELS_COOPERATIVE, /* general, with VK_KHR_cooperative_matrix for f16 products */
-} PdKernels;
 
 /* A device together with the choices that hold for every tensor on it. */
 typedef struct
@@ -30,11 +22,11 @@ typedef struct
   guint panel; /* output columns that a packed weight panel holds */
 } PdBackend;
 
-/* Resolves @kernels for @device and @precision: f16 asks for f16 weights, and for f16 activations
- * where the variant stores them. Fails with PD_ERROR_NO_DEVICE when the device lacks what the asked
- * variant needs. */
+/* Resolves @kernels for @device and @precision, which is that of the weights, and of the
+ * activations where the variant stores them as f16; PD_PRECISION_AUTO: f16. Fails with
+ * PD_ERROR_NO_DEVICE when the device lacks what the asked variant needs. */
 gboolean pd_backend_init (
-    PdBackend *self, PdDevice *device, PdKernels kernels, PdType precision, GError **error);
+    PdBackend *self, PdDevice *device, PdKernels kernels, PdPrecision precision, GError **error);
 
 /* "auto", "general", "uniform", "cooperative"; FALSE when @name is none of them. */
 gboolean pd_kernels_from_string (const char *name, PdKernels *kernels);

@@ -4,38 +4,38 @@
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
 
-G_DEFINE_ENUM_TYPE (PdRequestSolver,
+G_DEFINE_ENUM_TYPE (PdSolverType,
                     pd_request_solver,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_AUTO, "auto"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DDIM, "ddim"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_EULER, "euler"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_EULER_A, "euler_a"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_HEUN, "heun"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DPMPP_2M, "dpm++2m"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DPMPP_SDE, "dpm++sde"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_UNIPC, "unipc"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_LCM, "lcm"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_DDPM, "ddpm"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SOLVER_PNDM, "pndm"))
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_DDIM, "ddim"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_EULER, "euler"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_EULER_A, "euler_a"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_HEUN, "heun"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_DPMPP_2M, "dpm++2m"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_DPMPP_SDE, "dpm++sde"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_UNIPC, "unipc"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_LCM, "lcm"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_DDPM, "ddpm"),
+                    G_DEFINE_ENUM_VALUE (PD_SOLVER_PNDM, "pndm"))
 
-G_DEFINE_ENUM_TYPE (PdRequestSync,
+G_DEFINE_ENUM_TYPE (PdSync,
                     pd_request_sync,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_NONE, "none"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_FUSION, "fusion"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_ATTENTION, "attention"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SYNC_EXACT, "exact"))
+                    G_DEFINE_ENUM_VALUE (PD_SYNC_NONE, "none"),
+                    G_DEFINE_ENUM_VALUE (PD_SYNC_FUSION, "fusion"),
+                    G_DEFINE_ENUM_VALUE (PD_SYNC_ATTENTION, "attention"),
+                    G_DEFINE_ENUM_VALUE (PD_SYNC_EXACT, "exact"))
 
-G_DEFINE_ENUM_TYPE (PdRequestBlend,
+G_DEFINE_ENUM_TYPE (PdBlend,
                     pd_request_blend,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_BLEND_RAMP, "ramp"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_BLEND_GAUSSIAN, "gaussian"))
+                    G_DEFINE_ENUM_VALUE (PD_BLEND_RAMP, "ramp"),
+                    G_DEFINE_ENUM_VALUE (PD_BLEND_GAUSSIAN, "gaussian"))
 
-G_DEFINE_ENUM_TYPE (PdRequestSeamless,
+G_DEFINE_ENUM_TYPE (PdTorus,
                     pd_request_seamless,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_NONE, "none"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_X, "x"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_Y, "y"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_SEAMLESS_XY, "xy"))
+                    G_DEFINE_ENUM_VALUE (PD_TORUS_NONE, "none"),
+                    G_DEFINE_ENUM_VALUE (PD_TORUS_X, "x"),
+                    G_DEFINE_ENUM_VALUE (PD_TORUS_Y, "y"),
+                    G_DEFINE_ENUM_VALUE (PD_TORUS_XY, "xy"))
 
 G_DEFINE_ENUM_TYPE (PdRequestScale,
                     pd_request_scale,
@@ -43,24 +43,24 @@ G_DEFINE_ENUM_TYPE (PdRequestScale,
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SCALE_4, "4"),
                     G_DEFINE_ENUM_VALUE (PD_REQUEST_SCALE_8, "8"))
 
-G_DEFINE_ENUM_TYPE (PdRequestProgressive,
+G_DEFINE_ENUM_TYPE (PdProgressive,
                     pd_request_progressive,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_AUTO, "auto"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_OFF, "off"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PROGRESSIVE_ON, "on"))
+                    G_DEFINE_ENUM_VALUE (PD_PROGRESSIVE_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_PROGRESSIVE_OFF, "off"),
+                    G_DEFINE_ENUM_VALUE (PD_PROGRESSIVE_ON, "on"))
 
-G_DEFINE_ENUM_TYPE (PdRequestPrecision,
+G_DEFINE_ENUM_TYPE (PdPrecision,
                     pd_request_precision,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_AUTO, "auto"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_F32, "f32"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_PRECISION_F16, "f16"))
+                    G_DEFINE_ENUM_VALUE (PD_PRECISION_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_PRECISION_F32, "f32"),
+                    G_DEFINE_ENUM_VALUE (PD_PRECISION_F16, "f16"))
 
-G_DEFINE_ENUM_TYPE (PdRequestKernels,
+G_DEFINE_ENUM_TYPE (PdKernels,
                     pd_request_kernels,
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_AUTO, "auto"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_GENERAL, "general"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_UNIFORM, "uniform"),
-                    G_DEFINE_ENUM_VALUE (PD_REQUEST_KERNELS_COOPERATIVE, "cooperative"))
+                    G_DEFINE_ENUM_VALUE (PD_KERNELS_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (PD_KERNELS_GENERAL, "general"),
+                    G_DEFINE_ENUM_VALUE (PD_KERNELS_UNIFORM, "uniform"),
+                    G_DEFINE_ENUM_VALUE (PD_KERNELS_COOPERATIVE, "cooperative"))
 
 G_DEFINE_ENUM_TYPE (PdRequestSource,
                     pd_request_source,
@@ -118,7 +118,7 @@ static const Parameter parameters[] = {
     N_ ("How far to bring the contrast that guidance adds back down"), G_TYPE_DOUBLE,
     FIELD (guidance_rescale), 0.0, 1.0, 0.0 },
   { "solver", N_ ("Solver"), N_ ("Method that leads from noise to picture"),
-    CHOICE (solver, PD_REQUEST_SOLVER_AUTO) },
+    CHOICE (solver, PD_SOLVER_AUTO) },
   { "karras", N_ ("Karras spacing"), N_ ("Space the noise levels of the steps as Karras et al. do"),
     G_TYPE_BOOLEAN, FIELD (karras) },
   { "eta", N_ ("Eta"), N_ ("Share of fresh noise in each step of the ddim solver"), G_TYPE_DOUBLE,
@@ -139,15 +139,15 @@ static const Parameter parameters[] = {
   { "sync", N_ ("Sync"),
     N_ ("What tiles know of each other: nothing, their fused pictures, the whole canvas through "
         "attention, or all of each other"),
-    CHOICE (sync, PD_REQUEST_SYNC_ATTENTION) },
+    CHOICE (sync, PD_SYNC_ATTENTION) },
   { "blend", N_ ("Blend"), N_ ("How overlapping tiles are weighted"),
-    CHOICE (blend, PD_REQUEST_BLEND_RAMP) },
+    CHOICE (blend, PD_BLEND_RAMP) },
   { "fixed-grid", N_ ("Fixed grid"),
     N_ ("Keep the tiles where they are instead of moving them a little from step to step"),
     G_TYPE_BOOLEAN, FIELD (fixed_grid) },
   { "seamless", N_ ("Seamless"),
     N_ ("Directions in which the picture can be repeated without a seam"),
-    CHOICE (seamless, PD_REQUEST_SEAMLESS_NONE) },
+    CHOICE (seamless, PD_TORUS_NONE) },
   { "bank-tokens", N_ ("Bank tokens"),
     N_ ("Tokens of the canvas's thumbnail that each attention layer of a tile sees"), G_TYPE_UINT,
     FIELD (bank_tokens), 1, 4096, 256 },
@@ -167,7 +167,7 @@ static const Parameter parameters[] = {
   { "progressive", N_ ("Progressive"),
     N_ ("Make a small picture first and enlarge it step by step, so that it stays one composition; "
         "auto: above twice the model's size"),
-    CHOICE (progressive, PD_REQUEST_PROGRESSIVE_AUTO), .flags = PD_REQUEST_PARAM_SOME },
+    CHOICE (progressive, PD_PROGRESSIVE_AUTO), .flags = PD_REQUEST_PARAM_SOME },
   { "level-strength", N_ ("Level strength"),
     N_ ("How much each enlargement may add: 0 only enlarges, 1 ignores the smaller picture"),
     G_TYPE_DOUBLE, FIELD (level_strength), 0.0, 1.0, 0.5, PD_REQUEST_PARAM_SOME },
@@ -177,9 +177,9 @@ static const Parameter parameters[] = {
     N_ ("Share of the noise that is derived from the picture itself instead of drawn at random"),
     G_TYPE_DOUBLE, FIELD (inversion), 0.0, 1.0, 0.0, PD_REQUEST_PARAM_SOME },
   { "precision", N_ ("Precision"), N_ ("How numbers are stored on the device"),
-    CHOICE (precision, PD_REQUEST_PRECISION_AUTO) },
+    CHOICE (precision, PD_PRECISION_AUTO) },
   { "kernels", N_ ("Kernels"), N_ ("Variant of the compute shaders"),
-    CHOICE (kernels, PD_REQUEST_KERNELS_AUTO) },
+    CHOICE (kernels, PD_KERNELS_AUTO) },
   { "device", N_ ("Device"),
     N_ ("Vulkan device: its number or UUID in the list that 'devices' prints, or part of its name"),
     G_TYPE_STRING, FIELD (device), .flags = PD_REQUEST_PARAM_LOCAL },

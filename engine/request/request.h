@@ -3,6 +3,8 @@
 
 #include <glib-object.h>
 
+#include "engine/base/choices.h"
+
 /* What to make: the one definition of every parameter. Each is a GObject property, and its
  * GParamSpec gives name, nick, blurb, range and default to the command line, to JSON (wire,
  * presets, the text stored in a picture) and to dialogs.
@@ -24,70 +26,10 @@ typedef enum
 
 typedef enum
 {
-  PD_REQUEST_SOLVER_AUTO, /* what the model's scheduler_config.json asks for */
-  PD_REQUEST_SOLVER_DDIM,
-  PD_REQUEST_SOLVER_EULER,
-  PD_REQUEST_SOLVER_EULER_A,
-  PD_REQUEST_SOLVER_HEUN,
-  PD_REQUEST_SOLVER_DPMPP_2M,
-  PD_REQUEST_SOLVER_DPMPP_SDE,
-  PD_REQUEST_SOLVER_UNIPC,
-  PD_REQUEST_SOLVER_LCM,
-  PD_REQUEST_SOLVER_DDPM,
-  PD_REQUEST_SOLVER_PNDM,
-} PdRequestSolver;
-
-typedef enum
-{
-  PD_REQUEST_SYNC_NONE,
-  PD_REQUEST_SYNC_FUSION,
-  PD_REQUEST_SYNC_ATTENTION,
-  PD_REQUEST_SYNC_EXACT,
-} PdRequestSync;
-
-typedef enum
-{
-  PD_REQUEST_BLEND_RAMP,
-  PD_REQUEST_BLEND_GAUSSIAN,
-} PdRequestBlend;
-
-typedef enum
-{
-  PD_REQUEST_SEAMLESS_NONE = 0,
-  PD_REQUEST_SEAMLESS_X = 1,
-  PD_REQUEST_SEAMLESS_Y = 2,
-  PD_REQUEST_SEAMLESS_XY = PD_REQUEST_SEAMLESS_X | PD_REQUEST_SEAMLESS_Y,
-} PdRequestSeamless;
-
-typedef enum
-{
   PD_REQUEST_SCALE_2 = 2,
   PD_REQUEST_SCALE_4 = 4,
   PD_REQUEST_SCALE_8 = 8,
 } PdRequestScale;
-
-/* As PdProgressive. */
-typedef enum
-{
-  PD_REQUEST_PROGRESSIVE_AUTO,
-  PD_REQUEST_PROGRESSIVE_OFF,
-  PD_REQUEST_PROGRESSIVE_ON,
-} PdRequestProgressive;
-
-typedef enum
-{
-  PD_REQUEST_PRECISION_AUTO, /* f16 where the device stores it, else f32 */
-  PD_REQUEST_PRECISION_F32,
-  PD_REQUEST_PRECISION_F16,
-} PdRequestPrecision;
-
-typedef enum
-{
-  PD_REQUEST_KERNELS_AUTO, /* by device */
-  PD_REQUEST_KERNELS_GENERAL,
-  PD_REQUEST_KERNELS_UNIFORM,
-  PD_REQUEST_KERNELS_COOPERATIVE,
-} PdRequestKernels;
 
 typedef enum
 {
@@ -141,7 +83,7 @@ struct _PdRequest
   guint steps;
   double guidance; /* 1: no guidance, the negative prompt has no effect */
   double guidance_rescale;
-  PdRequestSolver solver;
+  PdSolverType solver;
   gboolean karras;
   double eta;
   double strength; /* of restyle: 0 keeps the input, 1 ignores it */
@@ -149,21 +91,21 @@ struct _PdRequest
   guint tile;      /* pixels; 0: the size the model was trained at */
   gint64 overlap;  /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
   guint batch;     /* tiles per UNet call; 0: what the memory allows */
-  PdRequestSync sync;
-  PdRequestBlend blend;
+  PdSync sync;
+  PdBlend blend;
   gboolean fixed_grid; /* tiles do not move from step to step */
-  PdRequestSeamless seamless;
+  PdTorus seamless;
   guint bank_tokens; /* of the canvas's thumbnail, per self-attention layer */
   guint bank_level;
   double bank_strength;
   double bank_until;
   char *regions; /* one a line, see engine/run/regions.h */
-  PdRequestProgressive progressive;
+  PdProgressive progressive;
   double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it */
   PdRequestScale scale;  /* of upscale */
   double inversion;      /* of upscale: share of the input's own noise in the noise of a level */
-  PdRequestPrecision precision;
-  PdRequestKernels kernels;
+  PdPrecision precision;
+  PdKernels kernels;
   char *device;           /* number, UUID or part of a name; "": the best one */
   guint64 memory;         /* bytes of device memory; 0: what the device offers */
   PdRequestSource source; /* of the pixels, where the input is an image of layers */

@@ -91,7 +91,7 @@ add_level (PdSession *session,
            PdHostPlan *plan,
            GError **error)
 {
-  gboolean journal = session->request->sync != PD_REQUEST_SYNC_NONE;
+  gboolean journal = session->request->sync != PD_SYNC_NONE;
   guint scale = session->model->autoencoder->info.scale;
   guint64 memory = 0, states = 0, latent, pixels;
   guint solver;

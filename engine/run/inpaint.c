@@ -179,7 +179,7 @@ pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GEr
   pd_region_plan (&region, &bounds, width, height, session->request->padding,
                   pd_session_native_size (session), scale);
   if (region.w != width || region.h != height)
-    session->seamless = PD_REQUEST_SEAMLESS_NONE;
+    session->seamless = PD_TORUS_NONE;
   session->area = (GeglRectangle){ (int) region.x, (int) region.y, (int) region.w, (int) region.h };
   if (!pd_session_set_canvas (session, (region.work_h + scale - 1) / scale,
                               (region.work_w + scale - 1) / scale, strength, error))

@@ -26,9 +26,8 @@ pd_levels_of (const PdRequest *request, guint native, guint scale, PdLevel level
 {
   if (request->mode == PD_REQUEST_MODE_UPSCALE)
     return pd_levels_enlarge (request->width, request->height, request->scale, levels);
-  return pd_levels_plan (request->mode == PD_REQUEST_MODE_GENERATE
-                             ? (PdProgressive) request->progressive
-                             : PD_PROGRESSIVE_OFF,
+  return pd_levels_plan (request->mode == PD_REQUEST_MODE_GENERATE ? request->progressive
+                                                                   : PD_PROGRESSIVE_OFF,
                          request->width, request->height, native, scale, levels);
 }
 
@@ -74,8 +73,8 @@ set_before (Rise *self, GeglBuffer *before)
                                        .from_w = (guint) gegl_buffer_get_width (before),
                                        .to_h = self->level.height,
                                        .to_w = self->level.width,
-                                       .wrap_y = seamless & PD_REQUEST_SEAMLESS_Y,
-                                       .wrap_x = seamless & PD_REQUEST_SEAMLESS_X,
+                                       .wrap_y = seamless & PD_TORUS_Y,
+                                       .wrap_x = seamless & PD_TORUS_X,
                                        .read = read_before,
                                        .user_data = self };
 }

@@ -289,8 +289,8 @@ finish_enlarged (const PdOriginal *self,
                                       .from_w = (guint) gegl_buffer_get_width (self->exact),
                                       .to_h = (guint) height,
                                       .to_w = (guint) band.width,
-                                      .wrap_y = request->seamless & PD_REQUEST_SEAMLESS_Y,
-                                      .wrap_x = request->seamless & PD_REQUEST_SEAMLESS_X,
+                                      .wrap_y = request->seamless & PD_TORUS_Y,
+                                      .wrap_x = request->seamless & PD_TORUS_X,
                                       .read = read_alpha,
                                       .user_data = self->exact };
   const char *what = _ ("rows of the picture");

@@ -42,11 +42,10 @@ seconds_since (gint64 time)
   return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
 }
 
-/* The schedule of solver @type on the model's training schedule; unless @chosen, of the one that
- * the model asks for. @notes: of pd_schedule_json_load. */
+/* The schedule of solver @type on the model's training schedule; with PD_SOLVER_AUTO of the solver
+ * that the model asks for. @notes: of pd_schedule_json_load. */
 static PdSchedule *
-schedule_of_type (
-    const PdSession *self, gboolean chosen, PdSolverType type, GPtrArray *notes, GError **error)
+make_schedule (const PdSession *self, PdSolverType type, GPtrArray *notes, GError **error)
 {
   JsonNode *node = self->model->files->scheduler;
   JsonObject *settings = node != NULL ? json_node_get_object (node) : NULL;
@@ -54,31 +53,22 @@ schedule_of_type (
   g_auto (PdScheduleConfig) config = { 0 };
 
   if (settings == NULL)
-    pd_schedule_config_init (&config);
-  else if (chosen)
     {
-      if (!pd_schedule_json_load_for (settings, type, &config, notes, error))
+      pd_schedule_config_init (&config);
+      if (type == PD_SOLVER_AUTO)
+        type = PD_SOLVER_PNDM; /* published with SD 1.x */
+    }
+  else if (type == PD_SOLVER_AUTO)
+    {
+      if (!pd_schedule_json_load (settings, NULL, &type, &config, notes, error))
         return NULL;
     }
-  else if (!pd_schedule_json_load (settings, NULL, &type, &config, notes, error))
+  else if (!pd_schedule_json_load_for (settings, type, &config, notes, error))
     return NULL;
   if (request->karras && type != PD_SOLVER_DDIM)
     config.use_karras_sigmas = TRUE;
   config.eta = request->eta;
   return pd_schedule_new (&config, type, request->steps, self->strength, error);
-}
-
-/* That of the model's own solver, or of the requested one. */
-static PdSchedule *
-requested_schedule (const PdSession *self, GPtrArray *notes, GError **error)
-{
-  PdRequestSolver wanted = self->request->solver;
-  PdSolverType type = PD_SOLVER_PNDM; /* published with SD 1.x */
-
-  if (wanted != PD_REQUEST_SOLVER_AUTO &&
-      !pd_solver_type_from_string (pd_request_nick (PD_TYPE_REQUEST_SOLVER, wanted), &type, error))
-    return NULL;
-  return schedule_of_type (self, wanted != PD_REQUEST_SOLVER_AUTO, type, notes, error);
 }
 
 guint
@@ -101,7 +91,7 @@ pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GErro
   self->n_adjust = 0;
   self->canvas_start = g_get_monotonic_time ();
   g_clear_pointer (&self->schedule, pd_schedule_free);
-  self->schedule = requested_schedule (self, notes, error);
+  self->schedule = make_schedule (self, self->request->solver, notes, error);
   if (self->schedule == NULL)
     return FALSE;
   for (guint i = 0; i < notes->len && !self->solver_noted; i++)
@@ -269,15 +259,15 @@ pd_session_canvas_options (const PdSession *self)
     .width = self->w,
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
-    .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
-    .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X,
+    .wrap_y = self->seamless & PD_TORUS_Y,
+    .wrap_x = self->seamless & PD_TORUS_X,
     .batch = request->batch > 0                      ? request->batch
              : pd_device_info (self->device)->is_cpu ? 1
                                                      : GPU_BATCH,
-    .weight = request->blend == PD_REQUEST_BLEND_GAUSSIAN ? PD_WEIGHT_GAUSSIAN : PD_WEIGHT_RAMP,
+    .blend = request->blend,
     .jitter = !request->fixed_grid,
     .seed = self->seed,
-    .sync = (PdSync) request->sync,
+    .sync = request->sync,
     .bank_tokens = request->bank_tokens,
     .bank_level = request->bank_level,
     .bank_strength = request->bank_strength,
@@ -366,8 +356,7 @@ restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
   const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
   GBytes *bytes;
 
-  if (journal == NULL || journal->level != self->level ||
-      self->request->sync == PD_REQUEST_SYNC_NONE)
+  if (journal == NULL || journal->level != self->level || self->request->sync == PD_SYNC_NONE)
     return TRUE;
   bytes = journal->parts[PD_JOURNAL_LATENT];
   if (bytes == NULL || journal->parts[PD_JOURNAL_SOLVER] == NULL ||
@@ -403,10 +392,9 @@ place_regions (PdSession *self, GError **error)
   if (self->area.width > 0)
     return pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
                                   self->area.height, self->h, self->w, FALSE, FALSE, error);
-  return pd_regions_set_canvas (self->regions, 0, 0, exact ? width : request->width,
-                                exact ? height : request->height, self->h, self->w,
-                                request->seamless & PD_REQUEST_SEAMLESS_Y,
-                                request->seamless & PD_REQUEST_SEAMLESS_X, error);
+  return pd_regions_set_canvas (
+      self->regions, 0, 0, exact ? width : request->width, exact ? height : request->height,
+      self->h, self->w, request->seamless & PD_TORUS_Y, request->seamless & PD_TORUS_X, error);
 }
 
 gboolean
@@ -462,7 +450,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
 gboolean
 pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError **error)
 {
-  g_autoptr (PdSchedule) schedule = schedule_of_type (self, TRUE, PD_SOLVER_DDIM, NULL, error);
+  g_autoptr (PdSchedule) schedule = make_schedule (self, PD_SOLVER_DDIM, NULL, error);
   PdInversion options = { .canvas = pd_session_canvas_options (self),
                           .schedule = schedule,
                           .progress = report_denoise,
@@ -494,8 +482,8 @@ pd_session_coder_options (const PdSession *self)
                            .width = self->w,
                            .tile = CODER_TILE,
                            .batch = 1,
-                           .wrap_y = self->seamless & PD_REQUEST_SEAMLESS_Y,
-                           .wrap_x = self->seamless & PD_REQUEST_SEAMLESS_X };
+                           .wrap_y = self->seamless & PD_TORUS_Y,
+                           .wrap_x = self->seamless & PD_TORUS_X };
 }
 
 static void

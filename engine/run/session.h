@@ -36,7 +36,7 @@ typedef struct
   const PdListener *listener; /* may be NULL */
   GCancellable *cancellable;
   PdReport *report;
-  PdRequestSeamless seamless;
+  PdTorus seamless;
   guint64 seed;
   guint n_draws; /* noise arrays drawn so far */
 

@@ -94,7 +94,7 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
 {
   g_autoptr (PdCanvas) self = g_new0 (PdCanvas, 1);
   PdGrid *grid = &self->grid;
-  PdWeight weight = options->weight;
+  PdBlend blend = options->blend;
 
   self->options = *options;
   self->channels = options->denoiser->info.channels;
@@ -104,7 +104,7 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (pd_grid_n_tiles (grid) == 1)
     {
       self->options.sync = PD_SYNC_FUSION;
-      weight = PD_WEIGHT_UNIFORM; /* a lone tile is the canvas: dividing would only round */
+      blend = PD_BLEND_UNIFORM; /* a lone tile is the canvas: dividing would only round */
     }
   if (self->options.sync < PD_SYNC_ATTENTION)
     self->options.norm_share = 0;
@@ -123,8 +123,8 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->conditions[0] = options->conditions[options->branches - 1];
   for (guint i = 1; i < n_prompts (self); i++)
     self->conditions[i] = options->prompts->conditions[i - 1];
-  pd_weight_profile (weight, grid->y.tile, grid->y.overlap, self->profile_y);
-  pd_weight_profile (weight, grid->x.tile, grid->x.overlap, self->profile_x);
+  pd_weight_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
+  pd_weight_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
   return gather_team (self, error) ? g_steal_pointer (&self) : NULL;
 }
 

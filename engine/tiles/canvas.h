@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/choices.h"
 #include "engine/diffusion/schedule.h"
 #include "engine/networks/denoiser.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
-#include "engine/tiles/sync.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
@@ -20,7 +20,7 @@ typedef struct
   guint tile, overlap;     /* latent pixels */
   gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
   guint batch;             /* tiles per call of the denoiser */
-  PdWeight weight;
+  PdBlend blend;
   gboolean jitter;
   guint64 seed;
 

@@ -290,8 +290,8 @@ denoise_apart (const PdDenoise *self,
       (tile = pd_try_new (float, (gsize) channels *grid.y.tile *grid.x.tile, _ ("the tiles"),
                           error)) == NULL)
     return FALSE;
-  pd_weight_profile (options->weight, grid.y.tile, grid.y.overlap, profile_y);
-  pd_weight_profile (options->weight, grid.x.tile, grid.x.overlap, profile_x);
+  pd_weight_profile (options->blend, grid.y.tile, grid.y.overlap, profile_y);
+  pd_weight_profile (options->blend, grid.x.tile, grid.x.overlap, profile_x);
   pd_grid_starts (&grid, FALSE, options->seed, 0, ys, xs);
   for (guint i = 0; i < report->n_tiles; i++)
     {

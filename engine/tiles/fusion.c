@@ -4,19 +4,19 @@
 #include "engine/tiles/fusion.h"
 
 void
-pd_weight_profile (PdWeight kind, guint tile, guint overlap, float *weights)
+pd_weight_profile (PdBlend blend, guint tile, guint overlap, float *weights)
 {
   for (guint i = 0; i < tile; i++)
     {
       double weight = 1;
 
-      if (kind == PD_WEIGHT_GAUSSIAN)
+      if (blend == PD_BLEND_GAUSSIAN)
         {
           double u = (i - (tile - 1) / 2.0) / tile;
 
           weight = exp (-u * u / (2 * 0.01)) / sqrt (2 * G_PI * 0.01);
         }
-      else if (kind == PD_WEIGHT_RAMP && overlap > 0)
+      else if (blend == PD_BLEND_RAMP && overlap > 0)
         {
           double inside = (MIN (i, tile - 1 - i) + 0.5) / overlap;
 

@@ -3,20 +3,13 @@
 
 #include <glib.h>
 
+#include "engine/base/choices.h"
 #include "engine/tiles/grid.h"
-
-/* How much a tile's prediction counts at its pixels. */
-typedef enum
-{
-  PD_WEIGHT_UNIFORM,
-  PD_WEIGHT_RAMP,     /* 1 in the middle, raised cosine over the overlap */
-  PD_WEIGHT_GAUSSIAN, /* Mixture of Diffusers (Barbero Jiménez 2023): variance 0.01 tile² */
-} PdWeight;
 
 /* Weights along one side of @tile pixels; a tile's weight is the product of its two sides'. All are
  * positive (a Gaussian's corner is 1e-11 of its middle: sums must be f32), so that a pixel that
  * only a corner covers keeps what the corner says. @overlap: the ramp's width. */
-void pd_weight_profile (PdWeight kind, guint tile, guint overlap, float *weights);
+void pd_weight_profile (PdBlend blend, guint tile, guint overlap, float *weights);
 
 /* Reads the tile at @start_y, @start_x of @canvas ([channels][canvas_h][canvas_w]) into @tile
  * ([channels][tile_h][tile_w]), going round where an axis wraps. */

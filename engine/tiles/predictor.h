@@ -4,7 +4,7 @@
 #include "engine/networks/denoiser.h"
 #include "engine/networks/tile-attention.h"
 #include "engine/tiles/statistics.h"
-#include "engine/tiles/sync.h"
+#include "engine/base/choices.h"
 
 /* What predicts tiles on one device: the denoiser recorded for a batch of them. */
 typedef struct _PdPredictor PdPredictor;

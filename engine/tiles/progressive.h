@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "engine/base/choices.h"
+
 /* Pictures above a model's native size in levels: a base picture of about the native size, then
  * pictures of twice the size of the one before, up to the target (Du et al. 2024, DemoFusion). */
 
@@ -16,14 +18,6 @@ enum
 {
   PD_MAX_LEVELS = 17, /* 65536 pixels from a single one */
 };
-
-/* When to work in levels. */
-typedef enum
-{
-  PD_PROGRESSIVE_AUTO, /* above twice the native size, by area */
-  PD_PROGRESSIVE_OFF,
-  PD_PROGRESSIVE_ON, /* wherever the base picture is smaller than the target */
-} PdProgressive;
 
 /* The levels of a picture of @width × @height pixels, the last, for a model with latents of
  * 1 / @scale and made for @native² pixels. The others have sides that are multiples of @scale; the

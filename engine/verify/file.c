@@ -222,7 +222,8 @@ pd_verify_file_check (PdVerifyFile *self, const char *name, const float *values,
       return;
     }
   tolerance = json_object_get_double_member_with_default (
-      entry_of (self, name), self->verify->precision == PD_TYPE_F16 ? "tol_f16" : "tol_f32", NAN);
+      entry_of (self, name), self->verify->precision == PD_PRECISION_F16 ? "tol_f16" : "tol_f32",
+      NAN);
   for (gsize i = 0; i < count; i++)
     {
       double difference = fabs ((double) values[i] - expected[i]);
@@ -235,7 +236,7 @@ pd_verify_file_check (PdVerifyFile *self, const char *name, const float *values,
     }
   mean = count > 0 ? sum / (double) count : 0;
   passed = max <= tolerance;
-  coarse = passed && self->verify->precision == PD_TYPE_F16 && mean > tolerance / 10;
+  coarse = passed && self->verify->precision == PD_PRECISION_F16 && mean > tolerance / 10;
   if (passed)
     self->n_passed++;
   else

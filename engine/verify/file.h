@@ -12,9 +12,9 @@ typedef struct
   const PdBackend *backend;
   const char *folder; /* holds index.json, data/ and models/ */
   JsonObject *index;
-  PdType precision;  /* whose tolerances hold */
-  char *tensor_glob; /* NULL: all */
-  gboolean quiet;    /* print only what is not passed */
+  PdPrecision precision; /* whose tolerances hold */
+  char *tensor_glob;     /* NULL: all */
+  gboolean quiet;        /* print only what is not passed */
 
   guint n_passed, n_failed, n_not_covered;
   guint n_coarse; /* passed, but with a mean error above a tenth of the tolerance */

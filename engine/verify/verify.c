@@ -136,7 +136,7 @@ print_error (const GError *error)
 }
 
 static int
-run (const Options *options, const char *folder, PdKernels kernels, PdType precision)
+run (const Options *options, const char *folder, PdKernels kernels, PdPrecision precision)
 {
   PdDeviceOptions device_options = { .selector = options->device };
   g_autoptr (GError) error = NULL;
@@ -163,7 +163,7 @@ run (const Options *options, const char *folder, PdKernels kernels, PdType preci
     }
   verify.index = json_node_get_object (root);
   printf (_ ("%s, %s kernels, %s\n"), pd_device_info (device)->name,
-          pd_kernels_to_string (backend.kernels), precision == PD_TYPE_F16 ? "f16" : "f32");
+          pd_kernels_to_string (backend.kernels), precision == PD_PRECISION_F16 ? "f16" : "f32");
   passed = verify_folder (&verify, file_glob);
   messages = pd_device_validation_messages (device);
   if (messages > 0)
@@ -213,5 +213,5 @@ pd_verify_main (int argc, char **argv)
     return pd_options_usage_error_of ("verify", _ ("--precision is f32 or f16, --kernels auto, "
                                                    "general, uniform or cooperative"));
   return run (&options, argv[1], kernels,
-              g_strcmp0 (options.precision, "f16") == 0 ? PD_TYPE_F16 : PD_TYPE_F32);
+              g_strcmp0 (options.precision, "f16") == 0 ? PD_PRECISION_F16 : PD_PRECISION_F32);
 }

@@ -99,7 +99,7 @@ read_inputs (Windows *self, GError **error)
 
 static gboolean
 verify_kind (
-    Windows *self, const char *kind, PdWeight weight, const PdPrompts *prompts, GError **error)
+    Windows *self, const char *kind, PdBlend blend, const PdPrompts *prompts, GError **error)
 {
   const PdCanvasOptions options = { .denoiser = self->unet,
                                     .height = self->h,
@@ -107,7 +107,7 @@ verify_kind (
                                     .tile = WINDOW,
                                     .overlap = WINDOW - STRIDE,
                                     .batch = BATCH,
-                                    .weight = weight,
+                                    .blend = blend,
                                     .sync = PD_SYNC_FUSION,
                                     .branches = 2,
                                     .conditions = (const PdCondition *const *) self->conditions,
@@ -180,7 +180,7 @@ verify_grid (Windows *self, GError **error)
       spots[2 * i + 1] = (float) xs[i % grid.x.count];
     }
   pd_verify_file_check (self->file, "spots", spots, 2 * n);
-  pd_weight_profile (PD_WEIGHT_GAUSSIAN, WINDOW, WINDOW - STRIDE, profile);
+  pd_weight_profile (PD_BLEND_GAUSSIAN, WINDOW, WINDOW - STRIDE, profile);
   for (guint i = 0; i < WINDOW * WINDOW; i++)
     square[i] = profile[i / WINDOW] * profile[i % WINDOW];
   pd_verify_file_check (self->file, "gaussian.weight", square, WINDOW * WINDOW);
@@ -205,7 +205,7 @@ pd_verify_windows (PdVerifyFile *file, const char *model, GError **error)
     return FALSE;
   prompts.conditions = (const PdCondition *const *) self.conditions + 2;
   return verify_grid (&self, error) &&
-         verify_kind (&self, "uniform", PD_WEIGHT_UNIFORM, NULL, error) &&
-         verify_kind (&self, "gaussian", PD_WEIGHT_GAUSSIAN, NULL, error) &&
-         verify_kind (&self, "mixture", PD_WEIGHT_GAUSSIAN, &prompts, error);
+         verify_kind (&self, "uniform", PD_BLEND_UNIFORM, NULL, error) &&
+         verify_kind (&self, "gaussian", PD_BLEND_GAUSSIAN, NULL, error) &&
+         verify_kind (&self, "mixture", PD_BLEND_GAUSSIAN, &prompts, error);
 }

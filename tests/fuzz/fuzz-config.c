@@ -239,7 +239,7 @@ read_scheduler (JsonObject *object, const Head *head)
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
   PdScheduleConfig config;
-  PdSolverType type = head->type % pd_solver_type_count ();
+  PdSolverType type = head->type % PD_SOLVER_AUTO;
   const gboolean loaded = head->own & 1
                               ? pd_schedule_json_load (object, NULL, &type, &config, notes, &error)
                               : pd_schedule_json_load_for (object, type, &config, notes, &error);

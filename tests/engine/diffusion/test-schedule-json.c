@@ -59,7 +59,7 @@ test_other_solver (void)
              "\"set_alpha_to_one\": false, \"skip_prk_steps\": true, \"steps_offset\": 1, "
              "\"trained_betas\": null, \"prediction_type\": \"v_prediction\"}");
 
-  for (PdSolverType type = 0; type < pd_solver_type_count (); type++)
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
     {
       g_auto (PdScheduleConfig) config = { 0 };
       g_autoptr (PdSchedule) schedule = NULL;

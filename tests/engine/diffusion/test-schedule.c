@@ -9,7 +9,7 @@
 static void
 test_levels (void)
 {
-  for (PdSolverType type = 0; type < pd_solver_type_count (); type++)
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
     {
       g_auto (PdScheduleConfig) config = { 0 };
       g_autoptr (PdSchedule) schedule = NULL;
@@ -52,7 +52,7 @@ test_strength_edges (void)
     guint steps;
   } cases[] = { { 0.0, 0 }, { 0.001, 0 }, { 0.05, 1 }, { 0.55, 11 }, { 0.999, 19 }, { 1.0, 20 } };
 
-  for (PdSolverType type = 0; type < pd_solver_type_count (); type++)
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
     for (guint c = 0; c < G_N_ELEMENTS (cases); c++)
       {
         g_auto (PdScheduleConfig) config = { 0 };
@@ -89,7 +89,7 @@ test_refused (void)
 {
   g_auto (PdScheduleConfig) config = { 0 };
 
-  for (PdSolverType type = 0; type < pd_solver_type_count (); type++)
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
     {
       pd_schedule_config_init (&config);
       refuse (type, &config, 0, 1.0);
@@ -128,7 +128,7 @@ test_refused (void)
 static void
 test_all_timesteps (void)
 {
-  for (PdSolverType type = 0; type < pd_solver_type_count (); type++)
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
     {
       g_auto (PdScheduleConfig) config = { 0 };
       g_autoptr (PdSchedule) schedule = NULL;

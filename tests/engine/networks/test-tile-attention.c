@@ -45,7 +45,7 @@ check_more (PdKernels kernels, const Shape *shape)
   PdTensor *q, *k, *v, *more_k, *more_v, *bias, *one, *other;
   PdBackend backend;
 
-  g_assert_true (pd_backend_init (&backend, device, kernels, PD_TYPE_F32, &error));
+  g_assert_true (pd_backend_init (&backend, device, kernels, PD_PRECISION_F32, &error));
   graph = pd_graph_new (&backend);
   q = random_input (graph, shape->images, shape->h, shape->w, c, inputs);
   k = random_input (graph, shape->images, shape->h, shape->w, c, inputs);
@@ -121,7 +121,7 @@ test_bank (void)
       site.kind = PD_SITE_NORM;
       g_array_append_val (survey, site);
     }
-  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F32, &error));
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_PRECISION_F32, &error));
   bank = pd_bank_new (&backend, survey, &all, &error);
   g_assert_no_error (error);
   coarse = pd_bank_new (&backend, survey, &some, &error);

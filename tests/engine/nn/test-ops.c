@@ -15,7 +15,7 @@
 typedef struct
 {
   PdKernels kernels;
-  PdType precision;
+  PdPrecision precision;
   PdBackend backend;
   char *obstacle; /* why this device cannot; NULL if it can */
 } Variant;
@@ -452,7 +452,7 @@ test_halves (void)
   PdTensor *x, *y, *back;
   float found[16];
 
-  pd_backend_init (&backend, device, PD_KERNELS_GENERAL, PD_TYPE_F16, &error);
+  pd_backend_init (&backend, device, PD_KERNELS_GENERAL, PD_PRECISION_F16, &error);
   g_assert_no_error (error);
   graph = pd_graph_new (&backend);
   x = pd_graph_input_f32 (graph, 1, 1, 1, 16);
@@ -482,9 +482,9 @@ int
 main (int argc, char **argv)
 {
   static Variant variants[] = {
-    { PD_KERNELS_GENERAL, PD_TYPE_F32 },     { PD_KERNELS_GENERAL, PD_TYPE_F16 },
-    { PD_KERNELS_UNIFORM, PD_TYPE_F32 },     { PD_KERNELS_UNIFORM, PD_TYPE_F16 },
-    { PD_KERNELS_COOPERATIVE, PD_TYPE_F16 },
+    { PD_KERNELS_GENERAL, PD_PRECISION_F32 },     { PD_KERNELS_GENERAL, PD_PRECISION_F16 },
+    { PD_KERNELS_UNIFORM, PD_PRECISION_F32 },     { PD_KERNELS_UNIFORM, PD_PRECISION_F16 },
+    { PD_KERNELS_COOPERATIVE, PD_PRECISION_F16 },
   };
   g_autoptr (GError) error = NULL;
   int status;
@@ -508,7 +508,7 @@ main (int argc, char **argv)
           g_autofree char *name = op_row_name (&op_rows[j]);
           g_autofree char *path =
               g_strdup_printf ("/%s/%s/%s", pd_kernels_to_string (variant->kernels),
-                               variant->precision == PD_TYPE_F16 ? "f16" : "f32", name);
+                               variant->precision == PD_PRECISION_F16 ? "f16" : "f32", name);
           Case c = { variant, &op_rows[j] };
 
           g_test_add_data_func_full (path, g_memdup2 (&c, sizeof c), run_case, g_free);

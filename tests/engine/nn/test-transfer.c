@@ -75,7 +75,7 @@ test_orders (gconstpointer data)
   PdTensor *tensor;
 
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_GENERAL,
-                                  (PdType) GPOINTER_TO_UINT (data), &error));
+                                  (PdPrecision) GPOINTER_TO_UINT (data), &error));
   graph = lasting_tensor (&backend, 1, &tensor);
   g_assert_cmpuint (pd_tensor_n_values (tensor), ==, COUNT);
   fill (values, 1);
@@ -120,7 +120,7 @@ test_lengths (gconstpointer data)
   PdBackend backend;
 
   g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_GENERAL,
-                                  (PdType) GPOINTER_TO_UINT (data), &error));
+                                  (PdPrecision) GPOINTER_TO_UINT (data), &error));
   fill (values, 5);
   for (guint border = 0; border < 2; border++)
     {
@@ -144,10 +144,10 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
-  g_test_add_data_func ("/transfer/orders/f32", GUINT_TO_POINTER (PD_TYPE_F32), test_orders);
-  g_test_add_data_func ("/transfer/orders/f16", GUINT_TO_POINTER (PD_TYPE_F16), test_orders);
-  g_test_add_data_func ("/transfer/lengths/f32", GUINT_TO_POINTER (PD_TYPE_F32), test_lengths);
-  g_test_add_data_func ("/transfer/lengths/f16", GUINT_TO_POINTER (PD_TYPE_F16), test_lengths);
+  g_test_add_data_func ("/transfer/orders/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_orders);
+  g_test_add_data_func ("/transfer/orders/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_orders);
+  g_test_add_data_func ("/transfer/lengths/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_lengths);
+  g_test_add_data_func ("/transfer/lengths/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_lengths);
   status = g_test_run ();
   pd_device_free (device);
   return status;

@@ -16,7 +16,7 @@ static PdEngine *
 open_engine (const char *model)
 {
   g_autoptr (PdRequest) request =
-      g_object_new (PD_TYPE_REQUEST, "model", model, "precision", PD_REQUEST_PRECISION_F32, NULL);
+      g_object_new (PD_TYPE_REQUEST, "model", model, "precision", PD_PRECISION_F32, NULL);
   g_autoptr (GError) error = NULL;
   PdEngine *engine = pd_engine_new (request, NULL, NULL, &error);
 
@@ -69,8 +69,8 @@ static PdRequest *
 generate (void)
 {
   return g_object_new (PD_TYPE_REQUEST, "prompt", "a photo", "width", WIDTH, "height", HEIGHT,
-                       "seed", "5", "steps", 4, "guidance", 3.0, "progressive",
-                       PD_REQUEST_PROGRESSIVE_ON, NULL);
+                       "seed", "5", "steps", 4, "guidance", 3.0, "progressive", PD_PROGRESSIVE_ON,
+                       NULL);
 }
 
 static double
@@ -102,7 +102,7 @@ test_batch (void)
   g_object_set (request, "batch", 2, NULL);
   two = run (engine, request, NULL, WIDTH, HEIGHT, &report);
   g_assert_cmpmem (one, n * sizeof *one, two, n * sizeof *two);
-  g_object_set (request, "progressive", PD_REQUEST_PROGRESSIVE_OFF, NULL);
+  g_object_set (request, "progressive", PD_PROGRESSIVE_OFF, NULL);
   plain = run (engine, request, NULL, WIDTH, HEIGHT, &report);
   g_assert_cmpfloat (mean_difference (one, plain, n), >, 0.01);
 }
@@ -265,7 +265,7 @@ test_seamless (void)
                                   0.2 * sin (2 * G_PI * 2 * (i / SIZE) / SIZE + c));
   gegl_buffer_set (input, NULL, 0, babl_format (pixel_format), small, GEGL_AUTO_ROWSTRIDE);
   plane = run (engine, request, input, 2 * SIZE, 2 * SIZE, &report);
-  g_object_set (request, "seamless", PD_REQUEST_SEAMLESS_XY, NULL);
+  g_object_set (request, "seamless", PD_TORUS_XY, NULL);
   torus = run (engine, request, input, 2 * SIZE, 2 * SIZE, &report);
   ratio = border_ratio (torus, 2 * SIZE);
   g_test_message ("steps across the border: torus %g, plane %g", ratio,

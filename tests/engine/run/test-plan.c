@@ -15,8 +15,8 @@ new_request (guint width, guint height, guint batch)
 
   g_object_set (request, "model", PD_SOURCE_ROOT "/engine/models/default", "prompt", "sand",
                 "width", width, "height", height, "tile", 128, "overlap", (gint64) 32, "batch",
-                batch, "steps", 1, "guidance", 1.0, "seed", "3", "progressive",
-                PD_REQUEST_PROGRESSIVE_OFF, NULL);
+                batch, "steps", 1, "guidance", 1.0, "seed", "3", "progressive", PD_PROGRESSIVE_OFF,
+                NULL);
   return request;
 }
 

@@ -74,7 +74,7 @@ golden_options (const Pair *conditions)
  * not in the golden. */
 static void
 check_windows (const char *kind,
-               PdWeight weight,
+               PdBlend blend,
                const PdPrompts *prompts,
                double noise_tolerance,
                double tolerance)
@@ -94,7 +94,7 @@ check_windows (const char *kind,
 
   n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
   prediction = g_new (float, n);
-  options.weight = weight;
+  options.blend = blend;
   options.batch = 3;
   options.prompts = prompts;
   canvas = pd_canvas_new (&options, &error);
@@ -115,13 +115,13 @@ check_windows (const char *kind,
 static void
 test_uniform (void)
 {
-  check_windows ("uniform", PD_WEIGHT_UNIFORM, NULL, 2e-4, 5e-4);
+  check_windows ("uniform", PD_BLEND_UNIFORM, NULL, 2e-4, 5e-4);
 }
 
 static void
 test_gaussian (void)
 {
-  check_windows ("gaussian", PD_WEIGHT_GAUSSIAN, NULL, 2e-4, 6e-4);
+  check_windows ("gaussian", PD_BLEND_GAUSSIAN, NULL, 2e-4, 6e-4);
 }
 
 /* The golden gives every other window the second prompt. */
@@ -148,7 +148,7 @@ test_mixture (void)
                               .conditions = (const PdCondition *const[]){ second },
                               .weights = odd_windows };
 
-  check_windows ("mixture", PD_WEIGHT_GAUSSIAN, &prompts, 0, 6e-4);
+  check_windows ("mixture", PD_BLEND_GAUSSIAN, &prompts, 0, 6e-4);
 }
 
 /* @report may be NULL. */
@@ -177,7 +177,7 @@ test_batch (void)
       (gsize) sd1.denoiser->info.channels * options.height * options.width * sizeof (float);
 
   options.jitter = TRUE;
-  options.weight = PD_WEIGHT_RAMP;
+  options.blend = PD_BLEND_RAMP;
   for (guint s = 0; s < G_N_ELEMENTS (syncs); s++)
     {
       g_autofree float *one = NULL;
@@ -484,7 +484,7 @@ enum
 
 /* The prediction of two tiles, of which the right one has values that f16 does not hold. */
 static float *
-predict_large (PdType precision, guint *forwards)
+predict_large (PdPrecision precision, guint *forwards)
 {
   gsize n = 4 * WIDE_TILE * WIDE_CANVAS;
   g_auto (Pair) conditions = pair_new ();
@@ -525,8 +525,8 @@ static void
 test_wide (void)
 {
   guint forwards[2];
-  g_autofree float *narrow = predict_large (PD_TYPE_F16, &forwards[0]);
-  g_autofree float *wide = predict_large (PD_TYPE_F32, &forwards[1]);
+  g_autofree float *narrow = predict_large (PD_PRECISION_F16, &forwards[0]);
+  g_autofree float *wide = predict_large (PD_PRECISION_F32, &forwards[1]);
 
   g_assert_true (forwards[0] == 6 && forwards[1] == 4);
   for (guint i = 0; i < 4 * WIDE_TILE * WIDE_CANVAS; i++)

@@ -541,7 +541,7 @@ main (int argc, char **argv)
       g_print ("1..0 # SKIP %s\n", error->message);
       return 0;
     }
-  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_TYPE_F16, &error));
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_PRECISION_F16, &error));
   g_test_add_func ("/decode/tiny/exact", test_tiny_exact);
   g_test_add_func ("/decode/tiny/torus", test_tiny_torus);
   g_test_add_func ("/decode/tiny/memory", test_memory);

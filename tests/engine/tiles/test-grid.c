@@ -37,8 +37,8 @@ test_cover (void)
         profile_y = g_new (float, grid.y.tile);
         profile_x = g_new (float, grid.x.tile);
         tile = g_new0 (float, grid.y.tile *grid.x.tile);
-        pd_weight_profile (PD_WEIGHT_RAMP, grid.y.tile, grid.y.overlap, profile_y);
-        pd_weight_profile (PD_WEIGHT_GAUSSIAN, grid.x.tile, grid.x.overlap, profile_x);
+        pd_weight_profile (PD_BLEND_RAMP, grid.y.tile, grid.y.overlap, profile_y);
+        pd_weight_profile (PD_BLEND_GAUSSIAN, grid.x.tile, grid.x.overlap, profile_x);
         pd_grid_starts (&grid, step > 0, 7, step, ys, xs);
         for (guint y = 0; y < grid.y.count; y++)
           for (guint x = 0; x < grid.x.count; x++)
@@ -79,8 +79,8 @@ test_identity (void)
       profile_y = g_new (float, grid.y.tile);
       profile_x = g_new (float, grid.x.tile);
       tile = g_new (float, 3 * grid.y.tile * grid.x.tile);
-      pd_weight_profile (PD_WEIGHT_GAUSSIAN, grid.y.tile, grid.y.overlap, profile_y);
-      pd_weight_profile (PD_WEIGHT_RAMP, grid.x.tile, grid.x.overlap, profile_x);
+      pd_weight_profile (PD_BLEND_GAUSSIAN, grid.y.tile, grid.y.overlap, profile_y);
+      pd_weight_profile (PD_BLEND_RAMP, grid.x.tile, grid.x.overlap, profile_x);
       pd_grid_starts (&grid, TRUE, 3, 5, ys, xs);
       for (guint y = 0; y < grid.y.count; y++)
         for (guint x = 0; x < grid.x.count; x++)

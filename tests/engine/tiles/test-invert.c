@@ -31,7 +31,7 @@ canvas_options (const PdCondition *const *conditions, guint height, guint width)
                             .tile = 16,
                             .overlap = 4,
                             .batch = 1,
-                            .weight = PD_WEIGHT_RAMP,
+                            .blend = PD_BLEND_RAMP,
                             .sync = PD_SYNC_FUSION,
                             .branches = 1,
                             .conditions = conditions,

@@ -39,8 +39,8 @@ group_value (const float *x, guint image, guint group, guint i)
 static void
 check_norm (gconstpointer data)
 {
-  PdType type = (PdType) GPOINTER_TO_UINT (data);
-  double tolerance = type == PD_TYPE_F16 ? 2e-2 : 1e-5;
+  PdPrecision precision = (PdPrecision) GPOINTER_TO_UINT (data);
+  double tolerance = precision == PD_PRECISION_F16 ? 2e-2 : 1e-5;
   const guint n = HEIGHT * WIDTH * CHANNELS / GROUPS;
   g_autofree float *x = g_new (float, VALUES), *y = g_new (float, VALUES);
   float weight[CHANNELS], bias[CHANNELS];
@@ -57,7 +57,7 @@ check_norm (gconstpointer data)
   PdTensor *input, *output;
   PdNorm norm = { 0 };
 
-  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, type, &error));
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, precision, &error));
   fill (1, 1.5, 3, x, VALUES);
   fill (2, 1, 1, weight, CHANNELS);
   fill (3, 1, 0, bias, CHANNELS);
@@ -163,8 +163,8 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
-  g_test_add_data_func ("/statistics/norm/f32", GUINT_TO_POINTER (PD_TYPE_F32), check_norm);
-  g_test_add_data_func ("/statistics/norm/f16", GUINT_TO_POINTER (PD_TYPE_F16), check_norm);
+  g_test_add_data_func ("/statistics/norm/f32", GUINT_TO_POINTER (PD_PRECISION_F32), check_norm);
+  g_test_add_data_func ("/statistics/norm/f16", GUINT_TO_POINTER (PD_PRECISION_F16), check_norm);
   g_test_add_func ("/statistics/distance", test_distance);
   status = g_test_run ();
   g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
