@@ -7,40 +7,23 @@
 //   state:   [head][tile][part]{ maximum; sum of weights; 8 sums of values }[lane]
 // Heads are padded to whole parts, keys to whole blocks: with zeros and a bias of -1e30.
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#include "abi/attention-uniform-pack.h"
 
 layout (local_size_x_id = 0) in; // subgroup size
 layout (constant_id = 0) const uint LANES = 16;
-layout (constant_id = 1) const uint KIND = 0;
+layout (constant_id = 1) const uint KIND = PACK_QUERIES;
 layout (constant_id = 2) const uint HEAD = 40; // channels
 layout (constant_id = 3) const uint PARTS = 5;
 layout (constant_id = 4) const uint KEYS = 16; // of a part
-
-const uint QUERIES = 0;
-const uint KEYS_OR_VALUES = 1;
-const uint BIAS = 2; // from a row of floats
-const uint NO_BIAS = 3;
-const uint RESULT = 4; // from the state to [token][head][channel]
-const uint PANELS = 5;
-
-layout (push_constant) uniform Push
-{
-  uint tokens;
-  uint width;             // of a row of tokens
-  uint start, row, pixel; // of the tensor, vec4
-  uint tiles;             // or blocks, of a head; PANELS: keys of a panel
-  uint offset;            // floats to keys or values in a block
-  uint first, end;        // places of keys or values: that of the first token, and past the last
-  float scale;
-} push;
 
 layout (std430, binding = 0) readonly buffer From { vec4 from[]; };
 layout (std430, binding = 0) readonly buffer FromFloats { float from_floats[]; };
 layout (std430, binding = 1) writeonly buffer To { vec4 to[]; };
 layout (std430, binding = 1) writeonly buffer ToFloats { float to_floats[]; };
 
-const uint STATE = 10;
 const uint DEPTH = PARTS * 8;
 const uint BLOCK = PARTS * KEYS;
 const uint BLOCK_FLOATS = BLOCK * (2 * DEPTH + 1);
@@ -60,20 +43,20 @@ main ()
   uint at = token_start (valid ? token : 0) * 4 + head * HEAD + part * 8;
   float x[8];
 
-  if (KIND == BIAS || KIND == NO_BIAS)
+  if (KIND == PACK_BIAS || KIND == PACK_NO_BIAS)
     {
       float bias = 0;
 
-      if (KIND == BIAS)
+      if (KIND == PACK_BIAS)
         bias = from_floats[push.start * 4 + (valid ? token : 0)];
       if (token < push.tiles * BLOCK)
         to_floats[(head * push.tiles + token / BLOCK) * BLOCK_FLOATS + 2 * BLOCK * DEPTH + token % BLOCK] =
             valid ? max (bias * push.scale, -1e30) : -1e30;
       return;
     }
-  if (KIND == RESULT)
+  if (KIND == PACK_RESULT)
     {
-      uint state = (((head * push.tiles + token / LANES) * PARTS + part) * STATE) * LANES + token % LANES;
+      uint state = (((head * push.tiles + token / LANES) * PARTS + part) * ATTENTION_STATE) * LANES + token % LANES;
       float scale = 1.0 / from_floats[state + LANES];
 
       [[unroll]] for (uint i = 0; i < 8; i++) x[i] = from_floats[state + (2 + i) * LANES] * scale;
@@ -105,7 +88,7 @@ main ()
       x[i] = part * 8 + i < HEAD ? from_floats[at + min (i, HEAD - 1 - part * 8)] : 0.0;
   [[unroll]] for (uint i = 0; i < 8; i++) x[i] = valid ? x[i] * push.scale : 0.0;
 
-  if (KIND == PANELS)
+  if (KIND == PACK_PANELS)
     {
       uint channel = part * 8;
       uint key = (channel / LANES * push.tiles + token) * LANES + channel % LANES;
@@ -113,7 +96,7 @@ main ()
       if (token < push.tiles)
         [[unroll]] for (uint i = 0; i < 8; i++) to_floats[key + i] = x[i];
     }
-  else if (KIND == QUERIES)
+  else if (KIND == PACK_QUERIES)
     {
       uint tile = ((head * push.tiles + token / LANES) * DEPTH + part * 8) * LANES + token % LANES;
 

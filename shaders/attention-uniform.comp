@@ -13,6 +13,8 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#include "abi/attention-uniform.h"
+#include "abi/uniform.h"
 #include "uniform.glsl"
 
 layout (local_size_x = W, local_size_y = 1, local_size_z_id = 0) in;
@@ -20,22 +22,10 @@ layout (constant_id = 0) const uint PARTS = 5; // 8 channels each, of the padded
 layout (constant_id = 1) const uint KEYS = 16; // of a part
 layout (constant_id = 2) const uint CAUSAL = 0;
 
-layout (push_constant) uniform Push
-{
-  uint64_t q, keys, old_state; // of the first tile and head
-  uint keys_head;              // bytes from head to head
-  uint tiles;                  // of W queries of a head
-  uint first;                  // 1: there is no state yet
-  int causal;                  // first query minus first key
-  uint state_start;            // units of 8 floats
-  uint table[20];              // i
-} push;
-
 layout (std430, binding = 0) writeonly buffer State { u64vec4 state[]; };
 
 const uint DEPTH = PARTS * 8;
 const uint BLOCK = PARTS * KEYS;
-const uint STATE = 10; // vectors of a part
 const float NOTHING = -1e30;
 // Behind a first part that stays empty: see SHARED_START of matmul-uniform.comp.
 shared float weights[(PARTS + 1) * KEYS * W], maxima[(PARTS + 1) * W], totals[(PARTS + 1) * W];
@@ -44,10 +34,10 @@ shared float pinned[8 * W];
 
 // See matmul-uniform.comp.
 #define DIGIT(x, copy) (push.table[(x) + (copy) * zero] & 31u)
-#define TILE(copy) (DIGIT (gl_WorkGroupID.x, copy) + DIGIT (gl_WorkGroupID.y, copy) * 16u)
+#define TILE(copy) (DIGIT (gl_WorkGroupID.x, copy) + DIGIT (gl_WorkGroupID.y, copy) * UNIFORM_DIGITS)
 #define HEAD(copy) DIGIT (gl_WorkGroupID.z, copy)
 #define PART(copy) DIGIT (gl_LocalInvocationID.z, copy)
-#define STATE_PLACE(copy) (((HEAD (copy) * tiles + TILE (copy)) * PARTS + PART (copy)) * STATE)
+#define STATE_PLACE(copy) (((HEAD (copy) * tiles + TILE (copy)) * PARTS + PART (copy)) * ATTENTION_STATE)
 
 void
 main ()

@@ -8,6 +8,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "abi/attention.h"
 #include "common/tensor.glsl"
 
 #ifdef F16
@@ -20,43 +21,19 @@ layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ROWS = 4; // queries of an invocation
 layout (constant_id = 2) const uint HEAD = 40; // channels of a head
 
-const uint THREAD_COLUMNS = 8;
-const uint THREAD_ROWS = gl_WorkGroupSize.x / THREAD_COLUMNS;
+const uint THREAD_ROWS = gl_WorkGroupSize.x / ATTENTION_THREAD_COLUMNS;
 const uint QUERIES = ROWS * THREAD_ROWS;
-const uint KEYS = 4 * THREAD_COLUMNS; // of a tile
 const uint QUADS = (HEAD + 3) / 4;
-const uint CHUNK = QUADS < 16 ? QUADS : 16;
+const uint CHUNK = QUADS < ATTENTION_MAX_CHUNK ? QUADS : ATTENTION_MAX_CHUNK;
 const uint CHUNKS = (QUADS + CHUNK - 1) / CHUNK;
-const uint CHUNK_QUADS = (CHUNK + THREAD_COLUMNS - 1) / THREAD_COLUMNS; // of an invocation
+const uint CHUNK_QUADS = (CHUNK + ATTENTION_THREAD_COLUMNS - 1) / ATTENTION_THREAD_COLUMNS; // of an invocation
 // Odd pitches spread rows over the banks.
 const uint Q_PITCH = QUADS | 1;
-const uint KV_PITCH = CHUNK_QUADS * THREAD_COLUMNS + 1;
-const uint P_PITCH = THREAD_COLUMNS + 1;
+const uint KV_PITCH = CHUNK_QUADS * ATTENTION_THREAD_COLUMNS + 1;
+const uint P_PITCH = ATTENTION_THREAD_COLUMNS + 1;
 
 const float LOG2_E = 1.44269504;
 const float LOWEST = -3.402823e38;
-
-const uint FLAG_CAUSAL = 1;
-const uint FLAG_KEY_BIAS = 2;
-
-layout (push_constant) uniform Push
-{
-  Place q;
-  Place k;
-  Place v;
-  Place y;
-  uint queries; // of the region
-  uint q_width;
-  uint first_query; // of the region, in its image
-  uint keys;
-  uint k_width;
-  uint channels; // of y
-  uint y_quads;  // of a pixel of y, surplus included
-  uint key_bias_start;
-  uint key_bias_pitch; // floats from image to image
-  uint flags;
-  float scale; // log2 (e) / √HEAD
-} push;
 
 layout (std430, binding = 0) readonly buffer Q { QUAD q[]; };
 layout (std430, binding = 1) readonly buffer K { QUAD k[]; };
@@ -65,7 +42,7 @@ layout (std430, binding = 3) readonly buffer KeyBias { float key_bias[]; };
 layout (std430, binding = 4) writeonly buffer Y { QUAD y[]; };
 
 shared vec4 q_tile[QUERIES * Q_PITCH];
-shared vec4 kv_tile[KEYS * KV_PITCH];
+shared vec4 kv_tile[ATTENTION_KEYS * KV_PITCH];
 shared vec4 p_tile[QUERIES * P_PITCH]; // of key column, + 8, + 16, + 24
 shared float row_values[QUERIES * P_PITCH];
 
@@ -76,7 +53,7 @@ shared float row_values[QUERIES * P_PITCH];
                            (gl_WorkGroupID.y + 1) * HEAD))
 
 uint
-token (Place place, uint index, uint width)
+token (PdStrides place, uint index, uint width)
 {
   uint row = index / width;
 
@@ -104,14 +81,14 @@ void
 main ()
 {
   uint local = gl_LocalInvocationID.x;
-  uint column = local % THREAD_COLUMNS;
-  uint row = local / THREAD_COLUMNS;
+  uint column = local % ATTENTION_THREAD_COLUMNS;
+  uint row = local / ATTENTION_THREAD_COLUMNS;
   uint first = gl_WorkGroupID.x * QUERIES;
   uint visible = push.keys;
   vec4 sum[ROWS * CHUNKS * CHUNK_QUADS];
   float highest[ROWS], weight[ROWS];
 
-  if ((push.flags & FLAG_CAUSAL) != 0)
+  if ((push.flags & ATTENTION_CAUSAL) != 0)
     visible = min (visible, push.first_query + first + QUERIES);
 
   for (uint i = local; i < QUERIES * QUADS; i += gl_WorkGroupSize.x)
@@ -131,7 +108,7 @@ main ()
   [[unroll]] for (uint i = 0; i < ROWS * CHUNKS * CHUNK_QUADS; i++)
     sum[i] = vec4 (0.0);
 
-  for (uint key = 0; key < visible; key += KEYS)
+  for (uint key = 0; key < visible; key += ATTENTION_KEYS)
     {
       vec4 score[ROWS];
 
@@ -142,7 +119,7 @@ main ()
           uint count = min (CHUNK, QUADS - chunk * CHUNK);
 
           barrier ();
-          for (uint i = local; i < KEYS * count; i += gl_WorkGroupSize.x)
+          for (uint i = local; i < ATTENTION_KEYS * count; i += gl_WorkGroupSize.x)
             {
               uint n = i / count, quad = i - n * count;
               vec4 value = vec4 (0.0);
@@ -157,7 +134,7 @@ main ()
               vec4 right[4];
 
               [[unroll]] for (uint j = 0; j < 4; j++)
-                right[j] = kv_tile[(column + j * THREAD_COLUMNS) * KV_PITCH + quad];
+                right[j] = kv_tile[(column + j * ATTENTION_THREAD_COLUMNS) * KV_PITCH + quad];
               [[unroll]] for (uint i = 0; i < ROWS; i++)
                 {
                   vec4 left = q_tile[(row + i * THREAD_ROWS) * Q_PITCH + chunk * CHUNK + quad];
@@ -170,16 +147,16 @@ main ()
 
       [[unroll]] for (uint j = 0; j < 4; j++)
         {
-          uint n = key + column + j * THREAD_COLUMNS;
+          uint n = key + column + j * ATTENTION_THREAD_COLUMNS;
           float bias = 0.0;
 
-          if ((push.flags & FLAG_KEY_BIAS) != 0 && n < push.keys)
+          if ((push.flags & ATTENTION_KEY_BIAS) != 0 && n < push.keys)
             bias = LOG2_E * key_bias[push.key_bias_start +
                                      gl_WorkGroupID.z * push.key_bias_pitch + n];
           [[unroll]] for (uint i = 0; i < ROWS; i++)
             {
               uint query = push.first_query + first + row + i * THREAD_ROWS;
-              bool seen = n < push.keys && ((push.flags & FLAG_CAUSAL) == 0 || n <= query);
+              bool seen = n < push.keys && ((push.flags & ATTENTION_CAUSAL) == 0 || n <= query);
 
               score[i][j] = seen ? score[i][j] + bias : uintBitsToFloat (0xff800000u);
             }
@@ -193,7 +170,7 @@ main ()
           uint at_row = (row + i * THREAD_ROWS) * P_PITCH;
           float before = highest[i];
 
-          for (uint c = 0; c < THREAD_COLUMNS; c++)
+          for (uint c = 0; c < ATTENTION_THREAD_COLUMNS; c++)
             highest[i] = max (highest[i], row_values[at_row + c]);
 
           vec4 p = exp2 (score[i] - highest[i]);
@@ -210,7 +187,7 @@ main ()
           uint count = min (CHUNK, QUADS - chunk * CHUNK);
 
           barrier ();
-          for (uint i = local; i < KEYS * count; i += gl_WorkGroupSize.x)
+          for (uint i = local; i < ATTENTION_KEYS * count; i += gl_WorkGroupSize.x)
             {
               uint n = i / count, quad = i - n * count;
               vec4 value = vec4 (0.0);
@@ -220,7 +197,7 @@ main ()
               kv_tile[n * KV_PITCH + quad] = value;
             }
           barrier ();
-          for (uint n = 0; n < THREAD_COLUMNS; n++)
+          for (uint n = 0; n < ATTENTION_THREAD_COLUMNS; n++)
             {
               vec4 p[ROWS];
 
@@ -229,8 +206,8 @@ main ()
               [[unroll]] for (uint j = 0; j < 4; j++)
                 [[unroll]] for (uint o = 0; o < CHUNK_QUADS; o++)
                   {
-                    vec4 right = kv_tile[(n + j * THREAD_COLUMNS) * KV_PITCH + column +
-                                         o * THREAD_COLUMNS];
+                    vec4 right = kv_tile[(n + j * ATTENTION_THREAD_COLUMNS) * KV_PITCH + column +
+                                         o * ATTENTION_THREAD_COLUMNS];
 
                     [[unroll]] for (uint i = 0; i < ROWS; i++)
                       {
@@ -255,7 +232,7 @@ main ()
 
       if (query >= push.queries)
         break;
-      for (uint c = 0; c < THREAD_COLUMNS; c++)
+      for (uint c = 0; c < ATTENTION_THREAD_COLUMNS; c++)
         total += row_values[(row + i * THREAD_ROWS) * P_PITCH + c];
       // A query that every key is hidden from gets zeros.
       float part = total == 0.0 ? 0.0 : 1.0 / total;
@@ -263,7 +240,7 @@ main ()
       [[unroll]] for (uint chunk = 0; chunk < CHUNKS; chunk++)
         [[unroll]] for (uint o = 0; o < CHUNK_QUADS; o++)
           {
-            uint in_chunk = column + o * THREAD_COLUMNS;
+            uint in_chunk = column + o * ATTENTION_THREAD_COLUMNS;
             uint quad = chunk * CHUNK + in_chunk;
             vec4 value = sum[(i * CHUNKS + chunk) * CHUNK_QUADS + o] * part;
 
@@ -278,7 +255,7 @@ main ()
           }
       if (gl_WorkGroupID.y == gl_NumWorkGroups.y - 1)
         for (uint c = push.channels + column * WORD_CHANNELS; c < push.y_quads * 4;
-             c += THREAD_COLUMNS * WORD_CHANNELS)
+             c += ATTENTION_THREAD_COLUMNS * WORD_CHANNELS)
           put_word (start, c, vec2 (0.0));
     }
 }

@@ -2,6 +2,7 @@
 // Channels of a, then those of b.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/concat.h"
 #include "common/tensor.glsl"
 #include "common/walk.glsl"
 
@@ -13,16 +14,6 @@
 
 layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ALIGNED = 1; // a_channels is a multiple of 4
-
-layout (push_constant) uniform Push
-{
-  Place a;
-  Place b;
-  Place y;
-  Walk walk;
-  uint a_channels;
-  uint b_channels;
-} push;
 
 layout (std430, binding = 0) readonly buffer A { QUAD a[]; };
 layout (std430, binding = 1) readonly buffer B { QUAD b[]; };

@@ -3,6 +3,7 @@
 // takes a border.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/elementwise.h"
 #include "common/tensor.glsl"
 #include "common/activation.glsl"
 #include "common/walk.glsl"
@@ -22,16 +23,6 @@ layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ACTIVATION = 0;
 layout (constant_id = 2) const uint OPERANDS = 1;
 layout (constant_id = 3) const uint BORDER = 0;
-
-layout (push_constant) uniform Push
-{
-  Place a;
-  Place b;
-  Place y;
-  Walk walk;
-  float scale_a;
-  float scale_b;
-} push;
 
 layout (std430, binding = 0) readonly buffer A { A_QUAD a[]; };
 layout (std430, binding = 1) readonly buffer B { A_QUAD b[]; };

@@ -2,6 +2,7 @@
 // y = first half of the channels · GELU (second half).
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/geglu.h"
 #include "common/tensor.glsl"
 #include "common/activation.glsl"
 #include "common/walk.glsl"
@@ -14,14 +15,6 @@
 
 layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ALIGNED = 1; // channels is a multiple of 4
-
-layout (push_constant) uniform Push
-{
-  Place x;
-  Place y;
-  Walk walk;
-  uint channels; // of the result
-} push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 layout (std430, binding = 1) writeonly buffer Y { QUAD y[]; };

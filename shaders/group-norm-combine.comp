@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Group norm, second part: the moments of a group from those of its channels and slices, always in
+// Group norm, second part: the moments of a group from those of its channels and chunks, always in
 // the same order. One workgroup per group and image. SHARED: corrected by what is given.
 //
-// Slices of a negative count are those of a frame, where zeros are seen from and which is cut off later.
+// Chunks of a negative count are those of a frame, where zeros are seen from and which is cut off later.
 // They do not count. But where all else is flat, the frame's values over a deviation of nearly 0 would
 // grow from norm to norm until they are no numbers: FLOOR bounds them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/group-norm-combine.h"
 #include "common/moments.glsl"
 
 layout (local_size_x_id = 0) in; // a power of 2
 layout (constant_id = 1) const uint FRAME = 0; // there may be one
-
-layout (push_constant) uniform Push
-{
-  uint quads;    // of a pixel, surplus included
-  uint channels; // of a group
-  uint slices;
-  float eps;
-} push;
 
 layout (std430, binding = 0) readonly buffer Parts { float parts[]; };
 layout (std430, binding = 1) readonly buffer Weight { float weight[]; };
@@ -37,11 +30,11 @@ shared float counts[gl_WorkGroupSize.x];
 shared float means[gl_WorkGroupSize.x];
 shared float m2s[gl_WorkGroupSize.x];
 
-// Of a channel in a slice of this workgroup's image.
+// Of a channel in a chunk of this workgroup's image.
 uint
-part (uint slice, uint channel)
+part (uint chunk, uint channel)
 {
-  return ((gl_WorkGroupID.y * push.slices + slice) * push.quads + (channel >> 2)) * 16 +
+  return ((gl_WorkGroupID.y * push.chunks + chunk) * push.quads + (channel >> 2)) * (MOMENTS_QUADS * 4) +
          (channel & 3);
 }
 
@@ -78,11 +71,11 @@ main ()
   float origin = parts[part (0, group * push.channels)];
   Moments sum = Moments (0.0, 0.0, 0.0), frame = sum;
 
-  for (uint i = lane; i < push.slices * push.channels; i += gl_WorkGroupSize.x)
+  for (uint i = lane; i < push.chunks * push.channels; i += gl_WorkGroupSize.x)
     {
-      uint slice = i / push.channels;
-      uint channel = group * push.channels + i - slice * push.channels;
-      uint from = part (slice, channel);
+      uint chunk = i / push.channels;
+      uint channel = group * push.channels + i - chunk * push.channels;
+      uint from = part (chunk, channel);
       Moments own = Moments (parts[from + 12], parts[from] - origin + parts[from + 4],
                              parts[from + 8]);
 
@@ -120,7 +113,7 @@ main ()
   for (uint channel = group * push.channels + lane; channel < end; channel += gl_WorkGroupSize.x)
     {
       bool surplus = channel >= (group + 1) * push.channels;
-      uint to = (gl_WorkGroupID.y * push.quads + (channel >> 2)) * 12 + (channel & 3);
+      uint to = (gl_WorkGroupID.y * push.quads + (channel >> 2)) * (TABLE_QUADS * 4) + (channel & 3);
 
       table[to] = surplus ? 0.0 : origin;
       table[to + 4] = surplus ? 0.0 : mean;

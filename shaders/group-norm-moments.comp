@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Group norm, first part: mean and squared deviations of every channel over slices of the pixels.
+// Group norm, first part: mean and squared deviations of every channel over chunks of the pixels.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "abi/group-norm-moments.h"
 #include "common/tensor.glsl"
 #include "common/moments.glsl"
 
@@ -14,31 +15,18 @@
 
 layout (local_size_x_id = 0) in;
 
-layout (push_constant) uniform Push
-{
-  Place x;
-  uint rows; // of one image of the region
-  uint width;
-  uint quads;
-  uint slice;  // pixels of a slice; the last one of the region may have fewer
-  uint slices; // of an image, over all regions
-  uint first;  // of them the region's first
-  uint image;  // the region's first
-  float share; // what one of its pixels counts; negative: of a frame that does not count
-} push;
-
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
-// [image][slice][quad]{origin, mean, m2, count}: mean counts from origin, a value of the slice, so that
+// [image][chunk][quad]{origin, mean, m2, count}: mean counts from origin, a value of the chunk, so that
 // it is as precise as the deviations are.
 layout (std430, binding = 1) writeonly buffer Parts { vec4 parts[]; };
 
 void
 main ()
 {
-  uint slice = gl_GlobalInvocationID.x / push.quads;
-  uint quad = gl_GlobalInvocationID.x - slice * push.quads;
-  uint pixel = slice * push.slice;
-  uint end = min (pixel + push.slice, push.rows * push.width);
+  uint chunk = gl_GlobalInvocationID.x / push.quads;
+  uint quad = gl_GlobalInvocationID.x - chunk * push.quads;
+  uint pixel = chunk * push.chunk;
+  uint end = min (pixel + push.chunk, push.rows * push.width);
 
   if (pixel >= end)
     return;
@@ -71,8 +59,8 @@ main ()
       column = column == push.width ? 0 : column;
     }
 
-  uint to = (((push.image + gl_WorkGroupID.y) * push.slices + push.first + slice) * push.quads +
-             quad) * 4;
+  uint to = (((push.image + gl_WorkGroupID.y) * push.chunks + push.first + chunk) * push.quads +
+             quad) * MOMENTS_QUADS;
 
   parts[to] = origin;
   parts[to + 1] = sum.mean;

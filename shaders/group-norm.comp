@@ -2,6 +2,8 @@
 // Group norm, last part: y = activation ((x - origin - mean) · scale + bias).
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/group-norm-layout.h"
+#include "abi/group-norm.h"
 #include "common/tensor.glsl"
 #include "common/activation.glsl"
 #include "common/walk.glsl"
@@ -17,13 +19,6 @@ layout (constant_id = 1) const uint ACTIVATION = 0;
 layout (constant_id = 2) const uint BORDER = 0;
 layout (constant_id = 3) const uint JOINT = 0; // one table for all images
 
-layout (push_constant) uniform Push
-{
-  Place x;
-  Place y;
-  Walk walk;
-} push;
-
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 layout (std430, binding = 1) writeonly buffer Y { QUAD y[]; };
 layout (std430, binding = 2) readonly buffer Table { vec4 table[]; };
@@ -38,7 +33,7 @@ main ()
     return;
 
   uint image = JOINT == 0 ? push.walk.image + strip.image : 0;
-  uint entry = (image * push.walk.quads + strip.quad) * 3;
+  uint entry = (image * push.walk.quads + strip.quad) * TABLE_QUADS;
   vec4 origin = table[entry], mean = table[entry + 1], scale = table[entry + 2];
   vec4 shift = bias[strip.quad];
 

@@ -3,6 +3,7 @@
 // gains nothing from neighbouring addresses; 32 suit a GPU.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/layer-norm.h"
 #include "common/tensor.glsl"
 #include "common/moments.glsl"
 
@@ -14,17 +15,6 @@
 
 layout (local_size_x_id = 0) in; // LANES · PIXELS
 layout (constant_id = 1) const uint LANES = 1; // a power of 2
-
-layout (push_constant) uniform Push
-{
-  Place x;
-  Place y;
-  uint rows; // of one image of the region
-  uint width;
-  uint quads;    // of a pixel, surplus included
-  uint channels;
-  float eps;
-} push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 layout (std430, binding = 1) readonly buffer Weight { vec4 weight[]; };

@@ -17,38 +17,29 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#include "abi/matmul-uniform.h"
 #include "uniform.glsl"
 #include "common/activation.glsl"
-
-const uint TILE = 16;
 
 layout (local_size_x = W, local_size_y = 1, local_size_z_id = 0) in;
 layout (constant_id = 0) const uint CHUNKS = 4;   // of a workgroup
 layout (constant_id = 1) const uint DEPTH = 80;   // of a chunk
 layout (constant_id = 2) const uint LOG_TX = 4;
 layout (constant_id = 3) const uint VECTORS = 0;  // that are added: 0, 1, 2
-layout (constant_id = 4) const uint ADDED = 0;    // 1: before the activation, 2: after it
+layout (constant_id = 4) const uint ADDED = ADDED_NOWHERE;
 layout (constant_id = 5) const uint ACTIVATION = 0;
 layout (constant_id = 6) const uint EIGHTS = 1;   // units of 8 floats that are added up and stored at once
 layout (constant_id = 7) const uint ROWS_FIRST = 0; // workgroup x counts rows of tiles, z columns
 
-layout (push_constant) uniform Push
-{
-  uint64_t a, b, vector, vector_2, added;
-  uint a_pixel, a_row, b_panel; // bytes
-  uint y_pixel, y_row, y_start; // units of 8 floats, for added too except y_start
-  uint table[16];               // i | floats from a to chunk i, a multiple of 16
-} push;
-
 layout (std430, binding = 0) writeonly buffer Y { u64vec4 y[]; };
 
-const uint TX = 1u << LOG_TX, TY = TILE / TX;
-const uint UNITS = TILE * W / 8 / EIGHTS;
+const uint TX = 1u << LOG_TX, TY = MATMUL_TILE / TX;
+const uint UNITS = MATMUL_TILE * W / 8 / EIGHTS;
 const uint ROW_UNITS = W / 8 / EIGHTS;
 // The constant part of every shared address overlaps the bits of the variable part: so LLVM has to
 // see an addition, and knows that it does not wrap around.
-const uint SHARED_START = TILE * W + W;
-shared float sums[CHUNKS * TILE * W + SHARED_START];
+const uint SHARED_START = MATMUL_TILE * W + W;
+shared float sums[CHUNKS * MATMUL_TILE * W + SHARED_START];
 
 // The id x, 0 … 15, as a uniform value. A new @copy is a new look-up: a value that is used in several
 // basic blocks would be looked up for all lanes. zero is 0, which only we know.
@@ -76,7 +67,7 @@ main ()
   uint64_t a = push.a, b = push.b;
   uint a_pixel = push.a_pixel, a_row = push.a_row, b_panel = push.b_panel;
   uint y_pixel = push.y_pixel, zero = y_pixel >> 31;
-  float sum[TILE];
+  float sum[MATMUL_TILE];
 
   a += TILE_X (0) * (TX * a_pixel) + TILE_Y (0) * (TY * a_row) +
        ((push.table[gl_LocalInvocationID.z] & 0xfffffff0u) << 2);
@@ -85,16 +76,16 @@ main ()
 #else
   b += PANEL (0) * b_panel + DIGIT (gl_LocalInvocationID.z, 1) * (DEPTH * W * 4);
 #endif
-  uint chunk = DIGIT (gl_LocalInvocationID.z, 2) * (TILE * W);
+  uint chunk = DIGIT (gl_LocalInvocationID.z, 2) * (MATMUL_TILE * W);
 
-  [[unroll]] for (uint i = 0; i < TILE; i++) sum[i] = 0;
+  [[unroll]] for (uint i = 0; i < MATMUL_TILE; i++) sum[i] = 0;
 #ifdef F16
   [[unroll]] for (uint k = 0; k < DEPTH; k += 2)
     {
       vec2 column = unpackHalf2x16 (load_words (b + uint64_t (k * W * 2)));
 
       [[unroll]] for (uint j = 0; j < 2; j++)
-        [[unroll]] for (uint i = 0; i < TILE; i++)
+        [[unroll]] for (uint i = 0; i < MATMUL_TILE; i++)
           sum[i] += Float (a + uint64_t ((i & (TX - 1)) * a_pixel + (i >> LOG_TX) * a_row) + (k + j) * 4).v * column[j];
     }
 #else
@@ -102,11 +93,11 @@ main ()
     {
       float column = load_w (b + uint64_t (k * W * 4));
 
-      [[unroll]] for (uint i = 0; i < TILE; i++)
+      [[unroll]] for (uint i = 0; i < MATMUL_TILE; i++)
         sum[i] += Float (a + uint64_t ((i & (TX - 1)) * a_pixel + (i >> LOG_TX) * a_row) + k * 4).v * column;
     }
 #endif
-  [[unroll]] for (uint i = 0; i < TILE; i++) STORE_SHARED (sums, chunk + (SHARED_START + i * W), sum[i])
+  [[unroll]] for (uint i = 0; i < MATMUL_TILE; i++) STORE_SHARED (sums, chunk + (SHARED_START + i * W), sum[i])
   barrier ();
 
   const uint ROUNDS = (UNITS + CHUNKS - 1) / CHUNKS;
@@ -131,19 +122,19 @@ main ()
       [[unroll]] for (uint c = 0; c < CHUNKS; c++)
         {
           if (EIGHTS * 8 == W)
-            LOAD_SHARED (t, sums, from + (SHARED_START + c * TILE * W))
+            LOAD_SHARED (t, sums, from + (SHARED_START + c * MATMUL_TILE * W))
           else
-            LOAD_SHARED_8 (t, sums, from + (SHARED_START + c * TILE * W))
+            LOAD_SHARED_8 (t, sums, from + (SHARED_START + c * MATMUL_TILE * W))
           s += t;
         }
       if (VECTORS > 0)
         s += load_unit (vector + uint64_t (PANEL (copy) * (W * 4) + part * 32));
       if (VECTORS > 1)
         s += load_unit (vector_2 + uint64_t (PANEL (copy) * (W * 4) + part * 32));
-      if (ADDED == 1)
+      if (ADDED == ADDED_BEFORE)
         s += load_unit (added + uint64_t (PLACE (copy, row, part)) * 32);
       s = activate (ACTIVATION, vec4 (s)).x;
-      if (ADDED == 2)
+      if (ADDED == ADDED_AFTER)
         s += load_unit (added + uint64_t (PLACE (copy, row, part)) * 32);
 
       [[unroll]] for (uint i = 0; i < EIGHTS; i++)

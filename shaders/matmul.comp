@@ -17,6 +17,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_cooperative_matrix : require
 #endif
+#include "abi/matmul.h"
 #include "common/tensor.glsl"
 #include "common/activation.glsl"
 
@@ -40,32 +41,6 @@ layout (constant_id = 3) const uint DEPTH = 16;
 layout (constant_id = 4) const uint SUM_ROWS = 8;    // of an invocation; of a subgroup if cooperative
 layout (constant_id = 5) const uint SUM_COLUMNS = 4; // of an invocation; of a subgroup if cooperative
 layout (constant_id = 6) const uint PANEL = 16;
-
-const uint FLAG_BIAS = 1;
-const uint FLAG_IMAGE_BIAS = 2;
-const uint FLAG_RESIDUAL = 4;
-
-layout (push_constant) uniform Push
-{
-  Place a; // to the first tap of the first pixel; pitches between output pixels
-  Place y;
-  Place residual;
-  uint tap_row; // quads
-  uint tap_pixel;
-  uint channels; // a multiple of DEPTH
-  uint taps;
-  uint pixels; // of the region
-  uint rows;   // of one image of the region
-  uint width;
-  uint b_start;   // B_QUADs
-  uint b_columns; // that b holds from there
-  uint y_quads;   // of a pixel to be written
-  uint bias_start;
-  uint image_bias_start;
-  uint image_bias_pitch;
-  uint flags;
-  uint activation;
-} push;
 
 layout (std430, binding = 0) readonly buffer A { QUAD a[]; };
 layout (std430, binding = 1) readonly buffer B { B_QUAD b[]; };
@@ -97,12 +72,12 @@ finish (uint pixel, uint quad, vec4 sum)
 
   uvec3 p = image_row_column (pixel);
 
-  if ((push.flags & FLAG_BIAS) != 0)
+  if ((push.flags & MATMUL_BIAS) != 0)
     sum += bias[push.bias_start + quad];
-  if ((push.flags & FLAG_IMAGE_BIAS) != 0)
+  if ((push.flags & MATMUL_IMAGE_BIAS) != 0)
     sum += values (image_bias[push.image_bias_start + p.x * push.image_bias_pitch + quad]);
   sum = activate (push.activation, sum);
-  if ((push.flags & FLAG_RESIDUAL) != 0)
+  if ((push.flags & MATMUL_RESIDUAL) != 0)
     sum += values (residual[at (push.residual, p.x, p.y, p.z) + quad]);
   put (y[at (push.y, p.x, p.y, p.z) + quad], sum);
 }

@@ -3,16 +3,12 @@
 // divides every other figure by. One invocation does ITERATIONS * 96 multiply-adds on 12 independent
 // sums, enough to cover the latency of the units.
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "abi/peak.h"
 
 layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint ITERATIONS = 1000;
-
-layout (push_constant) uniform Push
-{
-  float a;
-  float b;
-} push;
 
 layout (std430, binding = 0) writeonly buffer Sums
 {

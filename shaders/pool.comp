@@ -3,6 +3,7 @@
 // H) - 1 of the h × w source, columns likewise, so boxes differ by a pixel where sizes do not divide.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/scale.h"
 #include "common/tensor.glsl"
 #include "common/walk.glsl"
 
@@ -13,15 +14,6 @@
 #endif
 
 layout (local_size_x_id = 0) in;
-
-layout (push_constant) uniform Push
-{
-  Place x; // from pixel (0, 0) of the image
-  Place y;
-  Walk walk;
-  uint h; // of x
-  uint w;
-} push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 layout (std430, binding = 1) writeonly buffer Y { QUAD y[]; };

@@ -2,24 +2,16 @@
 // Softmax of rows of scores in place, with bias per key and causal mask. Scores and biases come in
 // units of log 2; surplus channels become zero. A subgroup takes a row.
 #version 450
+#extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#include "abi/softmax.h"
 
 layout (local_size_x_id = 0) in; // subgroup size
 layout (constant_id = 0) const uint LANES = 16;
 layout (constant_id = 1) const uint BIAS = 0;
 layout (constant_id = 2) const uint CAUSAL = 0;
-
-layout (push_constant) uniform Push
-{
-  uint start, row; // vec4
-  uint quads;      // of a row
-  uint keys;
-  uint bias_start; // floats
-  uint first_query;
-  float bias_scale;
-} push;
 
 layout (std430, binding = 0) buffer Scores { vec4 scores[]; };
 layout (std430, binding = 1) readonly buffer Bias { float bias[]; };

@@ -2,6 +2,7 @@
 // Nearest neighbour: source = floor (target · in / out).
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/scale.h"
 #include "common/tensor.glsl"
 #include "common/walk.glsl"
 
@@ -13,15 +14,6 @@
 
 layout (local_size_x_id = 0) in;
 layout (constant_id = 1) const uint BORDER = 0;
-
-layout (push_constant) uniform Push
-{
-  Place x; // from pixel (0, 0) of the image
-  Place y;
-  Walk walk;
-  uint h; // of x
-  uint w;
-} push;
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 layout (std430, binding = 1) writeonly buffer Y { QUAD y[]; };

@@ -4,19 +4,10 @@
 // right of the rows between.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "abi/zero-border.h"
 #include "common/tensor.glsl"
 
 layout (local_size_x_id = 0) in;
-
-layout (push_constant) uniform Push
-{
-  Place y;
-  uint units;  // of a pixel
-  uint width;  // with border
-  uint rows;   // of the region
-  uint top;    // 1: the region's first row is border
-  uint bottom; // 1: the region's last row is border
-} push;
 
 layout (std430, binding = 0) writeonly buffer Y { uvec4 y[]; };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/bench/measure.h"
+#include "shaders/abi/peak.h"
 
 enum
 {
@@ -154,7 +155,7 @@ pd_bench_measure_peak (PdBench *self, GError **error)
   static const double enough = 0.05; /* seconds of one run */
   PdDevice *device = self->backend->device;
   guint32 constants[] = { MAX (32, 4 * pd_device_info (device)->subgroup_size), ITERATIONS };
-  const float push[] = { 0.999f, 0.001f };
+  const PdPeakPush push = { .a = 0.999f, .b = 0.001f };
   PdKernel *kernel = pd_kernel_get (device, "peak", constants, G_N_ELEMENTS (constants), error);
 
   if (kernel == NULL)
@@ -173,7 +174,7 @@ pd_bench_measure_peak (PdBench *self, GError **error)
       pd_commands_dispatch (commands, &(PdLaunch){ .kernel = kernel,
                                                    .bindings = &(PdBinding){ .buffer = sums },
                                                    .n_bindings = 1,
-                                                   .push = push,
+                                                   .push = &push,
                                                    .push_size = sizeof push,
                                                    .groups = { groups, 1, 1 },
                                                    .work = work });

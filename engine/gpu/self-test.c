@@ -7,6 +7,7 @@
 
 #include "engine/base/error.h"
 #include "engine/gpu/commands.h"
+#include "shaders/abi/peak.h"
 
 enum
 {
@@ -19,7 +20,7 @@ static gboolean
 compute (PdDevice *device, float *sums, GError **error)
 {
   static const guint32 constants[] = { INVOCATIONS, ITERATIONS };
-  static const float push[] = { 0.5F, 1.0F };
+  static const PdPeakPush push = { .a = 0.5F, .b = 1.0F };
   static const double work = 2.0 * 96 * INVOCATIONS * ITERATIONS;
   PdKernel *kernel = pd_kernel_get (device, "peak", constants, G_N_ELEMENTS (constants), error);
   g_autoptr (PdBuffer) buffer = NULL;
@@ -34,7 +35,7 @@ compute (PdDevice *device, float *sums, GError **error)
   pd_commands_dispatch (commands, &(PdLaunch){ .kernel = kernel,
                                                .bindings = &(PdBinding){ .buffer = buffer },
                                                .n_bindings = 1,
-                                               .push = push,
+                                               .push = &push,
                                                .push_size = sizeof push,
                                                .groups = { 1, 1, 1 },
                                                .work = work });

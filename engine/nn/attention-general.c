@@ -5,18 +5,12 @@
 
 #include "engine/base/error.h"
 #include "engine/nn/attention.h"
-#include "engine/nn/region.h"
+#include "engine/nn/slice.h"
+#include "shaders/abi/attention.h"
 
 enum
 {
-  /* As in shaders/attention.comp. */
-  THREAD_COLUMNS = 8,
-  KEYS = 4 * THREAD_COLUMNS,
-  MAX_CHUNK = 16,
-
   MAX_SUM_QUADS = 24, /* of an invocation, in registers */
-  FLAG_CAUSAL = 1,
-  FLAG_KEY_BIAS = 2,
 };
 
 /* Floating-point operations of a dispatch: see matmul-general.c. */
@@ -30,31 +24,20 @@ static const struct
   guint threads, rows;
 } shapes[] = { { 128, 4 }, { 128, 2 }, { 64, 4 }, { 64, 2 }, { 64, 1 }, { 32, 1 } };
 
-/* Push constants of shaders/attention.comp. */
-typedef struct
-{
-  PdPlace q, k, v, y;
-  guint32 queries, q_width, first_query;
-  guint32 keys, k_width;
-  guint32 channels, y_quads;
-  guint32 key_bias_start, key_bias_pitch;
-  guint32 flags;
-  float scale;
-} AttentionPush;
-
 /* Index into shapes of the first that the device can run, or -1. */
 static int
 choose_shape (const PdDeviceInfo *info, guint head)
 {
-  guint quads = (head + 3) / 4, chunk = MIN (quads, MAX_CHUNK);
+  guint quads = (head + 3) / 4, chunk = MIN (quads, ATTENTION_MAX_CHUNK);
   guint chunks = (quads + chunk - 1) / chunk;
-  guint chunk_quads = (chunk + THREAD_COLUMNS - 1) / THREAD_COLUMNS;
+  guint chunk_quads = (chunk + ATTENTION_THREAD_COLUMNS - 1) / ATTENTION_THREAD_COLUMNS;
 
   for (guint i = 0; i < G_N_ELEMENTS (shapes); i++)
     {
-      guint queries = shapes[i].threads / THREAD_COLUMNS * shapes[i].rows;
-      guint bytes = 16 * (queries * (quads | 1) + KEYS * (chunk_quads * THREAD_COLUMNS + 1)) +
-                    20 * queries * (THREAD_COLUMNS + 1);
+      guint queries = shapes[i].threads / ATTENTION_THREAD_COLUMNS * shapes[i].rows;
+      guint bytes = 16 * (queries * (quads | 1) +
+                          ATTENTION_KEYS * (chunk_quads * ATTENTION_THREAD_COLUMNS + 1)) +
+                    20 * queries * (ATTENTION_THREAD_COLUMNS + 1);
 
       if (bytes <= info->max_shared_memory &&
           (shapes[i].rows * chunks * chunk_quads <= MAX_SUM_QUADS || shapes[i].rows == 1))
@@ -63,67 +46,60 @@ choose_shape (const PdDeviceInfo *info, guint head)
   return -1;
 }
 
-/* All of an image, without border. */
-static PdRegion
-whole_images (const PdTensor *tensor, guint image, guint images)
+/* Binds all of @tensor's images of @slice. */
+static PdStrides
+bind_images (const PdBackend *backend, PdDispatch *dispatch, const PdTensor *tensor, PdSlice slice)
 {
-  return (PdRegion){ image, images, tensor->border, tensor->h, tensor->border, tensor->w };
+  PdSlice images = pd_slice_images (tensor, slice.image, slice.images);
+
+  return pd_slice_bind (pd_slice_stored (images, tensor), backend, dispatch, tensor,
+                        PD_ACCESS_READ);
 }
 
 static void
-dispatch_region (
-    PdGraph *graph, const PdAttention *attention, PdTensor *y, int shape, PdRegion region)
+dispatch_slice (PdGraph *graph, const PdAttention *attention, PdTensor *y, int shape, PdSlice slice)
 {
   guint head = attention->q->c / attention->heads;
-  guint tile = shapes[shape].threads / THREAD_COLUMNS * shapes[shape].rows;
-  guint queries = region.rows * region.width, keys = attention->k->h * attention->k->w;
+  const PdBackend *backend = pd_graph_backend (graph);
+  guint tile = shapes[shape].threads / ATTENTION_THREAD_COLUMNS * shapes[shape].rows;
+  guint queries = slice.rows * slice.width, keys = attention->k->h * attention->k->w;
   gboolean f16 = y->type == PD_TYPE_F16;
-  PdRegion from = region, to = region;
   PdDispatch dispatch = {
     .label = "attention",
     .shader = f16 ? "attention-f16" : "attention",
     .constants = { shapes[shape].threads, shapes[shape].rows, head },
     .n_constants = 3,
-    .groups = { (queries + tile - 1) / tile, attention->heads, region.images },
-    .work = 4.0 * queries * keys * attention->q->c * region.images,
+    .groups = { (guint) pd_divide_up (queries, tile), attention->heads, slice.images },
+    .work = 4.0 * queries * keys * attention->q->c * slice.images,
   };
-  AttentionPush push = {
+  PdAttentionPush push = {
     .queries = queries,
-    .q_width = region.width,
-    .first_query = region.row * y->w + region.x,
+    .q_width = slice.width,
+    .first_query = slice.row * y->w + slice.x,
     .keys = keys,
     .k_width = attention->k->w,
     .channels = y->c,
     .y_quads = pd_align_channels (y->c) / 4,
-    .flags = (attention->causal ? FLAG_CAUSAL : 0) | (attention->key_bias ? FLAG_KEY_BIAS : 0),
+    .flags =
+        (attention->causal ? ATTENTION_CAUSAL : 0) | (attention->key_bias ? ATTENTION_KEY_BIAS : 0),
     .scale = (float) (M_LOG2E / sqrt (head)),
   };
 
-  from.row += attention->q->border;
-  from.x += attention->q->border;
-  push.q = pd_region_bind (graph, &dispatch, attention->q, from, PD_ACCESS_READ);
-  push.k =
-      pd_region_bind (graph, &dispatch, attention->k,
-                      whole_images (attention->k, region.image, region.images), PD_ACCESS_READ);
-  push.v =
-      pd_region_bind (graph, &dispatch, attention->v,
-                      whole_images (attention->v, region.image, region.images), PD_ACCESS_READ);
+  push.q = pd_slice_bind (pd_slice_stored (slice, attention->q), backend, &dispatch, attention->q,
+                          PD_ACCESS_READ);
+  push.k = bind_images (backend, &dispatch, attention->k, slice);
+  push.v = bind_images (backend, &dispatch, attention->v, slice);
   if (attention->key_bias != NULL)
     {
-      PdPlace place = pd_region_bind (
-          graph, &dispatch, attention->key_bias,
-          whole_images (attention->key_bias, region.image, region.images), PD_ACCESS_READ);
+      PdStrides strides = bind_images (backend, &dispatch, attention->key_bias, slice);
 
-      push.key_bias_start = 4 * place.start;
-      push.key_bias_pitch = 4 * place.image;
+      push.key_bias_start = 4 * strides.start;
+      push.key_bias_pitch = 4 * strides.image;
     }
   else
-    {
-      dispatch.access[3] = dispatch.access[0];
-      dispatch.access[dispatch.n_access++].binding = 3;
-    }
-  push.y = pd_region_bind (graph, &dispatch, y, to, PD_ACCESS_WRITE);
-  pd_push (&dispatch, &push, sizeof push);
+    pd_dispatch_bind_unused (&dispatch);
+  push.y = pd_slice_bind (slice, backend, &dispatch, y, PD_ACCESS_WRITE);
+  pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (graph, &dispatch);
 }
 
@@ -171,12 +147,12 @@ check (PdGraph *graph, const PdAttention *attention, int *shape)
 static PdTensor *
 through_f32 (PdGraph *graph, const PdAttention *attention)
 {
-  PdAttention wide = *attention;
+  PdAttention f32 = *attention;
 
-  wide.q = pd_convert (graph, attention->q, PD_TYPE_F32, FALSE);
-  wide.k = pd_convert (graph, attention->k, PD_TYPE_F32, FALSE);
-  wide.v = pd_convert (graph, attention->v, PD_TYPE_F32, FALSE);
-  return pd_convert (graph, pd_attention_general (graph, &wide), PD_TYPE_F16, FALSE);
+  f32.q = pd_convert (graph, attention->q, PD_TYPE_F32, FALSE);
+  f32.k = pd_convert (graph, attention->k, PD_TYPE_F32, FALSE);
+  f32.v = pd_convert (graph, attention->v, PD_TYPE_F32, FALSE);
+  return pd_convert (graph, pd_attention_general (graph, &f32), PD_TYPE_F16, FALSE);
 }
 
 PdTensor *
@@ -185,8 +161,8 @@ pd_attention_general (PdGraph *graph, const PdAttention *attention)
   const PdBackend *backend = pd_graph_backend (graph);
   const PdDeviceInfo *info = pd_device_info (backend->device);
   PdTensor *q = attention->q, *k = attention->k, *y;
-  PdRegionLimits limits = { .images = q->n, .rows = q->h, .width = q->w };
-  g_autoptr (GArray) regions = NULL;
+  PdSliceLimits limits = { .images = q->n, .rows = q->h, .width = q->w };
+  g_autoptr (GArray) slices = NULL;
   gboolean together;
   int shape;
 
@@ -206,17 +182,17 @@ pd_attention_general (PdGraph *graph, const PdAttention *attention)
       (gsize) MAX ((info->is_cpu ? WORK_CPU : WORK_GPU) / (4.0 * k->h * k->w * q->c), 64);
   limits.row_bytes =
       (gsize) (limits.width + 2 * q->border) * MAX (q->ld, y->ld) * pd_type_size (q->type);
-  regions = pd_regions (backend, &limits);
+  slices = pd_slice_cut (backend, &limits);
   together = q->n * key_bytes (attention) + info->min_storage_buffer_offset_alignment <=
              info->max_storage_buffer_range;
-  for (guint i = 0; i < regions->len; i++)
+  for (guint i = 0; i < slices->len; i++)
     {
-      PdRegion region = g_array_index (regions, PdRegion, i);
-      guint end = region.image + region.images;
+      PdSlice slice = g_array_index (slices, PdSlice, i);
+      guint end = slice.image + slice.images;
 
-      region.images = together ? region.images : 1;
-      for (; region.image < end; region.image += region.images)
-        dispatch_region (graph, attention, y, shape, region);
+      slice.images = together ? slice.images : 1;
+      for (; slice.image < end; slice.image += slice.images)
+        dispatch_slice (graph, attention, y, shape, slice);
     }
   return y;
 }

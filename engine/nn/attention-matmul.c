@@ -3,31 +3,12 @@
 
 #include "engine/nn/attention.h"
 #include "engine/nn/matmul-uniform.h"
-#include "engine/nn/region.h"
-
-enum
-{
-  PART = 8, /* channels that an invocation of shaders/attention-uniform-pack.comp takes */
-  PACK_QUERIES = 0,
-  PACK_PANELS = 5,
-};
+#include "engine/nn/slice.h"
+#include "shaders/abi/attention-uniform-pack.h"
+#include "shaders/abi/softmax.h"
 
 /* Floats of scores that are kept at once: they should stay in the cache. */
 static const gsize SCORES = 2 << 20;
-
-/* Push constants of shaders/attention-uniform-pack.comp. */
-typedef struct
-{
-  guint32 tokens, width, start, row, pixel, tiles, offset, first, end;
-  float scale;
-} PackPush;
-
-/* Push constants of shaders/softmax.comp. */
-typedef struct
-{
-  guint32 start, row, quads, keys, bias_start, first_query;
-  float bias_scale;
-} SoftmaxPush;
 
 typedef struct
 {
@@ -55,32 +36,38 @@ view (PdGraph *graph,
   return part;
 }
 
+/* Pixels of a tensor of one row. */
+static PdSlice
+whole_row (const PdTensor *tensor)
+{
+  return (PdSlice){ .images = 1, .rows = 1, .width = tensor->w };
+}
+
 /* @tensor (one row of keys) as a matrix of a product: of keys columns (PACK_QUERIES), or of as many
  * columns as it has channels (PACK_PANELS). */
 static void
-pack (const Emitter *self, guint kind, PdTensor *tensor, PdStorage *panels, float scale)
+pack (const Emitter *self, PackKind kind, PdTensor *tensor, PdStorage *panels, float scale)
 {
   guint slots = pd_align_channels (self->keys);
   PdDispatch dispatch = { .label = "attention",
                           .shader = "attention-uniform-pack",
-                          .constants = { self->lanes, kind, self->head, self->head / PART, 1 },
+                          .constants = { self->lanes, kind, self->head, self->head / ATTENTION_PART,
+                                         1 },
                           .n_constants = 5,
-                          .groups = { slots / self->lanes, self->head / PART, 1 },
-                          .work = pd_memory_work (2 * panels->size) };
-  PackPush push = { .tokens = self->keys,
-                    .tiles = kind == PACK_PANELS ? slots : slots / self->lanes,
-                    .scale = scale };
-  PdRegion region = { .images = 1, .rows = 1, .width = tensor->w };
-  PdPlace place = pd_region_bind (self->graph, &dispatch, tensor, region, PD_ACCESS_READ);
+                          .groups = { slots / self->lanes, self->head / ATTENTION_PART, 1 },
+                          .work = pd_dispatch_memory_work (2 * panels->size) };
+  PdStrides strides = pd_slice_bind (whole_row (tensor), pd_graph_backend (self->graph), &dispatch,
+                                     tensor, PD_ACCESS_READ);
+  PdPackPush push = { .tokens = self->keys,
+                      .width = tensor->w,
+                      .start = strides.start,
+                      .row = strides.row,
+                      .pixel = strides.pixel,
+                      .tiles = kind == PACK_PANELS ? slots : slots / self->lanes,
+                      .scale = scale };
 
-  push.width = tensor->w;
-  push.start = place.start;
-  push.row = place.row;
-  push.pixel = place.pixel;
-  dispatch.access[dispatch.n_access++] =
-      pd_graph_bind (self->graph, 1, panels, 0, (gsize) slots * self->head * sizeof (float), 1,
-                     PD_ACCESS_WRITE, NULL);
-  pd_push (&dispatch, &push, sizeof push);
+  pd_dispatch_bind_all (&dispatch, panels, PD_ACCESS_WRITE);
+  pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);
 }
 
@@ -88,36 +75,32 @@ pack (const Emitter *self, guint kind, PdTensor *tensor, PdStorage *panels, floa
 static void
 softmax (const Emitter *self, PdTensor *scores, guint image, guint first)
 {
+  const PdBackend *backend = pd_graph_backend (self->graph);
   PdTensor *bias = self->attention->key_bias;
   PdDispatch dispatch = { .label = "attention",
                           .shader = "softmax",
                           .constants = { self->lanes, bias != NULL, self->attention->causal },
                           .n_constants = 3,
                           .groups = { scores->w, 1, 1 },
-                          .work = pd_memory_work (3 * pd_tensor_bytes (scores)) };
-  SoftmaxPush push = {
-    .quads = scores->ld / 4, .keys = self->keys, .first_query = first, .bias_scale = (float) M_LOG2E
-  };
-  PdRegion region = { .images = 1, .rows = 1, .width = scores->w };
-  PdPlace place =
-      pd_region_bind (self->graph, &dispatch, scores, region, PD_ACCESS_READ | PD_ACCESS_WRITE);
+                          .work = pd_dispatch_memory_work (3 * pd_tensor_bytes (scores)) };
+  PdStrides strides = pd_slice_bind (whole_row (scores), backend, &dispatch, scores,
+                                     PD_ACCESS_READ | PD_ACCESS_WRITE);
+  PdSoftmaxPush push = { .start = strides.start,
+                         .row = strides.pixel,
+                         .quads = scores->ld / 4,
+                         .keys = self->keys,
+                         .first_query = first,
+                         .bias_scale = (float) M_LOG2E };
 
-  push.start = place.start;
-  push.row = place.pixel;
   if (bias != NULL)
     {
-      PdRegion row = { image, 1, bias->border, 1, bias->border, bias->w };
+      PdSlice row = pd_slice_stored (pd_slice_images (bias, image, 1), bias);
 
-      place = pd_region_bind (self->graph, &dispatch, bias, row, PD_ACCESS_READ);
-      push.bias_start = 4 * place.start;
+      push.bias_start = 4 * pd_slice_bind (row, backend, &dispatch, bias, PD_ACCESS_READ).start;
     }
   else
-    {
-      dispatch.access[1] = dispatch.access[0];
-      dispatch.access[1].mode = PD_ACCESS_READ;
-      dispatch.access[dispatch.n_access++].binding = 1;
-    }
-  pd_push (&dispatch, &push, sizeof push);
+    pd_dispatch_bind_unused (&dispatch);
+  pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);
 }
 

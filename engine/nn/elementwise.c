@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <glib/gi18n-lib.h>
-
 #include "engine/base/error.h"
 #include "engine/nn/ops.h"
-#include "engine/nn/region.h"
+#include "engine/nn/walk.h"
+#include "shaders/abi/concat.h"
+#include "shaders/abi/elementwise.h"
+#include "shaders/abi/geglu.h"
+#include "shaders/abi/scale.h"
+#include "shaders/abi/zero-border.h"
 
 static const char *
 by_type (PdType type, const char *f32, const char *f16)
@@ -16,45 +19,52 @@ check_same_shape (PdGraph *graph, const char *op, const PdTensor *a, const PdTen
 {
   if (a->n != b->n || a->h != b->h || a->w != b->w || a->type != b->type)
     pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                       _ ("%s of tensors that differ in size or type: %u × %u × %u "
-                                          "and %u × %u × %u (images × height × width)"),
+                                       "%s of tensors that differ in size or type: %u × %u × %u "
+                                       "and %u × %u × %u (images × height × width)",
                                        op, a->n, a->h, a->w, b->n, b->h, b->w));
 }
 
-/* activation (a · scale_a + b · scale_b); @b may be NULL. */
-static PdTensor *
-elementwise (PdGraph *graph,
-             const char *label,
-             PdTensor *a,
-             float scale_a,
-             PdTensor *b,
-             float scale_b,
-             PdActivation activation,
-             PdType type,
-             gboolean border)
+/* activation (a · scale_a + b · scale_b) */
+typedef struct
 {
-  PdTensor *y = pd_graph_tensor_typed (graph, type, a->n, a->h, a->w, a->c, border);
-  float scales[2] = { scale_a, scale_b };
-  const char *shader = by_type (a->type, by_type (type, "elementwise", "convert-to-f16"),
-                                by_type (type, "convert-to-f32", "elementwise-f16"));
+  const char *label;
+  PdTensor *a, *b; /* b may be NULL */
+  float scale_a, scale_b;
+  PdActivation activation;
+  PdType type;
+  gboolean border;
+} Elementwise;
 
-  pd_walk (graph, &(PdWalk){ .label = label,
-                             .shader = shader,
-                             .constants = { activation, b != NULL ? 2 : 1, border },
+static PdTensor *
+elementwise (PdGraph *graph, const Elementwise *op)
+{
+  PdTensor *a = op->a;
+  PdTensor *y = pd_graph_tensor_typed (graph, op->type, a->n, a->h, a->w, a->c, op->border);
+  const PdElementwisePush push = { .scale_a = op->scale_a, .scale_b = op->scale_b };
+
+  pd_walk (graph, &(PdWalk){ .label = op->label,
+                             .shader = by_type (
+                                 a->type, by_type (op->type, "elementwise", "convert-to-f16"),
+                                 by_type (op->type, "convert-to-f32", "elementwise-f16")),
+                             .constants = { op->activation, op->b != NULL ? 2 : 1, op->border },
                              .n_constants = 3,
-                             .inputs = { a, b != NULL ? b : a },
+                             .inputs = { a, op->b != NULL ? op->b : a },
                              .n_inputs = 2,
                              .result = y,
-                             .arguments = scales,
-                             .arguments_size = sizeof scales });
-  y->border_zero = border;
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
+  y->border_zero = op->border;
   return y;
 }
 
 PdTensor *
 pd_activate (PdGraph *graph, PdTensor *x, PdActivation activation)
 {
-  return elementwise (graph, "activation", x, 1, NULL, 0, activation, x->type, FALSE);
+  return elementwise (
+      graph,
+      &(Elementwise){
+          .label = "activation", .a = x, .scale_a = 1, .activation = activation, .type = x->type });
 }
 
 PdTensor *
@@ -62,18 +72,25 @@ pd_add (PdGraph *graph, PdTensor *a, float scale_a, PdTensor *b, float scale_b)
 {
   if (b != NULL)
     {
-      check_same_shape (graph, _ ("Sum"), a, b);
+      check_same_shape (graph, "Sum", a, b);
       if (a->c != b->c)
         pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                           _ ("Sum of tensors of %u and %u channels"), a->c, b->c));
+                                           "Sum of tensors of %u and %u channels", a->c, b->c));
     }
-  return elementwise (graph, "add", a, scale_a, b, scale_b, PD_ACTIVATION_NONE, a->type, FALSE);
+  return elementwise (graph, &(Elementwise){ .label = "add",
+                                             .a = a,
+                                             .b = b,
+                                             .scale_a = scale_a,
+                                             .scale_b = scale_b,
+                                             .type = a->type });
 }
 
 PdTensor *
 pd_convert (PdGraph *graph, PdTensor *x, PdType type, gboolean border)
 {
-  return elementwise (graph, "convert", x, 1, NULL, 0, PD_ACTIVATION_NONE, type, border);
+  return elementwise (
+      graph,
+      &(Elementwise){ .label = "convert", .a = x, .scale_a = 1, .type = type, .border = border });
 }
 
 PdTensor *
@@ -85,31 +102,32 @@ pd_to_type (PdGraph *graph, PdTensor *x, PdType type)
 PdTensor *
 pd_geglu (PdGraph *graph, PdTensor *x)
 {
-  guint32 channels = x->c / 2;
-  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, channels, 0);
+  const PdGegluPush push = { .channels = x->c / 2 };
+  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, push.channels, 0);
 
   if (x->c % 2 != 0)
     pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                       _ ("GEGLU of %u channels, which have no halves"), x->c));
+                                       "GEGLU of %u channels, which have no halves", x->c));
   pd_walk (graph, &(PdWalk){ .label = "geglu",
                              .shader = by_type (x->type, "geglu", "geglu-f16"),
-                             .constants = { channels % 4 == 0 },
+                             .constants = { push.channels % 4 == 0 },
                              .n_constants = 1,
                              .inputs = { x },
                              .n_inputs = 1,
                              .result = y,
-                             .arguments = &channels,
-                             .arguments_size = sizeof channels });
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
   return y;
 }
 
 PdTensor *
 pd_concat (PdGraph *graph, PdTensor *a, PdTensor *b)
 {
-  guint32 channels[2] = { a->c, b->c };
+  const PdConcatPush push = { .a_channels = a->c, .b_channels = b->c };
   PdTensor *y = pd_graph_tensor_typed (graph, a->type, a->n, a->h, a->w, a->c + b->c, 0);
 
-  check_same_shape (graph, _ ("Concatenation"), a, b);
+  check_same_shape (graph, "Concatenation", a, b);
   pd_walk (graph, &(PdWalk){ .label = "concat",
                              .shader = by_type (a->type, "concat", "concat-f16"),
                              .constants = { a->c % 4 == 0 },
@@ -117,15 +135,16 @@ pd_concat (PdGraph *graph, PdTensor *a, PdTensor *b)
                              .inputs = { a, b },
                              .n_inputs = 2,
                              .result = y,
-                             .arguments = channels,
-                             .arguments_size = sizeof channels });
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
   return y;
 }
 
 PdTensor *
 pd_upsample (PdGraph *graph, PdTensor *x, guint h, guint w, gboolean border)
 {
-  guint32 size[2] = { x->h, x->w };
+  const PdScalePush push = { .h = x->h, .w = x->w };
   PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, h, w, x->c, border);
 
   pd_walk (graph, &(PdWalk){ .label = "upsample",
@@ -136,8 +155,9 @@ pd_upsample (PdGraph *graph, PdTensor *x, guint h, guint w, gboolean border)
                              .n_inputs = 1,
                              .result = y,
                              .scaled = TRUE,
-                             .arguments = size,
-                             .arguments_size = sizeof size });
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
   y->border_zero = border;
   return y;
 }
@@ -146,39 +166,41 @@ PdTensor *
 pd_zero_border (PdGraph *graph, PdTensor *x)
 {
   const PdBackend *backend = pd_graph_backend (graph);
-  guint workgroup = pd_small_workgroup (backend);
-  gsize pixel_bytes = x->ld * pd_type_size (x->type);
-  guint width = x->w + 2, height = x->h + 2;
-  PdRegionLimits limits = {
-    .images = x->n, .rows = height, .width = width, .row_bytes = width * pixel_bytes
+  guint workgroup = pd_dispatch_workgroup (backend);
+  gsize element = pd_type_size (x->type);
+  guint width = x->w + 2, height = x->h + 2, scale = (guint) (4 / element);
+  guint units = pd_align_channels (x->c) / 4 / scale;
+  PdSliceLimits limits = {
+    .images = x->n, .rows = height, .width = width, .row_bytes = (gsize) width * x->ld * element
   };
-  g_autoptr (GArray) regions = NULL;
+  g_autoptr (GArray) slices = NULL;
 
   if (x->border == 0)
     return x;
-  regions = pd_regions (backend, &limits);
-  for (guint i = 0; i < regions->len; i++)
+  slices = pd_slice_cut (backend, &limits);
+  for (guint i = 0; i < slices->len; i++)
     {
-      const PdRegion *region = &g_array_index (regions, PdRegion, i);
-      PdDispatch dispatch = { .label = "zero border",
-                              .shader = "zero-border",
-                              .constants = { workgroup },
-                              .n_constants = 1 };
-      PdPlace place = pd_region_bind (graph, &dispatch, x, *region, PD_ACCESS_WRITE);
-      guint scale = (guint) (16 / (4 * pd_type_size (x->type)));
-      guint32 top = region->row == 0, bottom = region->row + region->rows == height;
-      guint32 units = pd_align_channels (x->c) / 4 / scale;
-      guint32 arguments[] = { units, width, region->rows, top, bottom };
-      guint pixels = (top + bottom) * width + 2 * (region->rows - top - bottom);
+      const PdSlice *slice = &g_array_index (slices, PdSlice, i);
+      guint top = slice->row == 0, bottom = slice->row + slice->rows == height;
+      guint pixels = (top + bottom) * width + 2 * (slice->rows - top - bottom);
+      PdDispatch dispatch = {
+        .label = "zero border",
+        .shader = "zero-border",
+        .constants = { workgroup },
+        .n_constants = 1,
+        .groups = { (guint) pd_divide_up (pixels * units, workgroup), slice->images, 1 },
+        .work = pd_dispatch_memory_work (pixels * slice->images * units * 16)
+      };
+      PdStrides y = pd_slice_bind (*slice, backend, &dispatch, x, PD_ACCESS_WRITE);
+      const PdZeroBorderPush push = { .y = { y.start / scale, y.image / scale, y.row / scale,
+                                             y.pixel / scale },
+                                      .units = units,
+                                      .width = width,
+                                      .rows = slice->rows,
+                                      .top = top,
+                                      .bottom = bottom };
 
-      place = (PdPlace){ place.start / scale, place.image / scale, place.row / scale,
-                         place.pixel / scale };
-      pd_push (&dispatch, &place, sizeof place);
-      pd_push (&dispatch, arguments, sizeof arguments);
-      dispatch.groups[0] = (pixels * units + workgroup - 1) / workgroup;
-      dispatch.groups[1] = region->images;
-      dispatch.groups[2] = 1;
-      dispatch.work = pd_memory_work (pixels * region->images * units * 16);
+      pd_dispatch_push (&dispatch, &push, sizeof push);
       pd_graph_dispatch (graph, &dispatch);
     }
   x->border_zero = TRUE;

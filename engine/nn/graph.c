@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/graph.h"
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
-#include "engine/gpu/queue.h"
-#include "engine/nn/graph.h"
 #include "engine/gpu/account.h"
-#include "engine/base/half.h"
+#include "engine/gpu/queue.h"
 #include "engine/nn/placement.h"
 
 struct _PdGraph
@@ -216,28 +216,6 @@ pd_graph_output (PdGraph *self, PdTensor *tensor)
 {
   tensor->storage->keep = TRUE;
   return tensor;
-}
-
-PdAccess
-pd_graph_bind (PdGraph *self,
-               int binding,
-               PdStorage *storage,
-               gsize first,
-               gsize size,
-               gsize element_size,
-               PdAccessMode mode,
-               guint32 *skip)
-{
-  gsize align = pd_device_info (self->backend->device)->min_storage_buffer_offset_alignment;
-  gsize start = first / align * align;
-
-  if (skip != NULL)
-    *skip = (guint32) ((first - start) / element_size);
-  return (PdAccess){ .storage = storage,
-                     .offset = start,
-                     .range = first + size - start,
-                     .mode = mode,
-                     .binding = binding };
 }
 
 void

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "engine/gpu/commands.h"
+#include "engine/nn/dispatch.h"
 #include "engine/nn/weights.h"
 
 /* A model part for one shape: ops append dispatches on tensors; pd_graph_compile places every
@@ -59,59 +60,6 @@ PdTensor *pd_graph_input_f32 (PdGraph *self, guint n, guint h, guint w, guint c)
 
 /* Keeps @tensor to the end of the run, so that the host can read it. Returns @tensor. */
 PdTensor *pd_graph_output (PdGraph *self, PdTensor *tensor);
-
-typedef enum
-{
-  PD_ACCESS_READ = 1,
-  PD_ACCESS_WRITE = 2,
-} PdAccessMode;
-
-enum
-{
-  PD_DISPATCH_MAX_ACCESS = 8,
-  PD_DISPATCH_MAX_PUSH = 128,
-};
-
-/* A range of bytes that a dispatch touches. Bound as the storage buffer of binding number @binding,
- * or, with binding = -1, reached by device address: the 64-bit address of (storage, offset) is then
- * written at byte @address_at of the push constants. Either way offset + range is within the
- * storage, its slack included, and the kernel touches nothing else: no store or load may count on
- * being dropped because it is out of bounds. A descriptor's range must not exceed
- * max_storage_buffer_range: ops split their dispatches by rows. */
-typedef struct
-{
-  PdStorage *storage;
-  gsize offset, range;
-  PdAccessMode mode;
-  int binding;
-  guint address_at;
-} PdAccess;
-
-typedef struct
-{
-  const char *label;     /* kind of op, for the bench's shares: a string that lives for ever */
-  const char *shader;    /* name in the table of shader variants; lives for ever */
-  guint32 constants[24]; /* specialisation constants 0 … n_constants - 1 */
-  guint n_constants;
-  PdAccess access[PD_DISPATCH_MAX_ACCESS];
-  guint n_access;
-  guint8 push[PD_DISPATCH_MAX_PUSH] __attribute__ ((aligned (8)));
-  guint push_size;
-  guint groups[3];
-  double work; /* floating-point operations, or what takes as long: submissions are split by it */
-} PdDispatch;
-
-/* A descriptor access to @size bytes at @first of @storage: the offset is aligned down to what the
- * device asks, and @skip (may be NULL when @first is 0) gets the elements of @element_size bytes
- * from the binding's start to @first. */
-PdAccess pd_graph_bind (PdGraph *self,
-                        int binding,
-                        PdStorage *storage,
-                        gsize first,
-                        gsize size,
-                        gsize element_size,
-                        PdAccessMode mode,
-                        guint32 *skip);
 
 /* Appends a dispatch. Barriers come from the ranges: a dispatch waits only for those earlier ones
  * that wrote what it reads, or touched what it writes. */

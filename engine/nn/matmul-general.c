@@ -2,7 +2,9 @@
 #include <math.h>
 
 #include "engine/nn/matmul.h"
-#include "engine/nn/region.h"
+#include "engine/nn/graph.h"
+#include "engine/nn/slice.h"
+#include "shaders/abi/matmul.h"
 
 /* Tile of a workgroup and of an invocation (of a subgroup, for the cooperative kernel): what fits
  * 16 KiB of shared memory (32 KiB) and keeps its sums in registers. */
@@ -37,29 +39,6 @@ enum
 static const double WORK_CPU = 0.25e9;
 static const double WORK_GPU = 20e9;
 
-/* Push constants of shaders/matmul.comp. */
-typedef struct
-{
-  PdPlace a, y, residual;
-  guint32 tap_row, tap_pixel, channels, taps;
-  guint32 pixels, rows, width;
-  guint32 b_start, b_columns, y_quads, bias_start, image_bias_start, image_bias_pitch;
-  guint32 flags, activation;
-} MatmulPush;
-
-enum
-{
-  FLAG_BIAS = 1,
-  FLAG_IMAGE_BIAS = 2,
-  FLAG_RESIDUAL = 4,
-};
-
-static guint
-divide_up (guint a, guint b)
-{
-  return (a + b - 1) / b;
-}
-
 static guint
 tile_threads (const Tile *tile, gboolean cooperative, const PdDeviceInfo *info)
 {
@@ -79,7 +58,8 @@ choose_tile (const PdDeviceInfo *info, gboolean cooperative, guint pixels, guint
   for (guint i = 0; i + 1 < n; i++)
     {
       const Tile *tile = &table[i];
-      guint groups = divide_up (pixels, tile->rows) * divide_up (columns, tile->columns);
+      guint groups =
+          (guint) pd_divide_up (pixels, tile->rows) * (guint) pd_divide_up (columns, tile->columns);
       guint threads = tile_threads (tile, cooperative, info);
 
       if (threads <= info->max_workgroup_invocations && threads <= info->max_workgroup_size[0] &&
@@ -104,23 +84,19 @@ as_type (PdGraph *graph, PdTensor *tensor, PdType type)
              : pd_convert (graph, tensor, type, tensor->border_zero);
 }
 
-/* The rows of A that @region of the result is made from. */
-static PdRegion
-input_region (const PdMatmul *matmul, PdRegion region)
+/* The rows of A that @slice of the result is made from. */
+static PdSlice
+input_slice (const PdMatmul *matmul, PdSlice slice)
 {
   const PdTensor *a = matmul->a;
 
   if (matmul->b->taps == 1)
-    {
-      region.row += a->border;
-      region.x += a->border;
-      return region;
-    }
-  region.row = region.row * matmul->stride + a->border - matmul->pad;
-  region.rows = (region.rows - 1) * matmul->stride + 3;
-  region.x = region.x * matmul->stride + a->border - matmul->pad;
-  region.width = (region.width - 1) * matmul->stride + 3;
-  return region;
+    return pd_slice_stored (slice, a);
+  slice.row = slice.row * matmul->stride + a->border - matmul->pad;
+  slice.rows = (slice.rows - 1) * matmul->stride + 3;
+  slice.x = slice.x * matmul->stride + a->border - matmul->pad;
+  slice.width = (slice.width - 1) * matmul->stride + 3;
+  return slice;
 }
 
 /* Activations may be stored in more than the weights, never in less. */
@@ -135,103 +111,83 @@ shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
 }
 
 static void
-dispatch_region (
-    PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdRegion region, Columns columns)
+dispatch_slice (PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdSlice slice, Columns columns)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   const PdDeviceInfo *info = pd_device_info (backend->device);
   const PdEpilogue *epilogue = &matmul->epilogue;
   const PdMatrix *b = matmul->b;
-  guint pixels = region.images * region.rows * region.width;
+  guint pixels = slice.images * slice.rows * slice.width;
   gboolean cooperative = backend->kernels == PD_KERNELS_COOPERATIVE && pixels > narrow_tile.rows;
   const Tile *tile = choose_tile (info, cooperative, pixels, columns.count);
   guint in = pd_align_channels (b->in);
   guint depth = cooperative && in % 32 == 0 ? 32 : DEPTH;
   gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
-  PdRegion to = region;
+  PdBytes weights = { &b->storage, columns.first * column_bytes, columns.count * column_bytes };
   PdDispatch dispatch = {
     .label = matmul->label,
     .shader = shader_name (matmul->a, b, cooperative),
     .constants = { tile_threads (tile, cooperative, info), tile->rows, tile->columns, depth,
                    tile->sum_rows, tile->sum_columns, b->panel },
     .n_constants = 7,
-    .groups = { divide_up (columns.channels, tile->columns), divide_up (pixels, tile->rows), 1 },
+    .groups = { (guint) pd_divide_up (columns.channels, tile->columns),
+                (guint) pd_divide_up (pixels, tile->rows), 1 },
     .work = 2.0 * pixels * columns.count * pd_matrix_depth (b),
   };
-  MatmulPush push = {
+  PdMatmulPush push = {
     .channels = in,
     .taps = b->taps,
     .pixels = pixels,
-    .rows = region.rows,
-    .width = region.width,
+    .rows = slice.rows,
+    .width = slice.width,
     .b_columns = columns.count,
     .y_quads = columns.channels / 4,
     .bias_start = columns.first / 4,
-    .flags = (matmul->bias ? FLAG_BIAS : 0) | (epilogue->image_bias ? FLAG_IMAGE_BIAS : 0) |
-             (epilogue->residual ? FLAG_RESIDUAL : 0),
+    .flags = (matmul->bias ? MATMUL_BIAS : 0) | (epilogue->image_bias ? MATMUL_IMAGE_BIAS : 0) |
+             (epilogue->residual ? MATMUL_RESIDUAL : 0),
     .activation = epilogue->activation,
   };
 
   push.a =
-      pd_region_bind (graph, &dispatch, matmul->a, input_region (matmul, region), PD_ACCESS_READ);
+      pd_slice_bind (input_slice (matmul, slice), backend, &dispatch, matmul->a, PD_ACCESS_READ);
   push.tap_row = push.a.row;
   push.tap_pixel = push.a.pixel;
   push.a.row *= matmul->stride;
   push.a.pixel *= matmul->stride;
-
-  dispatch.access[dispatch.n_access++] =
-      pd_graph_bind (graph, 1, (PdStorage *) &b->storage, columns.first * column_bytes,
-                     columns.count * column_bytes, 16, PD_ACCESS_READ, &push.b_start);
-
-  /* What is left out is bound to something that the kernel does not read. */
+  push.b_start = (guint32) (pd_dispatch_bind (&dispatch, backend, &weights, PD_ACCESS_READ) / 16);
   if (matmul->bias != NULL)
-    pd_storage_bind (graph, &dispatch, &matmul->bias->storage, PD_ACCESS_READ);
+    pd_dispatch_bind_all (&dispatch, &matmul->bias->storage, PD_ACCESS_READ);
   else
-    {
-      dispatch.access[2] = dispatch.access[1];
-      dispatch.access[dispatch.n_access++].binding = 2;
-    }
+    pd_dispatch_bind_unused (&dispatch);
   if (epilogue->image_bias != NULL)
     {
-      PdPlace place = pd_region_bind (
-          graph, &dispatch, epilogue->image_bias,
-          (PdRegion){ .image = region.image, .images = region.images, .rows = 1, .width = 1 },
-          PD_ACCESS_READ);
+      PdStrides strides = pd_slice_bind (
+          (PdSlice){ .image = slice.image, .images = slice.images, .rows = 1, .width = 1 }, backend,
+          &dispatch, epilogue->image_bias, PD_ACCESS_READ);
 
-      push.image_bias_start = place.start + columns.first / 4;
-      push.image_bias_pitch = place.image;
+      push.image_bias_start = strides.start + columns.first / 4;
+      push.image_bias_pitch = strides.image;
     }
   else
-    {
-      dispatch.access[3] = dispatch.access[1];
-      dispatch.access[dispatch.n_access++].binding = 3;
-    }
+    pd_dispatch_bind_unused (&dispatch);
   if (epilogue->residual != NULL)
     {
-      PdRegion from = region;
-
-      from.row += epilogue->residual->border;
-      from.x += epilogue->residual->border;
-      push.residual = pd_region_bind (graph, &dispatch, epilogue->residual, from, PD_ACCESS_READ);
+      push.residual = pd_slice_bind (pd_slice_stored (slice, epilogue->residual), backend,
+                                     &dispatch, epilogue->residual, PD_ACCESS_READ);
       push.residual.start += columns.first / 4;
     }
   else
-    {
-      dispatch.access[4] = dispatch.access[1];
-      dispatch.access[dispatch.n_access++].binding = 4;
-    }
-  to.row += y->border;
-  to.x += y->border;
-  push.y = pd_region_bind (graph, &dispatch, y, to, PD_ACCESS_WRITE);
+    pd_dispatch_bind_unused (&dispatch);
+  push.y = pd_slice_bind (pd_slice_stored (slice, y), backend, &dispatch, y, PD_ACCESS_WRITE);
   push.y.start += columns.first / 4;
-  pd_push (&dispatch, &push, sizeof push);
+  pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (graph, &dispatch);
 }
 
 /* Without borders and taps, all pixels of an image are one row; all images too if none has a bias
  * of its own. */
 static void
-flatten (const PdMatmul *matmul, const PdTensor *y, PdRegionLimits *limits)
+flatten (const PdMatmul *matmul, const PdTensor *y, PdSliceLimits *limits)
 {
   const PdEpilogue *epilogue = &matmul->epilogue;
 
@@ -260,8 +216,8 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
   gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
   guint step = (guint) MIN (MAX (range / column_bytes / b->panel, 1) * b->panel, total);
-  PdRegionLimits limits = { 0 };
-  g_autoptr (GArray) regions = NULL;
+  PdSliceLimits limits = { 0 };
+  g_autoptr (GArray) slices = NULL;
   PdTensor *y;
 
   matmul.a = as_type (graph, matmul.a, backend->activations);
@@ -269,7 +225,7 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   epilogue->residual = as_type (graph, epilogue->residual, backend->activations);
   y = pd_graph_tensor (graph, matmul.a->n, matmul.h, matmul.w, b->out, epilogue->border);
 
-  limits = (PdRegionLimits){ .images = y->n, .rows = y->h, .width = y->w };
+  limits = (PdSliceLimits){ .images = y->n, .rows = y->h, .width = y->w };
   limits.extra_rows = 4;
   limits.max_pixels = (gsize) MAX (
       floor ((info->is_cpu ? WORK_CPU : WORK_GPU) / (2.0 * pd_matrix_depth (b) * step)), 64);
@@ -279,7 +235,7 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   limits.row_bytes = (gsize) (limits.width + 2) * pd_type_size (y->type) *
                      MAX (matmul.a->ld * matmul.stride * matmul.stride,
                           MAX (y->ld, epilogue->residual ? epilogue->residual->ld : 0));
-  regions = pd_regions (backend, &limits);
+  slices = pd_slice_cut (backend, &limits);
 
   for (guint first = 0; first < total; first += step)
     {
@@ -287,9 +243,9 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
       /* The last columns take the surplus channels along: what no weight is read for is zero. */
       guint end = first + count == total ? pd_align_channels (b->out) : first + count;
 
-      for (guint i = 0; i < regions->len && first < end; i++)
-        dispatch_region (graph, &matmul, y, g_array_index (regions, PdRegion, i),
-                         (Columns){ first, count, end - first });
+      for (guint i = 0; i < slices->len && first < end; i++)
+        dispatch_slice (graph, &matmul, y, g_array_index (slices, PdSlice, i),
+                        (Columns){ first, count, end - first });
     }
   if (y->border > 0)
     pd_zero_border (graph, y);

@@ -1,36 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <string.h>
-
 #include "engine/nn/matmul-uniform.h"
+
+#include "shaders/abi/matmul-uniform.h"
 
 enum
 {
-  /* As in shaders/matmul-uniform.comp. */
-  TILE = 16,
-  DIGITS = 16, /* what a workgroup id or chunk number may count to */
-  UNIT = 8,    /* floats */
-
   MAX_DEPTH = 96, /* more leaves the instruction cache */
   TAPS = 9,
 };
 
-typedef enum
-{
-  ADDED_NONE,
-  ADDED_BEFORE, /* before the activation */
-  ADDED_AFTER,
-} Added;
-
-/* Push constants of shaders/matmul-uniform.comp; the addresses are filled in by the graph. */
-typedef struct
-{
-  guint64 a, b, vector, vector_2, added;
-  guint32 a_pixel, a_row, b_panel;
-  guint32 y_pixel, y_row, y_start;
-  guint32 table[DIGITS];
-} MatmulPush;
-
-G_STATIC_ASSERT (sizeof (MatmulPush) == PD_DISPATCH_MAX_PUSH);
+G_STATIC_ASSERT (sizeof (PdMatmulUniformPush) == PD_DISPATCH_MAX_PUSH);
 
 /* How K is cut: chunks of depth consecutive floats of a, of which a dispatch takes up to group. */
 typedef struct
@@ -62,12 +41,6 @@ typedef struct
   PdTensor *collect[2];
 } Emitter;
 
-static gsize
-divide_up (gsize a, gsize b)
-{
-  return (a + b - 1) / b;
-}
-
 /* Floats of K that follow each other in a. */
 static guint
 run_length (const PdMatmul *matmul)
@@ -86,12 +59,12 @@ choose_depth (const PdMatmul *matmul)
   while (run % depth.depth != 0)
     depth.depth -= PD_CHANNEL_ALIGN;
   depth.chunks = pd_matrix_depth (matmul->b) / depth.depth;
-  depth.group = MIN (depth.chunks, DIGITS);
+  depth.group = MIN (depth.chunks, UNIFORM_DIGITS);
   /* Equal groups share a pipeline. */
-  while (depth.group > DIGITS / 2 && depth.chunks % depth.group != 0)
+  while (depth.group > UNIFORM_DIGITS / 2 && depth.chunks % depth.group != 0)
     depth.group--;
   if (depth.chunks % depth.group != 0)
-    depth.group = (guint) divide_up (depth.chunks, divide_up (depth.chunks, DIGITS));
+    depth.group = (guint) pd_divide_up (depth.chunks, pd_divide_up (depth.chunks, UNIFORM_DIGITS));
   return depth;
 }
 
@@ -121,12 +94,9 @@ start_of (const PdTensor *tensor)
 static void
 read_at (PdDispatch *dispatch, const PdStorage *storage, gsize first, gsize count, guint address_at)
 {
-  dispatch->access[dispatch->n_access++] = (PdAccess){ .storage = (PdStorage *) storage,
-                                                       .offset = first * sizeof (float),
-                                                       .range = count * sizeof (float),
-                                                       .mode = PD_ACCESS_READ,
-                                                       .binding = -1,
-                                                       .address_at = address_at };
+  PdBytes bytes = { storage, first * sizeof (float), count * sizeof (float) };
+
+  pd_dispatch_read_at (dispatch, &bytes, address_at);
 }
 
 /* Adds the vectors of @tiles for @columns columns from @column on. */
@@ -136,8 +106,8 @@ read_vectors (
 {
   const PdMatmul *matmul = self->matmul;
   PdTensor *image_bias = matmul->epilogue.image_bias;
-  static const guint at[] = { G_STRUCT_OFFSET (MatmulPush, vector),
-                              G_STRUCT_OFFSET (MatmulPush, vector_2) };
+  static const guint at[] = { G_STRUCT_OFFSET (PdMatmulUniformPush, vector),
+                              G_STRUCT_OFFSET (PdMatmulUniformPush, vector_2) };
   guint count = 0;
 
   if (matmul->bias != NULL)
@@ -155,7 +125,7 @@ read_vectors (
 static gsize
 last_pixel (guint log_tx, guint columns, guint rows, gsize pixel, gsize row)
 {
-  guint tx = 1u << log_tx, ty = TILE / tx;
+  guint tx = 1u << log_tx, ty = MATMUL_TILE / tx;
 
   return ((gsize) columns * tx - 1) * pixel + ((gsize) rows * ty - 1) * row;
 }
@@ -172,64 +142,66 @@ chunks_end (const Emitter *self, guint first, guint count)
   return end + self->depth.depth;
 }
 
-/* Chunks first … first + count - 1 for the part of @tiles from tile (@x, @row) on, columns from
- * panel @panel on. */
+/* What one dispatch makes: from tile (@x, @row) and panel @panel on, of @tiles[0] by @tiles[1]
+ * tiles and @tiles[2] panels, chunks first … first + count - 1. */
+typedef struct
+{
+  guint x, row, panel;
+  guint tiles[3];
+  guint first, count;
+} Part;
+
 static void
-emit_dispatch (const Emitter *self,
-               const Tiles *tiles,
-               const guint groups[3],
-               guint x,
-               guint row,
-               guint panel,
-               guint first,
-               guint count)
+emit_dispatch (const Emitter *self, const Tiles *tiles, const Part *part)
 {
   const PdMatmul *matmul = self->matmul;
   const PdEpilogue *epilogue = &matmul->epilogue;
   const PdMatrix *b = matmul->b;
   PdTensor *y = self->y, *added = NULL;
-  guint tx = 1u << tiles->log_tx, ty = TILE / tx;
-  guint column = panel * self->panel, columns = groups[2] * self->panel;
+  guint tx = 1u << tiles->log_tx, ty = MATMUL_TILE / tx;
+  guint column = part->panel * self->panel, columns = part->tiles[2] * self->panel;
   gboolean rows_first = tiles->log_tx < 4 && tiles->columns < tiles->rows;
-  gboolean last = first + count == self->depth.chunks;
-  gsize offset = (gsize) row * ty * tiles->y_row + (gsize) x * tx * tiles->y_pixel + column;
+  gboolean last = part->first + part->count == self->depth.chunks;
+  gsize offset =
+      (gsize) part->row * ty * tiles->y_row + (gsize) part->x * tx * tiles->y_pixel + column;
   gsize b_panel = (gsize) pd_matrix_depth (b) * self->panel * pd_type_size (b->type);
-  gsize b_start =
-      panel * b_panel + (gsize) first * self->depth.depth * self->panel * pd_type_size (b->type);
-  Added added_when = ADDED_NONE;
+  gsize b_start = part->panel * b_panel +
+                  (gsize) part->first * self->depth.depth * self->panel * pd_type_size (b->type);
+  guint added_when = ADDED_NOWHERE;
   guint vectors = 0;
-  gsize y_first, y_count;
+  gsize y_first, y_count, skip;
   PdDispatch dispatch = { .label = matmul->label,
                           .shader = self->shader,
                           .n_constants = 8,
-                          .push_size = sizeof (MatmulPush),
-                          .work = 2.0 * TILE * self->panel * groups[0] * groups[1] * groups[2] *
-                                  count * self->depth.depth };
-  MatmulPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
-                      .a_row = (guint32) (tiles->a_row * sizeof (float)),
-                      .b_panel = (guint32) b_panel,
-                      .y_pixel = (guint32) (tiles->y_pixel / UNIT),
-                      .y_row = (guint32) (tiles->y_row / UNIT) };
+                          .work = 2.0 * MATMUL_TILE * self->panel * part->tiles[0] *
+                                  part->tiles[1] * part->tiles[2] * part->count *
+                                  self->depth.depth };
+  PdMatmulUniformPush push = { .a_pixel = (guint32) (tiles->a_pixel * sizeof (float)),
+                               .a_row = (guint32) (tiles->a_row * sizeof (float)),
+                               .b_panel = (guint32) b_panel,
+                               .y_pixel = (guint32) (tiles->y_pixel / MATMUL_UNIT),
+                               .y_row = (guint32) (tiles->y_row / MATMUL_UNIT) };
 
-  for (guint i = 0; i < DIGITS; i++)
-    push.table[i] =
-        i |
-        (i < count ? (guint32) (chunk_offset (self, first + i) - chunk_offset (self, first)) : 0);
+  for (guint i = 0; i < UNIFORM_DIGITS; i++)
+    push.table[i] = i | (i < part->count ? (guint32) (chunk_offset (self, part->first + i) -
+                                                      chunk_offset (self, part->first))
+                                         : 0);
   if (self->collect[0] != NULL && !last)
-    y = self->collect[first / self->depth.group % 2];
+    y = self->collect[part->first / self->depth.group % 2];
 
-  read_at (&dispatch, matmul->a->storage,
-           start_of (matmul->a) + tiles->a + (gsize) row * ty * tiles->a_row +
-               (gsize) x * tx * tiles->a_pixel + chunk_offset (self, first),
-           last_pixel (tiles->log_tx, groups[0], groups[1], tiles->a_pixel, tiles->a_row) +
-               chunks_end (self, first, count),
-           G_STRUCT_OFFSET (MatmulPush, a));
+  read_at (
+      &dispatch, matmul->a->storage,
+      start_of (matmul->a) + tiles->a + (gsize) part->row * ty * tiles->a_row +
+          (gsize) part->x * tx * tiles->a_pixel + chunk_offset (self, part->first),
+      last_pixel (tiles->log_tx, part->tiles[0], part->tiles[1], tiles->a_pixel, tiles->a_row) +
+          chunks_end (self, part->first, part->count),
+      G_STRUCT_OFFSET (PdMatmulUniformPush, a));
   read_at (&dispatch, self->panels, b_start / sizeof (float),
-           ((groups[2] - 1) * b_panel +
-            (gsize) count * self->depth.depth * self->panel * pd_type_size (b->type)) /
+           ((part->tiles[2] - 1) * b_panel +
+            (gsize) part->count * self->depth.depth * self->panel * pd_type_size (b->type)) /
                sizeof (float),
-           G_STRUCT_OFFSET (MatmulPush, b));
-  if (first == 0)
+           G_STRUCT_OFFSET (PdMatmulUniformPush, b));
+  if (part->first == 0)
     {
       vectors = read_vectors (self, &dispatch, tiles, column, columns);
       if (epilogue->residual != NULL)
@@ -240,31 +212,35 @@ emit_dispatch (const Emitter *self,
     }
   else
     {
-      added = self->collect[0] == NULL ? y : self->collect[(first / self->depth.group + 1) % 2];
+      added =
+          self->collect[0] == NULL ? y : self->collect[(part->first / self->depth.group + 1) % 2];
       added_when = ADDED_BEFORE;
     }
   y_first = start_of (y) + tiles->y + offset;
   y_count =
-      last_pixel (tiles->log_tx, groups[0], groups[1], tiles->y_pixel, tiles->y_row) + columns;
+      last_pixel (tiles->log_tx, part->tiles[0], part->tiles[1], tiles->y_pixel, tiles->y_row) +
+      columns;
   if (added != NULL)
     read_at (&dispatch, added->storage, start_of (added) + tiles->y + offset, y_count,
-             G_STRUCT_OFFSET (MatmulPush, added));
-  dispatch.access[dispatch.n_access++] =
-      pd_graph_bind (self->graph, 0, y->storage, y_first * sizeof (float), y_count * sizeof (float),
-                     UNIT * sizeof (float), PD_ACCESS_WRITE, &push.y_start);
+             G_STRUCT_OFFSET (PdMatmulUniformPush, added));
+  skip = pd_dispatch_bind (
+      &dispatch, pd_graph_backend (self->graph),
+      &(PdBytes){ y->storage, y_first * sizeof (float), y_count * sizeof (float) },
+      PD_ACCESS_WRITE);
+  push.y_start = (guint32) (skip / (MATMUL_UNIT * sizeof (float)));
 
-  dispatch.constants[0] = count;
+  dispatch.constants[0] = part->count;
   dispatch.constants[1] = self->depth.depth;
   dispatch.constants[2] = tiles->log_tx;
   dispatch.constants[3] = vectors;
   dispatch.constants[4] = added_when;
   dispatch.constants[5] = last ? epilogue->activation : PD_ACTIVATION_NONE;
-  dispatch.constants[6] = TILE % count == 0 ? self->panel / UNIT : 1;
+  dispatch.constants[6] = MATMUL_TILE % part->count == 0 ? self->panel / MATMUL_UNIT : 1;
   dispatch.constants[7] = rows_first;
-  dispatch.groups[0] = rows_first ? groups[1] : groups[0];
-  dispatch.groups[1] = groups[2];
-  dispatch.groups[2] = rows_first ? groups[0] : groups[1];
-  memcpy (dispatch.push, &push, sizeof push);
+  dispatch.groups[0] = rows_first ? part->tiles[1] : part->tiles[0];
+  dispatch.groups[1] = part->tiles[2];
+  dispatch.groups[2] = rows_first ? part->tiles[0] : part->tiles[1];
+  pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (self->graph, &dispatch);
 }
 
@@ -274,20 +250,26 @@ emit_tiles (const Emitter *self, const Tiles *tiles)
 {
   const PdDeviceInfo *info = pd_device_info (pd_graph_backend (self->graph)->device);
   gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
-  gsize row_bytes = (TILE >> tiles->log_tx) * tiles->y_row * sizeof (float);
+  gsize row_bytes = (MATMUL_TILE >> tiles->log_tx) * tiles->y_row * sizeof (float);
   guint panels = pd_matrix_columns (self->matmul->b) / self->panel;
-  guint max_rows = (guint) CLAMP (range / MAX (row_bytes, 1), 2, DIGITS + 1) - 1;
+  guint max_rows = (guint) CLAMP (range / MAX (row_bytes, 1), 2, UNIFORM_DIGITS + 1) - 1;
 
-  for (guint panel = 0; panel < panels; panel += DIGITS)
+  for (guint panel = 0; panel < panels; panel += UNIFORM_DIGITS)
     for (guint row = 0; row < tiles->rows; row += max_rows)
-      for (guint x = 0; x < tiles->columns; x += DIGITS)
+      for (guint x = 0; x < tiles->columns; x += UNIFORM_DIGITS)
         {
-          guint groups[3] = { MIN (tiles->columns - x, DIGITS), MIN (tiles->rows - row, max_rows),
-                              MIN (panels - panel, DIGITS) };
+          Part part = { .x = x,
+                        .row = row,
+                        .panel = panel,
+                        .tiles = { MIN (tiles->columns - x, UNIFORM_DIGITS),
+                                   MIN (tiles->rows - row, max_rows),
+                                   MIN (panels - panel, UNIFORM_DIGITS) } };
 
-          for (guint first = 0; first < self->depth.chunks; first += self->depth.group)
-            emit_dispatch (self, tiles, groups, x, row, panel, first,
-                           MIN (self->depth.group, self->depth.chunks - first));
+          for (; part.first < self->depth.chunks; part.first += self->depth.group)
+            {
+              part.count = MIN (self->depth.group, self->depth.chunks - part.first);
+              emit_dispatch (self, tiles, &part);
+            }
         }
 }
 
@@ -306,27 +288,27 @@ move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
              row * pd_tensor_row_pitch (y) + (gsize) x * y->ld;
 }
 
-/* Pixels in memory order, as if in rows of TILE · DIGITS. The last tile may run over the end, into
- * the images that follow and are made later, or into the slack. */
+/* Pixels in memory order, as if in rows of MATMUL_TILE · UNIFORM_DIGITS. The last tile may run over
+ * the end, into the images that follow and are made later, or into the slack. */
 static void
 emit_flat (const Emitter *self, guint image, guint images)
 {
   const PdTensor *a = self->matmul->a, *y = self->y;
-  gsize pixels = (gsize) images * y->h * y->w, count = divide_up (pixels, TILE);
+  gsize pixels = (gsize) images * y->h * y->w, count = pd_divide_up (pixels, MATMUL_TILE);
   Tiles tiles = { .log_tx = 4,
                   .a_pixel = a->ld,
-                  .a_row = (gsize) TILE * DIGITS * a->ld,
+                  .a_row = (gsize) MATMUL_TILE * UNIFORM_DIGITS * a->ld,
                   .y_pixel = y->ld,
-                  .y_row = (gsize) TILE * DIGITS * y->ld,
-                  .columns = DIGITS,
-                  .rows = (guint) (count / DIGITS),
+                  .y_row = (gsize) MATMUL_TILE * UNIFORM_DIGITS * y->ld,
+                  .columns = UNIFORM_DIGITS,
+                  .rows = (guint) (count / UNIFORM_DIGITS),
                   .image = image };
 
   move_to (self, &tiles, 0, 0);
   emit_tiles (self, &tiles);
   tiles.a += tiles.rows * tiles.a_row;
   tiles.y += tiles.rows * tiles.y_row;
-  tiles.columns = count % DIGITS;
+  tiles.columns = count % UNIFORM_DIGITS;
   tiles.rows = 1;
   emit_tiles (self, &tiles);
 }
@@ -349,7 +331,7 @@ emit_rectangle (
 static void
 emit_image (const Emitter *self, Tiles tiles)
 {
-  guint w = self->y->w, h = self->y->h, tx = 1u << tiles.log_tx, ty = TILE / tx;
+  guint w = self->y->w, h = self->y->h, tx = 1u << tiles.log_tx, ty = MATMUL_TILE / tx;
 
   emit_rectangle (self, &tiles, 0, 0, w / tx, h / ty);
   if (w % tx != 0)
@@ -389,8 +371,8 @@ choose_shape (guint w, guint h)
 
   for (int i = 4; i >= 0; i--)
     {
-      guint tx = 1u << i, ty = TILE / tx;
-      gsize count = divide_up (w, tx) * divide_up (h, ty);
+      guint tx = 1u << i, ty = MATMUL_TILE / tx;
+      gsize count = pd_divide_up (w, tx) * pd_divide_up (h, ty);
 
       if (w >= tx && h >= ty && count < best)
         {

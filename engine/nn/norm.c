@@ -1,34 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <glib/gi18n-lib.h>
-
 #include "engine/base/error.h"
 #include "engine/nn/ops.h"
-#include "engine/nn/region.h"
+#include "engine/nn/walk.h"
+#include "shaders/abi/group-norm.h"
+#include "shaders/abi/group-norm-combine.h"
+#include "shaders/abi/group-norm-moments.h"
+#include "shaders/abi/layer-norm.h"
 
 enum
 {
-  /* Pixels of a slice of which an invocation takes the moments of one quad: enough work for each,
-   * at most SLICES of them to be combined. */
-  SLICE_CPU = 64,
-  SLICE_GPU = 16,
-  SLICES = 256,
+  /* Pixels of a chunk of which an invocation takes the moments of one quad: enough work for each,
+   * at most CHUNKS of them to be combined. */
+  CHUNK_CPU = 64,
+  CHUNK_GPU = 16,
+  CHUNKS = 256,
   COMBINE_WORKGROUP = 64,
   LAYER_LANES_GPU = 32,
 };
-
-/* Floats per quad of the moments (origin, mean, m2, count) and of the table (origin, mean, scale).
- */
-enum
-{
-  MOMENTS_FLOATS = 16,
-  TABLE_FLOATS = 12,
-};
-
-static guint
-divide_up (guint a, guint b)
-{
-  return (a + b - 1) / b;
-}
 
 /* A rectangle of an image whose pixels count the same. */
 typedef struct
@@ -94,9 +82,9 @@ cut_fields (PdTensor *x, const PdPixelShares *shares, Field fields[MAX_FIELDS])
 
 /* The parts of @field of every image that a dispatch each takes the moments of. */
 static GArray *
-field_regions (const PdBackend *backend, PdTensor *x, const Field *field, gboolean flat)
+field_slices (const PdBackend *backend, PdTensor *x, const Field *field, gboolean flat)
 {
-  PdRegionLimits limits = {
+  PdSliceLimits limits = {
     .images = x->n,
     .rows = flat ? 1 : field->rows,
     .width = flat ? x->h * x->w : field->width,
@@ -104,97 +92,100 @@ field_regions (const PdBackend *backend, PdTensor *x, const Field *field, gboole
     .extra_rows = flat ? 0 : 2,
   };
 
-  return pd_regions (backend, &limits);
+  return pd_slice_cut (backend, &limits);
 }
 
 /* How the moments of one field are taken. */
 typedef struct
 {
   Field field;
-  GArray *regions;
+  GArray *slices;
   PdStorage *moments;
-  guint slice;  /* pixels */
-  guint slices; /* of an image */
+  guint chunk;  /* pixels */
+  guint chunks; /* of an image */
   guint before; /* of them those of fields before this one */
   gboolean flat;
 } FieldWork;
 
-/* Returns: the slices of an image in the field. */
+/* Returns: the chunks of an image in the field. */
 static guint
 measure_field (PdGraph *graph, PdTensor *x, const FieldWork *work)
 {
-  guint workgroup = pd_small_workgroup (pd_graph_backend (graph));
+  const PdBackend *backend = pd_graph_backend (graph);
+  guint workgroup = pd_dispatch_workgroup (backend);
   guint quads = pd_align_channels (x->c) / 4, first = 0, image = 0;
 
-  for (guint i = 0; i < work->regions->len; i++)
+  for (guint i = 0; i < work->slices->len; i++)
     {
-      PdRegion region = g_array_index (work->regions, PdRegion, i);
-      guint count = divide_up (region.rows * region.width, work->slice);
+      PdSlice slice = g_array_index (work->slices, PdSlice, i);
+      guint count = (guint) pd_divide_up (slice.rows * slice.width, work->chunk);
       PdDispatch dispatch = {
         .label = "group norm",
         .shader = x->type == PD_TYPE_F16 ? "group-norm-moments-f16" : "group-norm-moments",
         .constants = { workgroup },
         .n_constants = 1,
-        .groups = { divide_up (count * quads, workgroup), region.images, 1 }
+        .groups = { (guint) pd_divide_up (count * quads, workgroup), slice.images, 1 }
       };
-      PdPlace place;
+      PdMomentsPush push = { .rows = slice.rows,
+                             .width = slice.width,
+                             .quads = quads,
+                             .chunk = work->chunk,
+                             .chunks = work->chunks,
+                             .image = slice.image,
+                             .share = work->field.share };
 
-      if (region.image != image)
+      if (slice.image != image)
         first = 0;
-      image = region.image;
-      region.row += x->border + (work->flat ? 0 : work->field.row);
-      region.x += x->border + (work->flat ? 0 : work->field.x);
-      place = pd_region_bind (graph, &dispatch, x, region, PD_ACCESS_READ);
+      image = slice.image;
+      push.first = work->before + first;
+      slice.row += work->flat ? 0 : work->field.row;
+      slice.x += work->flat ? 0 : work->field.x;
+      push.x = pd_slice_bind (pd_slice_stored (slice, x), backend, &dispatch, x, PD_ACCESS_READ);
       if (work->flat)
-        place.row = region.width * place.pixel;
-      pd_storage_bind (graph, &dispatch, work->moments, PD_ACCESS_WRITE);
-      pd_push (&dispatch, &place, sizeof place);
-      pd_push (&dispatch,
-               (guint32[]){ region.rows, region.width, quads, work->slice, work->slices,
-                            work->before + first, region.image },
-               28);
-      pd_push (&dispatch, &work->field.share, sizeof work->field.share);
-      dispatch.work = pd_memory_work (dispatch.access[0].range);
+        push.x.row = slice.width * push.x.pixel;
+      pd_dispatch_bind_all (&dispatch, work->moments, PD_ACCESS_WRITE);
+      pd_dispatch_push (&dispatch, &push, sizeof push);
+      dispatch.work = pd_dispatch_memory_work (dispatch.access[0].range);
       pd_graph_dispatch (graph, &dispatch);
       first += count;
     }
   return first;
 }
 
-/* Writes the moments of the channels of slices of pixels; @slices: how many there are per image. */
+/* Writes the moments of the channels of chunks of pixels; @chunks: how many there are per image. */
 static PdStorage *
-channel_moments (PdGraph *graph, PdTensor *x, const PdPixelShares *shares, guint *slices)
+channel_moments (PdGraph *graph, PdTensor *x, const PdPixelShares *shares, guint *chunks)
 {
   const PdBackend *backend = pd_graph_backend (graph);
   guint quads = pd_align_channels (x->c) / 4;
-  guint slice = MAX (pd_device_info (backend->device)->is_cpu ? SLICE_CPU : SLICE_GPU,
-                     divide_up (x->h * x->w, SLICES));
+  guint chunk = MAX (pd_device_info (backend->device)->is_cpu ? CHUNK_CPU : CHUNK_GPU,
+                     (guint) pd_divide_up (x->h * x->w, CHUNKS));
   Field fields[MAX_FIELDS];
   guint n_fields = cut_fields (x, shares, fields);
   gboolean flat =
       x->border == 0 && n_fields == 1 && fields[0].rows * fields[0].width == x->h * x->w;
-  GArray *regions[MAX_FIELDS];
+  GArray *slices[MAX_FIELDS];
   PdStorage *moments;
   guint before = 0;
 
-  *slices = 0;
+  *chunks = 0;
   for (guint f = 0; f < n_fields; f++)
     {
-      regions[f] = field_regions (backend, x, &fields[f], flat);
-      for (guint i = 0; i < regions[f]->len; i++)
+      slices[f] = field_slices (backend, x, &fields[f], flat);
+      for (guint i = 0; i < slices[f]->len; i++)
         {
-          const PdRegion *region = &g_array_index (regions[f], PdRegion, i);
+          const PdSlice *slice = &g_array_index (slices[f], PdSlice, i);
 
-          if (region->image == 0)
-            *slices += divide_up (region->rows * region->width, slice);
+          if (slice->image == 0)
+            *chunks += (guint) pd_divide_up (slice->rows * slice->width, chunk);
         }
     }
-  moments = pd_graph_scratch (graph, (gsize) x->n * *slices * quads * MOMENTS_FLOATS * 4);
+  moments = pd_graph_scratch (graph, (gsize) x->n * *chunks * quads * MOMENTS_QUADS * 16);
   for (guint f = 0; f < n_fields; f++)
     {
       before += measure_field (
-          graph, x, &(FieldWork){ fields[f], regions[f], moments, slice, *slices, before, flat });
-      g_array_unref (regions[f]);
+          graph, x, &(FieldWork){ fields[f], slices[f], moments, chunk, *chunks, before, flat });
+      g_array_unref (slices[f]);
     }
   return moments;
 }
@@ -202,7 +193,7 @@ channel_moments (PdGraph *graph, PdTensor *x, const PdPixelShares *shares, guint
 gsize
 pd_group_norm_table_bytes (guint c)
 {
-  return (gsize) pd_align_channels (c) / 4 * TABLE_FLOATS * sizeof (float);
+  return (gsize) pd_align_channels (c) / 4 * TABLE_QUADS * 16;
 }
 
 void
@@ -215,8 +206,9 @@ pd_group_norm_measure (PdGraph *graph,
                        PdStorage *table)
 {
   const PdNormCorrection *correction = args->correction;
-  guint quads = pd_align_channels (x->c) / 4, slices;
+  guint quads = pd_align_channels (x->c) / 4, chunks;
   PdStorage *moments;
+  PdCombinePush push;
   PdDispatch combine = { .label = "group norm",
                          .shader = correction != NULL ? "group-norm-combine-shared"
                                                       : "group-norm-combine",
@@ -226,26 +218,28 @@ pd_group_norm_measure (PdGraph *graph,
 
   if (args->groups == 0 || x->c % args->groups != 0)
     {
-      pd_graph_fail (graph, g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
-                                         _ ("Group norm of %u channels in %u groups"), x->c,
-                                         args->groups));
+      pd_graph_fail (graph,
+                     g_error_new (PD_ERROR, PD_ERROR_BAD_REQUEST,
+                                  "Group norm of %u channels in %u groups", x->c, args->groups));
       return;
     }
-  moments = channel_moments (graph, x, shares, &slices);
-  /* Image after image, so that the slices of all images are those of one. */
+  moments = channel_moments (graph, x, shares, &chunks);
+  /* Image after image, so that the chunks of all images are those of one. */
   if (joint)
-    slices *= x->n;
-  pd_storage_bind (graph, &combine, moments, PD_ACCESS_READ);
-  pd_storage_bind (graph, &combine, &weight->storage, PD_ACCESS_READ);
-  pd_storage_bind (graph, &combine, table, PD_ACCESS_WRITE);
-  pd_push (&combine, (guint32[]){ quads, x->c / args->groups, slices }, 12);
-  pd_push (&combine, &args->eps, sizeof args->eps);
+    chunks *= x->n;
+  push = (PdCombinePush){
+    .quads = quads, .channels = x->c / args->groups, .chunks = chunks, .eps = args->eps
+  };
+  pd_dispatch_bind_all (&combine, moments, PD_ACCESS_READ);
+  pd_dispatch_bind_all (&combine, &weight->storage, PD_ACCESS_READ);
+  pd_dispatch_bind_all (&combine, table, PD_ACCESS_WRITE);
   if (correction != NULL)
     {
-      pd_storage_bind (graph, &combine, correction->given, PD_ACCESS_READ);
-      pd_storage_bind (graph, &combine, correction->own, PD_ACCESS_WRITE);
+      pd_dispatch_bind_all (&combine, correction->given, PD_ACCESS_READ);
+      pd_dispatch_bind_all (&combine, correction->own, PD_ACCESS_WRITE);
     }
-  combine.work = pd_memory_work (moments->size);
+  pd_dispatch_push (&combine, &push, sizeof push);
+  combine.work = pd_dispatch_memory_work (moments->size);
   pd_graph_dispatch (graph, &combine);
 }
 
@@ -258,6 +252,7 @@ pd_group_norm_apply (PdGraph *graph,
                      gboolean joint)
 {
   PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, args->border);
+  const PdGroupNormPush push = { 0 };
 
   pd_walk (graph, &(PdWalk){ .label = "group norm",
                              .shader = x->type == PD_TYPE_F16 ? "group-norm-f16" : "group-norm",
@@ -268,7 +263,10 @@ pd_group_norm_apply (PdGraph *graph,
                              .result = y,
                              .per_image = !joint,
                              .extra = { table, &bias->storage },
-                             .n_extra = 2 });
+                             .n_extra = 2,
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
   y->border_zero = args->border;
   return y;
 }
@@ -292,44 +290,42 @@ pd_layer_norm (PdGraph *graph, PdTensor *x, const PdVector *weight, const PdVect
   const PdBackend *backend = pd_graph_backend (graph);
   const PdDeviceInfo *info = pd_device_info (backend->device);
   PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, 0);
-  guint workgroup = pd_small_workgroup (backend);
+  guint workgroup = pd_dispatch_workgroup (backend);
   guint lanes = info->is_cpu ? 1 : LAYER_LANES_GPU, pixels = workgroup / lanes;
   gboolean flat = x->border == 0;
-  PdRegionLimits limits = {
+  PdSliceLimits limits = {
     .images = flat ? 1 : x->n,
     .rows = flat ? 1 : x->h,
     .width = flat ? x->n * x->h * x->w : x->w,
     .max_width = (gsize) info->max_workgroup_count[0] * pixels,
   };
-  g_autoptr (GArray) regions = NULL;
+  g_autoptr (GArray) slices = NULL;
 
   limits.extra_rows = flat ? 0 : 2;
   limits.row_bytes =
       (gsize) (limits.width + 2 * x->border) * MAX (x->ld, y->ld) * pd_type_size (x->type);
-  regions = pd_regions (backend, &limits);
-  for (guint i = 0; i < regions->len; i++)
+  slices = pd_slice_cut (backend, &limits);
+  for (guint i = 0; i < slices->len; i++)
     {
-      PdRegion region = g_array_index (regions, PdRegion, i);
-      guint32 arguments[] = { region.rows, region.width, pd_align_channels (x->c) / 4, x->c };
+      PdSlice slice = g_array_index (slices, PdSlice, i);
+      PdLayerNormPush push = { .rows = slice.rows,
+                               .width = slice.width,
+                               .quads = pd_align_channels (x->c) / 4,
+                               .channels = x->c,
+                               .eps = eps };
       PdDispatch dispatch = { .label = "layer norm",
                               .shader = x->type == PD_TYPE_F16 ? "layer-norm-f16" : "layer-norm",
                               .constants = { workgroup, lanes },
                               .n_constants = 2,
-                              .groups = { divide_up (region.width, pixels),
-                                          region.images * region.rows, 1 } };
-      PdPlace places[2];
-      PdRegion from = region;
+                              .groups = { (guint) pd_divide_up (slice.width, pixels),
+                                          slice.images * slice.rows, 1 } };
 
-      from.row += x->border;
-      from.x += x->border;
-      places[0] = pd_region_bind (graph, &dispatch, x, from, PD_ACCESS_READ);
-      pd_storage_bind (graph, &dispatch, &weight->storage, PD_ACCESS_READ);
-      pd_storage_bind (graph, &dispatch, &bias->storage, PD_ACCESS_READ);
-      places[1] = pd_region_bind (graph, &dispatch, y, region, PD_ACCESS_WRITE);
-      pd_push (&dispatch, places, sizeof places);
-      pd_push (&dispatch, arguments, sizeof arguments);
-      pd_push (&dispatch, &eps, sizeof eps);
-      dispatch.work = pd_memory_work (dispatch.access[0].range + dispatch.access[3].range);
+      push.x = pd_slice_bind (pd_slice_stored (slice, x), backend, &dispatch, x, PD_ACCESS_READ);
+      pd_dispatch_bind_all (&dispatch, &weight->storage, PD_ACCESS_READ);
+      pd_dispatch_bind_all (&dispatch, &bias->storage, PD_ACCESS_READ);
+      push.y = pd_slice_bind (slice, backend, &dispatch, y, PD_ACCESS_WRITE);
+      pd_dispatch_push (&dispatch, &push, sizeof push);
+      dispatch.work = pd_dispatch_memory_work (dispatch.access[0].range + dispatch.access[3].range);
       pd_graph_dispatch (graph, &dispatch);
     }
   return y;

@@ -2,18 +2,10 @@
 #pragma once
 
 #include "engine/nn/graph.h"
+#include "shaders/abi/activation.h"
 
 /* One function per op: appends to the graph and returns the result. Shapes are n × h × w × c as in
  * tensor.h; a tensor given to an op that needs a zero border and has none is copied. */
-
-typedef enum
-{
-  PD_ACTIVATION_NONE,
-  PD_ACTIVATION_SILU,
-  PD_ACTIVATION_GELU,       /* exact: x Φ(x) */
-  PD_ACTIVATION_QUICK_GELU, /* x σ(1.702 x) */
-  PD_ACTIVATION_RELU,
-} PdActivation;
 
 /* What a product does to its sums before storing them:
  * y = activation (sum + bias + image_bias) + residual. NULL members are left out. */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/nn/ops.h"
-#include "engine/nn/region.h"
+#include "engine/nn/walk.h"
+#include "shaders/abi/elementwise.h"
+#include "shaders/abi/scale.h"
 
 /* Ops on which pixels a tensor has, whatever is in them. */
 
 void
 pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target)
 {
-  static const float scales[2] = { 1, 0 };
+  const PdElementwisePush push = { .scale_a = 1 };
 
   g_return_if_fail (source->n == target->n && source->h == target->h && source->w == target->w);
   g_return_if_fail (source->type == target->type && source->ld == target->ld);
@@ -19,14 +21,15 @@ pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target)
                       .inputs = { source, source },
                       .n_inputs = 2,
                       .result = target,
-                      .arguments = scales,
-                      .arguments_size = sizeof scales });
+                      .push = &push,
+                      .push_size = sizeof push,
+                      .walk = &push.walk });
 }
 
 PdTensor *
 pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w)
 {
-  guint32 size[2] = { x->h, x->w };
+  const PdScalePush push = { .h = x->h, .w = x->w };
   PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, h, w, x->c, 0);
 
   pd_walk (graph, &(PdWalk){ .label = "pool",
@@ -35,8 +38,9 @@ pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w)
                              .n_inputs = 1,
                              .result = y,
                              .scaled = TRUE,
-                             .arguments = size,
-                             .arguments_size = sizeof size });
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
   return y;
 }
 

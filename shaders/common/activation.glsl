@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// PdActivation of engine/nn/ops.h.
-const uint NONE = 0;
-const uint SILU = 1;
-const uint GELU = 2;
-const uint QUICK_GELU = 3;
-const uint RELU = 4;
+#include "abi/activation.h"
 
 // x Φ(x). Φ(-|x|) = erfc(|x| / √2) / 2 by Abramowitz and Stegun 7.1.26 (absolute error below
 // 1.5e-7); the other side follows from Φ(x) = 1 - Φ(-x).
@@ -22,13 +17,13 @@ gelu (vec4 x)
 vec4
 activate (uint activation, vec4 x)
 {
-  if (activation == SILU)
+  if (activation == PD_ACTIVATION_SILU)
     return x / (1.0 + exp (-x));
-  if (activation == GELU)
+  if (activation == PD_ACTIVATION_GELU)
     return gelu (x);
-  if (activation == QUICK_GELU)
+  if (activation == PD_ACTIVATION_QUICK_GELU)
     return x / (1.0 + exp (-1.702 * x));
-  if (activation == RELU)
+  if (activation == PD_ACTIVATION_RELU)
     return max (x, 0.0);
   return x;
 }

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tensors as shaders see them (engine/nn/tensor.h): arrays of quads, four channels each, a vec4 or,
 // for 16-bit floats, a uvec2 of two halves per word, so that no device needs 16-bit storage.
-
-// A tensor behind a binding, in quads: from the binding's start to the first pixel of the region, and
-// from image to image, row to row, pixel to pixel.
-struct Place
-{
-  uint start;
-  uint image;
-  uint row;
-  uint pixel;
-};
+#include "abi/strides.h"
 
 uint
-at (Place place, uint image, uint y, uint x)
+at (PdStrides strides, uint image, uint y, uint x)
 {
-  return place.start + image * place.image + y * place.row + x * place.pixel;
+  return strides.start + image * strides.image + y * strides.row + x * strides.pixel;
 }
 
 vec4

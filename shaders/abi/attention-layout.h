@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef PD_ABI_ATTENTION_LAYOUT_H
+#define PD_ABI_ATTENTION_LAYOUT_H
+
+#include "types.h"
+
+/* What attention-uniform.comp and attention-uniform-pack.comp have in common. */
+PD_CONSTANT (ATTENTION_PART, 8);   /* channels of a head that an invocation takes */
+PD_CONSTANT (ATTENTION_STATE, 10); /* vectors of a part: maximum, sum of weights, 8 sums */
+
+#endif
