@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/bench/bench.h"
 #include "engine/base/confine.h"
+#include "engine/base/environment.h"
 #include "engine/gpu/device.h"
 #include "engine/cli/listing.h"
 #include "engine/cli/options.h"
@@ -61,6 +62,15 @@ print_help (FILE *stream)
             "For a first picture:\n"
             "  parallel-diffusion generate --prompt \"mossy stone wall\" --output wall.png\n"),
          stream);
+  fputs (_ ("\nEnvironment variables:\n"), stream);
+  for (PdEnvironment i = 0; i < PD_ENVIRONMENT_N; i++)
+    {
+      g_auto (GStrv) lines = g_strsplit (pd_environment_meaning (i), "\n", -1);
+
+      fprintf (stream, "  %s\n", pd_environment_name (i));
+      for (guint line = 0; lines[line] != NULL; line++)
+        fprintf (stream, "      %s\n", lines[line]);
+    }
 }
 
 /* The folder that holds models/: that of an installation this program was moved with, the build
@@ -69,7 +79,7 @@ print_help (FILE *stream)
 static char *
 find_data_folder (void)
 {
-  const char *override = g_getenv ("PARALLEL_DIFFUSION_DATA");
+  const char *override = pd_environment_get (PD_ENVIRONMENT_DATA);
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
   g_autofree char *moved = g_build_filename (beside, "..", "share", "parallel-diffusion", NULL);

@@ -4,7 +4,7 @@
 cd "$1" || exit 1
 
 number=0
-echo "1..9"
+echo "1..10"
 
 # files PATTERN…: all files of the project with such names.
 files() {
@@ -66,6 +66,9 @@ report "Vulkan in engine/gpu alone, GTK in ui and plug-in, libgimp in plug-in" "
 report "the request needs GObject and json-glib alone" "$(
   grep -nE '#include' engine/request/request.h engine/request/request.c engine/request/request-text.c |
     grep -vE '<(glib-object\.h|inttypes\.h|glib/gi18n-lib\.h|json-glib/json-glib\.h|math\.h|string\.h)>|"engine/(base/choices|base/error|base/json|request/request)\.h"')"
+
+report "environment variables are read through the table of engine/base/environment.c" "$(
+  grep -rnE 'getenv \("' --include='*.c' engine plug-in ui)"
 
 # From the ground up: what a folder may include beside its own files. plug-in and ui see of the engine
 # what the wire carries.

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/base/environment.h"
+
 /* Rights and fields of linux/landlock.h that headers older than the kernel lack, with the version
  * of the interface that brought each. https://docs.kernel.org/userspace-api/landlock.html */
 enum
@@ -156,9 +158,9 @@ allow_devices (int ruleset, guint64 handled)
 static void
 allow_caches (int ruleset, guint64 handled, guint64 rights)
 {
-  const char *const driver_caches[] = { g_getenv ("MESA_SHADER_CACHE_DIR"),
-                                        g_getenv ("__GL_SHADER_DISK_CACHE_PATH"),
-                                        g_getenv ("GEGL_SWAP") };
+  const char *const driver_caches[] = { pd_environment_get (PD_ENVIRONMENT_MESA_CACHE),
+                                        pd_environment_get (PD_ENVIRONMENT_NVIDIA_CACHE),
+                                        pd_environment_get (PD_ENVIRONMENT_GEGL_SWAP) };
   g_autofree char *nvidia = g_build_filename (g_get_home_dir (), ".nv", NULL);
 
   for (guint i = 0; own_caches[i] != NULL; i++)
@@ -283,7 +285,7 @@ pd_confine (const PdConfineOptions *options)
 {
   int abi = (int) syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-  turned_off = g_strcmp0 (g_getenv ("PD_CONFINE"), "no") == 0;
+  turned_off = g_strcmp0 (pd_environment_get (PD_ENVIRONMENT_CONFINE), "no") == 0;
   if (turned_off || prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return;
   if (abi > 0 && restrict_files (options, abi))

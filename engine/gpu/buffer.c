@@ -81,6 +81,9 @@ allocate (PdBuffer *self, PdBufferUse use, GError **error)
 PdBuffer *
 pd_buffer_new (PdDevice *device, gsize size, PdBufferUse use, GError **error)
 {
+  static const char *const names[] = { [PD_BUFFER_DEVICE] = "device buffer",
+                                       [PD_BUFFER_UPLOAD] = "upload",
+                                       [PD_BUFFER_READBACK] = "readback" };
   const PdDeviceInfo *device_info = device->info;
   const guint64 largest =
       MIN (device_info->max_buffer_size, device_info->max_memory_allocation_size);
@@ -121,7 +124,15 @@ pd_buffer_new (PdDevice *device, gsize size, PdBufferUse use, GError **error)
 
       self->address = vkGetBufferDeviceAddress (device->vk, &address);
     }
+  pd_buffer_set_name (self, names[use]);
   return g_steal_pointer (&self);
+}
+
+void
+pd_buffer_set_name (PdBuffer *self, const char *name)
+{
+  pd_instance_name (self->device->instance, self->device->vk, VK_OBJECT_TYPE_BUFFER,
+                    (guint64) self->vk, "%s of %zu bytes", name, self->size);
 }
 
 void

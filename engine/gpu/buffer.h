@@ -19,6 +19,9 @@ typedef enum
  * Errors: PD_ERROR_OUT_OF_MEMORY (memory limit, allocation or buffer size limit of the device; the
  * message names asked, used and limit), PD_ERROR_BAD_REQUEST (size 0). */
 PdBuffer *pd_buffer_new (PdDevice *device, gsize size, PdBufferUse use, GError **error);
+/* For messages of the validation layer and for tools; without it a buffer is named after its use.
+ */
+void pd_buffer_set_name (PdBuffer *self, const char *name);
 /* The device must be done with it, which pd_commands_run() and pd_buffer_read/write() guarantee. */
 void pd_buffer_free (PdBuffer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdBuffer, pd_buffer_free)

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "engine/base/environment.h"
 #include "engine/gpu/cooperative-matrix.h"
 
 gboolean
@@ -129,7 +130,7 @@ find_queue_family (VkPhysicalDevice physical, guint32 *family, guint *timestamp_
 static guint64
 storage_range (guint32 limit)
 {
-  const char *value = g_getenv ("PD_MAX_STORAGE_RANGE");
+  const char *value = pd_environment_get (PD_ENVIRONMENT_MAX_STORAGE_RANGE);
   guint64 asked = value != NULL ? g_ascii_strtoull (value, NULL, 10) : 0;
 
   return asked > 0 ? MIN (asked, limit) : limit;

@@ -5,6 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/gpu/cooperative-matrix.h"
 
@@ -14,10 +15,10 @@ static void
 ask_for_wide_vectors (void)
 {
 #if defined(__x86_64__)
-  if (g_getenv ("LP_NATIVE_VECTOR_WIDTH") == NULL && __builtin_cpu_supports ("avx512f") &&
-      __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512dq") &&
-      __builtin_cpu_supports ("avx512vl"))
-    g_setenv ("LP_NATIVE_VECTOR_WIDTH", "512", FALSE);
+  if (pd_environment_get (PD_ENVIRONMENT_VECTOR_WIDTH) == NULL &&
+      __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw") &&
+      __builtin_cpu_supports ("avx512dq") && __builtin_cpu_supports ("avx512vl"))
+    g_setenv (pd_environment_name (PD_ENVIRONMENT_VECTOR_WIDTH), "512", FALSE);
 #endif
 }
 
@@ -27,7 +28,7 @@ ask_for_wide_vectors (void)
 static void
 keep_shader_caches_apart (void)
 {
-  const char *width = g_getenv ("LP_NATIVE_VECTOR_WIDTH");
+  const char *width = pd_environment_get (PD_ENVIRONMENT_VECTOR_WIDTH);
   g_autofree char *name = NULL, *folder = NULL;
 
   if (width == NULL)
@@ -36,7 +37,7 @@ keep_shader_caches_apart (void)
   folder = g_build_filename (g_get_user_cache_dir (), "parallel-diffusion", name, NULL);
   /* Mesa makes only the last folder of a path; without it nothing is kept, which is no error. */
   g_mkdir_with_parents (folder, 0700);
-  g_setenv ("MESA_SHADER_CACHE_DIR", folder, FALSE);
+  g_setenv (pd_environment_name (PD_ENVIRONMENT_MESA_CACHE), folder, FALSE);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 
 static const char validation_layer[] = "VK_LAYER_KHRONOS_validation";
@@ -71,6 +72,21 @@ has_layer (const char *name)
 }
 
 static gboolean
+has_extension (const char *name)
+{
+  guint32 n = 0;
+  g_autofree VkExtensionProperties *extensions = NULL;
+
+  vkEnumerateInstanceExtensionProperties (NULL, &n, NULL);
+  extensions = g_new0 (VkExtensionProperties, n);
+  vkEnumerateInstanceExtensionProperties (NULL, &n, extensions);
+  for (guint32 i = 0; i < n; i++)
+    if (g_str_equal (extensions[i].extensionName, name))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
 create (PdInstance *self, GError **error)
 {
   static const char *const extensions[] = { VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
@@ -109,16 +125,21 @@ create (PdInstance *self, GError **error)
       features.enabledValidationFeatureCount = G_N_ELEMENTS (assisted);
       features.pEnabledValidationFeatures = assisted;
     }
+  info.ppEnabledExtensionNames = extensions;
+  if (has_extension (VK_EXT_DEBUG_UTILS_EXTENSION_NAME))
+    info.enabledExtensionCount = 1;
   if (self->validation)
     {
       info.pNext = &features;
       info.enabledLayerCount = G_N_ELEMENTS (layers);
       info.ppEnabledLayerNames = layers;
       info.enabledExtensionCount = G_N_ELEMENTS (extensions);
-      info.ppEnabledExtensionNames = extensions;
     }
   if (!pd_vk_check (vkCreateInstance (&info, NULL, &self->vk), "vkCreateInstance", error))
     return FALSE;
+  if (info.enabledExtensionCount > 0)
+    self->set_name = (PFN_vkSetDebugUtilsObjectNameEXT) vkGetInstanceProcAddr (
+        self->vk, "vkSetDebugUtilsObjectNameEXT");
   if (!self->validation)
     return TRUE;
   create_messenger = (PFN_vkCreateDebugUtilsMessengerEXT) vkGetInstanceProcAddr (
@@ -133,9 +154,9 @@ pd_instance_new (gboolean validation, GError **error)
   g_autoptr (PdInstance) self = g_new0 (PdInstance, 1);
   guint32 version = VK_API_VERSION_1_0;
 
-  self->assisted = g_strcmp0 (g_getenv ("PD_VALIDATION"), "gpu") == 0;
-  self->validation =
-      validation || self->assisted || g_strcmp0 (g_getenv ("PD_VALIDATION"), "1") == 0;
+  self->assisted = g_strcmp0 (pd_environment_get (PD_ENVIRONMENT_VALIDATION), "gpu") == 0;
+  self->validation = validation || self->assisted ||
+                     g_strcmp0 (pd_environment_get (PD_ENVIRONMENT_VALIDATION), "1") == 0;
   vkEnumerateInstanceVersion (&version);
   if (version < VK_API_VERSION_1_2)
     {
@@ -156,6 +177,30 @@ pd_instance_new (gboolean validation, GError **error)
   if (!create (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+void
+pd_instance_name (const PdInstance *self,
+                  VkDevice device,
+                  VkObjectType type,
+                  guint64 object,
+                  const char *format,
+                  ...)
+{
+  VkDebugUtilsObjectNameInfoEXT info = { .sType =
+                                             VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+                                         .objectType = type,
+                                         .objectHandle = object };
+  g_autofree char *name = NULL;
+  va_list arguments;
+
+  if (self->set_name == NULL)
+    return;
+  va_start (arguments, format);
+  name = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  info.pObjectName = name;
+  self->set_name (device, &info);
 }
 
 void

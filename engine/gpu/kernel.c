@@ -5,6 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/debug.h"
 #include "engine/base/error.h"
 
 enum
@@ -83,6 +84,7 @@ load (PdKernelCache *self, GError **error)
           info.pInitialData = data;
         }
     }
+  pd_debug (PD_DEBUG_CACHE, "pipelines: %zu bytes from %s", info.initialDataSize, self->path);
   if (!pd_vk_check (vkCreatePipelineCache (self->device->vk, &info, NULL, &self->pipelines),
                     "vkCreatePipelineCache", error))
     return FALSE;
@@ -116,6 +118,8 @@ save (PdKernelCache *self)
   if (g_mkdir_with_parents (folder, 0700) != 0 ||
       !g_file_set_contents (self->path, (const char *) file->data, (gssize) file->len, &error))
     g_info ("pipeline cache not saved: %s", error != NULL ? error->message : folder);
+  else
+    pd_debug (PD_DEBUG_CACHE, "pipelines: %u bytes to %s", file->len, self->path);
 }
 
 /* ---- Layouts: n storage buffers in set 0 and PD_MAX_PUSH bytes of push constants. */
@@ -306,6 +310,19 @@ create_pipeline (PdKernelCache *self,
   return result;
 }
 
+/* With its constants: "pool {64, 0}". */
+static char *
+full_name (const PdShader *shader, const guint32 *constants, guint n)
+{
+  GString *name = g_string_new (shader->name);
+
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (name, "%s%u", i == 0 ? " {" : ", ", constants[i]);
+  if (n > 0)
+    g_string_append_c (name, '}');
+  return g_string_free (name, FALSE);
+}
+
 PdKernel *
 pd_kernel_get_shader (PdDevice *device,
                       const PdShader *shader,
@@ -316,12 +333,13 @@ pd_kernel_get_shader (PdDevice *device,
 {
   PdKernelCache *self = device->kernels;
   g_autoptr (GBytes) key = pd_kernel_key_new (shader, constants, n, subgroup_size);
-  g_autofree char *lacking = NULL;
+  g_autofree char *lacking = NULL, *name = NULL;
   PdShaderNeeds needs;
   PdKernel *kernel;
   PdKernel *existing;
   VkResult result;
   gint64 start;
+  double seconds;
 
   g_mutex_lock (&self->lock);
   existing = g_hash_table_lookup (self->kernels, key);
@@ -348,8 +366,14 @@ pd_kernel_get_shader (PdDevice *device,
       return NULL;
     }
 
+  seconds = (double) (g_get_monotonic_time () - start) * 1e-6;
+  name = full_name (shader, constants, n);
+  pd_instance_name (device->instance, device->vk, VK_OBJECT_TYPE_PIPELINE,
+                    (guint64) kernel->pipeline, "%s", name);
+  pd_debug (PD_DEBUG_CACHE, "kernel %s made in %.3f s", name, seconds);
+
   g_mutex_lock (&self->lock);
-  self->seconds += (double) (g_get_monotonic_time () - start) * 1e-6;
+  self->seconds += seconds;
   /* Another thread may have been faster. */
   existing = g_hash_table_lookup (self->kernels, key);
   if (existing == NULL)

@@ -20,13 +20,22 @@ typedef struct
   gboolean validation;
   gboolean assisted; /* by code in the kernels, which looks at every access */
   VkDebugUtilsMessengerEXT messenger;
-  gint messages; /* atomic */
+  PFN_vkSetDebugUtilsObjectNameEXT set_name; /* NULL: no VK_EXT_debug_utils */
+  gint messages;                             /* atomic */
 } PdInstance;
 
 /* validation as in PdDeviceOptions. */
 PdInstance *pd_instance_new (gboolean validation, GError **error);
 void pd_instance_free (PdInstance *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdInstance, pd_instance_free)
+/* Names an object of @device for messages of the validation layer and for tools such as RenderDoc.
+ */
+void pd_instance_name (const PdInstance *self,
+                       VkDevice device,
+                       VkObjectType type,
+                       guint64 object,
+                       const char *format,
+                       ...) G_GNUC_PRINTF (5, 6);
 
 /* ---- device-info.c */
 

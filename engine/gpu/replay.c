@@ -3,6 +3,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/debug.h"
 #include "engine/base/host-memory.h"
 
 enum
@@ -24,6 +25,7 @@ typedef struct
 {
   VkFence fence;
   gboolean busy;
+  guint first, n; /* command buffers */
   double work;
   gint64 start; /* monotonic, microseconds */
 } Flight;
@@ -169,9 +171,9 @@ record_timestamp (PdReplay *self, VkCommandBuffer buffer)
                        self->n_queries++);
 }
 
-/* Begins another command buffer. */
+/* Begins another command buffer, with operation @first. */
 static gboolean
-begin_buffer (PdReplay *self, GError **error)
+begin_buffer (PdReplay *self, guint first, GError **error)
 {
   VkCommandBufferAllocateInfo allocate = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                            .commandPool = self->pool,
@@ -184,6 +186,9 @@ begin_buffer (PdReplay *self, GError **error)
                     "vkAllocateCommandBuffers", error) ||
       !pd_vk_check (vkBeginCommandBuffer (buffer, &begin), "vkBeginCommandBuffer", error))
     return FALSE;
+  pd_instance_name (self->device->instance, self->device->vk, VK_OBJECT_TYPE_COMMAND_BUFFER,
+                    (guint64) (guintptr) buffer, "from operation %u of %u: %s", first, self->n,
+                    self->operations[first].label);
   g_array_append_val (self->buffers, buffer);
   g_array_append_val (self->works, none);
   /* Whatever ran before on this queue. */
@@ -212,7 +217,7 @@ record (PdReplay *self, GError **error)
           if (buffer != VK_NULL_HANDLE &&
               !pd_vk_check (vkEndCommandBuffer (buffer), "vkEndCommandBuffer", error))
             return FALSE;
-          if (!begin_buffer (self, error))
+          if (!begin_buffer (self, i, error))
             return FALSE;
           buffer = g_array_index (self->buffers, VkCommandBuffer, self->buffers->len - 1);
           work = &g_array_index (self->works, double, self->works->len - 1);
@@ -278,6 +283,12 @@ land (PdReplay *self, Flight *flight, GCancellable *cancellable, GError **error)
 
       pd_account_learn_rate (self->device, flight->work,
                              (double) (end - MAX (flight->start, self->last_end)) * 1e-6);
+      pd_debug (PD_DEBUG_SUBMIT,
+                "command buffers %u-%u of %u: %.3g operations, done %.3f s after they were "
+                "submitted; %.3g a second now",
+                flight->first, flight->first + flight->n - 1, self->buffers->len, flight->work,
+                (double) (end - flight->start) / G_USEC_PER_SEC,
+                pd_account_work_rate (self->device));
       self->last_end = end;
       ok =
           pd_vk_check (vkResetFences (self->device->vk, 1, &flight->fence), "vkResetFences", error);
@@ -319,6 +330,8 @@ pd_replay_run (PdReplay *self, GCancellable *cancellable, GError **error)
       flight->work = works[next++];
       while (next < self->buffers->len && flight->work + works[next] <= most)
         flight->work += works[next++];
+      flight->first = first;
+      flight->n = next - first;
       flight->start = g_get_monotonic_time ();
       ok = pd_queue_submit (self->device, buffers + first, next - first, flight->fence, error);
       flight->busy = ok;

@@ -7,6 +7,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/gpu/account.h"
 #include "engine/gpu/queue.h"
+#include "engine/nn/dump.h"
 #include "engine/nn/placement.h"
 
 struct _PdGraph
@@ -281,6 +282,7 @@ place_activations (PdGraph *self, GError **error)
 
       if (buffer == NULL)
         return FALSE;
+      pd_buffer_set_name (buffer, "activations");
       g_ptr_array_add (self->arena, buffer);
       self->stats.arena_bytes += pd_buffer_size (buffer);
     }
@@ -348,7 +350,8 @@ conflicts (const Pending *pending, const Touched *now)
 }
 
 static gboolean
-record_dispatch (PdGraph *self, PdDispatch *dispatch, Pending *pending, GError **error)
+record_dispatch (
+    PdGraph *self, PdDispatch *dispatch, Pending *pending, PdDump *dump, GError **error)
 {
   PdBinding bindings[PD_DISPATCH_MAX_ACCESS] = { 0 };
   PdKernelSpec spec = kernel_spec (dispatch);
@@ -364,6 +367,7 @@ record_dispatch (PdGraph *self, PdDispatch *dispatch, Pending *pending, GError *
 
       barrier = conflicts (pending, &now);
     }
+  pd_dump_dispatch (dump, dispatch, barrier);
   if (barrier)
     {
       pd_commands_barrier (self->commands);
@@ -420,6 +424,7 @@ gboolean
 pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
 {
   g_auto (Pending) pending = { 0 };
+  g_autoptr (PdDump) dump = NULL;
 
   if (self->failure != NULL)
     {
@@ -429,6 +434,7 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
   if (!pd_queue_check_cancelled (self->backend->device, error) || !place_activations (self, error))
     return FALSE;
   count_work (self);
+  dump = pd_dump_new (self->storages, self->tensors, self->arena);
   if (!prepare_kernels (self, error))
     return FALSE;
   if (pd_account_is_rehearsing (self->backend->device))
@@ -436,7 +442,7 @@ pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error)
 
   self->commands = pd_commands_new (self->backend->device, timestamps);
   for (gsize i = 0; i < self->n_dispatches; i++)
-    if (!record_dispatch (self, &self->dispatches[i], &pending, error))
+    if (!record_dispatch (self, &self->dispatches[i], &pending, dump, error))
       return FALSE;
   return pd_commands_end (self->commands, error);
 }

@@ -153,6 +153,7 @@ reserve (PdWeights *self, gsize size, PdStorage *storage, GError **error)
 
       if (buffer == NULL)
         return FALSE;
+      pd_buffer_set_name (buffer, "weights");
       g_ptr_array_add (self->buffers, buffer);
       self->used = 0;
       self->capacity = chunk;

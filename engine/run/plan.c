@@ -4,6 +4,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/debug.h"
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/gpu/kernel.h"
@@ -66,6 +67,10 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
       pd_canvas_free (canvas);
     }
   plan->bytes = pd_account_end_rehearsal (device);
+  pd_debug (PD_DEBUG_PLAN,
+            "tile %u, %u at once: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes%s",
+            options->tile, plan->batch, plan->bytes, pd_account_limit (device),
+            canvas != NULL ? "" : ", and it failed");
   return canvas != NULL;
 }
 
@@ -265,7 +270,7 @@ pd_plan_rate (const PdBackend *backend)
     return rate;
   if (!run_product (backend, &rate, &error))
     {
-      g_debug ("the rate of the device could not be measured: %s", error->message);
+      pd_debug (PD_DEBUG_PLAN, "the rate of the device could not be measured: %s", error->message);
       return 0;
     }
   return rate;
@@ -284,5 +289,6 @@ pd_plan_record_rate (const PdBackend *backend, double work, double seconds)
   g_key_file_load_from_file (rates, path, G_KEY_FILE_KEEP_COMMENTS, NULL);
   g_key_file_set_double (rates, group, rate_key (backend), work / seconds);
   if (g_mkdir_with_parents (folder, 0700) != 0 || !g_key_file_save_to_file (rates, path, &error))
-    g_debug ("%s could not be written: %s", path, error != NULL ? error->message : folder);
+    pd_debug (PD_DEBUG_CACHE, "%s could not be written: %s", path,
+              error != NULL ? error->message : folder);
 }

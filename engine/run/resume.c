@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 #include <json-glib/json-glib.h>
 
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/base/file.h"
@@ -32,7 +33,7 @@ struct _PdResume
 PdResume *
 pd_resume_new (const PdResumeKey *key)
 {
-  const char *seconds = g_getenv ("PD_JOURNAL_SECONDS");
+  const char *seconds = pd_environment_get (PD_ENVIRONMENT_JOURNAL_SECONDS);
   PdResume *self = g_new0 (PdResume, 1);
 
   self->key = *key;
@@ -208,7 +209,7 @@ pd_resume_save (PdResume *self, PdJournal *journal, GError **error)
   self->path = pd_journal_path (self->folder, journal->run, journal->seed);
   saved = pd_journal_save (journal, self->path, error);
   self->last = g_get_monotonic_time ();
-  if (g_getenv ("PD_JOURNAL_SECONDS") == NULL)
+  if (pd_environment_get (PD_ENVIRONMENT_JOURNAL_SECONDS) == NULL)
     self->pause = MAX (PAUSE * G_USEC_PER_SEC, COST_SHARE * (self->last - start));
   return saved;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/service/service.h"
 #include "engine/base/confine.h"
+#include "engine/base/debug.h"
+#include "engine/base/environment.h"
 #include "engine/files/catalog.h"
 #include "engine/cli/options.h"
 #include "engine/wire/error.h"
@@ -80,6 +82,12 @@ send (Service *self, GVariantDict *message)
 
   g_variant_dict_insert (message, "jsonrpc", "s", "2.0");
   variant = g_variant_ref_sink (g_variant_dict_end (message));
+  if (pd_debug_wants (PD_DEBUG_WIRE))
+    {
+      g_autofree char *text = g_variant_print (variant, FALSE);
+
+      pd_debug (PD_DEBUG_WIRE, "to the client: %s", text);
+    }
   if (!self->ending)
     jsonrpc_output_stream_write_message_async (self->output, variant, NULL, on_sent, self);
 }
@@ -307,6 +315,12 @@ take_message (Service *self, JsonNode *message)
                                 : NULL;
   JsonNode *params;
 
+  if (pd_debug_wants (PD_DEBUG_WIRE))
+    {
+      g_autofree char *text = json_to_string (message, FALSE);
+
+      pd_debug (PD_DEBUG_WIRE, "from the client: %s", text);
+    }
   if (wrong != NULL)
     {
       reply_code (self, id, PD_RPC_INVALID_REQUEST, wrong);
@@ -442,9 +456,10 @@ give_up_rights (const char *data_folder)
 {
   g_autoptr (GStrvBuilder) readable = g_strv_builder_new ();
   g_auto (GStrv) folders = pd_catalog_folders (data_folder);
-  g_auto (GStrv) more = g_strsplit (g_getenv ("PD_CONFINE_READ") ?: "", "\n", -1);
+  g_auto (GStrv) more =
+      g_strsplit (pd_environment_get (PD_ENVIRONMENT_CONFINE_READ) ?: "", "\n", -1);
   g_auto (GStrv) writable =
-      g_strsplit (g_getenv ("PD_CONFINE_WRITE") ?: g_get_tmp_dir (), "\n", -1);
+      g_strsplit (pd_environment_get (PD_ENVIRONMENT_CONFINE_WRITE) ?: g_get_tmp_dir (), "\n", -1);
   g_auto (GStrv) paths = NULL;
 
   g_strv_builder_add_many (readable, data_folder, bindtextdomain (GETTEXT_PACKAGE, NULL), NULL);
