@@ -41,7 +41,7 @@ static const Verb verbs[] = {
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
   { "bench", N_ ("Measure kernels and a model against what the device does at best"),
     pd_bench_main },
-  { "serve", N_ ("Serve a program such as GIMP"), pd_rpc_main, TRUE },
+  { "serve", N_ ("Serve a program such as GIMP"), pd_service_main, TRUE },
 };
 
 static void

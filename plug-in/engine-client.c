@@ -198,8 +198,8 @@ read_error (JsonObject *message)
 
   if (object == NULL)
     return NULL;
-  return pd_rpc_error_new (
-      json_object_get_int_member_with_default (object, "code", PD_RPC_INTERNAL),
+  return pd_wire_error_new (
+      json_object_get_int_member_with_default (object, "code", PD_WIRE_INTERNAL),
       json_object_get_string_member_with_default (object, "message", _ ("no reason given")));
 }
 
@@ -531,7 +531,7 @@ const char *
 pd_engine_client_get_folder (PdEngineClient *self, GError **error)
 {
   if (self->folder == NULL)
-    self->folder = pd_rpc_folder_new (error);
+    self->folder = pd_wire_folder_new (error);
   return self->folder;
 }
 
@@ -549,7 +549,7 @@ pd_engine_client_dispose (GObject *object)
 
   drop_process (self);
   if (self->folder != NULL)
-    pd_rpc_folder_remove (self->folder);
+    pd_wire_folder_remove (self->folder);
   g_clear_pointer (&self->folder, g_free);
   g_queue_clear_full (&self->sent, call_free);
   G_OBJECT_CLASS (pd_engine_client_parent_class)->dispose (object);

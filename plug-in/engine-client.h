@@ -53,7 +53,7 @@ void pd_engine_client_call_async (PdEngineClient *self,
                                   GAsyncReadyCallback callback,
                                   gpointer user_data);
 
-/* Returns: (transfer full) the result. Errors: those of the engine (PD_ERROR, PD_RPC_ERROR);
+/* Returns: (transfer full) the result. Errors: those of the engine (PD_ERROR, PD_WIRE_ERROR);
  * PD_ERROR_NO_DEVICE (the engine cannot be started, or does not answer), PD_ERROR_DEVICE_LOST (it
  * ended: how, with its last words), G_IO_ERROR_CANCELLED. */
 GVariant *pd_engine_client_call_finish (PdEngineClient *self, GAsyncResult *result, GError **error);

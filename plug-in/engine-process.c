@@ -26,7 +26,7 @@ struct _PdEngineProcess
 {
   GSubprocess *process;
   JsonrpcOutputStream *input; /* the engine's standard input */
-  PdRpcReader *reader;
+  PdWireReader *reader;
   GCancellable *cancellable; /* of the operations that end with the owner's interest */
   PdEngineMessageFunc on_message;
   PdEngineEndFunc on_end; /* NULL once called or freed */
@@ -43,7 +43,7 @@ clear (gpointer data)
 {
   PdEngineProcess *self = data;
 
-  pd_rpc_reader_free (self->reader);
+  pd_wire_reader_free (self->reader);
   g_clear_object (&self->input);
   g_clear_object (&self->process);
   g_clear_object (&self->cancellable);
@@ -195,7 +195,7 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
 
   if (message != NULL)
     self->on_message (message, self->user_data);
-  else if (error->code == PD_RPC_CLOSED)
+  else if (error->code == PD_WIRE_CLOSED)
     {
       if (!self->exited && self->timeout == 0)
         self->timeout = g_timeout_add (exit_patience, on_exit_late, self);
@@ -246,7 +246,8 @@ pd_engine_process_new (const char *const *argv,
   self->user_data = user_data;
   self->words = g_string_new (NULL);
   self->chunk = g_malloc (CHUNK);
-  self->reader = pd_rpc_reader_new (g_subprocess_get_stdout_pipe (self->process), on_message, self);
+  self->reader =
+      pd_wire_reader_new (g_subprocess_get_stdout_pipe (self->process), on_message, self);
   read_words (self);
   g_subprocess_wait_async (self->process, NULL, on_exited, g_rc_box_acquire (self));
   return self;
@@ -308,7 +309,7 @@ pd_engine_process_free (PdEngineProcess *self)
   self->on_end = NULL;
   clear_timeout (self);
   g_cancellable_cancel (self->cancellable);
-  g_clear_pointer (&self->reader, pd_rpc_reader_free);
+  g_clear_pointer (&self->reader, pd_wire_reader_free);
   tell_to_end (self);
   if (!self->exited)
     g_timeout_add_full (G_PRIORITY_DEFAULT, exit_patience, force_exit, g_object_ref (self->process),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/gimp-host.h"
 #include "plug-in/arguments.h"
-#include "plug-in/canvas.h"
+#include "plug-in/pixels.h"
 #include "plug-in/job.h"
 
 #include <libgimp/gimp.h>
@@ -73,7 +73,7 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
 
   if (!find_place (PD_GIMP_HOST (host), request, &place, error))
     return NULL;
-  small = pd_canvas_small (&place, request->source, max_side, error);
+  small = pd_pixels_small (&place, request->source, max_side, error);
   if (!small)
     return NULL;
   extent = gegl_buffer_get_extent (small);

@@ -154,7 +154,7 @@ job_save_source (Job *job, PdEngineClient *client, const char *folder, GError **
   const PdRequestMode mode = job->request->mode;
 
   job->input = g_build_filename (folder, "input.gegl", NULL);
-  if (!pd_canvas_save_source (&job->place, job->request->source, job->input, &job->rest, error))
+  if (!pd_pixels_save_source (&job->place, job->request->source, job->input, &job->rest, error))
     return FALSE;
   /* What is filled is opaque, and so is a new version of nothing. */
   if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && job->rest.empty))
@@ -210,7 +210,7 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
   job->output = g_build_filename (folder, "output.gegl", NULL);
   job->preview = g_build_filename (folder, "preview.png", NULL);
   if (!pd_mode_enlarges (job->request->mode))
-    job->selection = pd_canvas_copy_selection (&job->place);
+    job->selection = pd_pixels_copy_selection (&job->place);
   job->origin = pd_origin_new (&job->place, job->selection);
   if (job->place.left_out)
     pd_engine_client_note (client, _ ("Part of the selection lies outside the layer and is left "
@@ -221,7 +221,7 @@ job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **
   if (mode->needs & PD_TAKES_MASK)
     {
       job->mask = g_build_filename (folder, "mask.gegl", NULL);
-      return pd_canvas_save_mask (&job->place, job->selection, job->mask, error);
+      return pd_pixels_save_mask (&job->place, job->selection, job->mask, error);
     }
   return TRUE;
 }
@@ -257,7 +257,7 @@ job_commit (Job *job, PdEngineClient *client, GError **error)
     }
   else
     {
-      result.picture = cut = pd_canvas_cut (&job->place, made);
+      result.picture = cut = pd_pixels_cut (&job->place, made);
       job->layer = pd_layer_add (job->origin, &result, &note, error);
     }
   if (note)

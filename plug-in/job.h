@@ -31,7 +31,7 @@ void pd_job_run_async (PdEngineClient *client,
                        gpointer user_data);
 
 /* layer: the new one
- * Returns: (transfer full) the engine's report. Errors: those of PdPlace, PdCanvas, PdLayer and
- * PdEngineClient; G_IO_ERROR_CANCELLED. */
+ * Returns: (transfer full) the engine's report. Errors: those of pd_place_find (), pixels, layers
+ * and PdEngineClient; G_IO_ERROR_CANCELLED. */
 GVariant *
 pd_job_run_finish (PdEngineClient *client, GAsyncResult *result, gint32 *layer, GError **error);

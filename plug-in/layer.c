@@ -80,7 +80,7 @@ make_layer (gint32 image, const PdLayerResult *result, GError **error)
 
   if (layer == -1)
     return -1;
-  pd_canvas_write (result->picture, result->rest, result->share, image, layer);
+  pd_pixels_write (result->picture, result->rest, result->share, image, layer);
   attach_parameters (layer, result->request);
   return layer;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "plug-in/canvas.h"
+#include "plug-in/pixels.h"
 #include "plug-in/origin.h"
 
 /* Name of the parasite in which a layer keeps the parameters it was made with, as JSON. */

@@ -10,7 +10,7 @@
 typedef struct
 {
   const char *name;
-  gsize offset; /* of its field in PdRpcCall */
+  gsize offset; /* of its field in PdCall */
   enum
   {
     IS_PATH,
@@ -35,29 +35,29 @@ enum
 
 /* By the bits above. */
 static const Param all_params[] = {
-  { "request", G_STRUCT_OFFSET (PdRpcCall, request), IS_REQUEST },
-  { "folder", G_STRUCT_OFFSET (PdRpcCall, folder), IS_PATH },
-  { "input", G_STRUCT_OFFSET (PdRpcCall, input), IS_PATH },
-  { "mask", G_STRUCT_OFFSET (PdRpcCall, mask), IS_PATH },
-  { "output", G_STRUCT_OFFSET (PdRpcCall, output), IS_PATH },
-  { "preview", G_STRUCT_OFFSET (PdRpcCall, preview), IS_PATH },
-  { "device", G_STRUCT_OFFSET (PdRpcCall, device), IS_TEXT },
-  { "width", G_STRUCT_OFFSET (PdRpcCall, width), IS_SIZE },
-  { "height", G_STRUCT_OFFSET (PdRpcCall, height), IS_SIZE },
+  { "request", G_STRUCT_OFFSET (PdCall, request), IS_REQUEST },
+  { "folder", G_STRUCT_OFFSET (PdCall, folder), IS_PATH },
+  { "input", G_STRUCT_OFFSET (PdCall, input), IS_PATH },
+  { "mask", G_STRUCT_OFFSET (PdCall, mask), IS_PATH },
+  { "output", G_STRUCT_OFFSET (PdCall, output), IS_PATH },
+  { "preview", G_STRUCT_OFFSET (PdCall, preview), IS_PATH },
+  { "device", G_STRUCT_OFFSET (PdCall, device), IS_TEXT },
+  { "width", G_STRUCT_OFFSET (PdCall, width), IS_SIZE },
+  { "height", G_STRUCT_OFFSET (PdCall, height), IS_SIZE },
 };
 
 typedef struct
 {
   const char *name;
-  PdRpcKind kind;
+  PdCallKind kind;
   guint required, optional; /* parameters, as bits */
 } Method;
 
 /* Beside those that make a picture, which are the modes. */
 static const Method methods[] = {
-  { "initialize", PD_RPC_INITIALIZE, 0, FOLDER },
-  { "estimate", PD_RPC_ESTIMATE, REQUEST | WIDTH | HEIGHT, 0 },
-  { "test", PD_RPC_TEST, 0, DEVICE },
+  { "initialize", PD_CALL_INITIALIZE, 0, FOLDER },
+  { "estimate", PD_CALL_ESTIMATE, REQUEST | WIDTH | HEIGHT, 0 },
+  { "test", PD_CALL_TEST, 0, DEVICE },
 };
 
 static guint
@@ -69,16 +69,16 @@ picture_params (guint pictures)
 static Method
 method_of_mode (const PdModeInfo *mode)
 {
-  return (Method){ mode->name, PD_RPC_PICTURE, REQUEST | OUTPUT | picture_params (mode->needs),
+  return (Method){ mode->name, PD_CALL_PICTURE, REQUEST | OUTPUT | picture_params (mode->needs),
                    PREVIEW | picture_params (mode->optional) };
 }
 
 /* What it quotes may be cut within a character. */
-static void set_error (GError **error, PdRpcCode code, const char *format, ...)
+static void set_error (GError **error, PdWireCode code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 
 static void
-set_error (GError **error, PdRpcCode code, const char *format, ...)
+set_error (GError **error, PdWireCode code, const char *format, ...)
 {
   g_autofree char *text = NULL, *message = NULL;
   va_list args;
@@ -87,7 +87,7 @@ set_error (GError **error, PdRpcCode code, const char *format, ...)
   text = g_strdup_vprintf (format, args);
   va_end (args);
   message = pd_message_clean (text);
-  g_set_error_literal (error, PD_RPC_ERROR, (int) code, message);
+  g_set_error_literal (error, PD_WIRE_ERROR, (int) code, message);
 }
 
 static gboolean
@@ -95,7 +95,7 @@ fail (GError **error, const char *name, JsonNode *node, const char *expected)
 {
   g_autofree char *shown = json_to_string (node, FALSE);
 
-  set_error (error, PD_RPC_INVALID_PARAMS, _ ("%s: “%.60s” is not possible, expected %s"), name,
+  set_error (error, PD_WIRE_INVALID_PARAMS, _ ("%s: “%.60s” is not possible, expected %s"), name,
              shown, expected);
   return FALSE;
 }
@@ -159,7 +159,7 @@ read_request (const char *name, JsonNode *node, PdRequest **request, GError **er
 }
 
 static gboolean
-read_param (PdRpcCall *self, const Param *param, JsonNode *node, const char *folder, GError **error)
+read_param (PdCall *self, const Param *param, JsonNode *node, const char *folder, GError **error)
 {
   gpointer field = G_STRUCT_MEMBER_P (self, param->offset);
 
@@ -199,14 +199,14 @@ fail_unknown_param (const Method *method, const char *name, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
     if ((method->required | method->optional) & 1u << i)
       g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", all_params[i].name);
-  set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” has no parameter “%.60s”; it has: %s"),
+  set_error (error, PD_WIRE_INVALID_PARAMS, _ ("“%s” has no parameter “%.60s”; it has: %s"),
              method->name, name, names->str);
   return FALSE;
 }
 
 static gboolean
 read_params (
-    PdRpcCall *self, const Method *method, JsonObject *params, const char *folder, GError **error)
+    PdCall *self, const Method *method, JsonObject *params, const char *folder, GError **error)
 {
   JsonObjectIter iter;
   const char *name;
@@ -226,7 +226,7 @@ read_params (
     if (method->required & 1u << i && (!json_object_has_member (params, all_params[i].name) ||
                                        json_object_get_null_member (params, all_params[i].name)))
       {
-        set_error (error, PD_RPC_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
+        set_error (error, PD_WIRE_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
                    all_params[i].name);
         return FALSE;
       }
@@ -235,14 +235,14 @@ read_params (
 
 /* The request's mode, which may be left out, is the method. */
 static gboolean
-set_mode (PdRpcCall *self, const Method *method, JsonObject *params, GError **error)
+set_mode (PdCall *self, const Method *method, JsonObject *params, GError **error)
 {
   JsonObject *request = json_object_get_object_member (params, "request");
   const char *given = pd_modes[self->request->mode].name;
 
   if (json_object_has_member (request, "mode") && !g_str_equal (given, method->name))
     {
-      set_error (error, PD_RPC_INVALID_PARAMS, _ ("request: its mode “%s” is not the method “%s”"),
+      set_error (error, PD_WIRE_INVALID_PARAMS, _ ("request: its mode “%s” is not the method “%s”"),
                  given, method->name);
       return FALSE;
     }
@@ -268,16 +268,16 @@ find_method (const char *name, Method *method, GError **error)
         return TRUE;
       g_string_append_printf (names, ", %s", method->name);
     }
-  set_error (error, PD_RPC_METHOD_NOT_FOUND, _ ("there is no method “%.60s”; there are %s"), name,
+  set_error (error, PD_WIRE_METHOD_NOT_FOUND, _ ("there is no method “%.60s”; there are %s"), name,
              names->str);
   return FALSE;
 }
 
-PdRpcCall *
-pd_rpc_call_new (
+PdCall *
+pd_call_new (
     const char *method_name, GVariant *id, JsonNode *params, const char *folder, GError **error)
 {
-  g_autoptr (PdRpcCall) self = g_new0 (PdRpcCall, 1);
+  g_autoptr (PdCall) self = g_new0 (PdCall, 1);
   g_autoptr (JsonObject) none = json_object_new ();
   JsonObject *object = none;
   Method method;
@@ -296,13 +296,13 @@ pd_rpc_call_new (
     object = json_node_get_object (params);
   if (!read_params (self, &method, object, folder, error))
     return NULL;
-  if (self->kind == PD_RPC_PICTURE && !set_mode (self, &method, object, error))
+  if (self->kind == PD_CALL_PICTURE && !set_mode (self, &method, object, error))
     return NULL;
   return g_steal_pointer (&self);
 }
 
 void
-pd_rpc_call_free (PdRpcCall *self)
+pd_call_free (PdCall *self)
 {
   if (self == NULL)
     return;

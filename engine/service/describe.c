@@ -82,7 +82,7 @@ describe_model (const PdCatalogEntry *entry)
 }
 
 GVariant *
-pd_rpc_describe_engine (const char *data_folder)
+pd_describe_engine (const char *data_folder)
 {
   g_autoptr (PdCatalog) catalog = NULL;
   g_autoptr (PdDeadline) deadline = NULL;

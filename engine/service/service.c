@@ -8,8 +8,8 @@
 #include "engine/wire/error.h"
 #include "engine/wire/folder.h"
 #include "engine/wire/reader.h"
-#include "engine/service/words.h"
-#include "engine/service/work.h"
+#include "engine/service/rephrase.h"
+#include "engine/service/worker.h"
 
 #include <fcntl.h>
 #include <gegl.h>
@@ -38,12 +38,12 @@ static const guint terminate_delay =
 typedef struct
 {
   GMainLoop *loop;
-  PdRpcReader *reader;
+  PdWireReader *reader;
   JsonrpcOutputStream *output;
-  PdRpcWork *work;
-  PdRpcCall *running; /* NULL: idle */
-  GQueue waiting;     /* of PdRpcCall, accepted */
-  char *folder;       /* the parent's; NULL: none */
+  PdWorker *work;
+  PdCall *running; /* NULL: idle */
+  GQueue waiting;  /* of PdCall, accepted */
+  char *folder;    /* the parent's; NULL: none */
   pid_t parent;
   gboolean ending;
   gboolean kept;   /* the parent said that it removes the folder itself */
@@ -107,11 +107,11 @@ notify (const char *method, GVariant *params, gpointer user_data)
 static void
 reply_error (Service *self, GVariant *id, const GError *error)
 {
-  g_autofree char *clean = pd_rpc_words (error->message);
+  g_autofree char *clean = pd_rephrase (error->message);
   GVariantDict message, details;
 
   g_variant_dict_init (&details, NULL);
-  g_variant_dict_insert (&details, "code", "x", (gint64) pd_rpc_error_code (error));
+  g_variant_dict_insert (&details, "code", "x", (gint64) pd_wire_error_code (error));
   g_variant_dict_insert (&details, "message", "s", clean);
   g_variant_dict_init (&message, NULL);
   g_variant_dict_insert_value (
@@ -132,9 +132,9 @@ reply (Service *self, GVariant *id, GVariant *result)
 }
 
 static void
-reply_code (Service *self, GVariant *id, PdRpcCode code, const char *text)
+reply_code (Service *self, GVariant *id, PdWireCode code, const char *text)
 {
-  g_autoptr (GError) error = g_error_new_literal (PD_RPC_ERROR, (int) code, text);
+  g_autoptr (GError) error = g_error_new_literal (PD_WIRE_ERROR, (int) code, text);
 
   reply_error (self, id, error);
 }
@@ -146,11 +146,11 @@ start_next (Service *self)
 {
   self->running = g_queue_pop_head (&self->waiting);
   if (self->running != NULL)
-    pd_rpc_work_start (self->work, self->running);
+    pd_worker_start (self->work, self->running);
 }
 
 static void
-on_done (PdRpcCall *call, gpointer user_data)
+on_done (PdCall *call, gpointer user_data)
 {
   Service *self = user_data;
 
@@ -158,7 +158,7 @@ on_done (PdRpcCall *call, gpointer user_data)
     reply_error (self, call->id, call->error);
   else
     reply (self, call->id, call->result);
-  pd_rpc_call_free (call);
+  pd_call_free (call);
   self->running = NULL;
   if (self->ending)
     g_main_loop_quit (self->loop);
@@ -168,9 +168,9 @@ on_done (PdRpcCall *call, gpointer user_data)
 
 /* One that waits for an answer as long as nobody asks for something else. */
 static gboolean
-is_brief (const PdRpcCall *call)
+is_brief (const PdCall *call)
 {
-  return call->kind == PD_RPC_INITIALIZE || call->kind == PD_RPC_ESTIMATE;
+  return call->kind == PD_CALL_INITIALIZE || call->kind == PD_CALL_ESTIMATE;
 }
 
 static gboolean
@@ -186,42 +186,42 @@ is_busy (const Service *self)
 
 /* Answers what waits and is @id's, or of @kind when @id is NULL. */
 static void
-drop_waiting (Service *self, GVariant *id, gboolean (*matches) (const PdRpcCall *))
+drop_waiting (Service *self, GVariant *id, gboolean (*matches) (const PdCall *))
 {
   for (GList *each = self->waiting.head, *next; each != NULL; each = next)
     {
-      PdRpcCall *call = each->data;
+      PdCall *call = each->data;
 
       next = each->next;
       if ((id != NULL && !g_variant_equal (id, call->id)) || !matches (call))
         continue;
-      reply_code (self, call->id, PD_RPC_CANCELLED, _ ("cancelled before it began"));
+      reply_code (self, call->id, PD_WIRE_CANCELLED, _ ("cancelled before it began"));
       g_queue_delete_link (&self->waiting, each);
-      pd_rpc_call_free (call);
+      pd_call_free (call);
     }
 }
 
 static gboolean
-is_estimate (const PdRpcCall *call)
+is_estimate (const PdCall *call)
 {
-  return call->kind == PD_RPC_ESTIMATE;
+  return call->kind == PD_CALL_ESTIMATE;
 }
 
 static gboolean
-is_any (const PdRpcCall *call)
+is_any (const PdCall *call)
 {
   return TRUE;
 }
 
 static gboolean
-adopt_folder (Service *self, const PdRpcCall *call, GError **error)
+adopt_folder (Service *self, const PdCall *call, GError **error)
 {
   if (call->folder == NULL)
     return TRUE;
   self->kept = FALSE;
   if (g_strcmp0 (call->folder, self->folder) == 0)
     return TRUE;
-  if (!pd_rpc_folder_check (call->folder, error))
+  if (!pd_wire_folder_check (call->folder, error))
     return FALSE;
   g_free (self->folder);
   self->folder = g_strdup (call->folder);
@@ -233,7 +233,7 @@ static void
 accept_call (Service *self, const char *method, GVariant *id, JsonNode *params)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PdRpcCall) call = pd_rpc_call_new (method, id, params, self->folder, &error);
+  g_autoptr (PdCall) call = pd_call_new (method, id, params, self->folder, &error);
 
   if (call == NULL || !adopt_folder (self, call, &error))
     {
@@ -242,7 +242,7 @@ accept_call (Service *self, const char *method, GVariant *id, JsonNode *params)
     }
   if (is_busy (self) || g_queue_get_length (&self->waiting) == MAX_WAITING)
     {
-      reply_code (self, id, PD_RPC_BUSY,
+      reply_code (self, id, PD_WIRE_BUSY,
                   _ ("the engine is at work; wait for the answer to the last call or cancel it"));
       return;
     }
@@ -323,7 +323,7 @@ take_message (Service *self, JsonNode *message)
     }
   if (wrong != NULL)
     {
-      reply_code (self, id, PD_RPC_INVALID_REQUEST, wrong);
+      reply_code (self, id, PD_WIRE_INVALID_REQUEST, wrong);
       return;
     }
   params = json_object_get_member (object, "params");
@@ -349,7 +349,7 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
 
   if (message != NULL)
     take_message (self, message);
-  else if (error->code == PD_RPC_CLOSED)
+  else if (error->code == PD_WIRE_CLOSED)
     end (self, TRUE);
   else
     reply_error (self, NULL, error);
@@ -390,8 +390,8 @@ service_run (Service *self, const char *data_folder)
   g_autoptr (GInputStream) input = g_unix_input_stream_new (STDIN_FILENO, FALSE);
 
   self->loop = g_main_loop_new (NULL, FALSE);
-  self->work = pd_rpc_work_new (data_folder, notify, on_done, self);
-  self->reader = pd_rpc_reader_new (input, on_message, self);
+  self->work = pd_worker_new (data_folder, notify, on_done, self);
+  self->reader = pd_wire_reader_new (input, on_message, self);
   self->parent = getppid ();
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     g_unix_signal_add (signals[i], on_signal, self);
@@ -485,7 +485,7 @@ give_up_rights (const char *data_folder)
 }
 
 int
-pd_rpc_main (int argc, char **argv, const char *data_folder)
+pd_service_main (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options = pd_options_new (
       argv[0], _ ("Serves a program such as GIMP: JSON-RPC on standard input and output."));
@@ -506,13 +506,13 @@ pd_rpc_main (int argc, char **argv, const char *data_folder)
   service.output = jsonrpc_output_stream_new (output);
   service_run (&service, data_folder);
   if (service.folder != NULL && service.orphan && !service.kept)
-    pd_rpc_folder_remove (service.folder);
+    pd_wire_folder_remove (service.folder);
   /* A thread at work cannot be ended otherwise, and nothing else is left to do. */
   if (service.running != NULL)
     _exit (0);
-  pd_rpc_reader_free (service.reader);
-  g_queue_clear_full (&service.waiting, (GDestroyNotify) pd_rpc_call_free);
-  pd_rpc_work_free (service.work);
+  pd_wire_reader_free (service.reader);
+  g_queue_clear_full (&service.waiting, (GDestroyNotify) pd_call_free);
+  pd_worker_free (service.work);
   g_object_unref (service.output);
   g_main_loop_unref (service.loop);
   gegl_exit ();

@@ -11,20 +11,20 @@
 static const char prefix[] = "parallel-diffusion-";
 
 char *
-pd_rpc_folder_new (GError **error)
+pd_wire_folder_new (GError **error)
 {
   return g_dir_make_tmp ("parallel-diffusion-XXXXXX", error);
 }
 
 gboolean
-pd_rpc_folder_check (const char *path, GError **error)
+pd_wire_folder_check (const char *path, GError **error)
 {
   g_autofree char *name = g_path_get_basename (path);
   GStatBuf status;
 
   if (g_lstat (path, &status) != 0)
     {
-      g_set_error (error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
+      g_set_error (error, PD_WIRE_ERROR, PD_WIRE_INVALID_PARAMS,
                    _ ("folder: %s: %s; the engine must see the files of the program it serves"),
                    path, g_strerror (errno));
       return FALSE;
@@ -33,7 +33,7 @@ pd_rpc_folder_check (const char *path, GError **error)
       (status.st_mode & 0777) == 0700)
     return TRUE;
   g_set_error (
-      error, PD_RPC_ERROR, PD_RPC_INVALID_PARAMS,
+      error, PD_WIRE_ERROR, PD_WIRE_INVALID_PARAMS,
       _ ("folder: %s is not a private folder; expected one whose name begins with %s, that "
          "belongs to the user and has mode 0700"),
       path, prefix);
@@ -41,7 +41,7 @@ pd_rpc_folder_check (const char *path, GError **error)
 }
 
 void
-pd_rpc_folder_remove (const char *path)
+pd_wire_folder_remove (const char *path)
 {
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   const char *name;

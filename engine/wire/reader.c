@@ -19,7 +19,7 @@ struct _PdRpcReader
 {
   GInputStream *stream; /* a GBufferedInputStream; NULL after the end */
   GCancellable *cancellable;
-  PdRpcReaderFunc func; /* NULL once freed */
+  PdWireReaderFunc func; /* NULL once freed */
   gpointer user_data;
 
   gint64 length;      /* of the body, as the headers said; -1: they have not */
@@ -30,7 +30,7 @@ struct _PdRpcReader
 static void
 clear (gpointer data)
 {
-  PdRpcReader *self = data;
+  PdWireReader *self = data;
 
   g_clear_object (&self->stream);
   g_clear_object (&self->cancellable);
@@ -38,30 +38,30 @@ clear (gpointer data)
 }
 
 static void
-unref (PdRpcReader *self)
+unref (PdWireReader *self)
 {
   g_rc_box_release_full (self, clear);
 }
 
 static void
-tell_error (PdRpcReader *self, PdRpcCode code, const char *message)
+tell_error (PdWireReader *self, PdWireCode code, const char *message)
 {
-  g_autoptr (GError) error = g_error_new_literal (PD_RPC_ERROR, (int) code, message);
+  g_autoptr (GError) error = g_error_new_literal (PD_WIRE_ERROR, (int) code, message);
 
   if (self->func != NULL)
     self->func (NULL, error, self->user_data);
 }
 
 static void
-end (PdRpcReader *self, const char *reason)
+end (PdWireReader *self, const char *reason)
 {
   g_clear_object (&self->stream);
-  tell_error (self, PD_RPC_CLOSED, reason);
+  tell_error (self, PD_WIRE_CLOSED, reason);
 }
 
 /* line: any bytes. */
 static void
-complain (PdRpcReader *self, const char *line, gsize length)
+complain (PdWireReader *self, const char *line, gsize length)
 {
   g_autofree char *valid = g_utf8_make_valid (line, (gssize) MIN (length, 4 * SHOWN_CHARACTERS));
   g_autofree char *shown =
@@ -74,11 +74,11 @@ complain (PdRpcReader *self, const char *line, gsize length)
   if (self->complains)
     return;
   self->complains = TRUE;
-  tell_error (self, PD_RPC_PARSE, message);
+  tell_error (self, PD_WIRE_PARSE, message);
 }
 
-static void read_more (PdRpcReader *self);
-static void read_body (PdRpcReader *self);
+static void read_more (PdWireReader *self);
+static void read_body (PdWireReader *self);
 
 static gboolean
 is_header (const char *line)
@@ -92,7 +92,7 @@ is_header (const char *line)
 
 /* TRUE if the next lines are to be read, FALSE if the body is. */
 static gboolean
-take_line (PdRpcReader *self, char *line, gsize length)
+take_line (PdWireReader *self, char *line, gsize length)
 {
   static const char name[] = "Content-Length:";
   guint64 value;
@@ -117,7 +117,7 @@ take_line (PdRpcReader *self, char *line, gsize length)
 
 /* Goes through what is in the buffer. */
 static void
-take_lines (PdRpcReader *self)
+take_lines (PdWireReader *self)
 {
   GBufferedInputStream *stream = G_BUFFERED_INPUT_STREAM (self->stream);
 
@@ -147,7 +147,7 @@ take_lines (PdRpcReader *self)
 }
 
 static void
-take_body (PdRpcReader *self, gsize length)
+take_body (PdWireReader *self, gsize length)
 {
   g_autoptr (GError) cause = NULL;
   g_autoptr (JsonNode) message = pd_json_parse (self->body, length, _ ("message"), &cause);
@@ -156,7 +156,7 @@ take_body (PdRpcReader *self, gsize length)
   self->complains = FALSE;
   self->length = -1;
   if (message == NULL)
-    tell_error (self, PD_RPC_PARSE, cause->message);
+    tell_error (self, PD_WIRE_PARSE, cause->message);
   else if (self->func != NULL)
     self->func (message, NULL, self->user_data);
 }
@@ -164,7 +164,7 @@ take_body (PdRpcReader *self, gsize length)
 static void
 on_body (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  PdRpcReader *self = user_data;
+  PdWireReader *self = user_data;
   g_autoptr (GError) error = NULL;
   gsize length = 0;
 
@@ -186,7 +186,7 @@ on_body (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-read_body (PdRpcReader *self)
+read_body (PdWireReader *self)
 {
   g_autoptr (GError) error = NULL;
 
@@ -203,7 +203,7 @@ read_body (PdRpcReader *self)
 static void
 on_filled (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  PdRpcReader *self = user_data;
+  PdWireReader *self = user_data;
   g_autoptr (GError) error = NULL;
   gssize n = g_buffered_input_stream_fill_finish (G_BUFFERED_INPUT_STREAM (source), result, &error);
 
@@ -218,17 +218,17 @@ on_filled (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-read_more (PdRpcReader *self)
+read_more (PdWireReader *self)
 {
   g_buffered_input_stream_fill_async (G_BUFFERED_INPUT_STREAM (self->stream), -1,
                                       G_PRIORITY_DEFAULT, self->cancellable, on_filled,
                                       g_rc_box_acquire (self));
 }
 
-PdRpcReader *
-pd_rpc_reader_new (GInputStream *stream, PdRpcReaderFunc func, gpointer user_data)
+PdWireReader *
+pd_wire_reader_new (GInputStream *stream, PdWireReaderFunc func, gpointer user_data)
 {
-  PdRpcReader *self = g_rc_box_new0 (PdRpcReader);
+  PdWireReader *self = g_rc_box_new0 (PdWireReader);
 
   self->stream = g_buffered_input_stream_new_sized (stream, MAX_LINE);
   g_filter_input_stream_set_close_base_stream (G_FILTER_INPUT_STREAM (self->stream), FALSE);
@@ -241,7 +241,7 @@ pd_rpc_reader_new (GInputStream *stream, PdRpcReaderFunc func, gpointer user_dat
 }
 
 void
-pd_rpc_reader_free (PdRpcReader *self)
+pd_wire_reader_free (PdWireReader *self)
 {
   if (self == NULL)
     return;

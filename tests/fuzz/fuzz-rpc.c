@@ -4,7 +4,7 @@
 #include "engine/service/call.h"
 #include "engine/wire/error.h"
 #include "engine/wire/reader.h"
-#include "engine/service/words.h"
+#include "engine/service/rephrase.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What comes to the service. The input begins with a byte, its mode: 1: the stream itself, else one
@@ -92,15 +92,15 @@ check_error (gboolean succeeded, const GError *error)
   pd_fuzz_check (succeeded, error);
   if (error == NULL)
     return;
-  sent = pd_rpc_words (error->message);
+  sent = pd_rephrase (error->message);
   g_assert_true (g_utf8_validate (sent, -1, NULL));
   g_assert_null (strpbrk (sent, "\n\r\t\033"));
-  pd_rpc_error_code (error);
+  pd_wire_error_code (error);
 }
 
 /* Where @call wants to read and write lies in the folder. */
 static void
-check_call (const PdRpcCall *call, const Reading *reading)
+check_call (const PdCall *call, const Reading *reading)
 {
   const char *const paths[] = { call->input, call->mask, call->output, call->preview };
   g_autofree char *begins =
@@ -109,7 +109,7 @@ check_call (const PdRpcCall *call, const Reading *reading)
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     g_assert_true (paths[i] == NULL ||
                    (g_str_has_prefix (paths[i], begins) && strstr (paths[i], "/../") == NULL));
-  g_assert_true (call->kind != PD_RPC_PICTURE || (call->request != NULL && call->output != NULL));
+  g_assert_true (call->kind != PD_CALL_PICTURE || (call->request != NULL && call->output != NULL));
 }
 
 static void
@@ -119,13 +119,13 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
   JsonObject *object = NULL;
   JsonNode *method, *params;
   g_autoptr (GError) failure = NULL;
-  g_autoptr (PdRpcCall) call = NULL;
+  g_autoptr (PdCall) call = NULL;
 
   g_assert_true ((message == NULL) == (error != NULL));
   if (message == NULL)
     {
       check_error (FALSE, error);
-      reading->closed = error->code == PD_RPC_CLOSED;
+      reading->closed = error->code == PD_WIRE_CLOSED;
       return;
     }
   if (JSON_NODE_HOLDS_OBJECT (message))
@@ -134,8 +134,8 @@ on_message (JsonNode *message, const GError *error, gpointer user_data)
   if (method == NULL || json_node_get_value_type (method) != G_TYPE_STRING)
     return;
   params = json_object_get_member (object, "params");
-  call = pd_rpc_call_new (json_node_get_string (method), g_variant_new_int64 (1), params,
-                          reading->folder, &failure);
+  call = pd_call_new (json_node_get_string (method), g_variant_new_int64 (1), params,
+                      reading->folder, &failure);
   check_error (call != NULL, failure);
   if (call != NULL)
     check_call (call, reading);
@@ -147,7 +147,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   Reading reading = { 0 };
   g_autoptr (GString) bytes = g_string_new (NULL);
   g_autoptr (GInputStream) stream = NULL;
-  PdRpcReader *reader;
+  PdWireReader *reader;
 
   if (size == 0)
     return 0;
@@ -156,10 +156,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_string_append_len (bytes, (const char *) data + 1, (gssize) size - 1);
   reading.folder = data[0] & 2 ? folder : NULL;
   stream = g_memory_input_stream_new_from_data (bytes->str, (gssize) bytes->len, NULL);
-  reader = pd_rpc_reader_new (stream, on_message, &reading);
+  reader = pd_wire_reader_new (stream, on_message, &reading);
   while (!reading.closed)
     g_main_context_iteration (NULL, TRUE);
-  pd_rpc_reader_free (reader);
+  pd_wire_reader_free (reader);
   while (g_main_context_iteration (NULL, FALSE))
     continue;
   return 0;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "engine/base/message.h"
-#include "engine/service/words.h"
+#include "engine/service/rephrase.h"
 #include "engine/run/syntax.h"
 #include "plug-in/arguments.h"
 #include "tests/fuzz/fuzz.h"
@@ -90,7 +90,7 @@ static void
 check_message (const char *text)
 {
   g_autofree char *clean = pd_message_clean (text), *again = pd_message_clean (clean);
-  g_autofree char *sent = pd_rpc_words (text);
+  g_autofree char *sent = pd_rephrase (text);
   g_autofree char *called = pd_arguments_name_options (clean, FALSE);
   g_autofree char *shown = pd_arguments_name_options (clean, TRUE);
 

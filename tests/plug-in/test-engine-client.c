@@ -244,9 +244,9 @@ test_errors (void)
   g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_REQUEST);
   g_assert_nonnull (strstr (answer.error->message, "from 1 to 1000"));
   call (&answer, client, "generate", NULL);
-  g_assert_error (answer.error, PD_RPC_ERROR, (int) PD_RPC_INVALID_PARAMS);
+  g_assert_error (answer.error, PD_WIRE_ERROR, (int) PD_WIRE_INVALID_PARAMS);
   call (&answer, client, "paint", NULL);
-  g_assert_error (answer.error, PD_RPC_ERROR, (int) PD_RPC_METHOD_NOT_FOUND);
+  g_assert_error (answer.error, PD_WIRE_ERROR, (int) PD_WIRE_METHOD_NOT_FOUND);
   call (&answer, client, "generate", picture_params (client, "{\"model\": \"absent-model\"}"));
   g_assert_error (answer.error, PD_ERROR, PD_ERROR_BAD_MODEL);
   assert_works (client);

@@ -127,7 +127,7 @@ test_errors (void)
   pd_error_set_bad_model (&error, "%s: bad\033]0;title\a\u202e", "x.safetensors");
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_MODEL);
   g_assert_cmpstr (error->message, ==, "x.safetensors: bad␛]0;title␇�");
-  answer = pd_rpc_error_new (PD_RPC_BAD_REQUEST, "a\nb\xc2\x90");
+  answer = pd_wire_error_new (PD_WIRE_BAD_REQUEST, "a\nb\xc2\x90");
   g_assert_error (answer, PD_ERROR, PD_ERROR_BAD_REQUEST);
   g_assert_cmpstr (answer->message, ==, "a␊b�");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "plug-in/canvas.h"
+#include "plug-in/pixels.h"
 #include "engine/pictures/buffer-file.h"
 #include "engine/base/error.h"
 #include "plug-in/colors.h"
@@ -322,7 +322,7 @@ is_size_of (const GeglRectangle *area, guint width, guint height)
 }
 
 gboolean
-pd_canvas_save_source (
+pd_pixels_save_source (
     const PdPlace *place, PdRequestSource source, const char *path, PdRest *rest, GError **error)
 {
   g_auto (Source) from = { .temporary = -1 };
@@ -342,7 +342,7 @@ pd_canvas_save_source (
 }
 
 GeglBuffer *
-pd_canvas_copy_selection (const PdPlace *place)
+pd_pixels_copy_selection (const PdPlace *place)
 {
   g_autoptr (GeglBuffer) selection = NULL;
   GeglBuffer *copy;
@@ -356,7 +356,7 @@ pd_canvas_copy_selection (const PdPlace *place)
 }
 
 gboolean
-pd_canvas_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error)
+pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error)
 {
   g_autoptr (GeglBuffer) mask = gegl_buffer_new (&place->context, babl_format ("Y float"));
   g_autoptr (GeglBuffer) scaled = NULL;
@@ -376,7 +376,7 @@ pd_canvas_save_mask (const PdPlace *place, GeglBuffer *selection, const char *pa
 }
 
 GeglBuffer *
-pd_canvas_cut (const PdPlace *place, GeglBuffer *result)
+pd_pixels_cut (const PdPlace *place, GeglBuffer *result)
 {
   const GeglRectangle *target = &place->target;
   const GeglRectangle part = { target->x - place->context.x, target->y - place->context.y,
@@ -430,7 +430,7 @@ give_back (
 }
 
 void
-pd_canvas_write (
+pd_pixels_write (
     GeglBuffer *picture, const PdRest *rest, double share, gint32 image, gint32 drawable)
 {
   const GeglRectangle *extent = gegl_buffer_get_extent (picture);
@@ -453,7 +453,7 @@ pd_canvas_write (
 }
 
 GeglBuffer *
-pd_canvas_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error)
+pd_pixels_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error)
 {
   const GeglRectangle *target = &place->target;
   const double factor = MIN (1.0, (double) max_side / MAX (target->width, target->height));

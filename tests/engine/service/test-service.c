@@ -134,7 +134,7 @@ start (Service *service)
 {
   g_autoptr (GError) error = NULL;
 
-  service->folder = pd_rpc_folder_new (&error);
+  service->folder = pd_wire_folder_new (&error);
   g_assert_no_error (error);
   service->process =
       g_subprocess_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error,
@@ -176,15 +176,15 @@ test_framing (void)
   for (guint i = 0; i < G_N_ELEMENTS (garbage); i++)
     {
       send_bytes (&service, garbage[i], strlen (garbage[i]));
-      expect_error (&service, PD_RPC_PARSE, "Content-Length: 42");
+      expect_error (&service, PD_WIRE_PARSE, "Content-Length: 42");
       assert_lives (&service);
     }
   send_bytes (&service, endless, strlen (endless));
   send_bytes (&service, "\n", 1);
-  expect_error (&service, PD_RPC_PARSE, "xxxx");
+  expect_error (&service, PD_WIRE_PARSE, "xxxx");
   assert_lives (&service);
   send_bytes (&service, headers, strlen (headers));
-  expect_error (&service, PD_RPC_INVALID_REQUEST, "jsonrpc");
+  expect_error (&service, PD_WIRE_INVALID_REQUEST, "jsonrpc");
   assert_lives (&service);
   /* The input ends within a message. */
   send_bytes (&service, "Content-Length: 1000\r\n\r\n{", 25);
@@ -200,20 +200,20 @@ test_json (void)
     int code;
     const char *message;
   } cases[] = {
-    { "{", PD_RPC_PARSE, "JSON" },
-    { "{\"a\": \"\xff\"}", PD_RPC_PARSE, "UTF-8" },
-    { "   ", PD_RPC_PARSE, "empty" },
-    { "[]", PD_RPC_INVALID_REQUEST, "one JSON object" },
-    { "7", PD_RPC_INVALID_REQUEST, "one JSON object" },
-    { "{}", PD_RPC_INVALID_REQUEST, "jsonrpc" },
-    { "{\"jsonrpc\": 2.0}", PD_RPC_INVALID_REQUEST, "jsonrpc" },
-    { "{\"jsonrpc\": \"2.0\", \"id\": 1}", PD_RPC_INVALID_REQUEST, "method" },
-    { "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": 5}", PD_RPC_INVALID_REQUEST, "method" },
-    { "{\"jsonrpc\": \"2.0\", \"id\": [], \"method\": \"cancel\"}", PD_RPC_INVALID_REQUEST, "id" },
-    { "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"paint\"}", PD_RPC_METHOD_NOT_FOUND,
+    { "{", PD_WIRE_PARSE, "JSON" },
+    { "{\"a\": \"\xff\"}", PD_WIRE_PARSE, "UTF-8" },
+    { "   ", PD_WIRE_PARSE, "empty" },
+    { "[]", PD_WIRE_INVALID_REQUEST, "one JSON object" },
+    { "7", PD_WIRE_INVALID_REQUEST, "one JSON object" },
+    { "{}", PD_WIRE_INVALID_REQUEST, "jsonrpc" },
+    { "{\"jsonrpc\": 2.0}", PD_WIRE_INVALID_REQUEST, "jsonrpc" },
+    { "{\"jsonrpc\": \"2.0\", \"id\": 1}", PD_WIRE_INVALID_REQUEST, "method" },
+    { "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": 5}", PD_WIRE_INVALID_REQUEST, "method" },
+    { "{\"jsonrpc\": \"2.0\", \"id\": [], \"method\": \"cancel\"}", PD_WIRE_INVALID_REQUEST, "id" },
+    { "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"paint\"}", PD_WIRE_METHOD_NOT_FOUND,
       "generate" },
     { "{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"test\", \"params\": [1]}",
-      PD_RPC_INVALID_PARAMS, "an object" },
+      PD_WIRE_INVALID_PARAMS, "an object" },
   };
   g_autofree char *deep = g_strnfill (1000000, '[');
   Service service;
@@ -225,7 +225,7 @@ test_json (void)
       expect_error (&service, cases[i].code, cases[i].message);
     }
   send_text (&service, deep);
-  expect_error (&service, PD_RPC_PARSE, "nested");
+  expect_error (&service, PD_WIRE_PARSE, "nested");
   assert_lives (&service);
   finish (&service);
 }
@@ -240,42 +240,43 @@ test_params (void)
     int code;
     const char *message;
   } cases[] = {
-    { "generate", "", PD_RPC_INVALID_PARAMS, "“request”" },
-    { "generate", "\"request\": {}", PD_RPC_INVALID_PARAMS, "“output”" },
-    { "generate", "\"request\": null, \"output\": \"DIR/o\"", PD_RPC_INVALID_PARAMS, "“request”" },
-    { "generate", "\"request\": 5, \"output\": \"DIR/o\"", PD_RPC_INVALID_PARAMS, "“5”" },
-    { "generate", QUICK ", \"output\": 7", PD_RPC_INVALID_PARAMS, "absolute path" },
-    { "generate", QUICK ", \"output\": \"o\"", PD_RPC_INVALID_PARAMS, "absolute path" },
-    { "generate", QUICK ", \"output\": \"/tmp/o\"", PD_RPC_INVALID_PARAMS, "in the folder" },
-    { "generate", QUICK ", \"output\": \"DIR/../o\"", PD_RPC_INVALID_PARAMS, "in the folder" },
-    { "generate", QUICK ", \"output\": \"DIR/no/o\"", PD_RPC_BAD_REQUEST, "no/o" },
-    { "generate", QUICK ", \"output\": \"DIR/o\", \"colour\": 1", PD_RPC_INVALID_PARAMS, "colour" },
-    { "generate", "\"request\": {\"steps\": 0}, \"output\": \"DIR/o\"", PD_RPC_BAD_REQUEST,
+    { "generate", "", PD_WIRE_INVALID_PARAMS, "“request”" },
+    { "generate", "\"request\": {}", PD_WIRE_INVALID_PARAMS, "“output”" },
+    { "generate", "\"request\": null, \"output\": \"DIR/o\"", PD_WIRE_INVALID_PARAMS, "“request”" },
+    { "generate", "\"request\": 5, \"output\": \"DIR/o\"", PD_WIRE_INVALID_PARAMS, "“5”" },
+    { "generate", QUICK ", \"output\": 7", PD_WIRE_INVALID_PARAMS, "absolute path" },
+    { "generate", QUICK ", \"output\": \"o\"", PD_WIRE_INVALID_PARAMS, "absolute path" },
+    { "generate", QUICK ", \"output\": \"/tmp/o\"", PD_WIRE_INVALID_PARAMS, "in the folder" },
+    { "generate", QUICK ", \"output\": \"DIR/../o\"", PD_WIRE_INVALID_PARAMS, "in the folder" },
+    { "generate", QUICK ", \"output\": \"DIR/no/o\"", PD_WIRE_BAD_REQUEST, "no/o" },
+    { "generate", QUICK ", \"output\": \"DIR/o\", \"colour\": 1", PD_WIRE_INVALID_PARAMS,
+      "colour" },
+    { "generate", "\"request\": {\"steps\": 0}, \"output\": \"DIR/o\"", PD_WIRE_BAD_REQUEST,
       "from 1 to 1000" },
-    { "generate", "\"request\": {\"colour\": 0}, \"output\": \"DIR/o\"", PD_RPC_BAD_REQUEST,
+    { "generate", "\"request\": {\"colour\": 0}, \"output\": \"DIR/o\"", PD_WIRE_BAD_REQUEST,
       "colour" },
     { "generate", "\"request\": {\"mode\": \"restyle\"}, \"output\": \"DIR/o\"",
-      PD_RPC_INVALID_PARAMS, "restyle" },
+      PD_WIRE_INVALID_PARAMS, "restyle" },
     { "generate", "\"request\": {\"model\": \"absent-model\"}, \"output\": \"DIR/o\"",
-      PD_RPC_BAD_MODEL, "absent-model" },
+      PD_WIRE_BAD_MODEL, "absent-model" },
     /* A file of that name is there where the test and the service are started. */
     { "generate", "\"request\": {\"model\": \"pd-rpc-here\"}, \"output\": \"DIR/o\"",
-      PD_RPC_BAD_MODEL, "there is no model named" },
+      PD_WIRE_BAD_MODEL, "there is no model named" },
     { "generate", "\"request\": {\"device\": \"absent-device\"}, \"output\": \"DIR/o\"",
-      PD_RPC_NO_DEVICE, "absent-device" },
-    { "restyle", QUICK ", \"output\": \"DIR/o\"", PD_RPC_INVALID_PARAMS, "“input”" },
-    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/absent\"", PD_RPC_BAD_REQUEST,
+      PD_WIRE_NO_DEVICE, "absent-device" },
+    { "restyle", QUICK ", \"output\": \"DIR/o\"", PD_WIRE_INVALID_PARAMS, "“input”" },
+    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/absent\"", PD_WIRE_BAD_REQUEST,
       "absent" },
-    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/text\"", PD_RPC_BAD_REQUEST,
+    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/text\"", PD_WIRE_BAD_REQUEST,
       "text" },
-    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/small\"", PD_RPC_BAD_REQUEST,
+    { "restyle", QUICK ", \"output\": \"DIR/o\", \"input\": \"DIR/small\"", PD_WIRE_BAD_REQUEST,
       "8 × 9" },
-    { "estimate", "\"request\": {}, \"width\": \"8\", \"height\": 8", PD_RPC_INVALID_PARAMS,
+    { "estimate", "\"request\": {}, \"width\": \"8\", \"height\": 8", PD_WIRE_INVALID_PARAMS,
       "whole number" },
-    { "estimate", "\"request\": {}, \"width\": 0, \"height\": 8", PD_RPC_INVALID_PARAMS,
+    { "estimate", "\"request\": {}, \"width\": 0, \"height\": 8", PD_WIRE_INVALID_PARAMS,
       "whole number" },
-    { "test", "\"device\": \"absent-device\"", PD_RPC_NO_DEVICE, "absent-device" },
-    { "initialize", "\"folder\": \"/tmp\"", PD_RPC_INVALID_PARAMS, "/tmp" },
+    { "test", "\"device\": \"absent-device\"", PD_WIRE_NO_DEVICE, "absent-device" },
+    { "initialize", "\"folder\": \"/tmp\"", PD_WIRE_INVALID_PARAMS, "/tmp" },
   };
   g_autoptr (GeglBuffer) small =
       gegl_buffer_new (GEGL_RECTANGLE (0, 0, 8, 9), babl_format ("R'G'B' float"));
@@ -436,13 +437,13 @@ test_busy (void)
   start (&service);
   call (&service, "generate", SLOW ", \"output\": \"DIR/o\"");
   call (&service, "generate", QUICK ", \"output\": \"DIR/p\"");
-  expect_error (&service, PD_RPC_BUSY, "at work");
+  expect_error (&service, PD_WIRE_BUSY, "at work");
   call (&service, "estimate", "\"request\": {}, \"width\": 64, \"height\": 64");
-  expect_error (&service, PD_RPC_BUSY, "at work");
+  expect_error (&service, PD_WIRE_BUSY, "at work");
   send_text (&service, "{\"jsonrpc\": \"2.0\", \"method\": \"cancel\", \"params\": {\"id\": 99}}");
   assert_lives (&service);
   /* Its answer to the cancellation that assert_lives() is. */
-  expect_error (&service, PD_RPC_CANCELLED, "");
+  expect_error (&service, PD_WIRE_CANCELLED, "");
   call (&service, "generate", SLOW ", \"output\": \"DIR/o\"");
   finish (&service);
 }
@@ -457,7 +458,7 @@ test_terminate (void)
   g_subprocess_send_signal (service.process, SIGTERM);
   g_assert_true (g_subprocess_wait_check (service.process, NULL, NULL));
   g_assert_true (g_file_test (service.folder, G_FILE_TEST_IS_DIR));
-  pd_rpc_folder_remove (service.folder);
+  pd_wire_folder_remove (service.folder);
   g_object_unref (service.output);
   g_object_unref (service.process);
   g_free (service.folder);
@@ -471,14 +472,14 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   signal (SIGPIPE, SIG_IGN);
   gegl_init (NULL, NULL);
-  g_test_add_func ("/rpc/framing", test_framing);
-  g_test_add_func ("/rpc/json", test_json);
-  g_test_add_func ("/rpc/params", test_params);
-  g_test_add_func ("/rpc/terminate", test_terminate);
-  g_test_add_func ("/rpc/busy", test_busy);
-  g_test_add_func ("/rpc/pictures", test_pictures);
-  g_test_add_func ("/rpc/notes", test_notes);
-  g_test_add_func ("/rpc/large-seed", test_large_seed);
+  g_test_add_func ("/service/framing", test_framing);
+  g_test_add_func ("/service/json", test_json);
+  g_test_add_func ("/service/params", test_params);
+  g_test_add_func ("/service/terminate", test_terminate);
+  g_test_add_func ("/service/busy", test_busy);
+  g_test_add_func ("/service/pictures", test_pictures);
+  g_test_add_func ("/service/notes", test_notes);
+  g_test_add_func ("/service/large-seed", test_large_seed);
   status = g_test_run ();
   gegl_exit ();
   return status;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/service/work.h"
+#include "engine/service/worker.h"
 #include "engine/pictures/buffer-file.h"
 #include "engine/engine.h"
 #include "engine/base/error.h"
 #include "engine/service/describe.h"
-#include "engine/service/words.h"
+#include "engine/service/rephrase.h"
 #include "engine/gpu/self-test.h"
 #include "engine/pictures/storage.h"
 #include "engine/request/mode.h"
@@ -17,14 +17,14 @@
 struct _PdRpcWork
 {
   const char *data_folder;
-  PdRpcNotifyFunc notify;
-  PdRpcDoneFunc done;
+  PdWorkerNotifyFunc notify;
+  PdWorkerDoneFunc done;
   gpointer user_data;
 
   /* The worker thread's. */
   PdEngine *engine;
   char *engine_key;        /* what it was opened for */
-  PdRpcCall *call;         /* the one under way */
+  PdCall *call;            /* the one under way */
   gboolean preview_failed; /* of that call, and was told */
 
   /* Between the threads: only the newest progress and preview are told. */
@@ -35,13 +35,13 @@ struct _PdRpcWork
   gboolean preview_waits;
 };
 
-PdRpcWork *
-pd_rpc_work_new (const char *data_folder,
-                 PdRpcNotifyFunc notify,
-                 PdRpcDoneFunc done,
-                 gpointer user_data)
+PdWorker *
+pd_worker_new (const char *data_folder,
+               PdWorkerNotifyFunc notify,
+               PdWorkerDoneFunc done,
+               gpointer user_data)
 {
-  PdRpcWork *self = g_new0 (PdRpcWork, 1);
+  PdWorker *self = g_new0 (PdWorker, 1);
 
   self->data_folder = data_folder;
   self->notify = notify;
@@ -52,7 +52,7 @@ pd_rpc_work_new (const char *data_folder,
 }
 
 void
-pd_rpc_work_free (PdRpcWork *self)
+pd_worker_free (PdWorker *self)
 {
   if (self == NULL)
     return;
@@ -65,7 +65,7 @@ pd_rpc_work_free (PdRpcWork *self)
 static gboolean
 tell_progress (gpointer user_data)
 {
-  PdRpcWork *self = user_data;
+  PdWorker *self = user_data;
   PdProgress progress;
 
   g_mutex_lock (&self->lock);
@@ -79,7 +79,7 @@ tell_progress (gpointer user_data)
 static void
 on_progress (const PdProgress *progress, gpointer user_data)
 {
-  PdRpcWork *self = user_data;
+  PdWorker *self = user_data;
 
   g_mutex_lock (&self->lock);
   self->progress = *progress;
@@ -92,7 +92,7 @@ on_progress (const PdProgress *progress, gpointer user_data)
 /* What the run says that is no failure. */
 typedef struct
 {
-  PdRpcWork *work;
+  PdWorker *work;
   char *text;
 } Note;
 
@@ -116,14 +116,14 @@ on_note (const char *text, gpointer user_data)
   Note *note = g_new0 (Note, 1);
 
   note->work = user_data;
-  note->text = pd_rpc_words (text);
+  note->text = pd_rephrase (text);
   g_idle_add_full (G_PRIORITY_DEFAULT, tell_note, note, NULL);
 }
 
 static gboolean
 tell_preview (gpointer user_data)
 {
-  PdRpcWork *self = user_data;
+  PdWorker *self = user_data;
   GVariantDict dict;
 
   g_variant_dict_init (&dict, NULL);
@@ -141,7 +141,7 @@ tell_preview (gpointer user_data)
 static void
 on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
 {
-  PdRpcWork *self = user_data;
+  PdWorker *self = user_data;
   g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new_from_data (
       rgb, GDK_COLORSPACE_RGB, FALSE, 8, (int) width, (int) height, (int) width * 3, NULL, NULL);
   g_autofree char *temporary = g_strconcat (self->call->preview, ".part", NULL);
@@ -170,7 +170,7 @@ on_preview (guint width, guint height, const guint8 *rgb, gpointer user_data)
 }
 
 static void
-close_engine (PdRpcWork *self)
+close_engine (PdWorker *self)
 {
   g_clear_pointer (&self->engine, pd_engine_free);
   g_clear_pointer (&self->engine_key, g_free);
@@ -178,7 +178,7 @@ close_engine (PdRpcWork *self)
 
 /* The engine for a request, the one at hand if it suits and its model's files are as they were. */
 static gboolean
-open_engine (PdRpcWork *self, PdRpcCall *call, GError **error)
+open_engine (PdWorker *self, PdCall *call, GError **error)
 {
   static const PdProgress loading = { .level = 1, .n_levels = 1, .eta_seconds = -1 };
   PdRequest *request = call->request;
@@ -223,7 +223,7 @@ load (const char *path, const PdRequest *request, GeglBuffer **buffer, GError **
 }
 
 static gboolean
-run_engine (PdRpcWork *self, PdRpcCall *call, const PdImages *images, GError **error)
+run_engine (PdWorker *self, PdCall *call, const PdImages *images, GError **error)
 {
   const gint64 start = g_get_monotonic_time ();
   const PdListener listener = { .progress = on_progress,
@@ -256,7 +256,7 @@ check_output (const char *path, GError **error)
 }
 
 static gboolean
-make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
+make_picture (PdWorker *self, PdCall *call, GError **error)
 {
   PdRequest *request = call->request;
   const int scale = (int) pd_mode_scale (request);
@@ -284,7 +284,7 @@ make_picture (PdRpcWork *self, PdRpcCall *call, GError **error)
 }
 
 static gboolean
-estimate (PdRpcWork *self, PdRpcCall *call, GError **error)
+estimate (PdWorker *self, PdCall *call, GError **error)
 {
   g_auto (PdEstimate) estimate = { 0 };
 
@@ -297,7 +297,7 @@ estimate (PdRpcWork *self, PdRpcCall *call, GError **error)
 }
 
 static gboolean
-test_device (PdRpcCall *call, GError **error)
+test_device (PdCall *call, GError **error)
 {
   g_autofree char *name = NULL;
   double seconds;
@@ -316,21 +316,21 @@ test_device (PdRpcCall *call, GError **error)
 static void
 work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  PdRpcWork *self = data;
-  PdRpcCall *call = self->call;
+  PdWorker *self = data;
+  PdCall *call = self->call;
 
   switch (call->kind)
     {
-    case PD_RPC_INITIALIZE:
-      call->result = g_variant_ref_sink (pd_rpc_describe_engine (self->data_folder));
+    case PD_CALL_INITIALIZE:
+      call->result = g_variant_ref_sink (pd_describe_engine (self->data_folder));
       break;
-    case PD_RPC_PICTURE:
+    case PD_CALL_PICTURE:
       make_picture (self, call, &call->error);
       break;
-    case PD_RPC_ESTIMATE:
+    case PD_CALL_ESTIMATE:
       estimate (self, call, &call->error);
       break;
-    case PD_RPC_TEST:
+    case PD_CALL_TEST:
     default:
       test_device (call, &call->error);
     }
@@ -343,13 +343,13 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 static void
 on_done (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  PdRpcWork *self = user_data;
+  PdWorker *self = user_data;
 
   self->done (g_steal_pointer (&self->call), self->user_data);
 }
 
 void
-pd_rpc_work_start (PdRpcWork *self, PdRpcCall *call)
+pd_worker_start (PdWorker *self, PdCall *call)
 {
   g_autoptr (GTask) task = g_task_new (NULL, NULL, on_done, self);
 

@@ -7,4 +7,4 @@
  * parameters named as requests name them, since whoever reads it has no command line: "memory=" for
  * --memory, "sync=attention" for --sync attention, "resume=yes" for --resume. Returns: (transfer
  * full). */
-char *pd_rpc_words (const char *text);
+char *pd_rephrase (const char *text);

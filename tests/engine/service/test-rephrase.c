@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/service/words.h"
+#include "engine/service/rephrase.h"
 
 static void
 test_options (void)
@@ -20,7 +20,7 @@ test_options (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
-      g_autofree char *words = pd_rpc_words (rows[i][0]);
+      g_autofree char *words = pd_rephrase (rows[i][0]);
 
       g_assert_cmpstr (words, ==, rows[i][1]);
     }
@@ -30,6 +30,6 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/rpc-words/options", test_options);
+  g_test_add_func ("/rephrase/options", test_options);
   return g_test_run ();
 }

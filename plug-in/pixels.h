@@ -24,30 +24,30 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdRest, pd_rest_clear)
  * transparent, or no number, becomes a neutral gray; colours outside sRGB become its nearest ones.
  * rest: (out) what that leaves out
  * Errors: the image cannot be read, the file cannot be written. */
-gboolean pd_canvas_save_source (
+gboolean pd_pixels_save_source (
     const PdPlace *place, PdRequestSource source, const char *path, PdRest *rest, GError **error);
 
 /* Returns: (transfer full) the selection's values in the target, in the selection's own format, as
  * it is now; extent in image coordinates. NULL if nothing is selected. */
-GeglBuffer *pd_canvas_copy_selection (const PdPlace *place);
+GeglBuffer *pd_pixels_copy_selection (const PdPlace *place);
 
-/* The mask that belongs to pd_canvas_save_source(): `selection` (NULL: everything) in the target, 0
+/* The mask that belongs to pd_pixels_save_source(): `selection` (NULL: everything) in the target, 0
  * around it. */
 gboolean
-pd_canvas_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error);
+pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error);
 
 /* Brings the engine's picture of the context back to the context's own size.
  * Returns: (transfer full) a buffer whose extent is the target, in image coordinates. */
-GeglBuffer *pd_canvas_cut (const PdPlace *place, GeglBuffer *result);
+GeglBuffer *pd_pixels_cut (const PdPlace *place, GeglBuffer *result);
 
 /* Writes a R'G'B' sRGB picture into a drawable of `image`, in that image's colours; the picture's
  * corner goes to 0, 0 of the drawable.
  * rest: whose transparency and whose colours outside sRGB the picture takes over, scaled to its
  *   size; NULL: none
  * share: 0 … 1 of what is outside sRGB */
-void pd_canvas_write (
+void pd_pixels_write (
     GeglBuffer *picture, const PdRest *rest, double share, gint32 image, gint32 drawable);
 
 /* Returns: (transfer full) the target's pixels, sRGB "R'G'B'A u8", at most `max_side` a side. */
 GeglBuffer *
-pd_canvas_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error);
+pd_pixels_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error);

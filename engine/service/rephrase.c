@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/service/words.h"
+#include "engine/service/rephrase.h"
 #include "engine/base/message.h"
 #include "engine/request/request.h"
 
@@ -38,7 +38,7 @@ rename_option (const GMatchInfo *match, GString *result, gpointer user_data)
 }
 
 char *
-pd_rpc_words (const char *text)
+pd_rephrase (const char *text)
 {
   g_autofree char *clean = pd_message_clean (text);
   g_autoptr (GRegex) regex =
