@@ -378,7 +378,7 @@ pd_engine_run (PdEngine *self,
                         .load_seconds = self->load_seconds,
                         .device = pd_device_info (self->device)->name,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
-                        .precision = self->backend.weights == PD_TYPE_F16 ? "f16" : "f32" };
+                        .precision = self->backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
   if (parts[PD_PART_VAE].is_other)
     report->vae = pd_checkpoint_get_path (parts[PD_PART_VAE].checkpoint);
   if (parts[PD_PART_TEXT_ENCODER].is_other)

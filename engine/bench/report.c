@@ -61,7 +61,7 @@ pd_bench_print_table (const PdBench *self)
 
   printf (_ ("%s, %s kernels, weights %s, activations %s\n"), info->name,
           pd_kernels_to_string (self->backend->kernels),
-          self->backend->weights == PD_TYPE_F16 ? "f16" : "f32",
+          self->backend->weights == PD_FORMAT_F16 ? "f16" : "f32",
           self->backend->activations == PD_TYPE_F16 ? "f16" : "f32");
   printf (_ ("Ceiling (multiply-adds on registers, best of %u): %.1f GFLOP/s wall, %.1f per CPU "
              "second\n"),
@@ -161,7 +161,7 @@ pd_bench_print_json (const PdBench *self)
   json_builder_begin_object (builder);
   add_string (builder, "device", pd_device_info (self->backend->device)->name);
   add_string (builder, "kernels", pd_kernels_to_string (self->backend->kernels));
-  add_string (builder, "weights", self->backend->weights == PD_TYPE_F16 ? "f16" : "f32");
+  add_string (builder, "weights", self->backend->weights == PD_FORMAT_F16 ? "f16" : "f32");
   add_string (builder, "activations", self->backend->activations == PD_TYPE_F16 ? "f16" : "f32");
   add_double (builder, "peak_wall", self->peak_wall);
   add_double (builder, "peak_cpu", self->peak_cpu);

@@ -71,6 +71,7 @@ struct _PdDenoiser
   const PdDenoiserClass *class;
   const PdBackend *backend;
   PdDenoiserInfo info;
+  PdWeights *weights; /* owned by the architecture */
 };
 
 struct _PdDenoiserPass

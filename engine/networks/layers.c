@@ -12,22 +12,14 @@ insert_path (PdLayerReader *self, const char *format, va_list args)
   return g_string_chunk_insert_const (self->paths, path);
 }
 
-/* The tensor @path.@suffix; NULL after a failure. */
-static const PdTensorInfo *
-find_values (
-    PdLayerReader *self, const char *path, const char *suffix, guint n_dims, const gint64 *dims)
-{
-  g_autofree char *name = g_strconcat (path, suffix, NULL);
-
-  return self->error != NULL
-             ? NULL
-             : pd_checkpoint_get (self->checkpoint, name, n_dims, dims, &self->error);
-}
-
 static const PdVector *
 read_vector (PdLayerReader *self, const char *path, const char *suffix, guint count)
 {
-  const PdTensorInfo *info = find_values (self, path, suffix, 1, (gint64[]){ count });
+  g_autofree char *name = g_strconcat (path, suffix, NULL);
+  const PdTensorInfo *info =
+      self->error == NULL
+          ? pd_checkpoint_get (self->checkpoint, name, 1, (gint64[]){ count }, &self->error)
+          : NULL;
   g_autofree float *values = NULL;
 
   self->bytes += pd_vector_bytes (self->backend, count);
@@ -55,21 +47,41 @@ read_floats (gconstpointer data, gsize first, gsize count, void *out, GError **e
   return pd_tensor_info_read_f32 (data, first, count, out, error);
 }
 
+static PdWeightSource
+source_of (const PdTensorInfo *info)
+{
+  gboolean narrow = info->dtype == PD_DTYPE_F16 && info->scale == 0;
+
+  return (PdWeightSource){ narrow ? PD_FORMAT_F16 : PD_FORMAT_F32,
+                           narrow ? read_halves : read_floats, info };
+}
+
+/* The tensor of a matrix of so many taps. */
+static const PdTensorInfo *
+find_weight (
+    PdCheckpoint *checkpoint, const char *path, guint out, guint in, guint taps, GError **error)
+{
+  g_autofree char *name = g_strconcat (path, ".weight", NULL);
+
+  return pd_checkpoint_get (checkpoint, name, taps == 1 ? 2 : 4, (gint64[]){ out, in, 3, 3 },
+                            error);
+}
+
 static PdLayer
 read_layer (PdLayerReader *self, guint out, guint in, guint taps, gboolean bias, char *path)
 {
-  gint64 dims[4] = { out, in, 3, 3 };
-  const PdTensorInfo *info = find_values (self, path, ".weight", taps == 1 ? 2 : 4, dims);
+  const PdTensorInfo *info = self->error == NULL
+                                 ? find_weight (self->checkpoint, path, out, in, taps, &self->error)
+                                 : NULL;
   PdLayer layer = { .path = path };
 
   self->bytes += pd_matrix_bytes (self->backend, out, in, taps);
   if (info != NULL && self->weights != NULL)
     {
-      gboolean narrow = info->dtype == PD_DTYPE_F16 && info->scale == 0;
-      const PdWeightSource source = { narrow ? PD_TYPE_F16 : PD_TYPE_F32,
-                                      narrow ? read_halves : read_floats, info };
+      const PdWeightSource source = source_of (info);
 
-      layer.weight = pd_weights_read_matrix (self->weights, &source, out, in, taps, &self->error);
+      layer.weight =
+          pd_weights_read_matrix (self->weights, &source, path, out, in, taps, &self->error);
     }
   if (bias)
     layer.bias = read_vector (self, path, ".bias", out);
@@ -139,6 +151,90 @@ pd_read_part (PdCheckpoint *checkpoint,
       return NULL;
     }
   return g_steal_pointer (&weights);
+}
+
+/* A matrix that is to be packed again: the model's values, and what is added to them. */
+typedef struct
+{
+  PdMatrix *matrix;
+  const PdTensorInfo *info;
+  GPtrArray *patches; /* of PdPatch */
+} Patched;
+
+static void
+patched_free (gpointer data)
+{
+  Patched *self = data;
+
+  g_ptr_array_unref (self->patches);
+  g_free (self);
+}
+
+static gboolean
+read_patched (gconstpointer data, gsize first, gsize count, void *out, GError **error)
+{
+  const Patched *self = data;
+  gsize width = (gsize) self->matrix->in * self->matrix->taps;
+
+  if (!pd_tensor_info_read_f32 (self->info, first, count, out, error))
+    return FALSE;
+  for (guint i = 0; i < self->patches->len; i++)
+    pd_patch_add (self->patches->pdata[i], first / width, count / width, out);
+  return TRUE;
+}
+
+/* Adds @matrix to @all if something is or was added to it. */
+static gboolean
+collect_patched (GPtrArray *all,
+                 PdMatrix *matrix,
+                 PdCheckpoint *checkpoint,
+                 const GPtrArray *patches,
+                 GError **error)
+{
+  Patched *self = g_new0 (Patched, 1);
+
+  g_ptr_array_add (all, self);
+  self->matrix = matrix;
+  self->patches = g_ptr_array_new ();
+  for (guint i = 0; i < patches->len; i++)
+    if (g_str_equal (pd_patch_path (patches->pdata[i]), matrix->name))
+      {
+        if (!pd_patch_check (patches->pdata[i], matrix->out, (gsize) matrix->in * matrix->taps,
+                             error))
+          return FALSE;
+        g_ptr_array_add (self->patches, patches->pdata[i]);
+      }
+  if (self->patches->len == 0 && !matrix->patched)
+    {
+      g_ptr_array_set_size (all, (int) all->len - 1);
+      return TRUE;
+    }
+  self->info = find_weight (checkpoint, matrix->name, matrix->out, matrix->in, matrix->taps, error);
+  return self->info != NULL;
+}
+
+gboolean
+pd_patch_part (PdWeights *weights,
+               PdCheckpoint *checkpoint,
+               const GPtrArray *patches,
+               GError **error)
+{
+  const GPtrArray *matrices = pd_weights_matrices (weights);
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (patched_free);
+
+  for (guint i = 0; i < matrices->len; i++)
+    if (!collect_patched (all, matrices->pdata[i], checkpoint, patches, error))
+      return FALSE;
+  for (guint i = 0; i < all->len; i++)
+    {
+      const Patched *patched = all->pdata[i];
+      const PdWeightSource source = { PD_FORMAT_F32, read_patched, patched };
+      const PdWeightSource own = source_of (patched->info);
+
+      patched->matrix->patched = patched->patches->len > 0;
+      pd_weights_repack (weights, patched->matrix, patched->matrix->patched ? &source : &own);
+    }
+  return pd_weights_finish (weights, error);
 }
 
 gboolean

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/files/checkpoint.h"
+#include "engine/files/patch.h"
 #include "engine/nn/ops.h"
 
 /* Weights of one layer, on the device; owned by the PdWeights they were read into. */
@@ -39,6 +40,17 @@ PdWeights *pd_read_part (PdCheckpoint *checkpoint,
                          void (*read) (PdLayerReader *reader, gpointer part),
                          gpointer part,
                          GError **error);
+
+/* Puts @patches (of PdPatch) on the layers of a part that has been read, in place of those that
+ * were on them before; none takes all off, and the weights are to the bit what they were. Only the
+ * layers concerned are read again, from @checkpoint, which the part was read from, and packed where
+ * they are, so passes stay as they are. Patches for other layers are ignored. Nothing may be
+ * running. Errors: PD_ERROR_BAD_MODEL (a patch of another shape; nothing is changed), those of
+ * pd_weights_finish, after which the part is undefined. */
+gboolean pd_patch_part (PdWeights *weights,
+                        PdCheckpoint *checkpoint,
+                        const GPtrArray *patches,
+                        GError **error);
 
 /* Paths are printf formats. A linear layer may be stored as a 1 × 1 convolution and the other way
  * round. The bias is read if @bias. */

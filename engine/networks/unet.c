@@ -31,7 +31,6 @@ typedef struct
   PdDenoiser base;
   PdUNetConfig config;
   GStringChunk *paths;
-  PdWeights *weights;
 
   PdLayer time_linear1, time_linear2;
   PdLayer conv_in, conv_out;
@@ -464,7 +463,7 @@ free_unet (PdDenoiser *denoiser)
   PdUNet *self = (PdUNet *) denoiser;
 
   clear_blocks (self);
-  pd_weights_free (self->weights);
+  pd_weights_free (denoiser->weights);
   g_string_chunk_free (self->paths);
   g_free (self);
 }
@@ -507,6 +506,6 @@ pd_unet_new (const PdBackend *backend,
       self->up[i].path = g_string_chunk_insert (self->paths, up);
     }
   self->mid.path = g_string_chunk_insert (self->paths, "mid_block");
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_unet, self, error);
-  return self->weights != NULL ? g_steal_pointer (&base) : NULL;
+  base->weights = pd_read_part (checkpoint, backend, self->paths, read_unet, self, error);
+  return base->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

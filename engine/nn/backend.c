@@ -112,7 +112,7 @@ pd_backend_init (
     .device = device,
     .kernels = kernels,
     .activations = kernels == PD_KERNELS_UNIFORM ? PD_TYPE_F32 : type,
-    .weights = type,
+    .weights = type == PD_TYPE_F16 ? PD_FORMAT_F16 : PD_FORMAT_F32,
     .panel = kernels == PD_KERNELS_UNIFORM ? info->subgroup_size : 16,
   };
   return TRUE;

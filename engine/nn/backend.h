@@ -3,8 +3,9 @@
 
 #include "engine/base/choices.h"
 #include "engine/gpu/device.h"
+#include "engine/nn/format.h"
 
-/* Storage type of activations and of packed weights. Sums are always f32. */
+/* Storage type of activations. Sums are always f32. */
 typedef enum
 {
   PD_TYPE_F32,
@@ -18,7 +19,7 @@ typedef struct
   PdKernels kernels; /* never PD_KERNELS_AUTO */
   PdType
       activations; /* f32 with PD_KERNELS_UNIFORM: broadcasting halves costs a conversion per use */
-  PdType weights;
+  PdFormat weights;
   guint panel; /* output columns that a packed weight panel holds */
 } PdBackend;
 

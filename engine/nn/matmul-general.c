@@ -107,7 +107,7 @@ shader_name (const PdTensor *a, const PdMatrix *b, gboolean cooperative)
     return "matmul-cooperative";
   if (a->type == PD_TYPE_F16)
     return "matmul-f16";
-  return b->type == PD_TYPE_F16 ? "matmul-f32-f16" : "matmul";
+  return b->format == PD_FORMAT_F16 ? "matmul-f32-f16" : "matmul";
 }
 
 static void
@@ -122,7 +122,7 @@ dispatch_slice (PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdSlice sli
   const Tile *tile = choose_tile (info, cooperative, pixels, columns.count);
   guint in = pd_align_channels (b->in);
   guint depth = cooperative && in % 32 == 0 ? 32 : DEPTH;
-  gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
+  gsize column_bytes = pd_format_bytes (b->format, pd_matrix_depth (b));
   PdBytes weights = { &b->storage, columns.first * column_bytes, columns.count * column_bytes };
   PdDispatch dispatch = {
     .label = matmul->label,
@@ -213,7 +213,7 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   PdEpilogue *epilogue = &matmul.epilogue;
   const PdMatrix *b = matmul.b;
   guint total = pd_matrix_columns (b);
-  gsize column_bytes = pd_matrix_depth (b) * pd_type_size (b->type);
+  gsize column_bytes = pd_format_bytes (b->format, pd_matrix_depth (b));
   gsize range = info->max_storage_buffer_range - info->min_storage_buffer_offset_alignment;
   guint step = (guint) MIN (MAX (range / column_bytes / b->panel, 1) * b->panel, total);
   PdSliceLimits limits = { 0 };

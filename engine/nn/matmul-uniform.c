@@ -164,9 +164,9 @@ emit_dispatch (const Emitter *self, const Tiles *tiles, const Part *part)
   gboolean last = part->first + part->count == self->depth.chunks;
   gsize offset =
       (gsize) part->row * ty * tiles->y_row + (gsize) part->x * tx * tiles->y_pixel + column;
-  gsize b_panel = (gsize) pd_matrix_depth (b) * self->panel * pd_type_size (b->type);
-  gsize b_start = part->panel * b_panel +
-                  (gsize) part->first * self->depth.depth * self->panel * pd_type_size (b->type);
+  gsize b_panel = self->panel * pd_format_bytes (b->format, pd_matrix_depth (b));
+  gsize b_chunk = self->panel * pd_format_bytes (b->format, self->depth.depth);
+  gsize b_start = part->panel * b_panel + part->first * b_chunk;
   guint added_when = ADDED_NOWHERE;
   guint vectors = 0;
   gsize y_first, y_count, skip;
@@ -197,9 +197,7 @@ emit_dispatch (const Emitter *self, const Tiles *tiles, const Part *part)
           chunks_end (self, part->first, part->count),
       G_STRUCT_OFFSET (PdMatmulUniformPush, a));
   read_at (&dispatch, self->panels, b_start / sizeof (float),
-           ((part->tiles[2] - 1) * b_panel +
-            (gsize) part->count * self->depth.depth * self->panel * pd_type_size (b->type)) /
-               sizeof (float),
+           ((part->tiles[2] - 1) * b_panel + part->count * b_chunk) / sizeof (float),
            G_STRUCT_OFFSET (PdMatmulUniformPush, b));
   if (part->first == 0)
     {
@@ -386,7 +384,7 @@ choose_shape (guint w, guint h)
 static const char *
 shader_name (const PdBackend *backend, const PdMatrix *b)
 {
-  if (b->type == PD_TYPE_F16)
+  if (b->format == PD_FORMAT_F16)
     return backend->panel == 16 ? "matmul-uniform-16-f16" : "matmul-uniform-8-f16";
   return backend->panel == 16 ? "matmul-uniform-16" : "matmul-uniform-8";
 }

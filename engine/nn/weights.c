@@ -3,7 +3,6 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
-#include "engine/base/half.h"
 #include "engine/nn/weights.h"
 #include "engine/gpu/account.h"
 
@@ -74,6 +73,12 @@ pd_matrix_columns (const PdMatrix *self)
   return (guint) round_up (self->out, MAX (PD_CHANNEL_ALIGN, self->panel));
 }
 
+static gsize
+stored_bytes (const PdMatrix *self)
+{
+  return pd_matrix_columns (self) * pd_format_bytes (self->format, pd_matrix_depth (self));
+}
+
 static guint
 vector_count (const PdBackend *backend, guint count)
 {
@@ -83,11 +88,11 @@ vector_count (const PdBackend *backend, guint count)
 gsize
 pd_matrix_bytes (const PdBackend *backend, guint out, guint in, guint taps)
 {
-  PdMatrix matrix = { .out = out, .in = in, .taps = taps, .panel = backend->panel };
+  PdMatrix matrix = {
+    .out = out, .in = in, .taps = taps, .panel = backend->panel, .format = backend->weights
+  };
 
-  return round_up ((gsize) pd_matrix_depth (&matrix) * pd_matrix_columns (&matrix) *
-                       pd_type_size (backend->weights),
-                   BINDING_ALIGN);
+  return round_up (stored_bytes (&matrix), BINDING_ALIGN);
 }
 
 gsize
@@ -107,9 +112,6 @@ pd_weights_new (const PdBackend *backend, gsize expected)
   self->matrices = g_ptr_array_new_with_free_func (g_free);
   self->vectors = g_ptr_array_new_with_free_func (g_free);
   self->rooms = g_ptr_array_new_with_free_func (room_free);
-  self->cancellable = g_cancellable_get_current ();
-  if (self->cancellable != NULL)
-    g_object_ref (self->cancellable);
   g_mutex_init (&self->lock);
   return self;
 }
@@ -189,73 +191,13 @@ take_room (PdWeights *self)
   return g_new0 (Room, 1);
 }
 
-/* In place, from the end on where the values grow. */
-static void
-convert (guint8 *values, gsize count, PdType from, PdType to)
-{
-  guint16 half;
-  float value;
-
-  if (from == PD_TYPE_F32 && to == PD_TYPE_F16)
-    for (gsize i = 0; i < count; i++)
-      {
-        memcpy (&value, values + 4 * i, 4);
-        half = pd_half_from_float (value);
-        memcpy (values + 2 * i, &half, 2);
-      }
-  else if (from == PD_TYPE_F16 && to == PD_TYPE_F32)
-    for (gsize i = count; i-- > 0;)
-      {
-        memcpy (&half, values + 2 * i, 2);
-        value = pd_half_to_float (half);
-        memcpy (values + 4 * i, &value, 4);
-      }
-}
-
-/* One panel of @lanes columns with their values, [lane][in][taps]. */
-static void
-pack_halves (const PdMatrix *m, const guint16 *values, guint lanes, guint32 *packed)
-{
-  guint pairs = pd_align_channels (m->in) / 2, row = m->in * m->taps;
-
-  for (guint i = 0; i < m->in; i += 2)
-    for (guint tap = 0; tap < m->taps; tap++)
-      {
-        guint32 *to = packed + ((gsize) tap * pairs + i / 2) * m->panel;
-        const guint16 *from = values + (gsize) i * m->taps + tap;
-
-        if (i + 1 < m->in)
-          for (guint lane = 0; lane < lanes; lane++, from += row)
-            to[lane] = from[0] | (guint32) from[m->taps] << 16;
-        else
-          for (guint lane = 0; lane < lanes; lane++, from += row)
-            to[lane] = from[0];
-      }
-}
-
-static void
-pack_floats (const PdMatrix *m, const float *values, guint lanes, float *packed)
-{
-  guint in_padded = pd_align_channels (m->in), row = m->in * m->taps;
-
-  for (guint i = 0; i < m->in; i++)
-    for (guint tap = 0; tap < m->taps; tap++)
-      {
-        float *to = packed + ((gsize) tap * in_padded + i) * m->panel;
-        const float *from = values + (gsize) i * m->taps + tap;
-
-        for (guint lane = 0; lane < lanes; lane++, from += row)
-          to[lane] = *from;
-      }
-}
-
 /* Into @packed, or if that is NULL straight into the mapped buffer. */
 static gboolean
 pack (const Piece *piece, Room *room, GError **error)
 {
   const PdMatrix *m = piece->matrix;
-  gsize column = (gsize) m->in * m->taps, size = pd_type_size (m->type);
-  gsize panel_bytes = (gsize) pd_matrix_depth (m) * m->panel * size;
+  gsize column = (gsize) m->in * m->taps;
+  gsize panel_bytes = m->panel * pd_format_bytes (m->format, pd_matrix_depth (m));
   gsize offset = m->storage.offset + piece->first * panel_bytes, bytes = piece->count * panel_bytes;
   guint first = piece->first * m->panel;
   guint columns = MIN (piece->count * m->panel, m->out - MIN (m->out, first));
@@ -266,19 +208,16 @@ pack (const Piece *piece, Room *room, GError **error)
       !piece->source.read (piece->source.data, first * column, columns * column, room->values,
                            error))
     return FALSE;
-  convert (room->values, columns * column, piece->source.type, m->type);
+  pd_format_convert (room->values, columns * column, piece->source.format, m->format);
   packed = mapped != NULL ? mapped + offset : room->packed;
   if (m->in != pd_align_channels (m->in) || columns != piece->count * m->panel)
     memset (packed, 0, bytes);
   for (guint done = 0; done < columns; done += m->panel)
     {
-      guint lanes = MIN (m->panel, columns - done);
-      guint8 *values = room->values + done * column * size;
+      const PdPanel panel = { m->in, m->taps, m->panel, MIN (m->panel, columns - done) };
 
-      if (m->type == PD_TYPE_F16)
-        pack_halves (m, (guint16 *) values, lanes, (guint32 *) packed);
-      else
-        pack_floats (m, (float *) values, lanes, (float *) packed);
+      pd_format_pack (m->format, &panel, room->values + pd_format_bytes (m->format, done * column),
+                      packed);
       packed += panel_bytes;
     }
   return mapped != NULL || pd_buffer_write (m->storage.buffer, offset, room->packed, bytes, error);
@@ -305,33 +244,23 @@ work (gpointer data, gpointer user_data)
   g_mutex_unlock (&self->lock);
 }
 
-const PdMatrix *
-pd_weights_read_matrix (
-    PdWeights *self, const PdWeightSource *source, guint out, guint in, guint taps, GError **error)
+const GPtrArray *
+pd_weights_matrices (const PdWeights *self)
 {
-  g_autofree PdMatrix *matrix = g_new0 (PdMatrix, 1);
-  guint n_panels, per_piece;
-  gsize size;
+  return self->matrices;
+}
 
-  *matrix = (PdMatrix){ .type = self->backend->weights,
-                        .out = out,
-                        .in = in,
-                        .taps = taps,
-                        .panel = self->backend->panel };
-  size =
-      (gsize) pd_matrix_depth (matrix) * pd_matrix_columns (matrix) * pd_type_size (matrix->type);
-  if (!reserve (self, size, &matrix->storage, error))
-    return NULL;
-  /* What is rehearsed has no memory. */
-  if (pd_account_is_rehearsing (self->backend->device))
-    {
-      g_ptr_array_add (self->matrices, matrix);
-      return g_steal_pointer (&matrix);
-    }
+void
+pd_weights_repack (PdWeights *self, const PdMatrix *matrix, const PdWeightSource *source)
+{
+  guint n_panels = pd_matrix_columns (matrix) / matrix->panel;
+  guint per_piece = (guint) MAX (1, PIECE / ((gsize) pd_matrix_depth (matrix) * matrix->panel));
+
   if (self->pool == NULL)
-    self->pool = g_thread_pool_new (work, self, (int) g_get_num_processors (), FALSE, NULL);
-  n_panels = pd_matrix_columns (matrix) / matrix->panel;
-  per_piece = (guint) MAX (1, PIECE / ((gsize) pd_matrix_depth (matrix) * matrix->panel));
+    {
+      g_set_object (&self->cancellable, g_cancellable_get_current ());
+      self->pool = g_thread_pool_new (work, self, (int) g_get_num_processors (), FALSE, NULL);
+    }
   for (guint first = 0; first < n_panels; first += per_piece)
     {
       Piece *piece = g_new (Piece, 1);
@@ -339,6 +268,30 @@ pd_weights_read_matrix (
       *piece = (Piece){ matrix, *source, first, MIN (per_piece, n_panels - first) };
       g_thread_pool_push (self->pool, piece, NULL);
     }
+}
+
+const PdMatrix *
+pd_weights_read_matrix (PdWeights *self,
+                        const PdWeightSource *source,
+                        const char *name,
+                        guint out,
+                        guint in,
+                        guint taps,
+                        GError **error)
+{
+  g_autofree PdMatrix *matrix = g_new0 (PdMatrix, 1);
+
+  *matrix = (PdMatrix){ .name = name,
+                        .format = self->backend->weights,
+                        .out = out,
+                        .in = in,
+                        .taps = taps,
+                        .panel = self->backend->panel };
+  if (!reserve (self, stored_bytes (matrix), &matrix->storage, error))
+    return NULL;
+  /* What is rehearsed has no memory. */
+  if (!pd_account_is_rehearsing (self->backend->device))
+    pd_weights_repack (self, matrix, source);
   g_ptr_array_add (self->matrices, matrix);
   return g_steal_pointer (&matrix);
 }
@@ -366,8 +319,8 @@ const PdMatrix *
 pd_weights_add_matrix (
     PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error)
 {
-  const PdWeightSource source = { PD_TYPE_F32, read_memory, values };
-  const PdMatrix *matrix = pd_weights_read_matrix (self, &source, out, in, taps, error);
+  const PdWeightSource source = { PD_FORMAT_F32, read_memory, values };
+  const PdMatrix *matrix = pd_weights_read_matrix (self, &source, NULL, out, in, taps, error);
 
   return matrix != NULL && pd_weights_finish (self, error) ? matrix : NULL;
 }

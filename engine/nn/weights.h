@@ -12,10 +12,12 @@
  * multiple of max (PD_CHANNEL_ALIGN, panel); padding is zero. */
 typedef struct
 {
+  const char *name; /* diffusers' module path; NULL: none */
   PdStorage storage;
-  PdType type;
+  PdFormat format;
   guint out, in, taps;
   guint panel;
+  gboolean patched; /* its values are others than the model's own */
 } PdMatrix;
 
 /* f32, padded with zeros to a multiple of max (PD_CHANNEL_ALIGN, panel). */
@@ -44,23 +46,36 @@ void pd_weights_free (PdWeights *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdWeights, pd_weights_free)
 
 /* Where the values of a weight come from: @read gives @count of them from the one at @first on, as
- * @type, from any thread. */
+ * @format, from any thread. They are whole columns of the matrix. */
 typedef struct
 {
-  PdType type;
+  PdFormat format;
   gboolean (*read) (gconstpointer data, gsize first, gsize count, void *out, GError **error);
   gconstpointer data; /* not owned: must live until pd_weights_finish */
 } PdWeightSource;
 
 /* Packs and uploads @source, [out][in][taps] (PyTorch's order of a linear or convolution weight).
  * That is done by several threads, piece by piece, until pd_weights_finish; pd_matrix_depth and the
- * like hold at once. Errors: PD_ERROR_OUT_OF_MEMORY. */
-const PdMatrix *pd_weights_read_matrix (
-    PdWeights *self, const PdWeightSource *source, guint out, guint in, guint taps, GError **error);
+ * like hold at once. @name is borrowed. Errors: PD_ERROR_OUT_OF_MEMORY. */
+const PdMatrix *pd_weights_read_matrix (PdWeights *self,
+                                        const PdWeightSource *source,
+                                        const char *name,
+                                        guint out,
+                                        guint in,
+                                        guint taps,
+                                        GError **error);
+
+/* All matrices, in the order in which they were added; of PdMatrix. */
+const GPtrArray *pd_weights_matrices (const PdWeights *self);
+
+/* Packs @source over what is in @matrix, one of @self's, which nothing on the device may be
+ * reading. As above it is not done before pd_weights_finish; if that fails, the matrix is
+ * undefined. Passes that were recorded with it stay as they are. */
+void pd_weights_repack (PdWeights *self, const PdMatrix *matrix, const PdWeightSource *source);
 
 /* Waits for what the threads do. Returns: whether all of it succeeded. Errors: those of the
  * sources, PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST, G_IO_ERROR_CANCELLED of the thread's
- * current cancellable when the weights were made. */
+ * current cancellable when the first of them was added. */
 gboolean pd_weights_finish (PdWeights *self, GError **error);
 
 /* The same of @values in memory, finished on return. */

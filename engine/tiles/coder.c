@@ -57,7 +57,7 @@ resize (PdCoder *self, guint n, GError **error)
 static void
 set_not_finite (const PdAutoencoder *autoencoder, GError **error)
 {
-  if (autoencoder->info.needs_statistics && autoencoder->backend->weights == PD_TYPE_F16)
+  if (autoencoder->info.needs_statistics && autoencoder->backend->weights == PD_FORMAT_F16)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
                  _ ("The autoencoder gave a value that is not a number: the model may be damaged, "
                     "or need the precision f32"));

@@ -138,8 +138,9 @@ run_matmul (Run *run, RefTensor **expected)
       matmul.h = (row->h - 1 - shrink) / stride + 1;
       matmul.w = (row->w - 1 - shrink) / stride + 1;
     }
-  matmul.weight = random_values (run, (gsize) row->other * row->c * taps, 1 / sqrt (row->c * taps),
-                                 run->backend->weights);
+  matmul.weight =
+      random_values (run, (gsize) row->other * row->c * taps, 1 / sqrt (row->c * taps),
+                     run->backend->weights == PD_FORMAT_F16 ? PD_TYPE_F16 : PD_TYPE_F32);
   weight = pd_weights_add_matrix (run->weights, matmul.weight, row->other, row->c, taps, &error);
   g_assert_no_error (error);
   if (!(row->flags & WITHOUT))
