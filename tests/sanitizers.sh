@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Builds the tests that need no device with the sanitizers for addresses and for undefined behaviour,
-# and runs them. Usage: sanitizers.sh SOURCE BUILD
+# Builds everything with clang, whose warnings are errors, and with the sanitizers for addresses and for
+# undefined behaviour, and runs the tests that need no device. Usage: sanitizers.sh SOURCE BUILD
 # BUILD is made, or used again.
 set -eu
 source=$1 build=$2
 
 [ -e "$build/build.ninja" ] ||
-  meson setup "$build" "$source" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+  CC=clang meson setup "$build" "$source" -Dwerror=true \
+    -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # What is asked for beyond all memory fails as it does without. Stacks are unwound through libraries
 # without frame pointers, so that what those keep is known.

@@ -50,9 +50,9 @@ set_true (gpointer flag)
 static void
 live (guint milliseconds)
 {
-  gboolean over = FALSE;
+  volatile gboolean over = FALSE;
 
-  g_timeout_add (milliseconds, set_true, &over);
+  g_timeout_add (milliseconds, set_true, (gpointer) &over);
   wait_for (over);
 }
 

@@ -196,7 +196,7 @@ test_picture (void)
     "{\"" JSON_STRANGE "\":1}",
     "{\"model\":\"" JSON_STRANGE "\"}",
     "{\"regions\":\"" JSON_STRANGE "\"}",
-    "no JSON " STRANGE,
+    ("no JSON " STRANGE),
   };
   const char *const arguments[] = { "generate", "--from", "p.png", "--output", "out.png", NULL };
   g_autofree char *path = g_build_filename (folder, "p.png", NULL);
@@ -248,7 +248,7 @@ test_command_line (void)
 static void
 test_names (void)
 {
-  static const char *const names[] = { "esc\033[31m", "bidi\xe2\x80\xae", "bytes" NO_UTF8 };
+  static const char *const names[] = { "esc\033[31m", "bidi\xe2\x80\xae", ("bytes" NO_UTF8) };
   const char *const words[] = { "models", NULL }, *const json[] = { "models", "--json", NULL };
   g_autofree char *out = NULL, *err = NULL, *lines = NULL;
   g_auto (GStrv) objects = NULL;
