@@ -219,12 +219,14 @@ run_async (PdHost *host,
            gpointer user_data)
 {
   PdGimpHost *self = PD_GIMP_HOST (host);
+  const PdJob job = { .image = self->image,
+                      .drawable = get_drawable (self),
+                      .request = request,
+                      .engine = self->engine,
+                      .place = &self->place };
 
-  /* What is wrong with the place, the run tells. */
-  if (!find_place (self, request, &self->place, NULL))
-    self->place = (PdPlace){ .width = 0 };
-  pd_job_run_async (self->client, self->engine, self->image, get_drawable (self), request,
-                    cancellable, on_job, g_task_new (host, cancellable, callback, user_data));
+  pd_job_run_async (self->client, &job, cancellable, on_job,
+                    g_task_new (host, cancellable, callback, user_data));
 }
 
 /* Of a picture of the context, the part that shows the target. */

@@ -22,12 +22,13 @@ typedef struct
   gint32 image, drawable;
   PdRequest *request; /* as the caller gave it */
   PdPlace place;
+  PdPlace *told_place; /* the caller's copy; may be NULL */
   PdOrigin *origin;
   GeglBuffer *selection;
   PdRest rest;
   char *input, *mask, *output, *preview; /* files; NULL: not used */
   gint32 layer;
-} Job;
+} Run;
 
 static void
 remove_file (char *path)
@@ -38,17 +39,17 @@ remove_file (char *path)
 }
 
 static void
-job_free (Job *job)
+run_free (Run *run)
 {
-  g_object_unref (job->request);
-  g_clear_object (&job->selection);
-  pd_origin_free (job->origin);
-  pd_rest_clear (&job->rest);
-  remove_file (job->input);
-  remove_file (job->mask);
-  remove_file (job->output);
-  remove_file (job->preview);
-  g_free (job);
+  g_object_unref (run->request);
+  g_clear_object (&run->selection);
+  pd_origin_free (run->origin);
+  pd_rest_clear (&run->rest);
+  remove_file (run->input);
+  remove_file (run->mask);
+  remove_file (run->output);
+  remove_file (run->preview);
+  g_free (run);
 }
 
 guint
@@ -94,38 +95,38 @@ pd_job_allow_files (PdEngineClient *client, PdRequest *request)
 
 /* What the engine is sent: sizes are the context's, all of which it may look at. */
 static GVariant *
-job_params (const Job *job)
+run_params (const Run *run)
 {
-  g_autoptr (PdRequest) sent = pd_request_copy (job->request);
+  g_autoptr (PdRequest) sent = pd_request_copy (run->request);
   GVariantDict dict;
 
-  g_object_set (sent, "width", job->place.width, "height", job->place.height, "padding",
-                (gint64) MAX (job->place.width, job->place.height), NULL);
+  g_object_set (sent, "width", run->place.width, "height", run->place.height, "padding",
+                (gint64) MAX (run->place.width, run->place.height), NULL);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));
-  g_variant_dict_insert (&dict, "output", "s", job->output);
-  g_variant_dict_insert (&dict, "preview", "s", job->preview);
-  if (job->input)
-    g_variant_dict_insert (&dict, "input", "s", job->input);
-  if (job->mask)
-    g_variant_dict_insert (&dict, "mask", "s", job->mask);
+  g_variant_dict_insert (&dict, "output", "s", run->output);
+  g_variant_dict_insert (&dict, "preview", "s", run->preview);
+  if (run->input)
+    g_variant_dict_insert (&dict, "input", "s", run->input);
+  if (run->mask)
+    g_variant_dict_insert (&dict, "mask", "s", run->mask);
   return g_variant_dict_end (&dict);
 }
 
 /* Of what is outside sRGB, as much as there is left of what the picture starts from. */
 static double
-job_share (const Job *job)
+run_share (const Run *run)
 {
-  if (pd_mode_enlarges (job->request->mode))
+  if (pd_mode_enlarges (run->request->mode))
     return 1.0;
-  return pd_mode_takes (job->request->mode, "strength") ? 1.0 - job->request->strength : 0.0;
+  return pd_mode_takes (run->request->mode, "strength") ? 1.0 - run->request->strength : 0.0;
 }
 
 /* What a person should know of the source. */
 static void
-job_tell_source (const Job *job, PdEngineClient *client)
+run_tell_source (const Run *run, PdEngineClient *client)
 {
-  const PdRest *rest = &job->rest;
+  const PdRest *rest = &run->rest;
   g_autofree char *numbers =
       g_strdup_printf (_ ("%" PRIu64 " pixels that are not finite numbers count as transparent"),
                        rest->n_not_finite);
@@ -134,42 +135,42 @@ job_tell_source (const Job *job, PdEngineClient *client)
                           "see: as much of them is kept as of the source"),
                        rest->n_outside);
 
-  if (job->request->source == PD_REQUEST_SOURCE_VISIBLE && !pd_place_is_shown (job->place.layer))
+  if (run->request->source == PD_REQUEST_SOURCE_VISIBLE && !pd_place_is_shown (run->place.layer))
     pd_engine_client_note (client,
                            _ ("The selected layer is hidden and does not count: show it, or "
                               "start from the layer alone (source=layer)"));
   if (rest->n_not_finite)
     pd_engine_client_note (client, numbers);
-  if (rest->n_outside && job_share (job) < 1.0)
+  if (rest->n_outside && run_share (run) < 1.0)
     pd_engine_client_note (client, outside);
-  if (rest->empty && pd_mode_takes (job->request->mode, "strength"))
+  if (rest->empty && pd_mode_takes (run->request->mode, "strength"))
     pd_engine_client_note (client, _ ("All there is to start from is transparent: it counts as "
                                       "gray, and the result is opaque"));
 }
 
 /* What the engine starts from. */
 static gboolean
-job_save_source (Job *job, PdEngineClient *client, const char *folder, GError **error)
+run_save_source (Run *run, PdEngineClient *client, const char *folder, GError **error)
 {
-  const PdRequestMode mode = job->request->mode;
+  const PdRequestMode mode = run->request->mode;
 
-  job->input = g_build_filename (folder, "input.gegl", NULL);
-  if (!pd_pixels_save_source (&job->place, job->request->source, job->input, &job->rest, error))
+  run->input = g_build_filename (folder, "input.gegl", NULL);
+  if (!pd_pixels_save_source (&run->place, run->request->source, run->input, &run->rest, error))
     return FALSE;
   /* What is filled is opaque, and so is a new version of nothing. */
-  if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && job->rest.empty))
-    g_clear_object (&job->rest.alpha);
-  job_tell_source (job, client);
+  if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && run->rest.empty))
+    g_clear_object (&run->rest.alpha);
+  run_tell_source (run, client);
   return TRUE;
 }
 
 /* Found out before the long work: files of the context's size, as the engine reads and writes them.
  * What cannot be told does not hinder. */
 static gboolean
-job_check_space (const Job *job, const char *folder, GError **error)
+run_check_space (const Run *run, const char *folder, GError **error)
 {
-  const PdRequest *request = job->request;
-  const guint64 n = (guint64) job->place.width * job->place.height;
+  const PdRequest *request = run->request;
+  const guint64 n = (guint64) run->place.width * run->place.height;
   const guint64 scale = pd_mode_scale (request);
   const guint64 color = 3 * sizeof (float);
   const guint64 input = pd_modes[request->mode].needs & PD_TAKES_INPUT ? n * color : 0;
@@ -197,72 +198,74 @@ job_check_space (const Job *job, const char *folder, GError **error)
 
 /* Everything that is needed of the image, as it is now. */
 static gboolean
-job_take_snapshot (Job *job, PdEngineClient *client, GVariant *engine, GError **error)
+run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **error)
 {
-  const PdModeInfo *mode = &pd_modes[job->request->mode];
+  const PdModeInfo *mode = &pd_modes[run->request->mode];
   const char *folder = pd_engine_client_get_folder (client, error);
 
   if (!folder ||
-      !pd_place_find (&job->place, job->image, job->drawable, job->request,
-                      pd_job_native (job->request, engine), error) ||
-      !job_check_space (job, folder, error))
+      !pd_place_find (&run->place, run->image, run->drawable, run->request,
+                      pd_job_native (run->request, engine), error) ||
+      !run_check_space (run, folder, error))
     return FALSE;
-  job->output = g_build_filename (folder, "output.gegl", NULL);
-  job->preview = g_build_filename (folder, "preview.png", NULL);
-  if (!pd_mode_enlarges (job->request->mode))
-    job->selection = pd_pixels_copy_selection (&job->place);
-  job->origin = pd_origin_new (&job->place, job->selection);
-  if (job->place.left_out)
+  if (run->told_place)
+    *run->told_place = run->place;
+  run->output = g_build_filename (folder, "output.gegl", NULL);
+  run->preview = g_build_filename (folder, "preview.png", NULL);
+  if (!pd_mode_enlarges (run->request->mode))
+    run->selection = pd_pixels_copy_selection (&run->place);
+  run->origin = pd_origin_new (&run->place, run->selection);
+  if (run->place.left_out)
     pd_engine_client_note (client, _ ("Part of the selection lies outside the layer and is left "
                                       "out: enlarge the layer (Layer → Layer to Image Size), or "
                                       "start from what is visible (source=visible)"));
-  if (mode->needs & PD_TAKES_INPUT && !job_save_source (job, client, folder, error))
+  if (mode->needs & PD_TAKES_INPUT && !run_save_source (run, client, folder, error))
     return FALSE;
   if (mode->needs & PD_TAKES_MASK)
     {
-      job->mask = g_build_filename (folder, "mask.gegl", NULL);
-      return pd_pixels_save_mask (&job->place, job->selection, job->mask, error);
+      run->mask = g_build_filename (folder, "mask.gegl", NULL);
+      return pd_pixels_save_mask (&run->place, run->selection, run->mask, error);
     }
   return TRUE;
 }
 
 /* Keeps what was used where the request left it to the engine. */
 static void
-job_note_used (Job *job, GVariant *report)
+run_note_used (Run *run, GVariant *report)
 {
   PdReport used;
 
   pd_fields_read (pd_report_fields, report, &used);
-  pd_request_set_seed (job->request, used.seed);
-  g_object_set (job->request, "width", job->place.width, "height", job->place.height, NULL);
+  pd_request_set_seed (run->request, used.seed);
+  g_object_set (run->request, "width", run->place.width, "height", run->place.height, NULL);
 }
 
 static gboolean
-job_commit (Job *job, PdEngineClient *client, GError **error)
+run_commit (Run *run, PdEngineClient *client, GError **error)
 {
-  g_autoptr (GeglBuffer) made = pd_buffer_file_load (job->output, error);
+  g_autoptr (GeglBuffer) made = pd_buffer_file_load (run->output, error);
   g_autoptr (GeglBuffer) cut = NULL;
-  PdLayerResult result = { .rest = &job->rest,
-                           .share = job_share (job),
-                           .selection = job->selection,
-                           .request = job->request };
+  PdLayerResult result = { .rest = &run->rest,
+                           .share = run_share (run),
+                           .selection = run->selection,
+                           .request = run->request };
   const char *note = NULL;
 
   if (!made)
     return FALSE;
-  if (pd_mode_enlarges (job->request->mode))
+  if (pd_mode_enlarges (run->request->mode))
     {
       result.picture = made;
-      job->layer = pd_layer_new_image (job->origin, &result, error);
+      run->layer = pd_layer_new_image (run->origin, &result, error);
     }
   else
     {
-      result.picture = cut = pd_pixels_cut (&job->place, made);
-      job->layer = pd_layer_add (job->origin, &result, &note, error);
+      result.picture = cut = pd_pixels_cut (&run->place, made);
+      run->layer = pd_layer_add (run->origin, &result, &note, error);
     }
   if (note)
     pd_engine_client_note (client, note);
-  return job->layer != -1;
+  return run->layer != -1;
 }
 
 static void
@@ -272,12 +275,12 @@ on_result (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) report =
       pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
-  Job *job = g_task_get_task_data (task);
+  Run *run = g_task_get_task_data (task);
 
   if (report)
-    job_note_used (job, report);
+    run_note_used (run, report);
   if (!report || g_task_return_error_if_cancelled (task) ||
-      !job_commit (job, PD_ENGINE_CLIENT (source), &error))
+      !run_commit (run, PD_ENGINE_CLIENT (source), &error))
     {
       if (error)
         g_task_return_error (task, g_steal_pointer (&error));
@@ -288,19 +291,19 @@ on_result (GObject *source, GAsyncResult *result, gpointer user_data)
 
 /* task: (transfer full) */
 static void
-job_start (GTask *task, GVariant *engine)
+run_start (GTask *task, GVariant *engine)
 {
   g_autoptr (GTask) owned = task;
   g_autoptr (GError) error = NULL;
   PdEngineClient *client = g_task_get_source_object (task);
-  Job *job = g_task_get_task_data (task);
+  Run *run = g_task_get_task_data (task);
 
-  if (!job_take_snapshot (job, client, engine, &error))
+  if (!run_take_snapshot (run, client, engine, &error))
     {
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  pd_engine_client_call_async (client, pd_modes[job->request->mode].name, job_params (job),
+  pd_engine_client_call_async (client, pd_modes[run->request->mode].name, run_params (run),
                                g_task_get_cancellable (task), on_result, g_steal_pointer (&owned));
 }
 
@@ -313,34 +316,32 @@ on_initialized (GObject *source, GAsyncResult *result, gpointer user_data)
       pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
 
   if (engine)
-    job_start (g_steal_pointer (&task), engine);
+    run_start (g_steal_pointer (&task), engine);
   else
     g_task_return_error (task, error);
 }
 
 void
 pd_job_run_async (PdEngineClient *client,
-                  GVariant *engine,
-                  gint32 image,
-                  gint32 drawable,
-                  PdRequest *request,
+                  const PdJob *job,
                   GCancellable *cancellable,
                   GAsyncReadyCallback callback,
                   gpointer user_data)
 {
   GTask *task = g_task_new (client, cancellable, callback, user_data);
-  Job *job = g_new0 (Job, 1);
+  Run *run = g_new0 (Run, 1);
 
-  job->image = image;
-  job->drawable = drawable;
-  job->request = pd_request_copy (request);
-  job->layer = -1;
-  g_task_set_task_data (task, job, (GDestroyNotify) job_free);
+  run->image = job->image;
+  run->drawable = job->drawable;
+  run->request = pd_request_copy (job->request);
+  run->told_place = job->place;
+  run->layer = -1;
+  g_task_set_task_data (task, run, (GDestroyNotify) run_free);
   /* A layer that was added is a result, even if cancellation came a moment later. */
   g_task_set_check_cancellable (task, FALSE);
-  pd_job_allow_files (client, request);
-  if (engine)
-    job_start (task, engine);
+  pd_job_allow_files (client, job->request);
+  if (job->engine)
+    run_start (task, job->engine);
   else
     pd_engine_client_call_async (client, "initialize", NULL, cancellable, on_initialized, task);
 }
@@ -349,9 +350,9 @@ GVariant *
 pd_job_run_finish (PdEngineClient *client, GAsyncResult *result, gint32 *layer, GError **error)
 {
   GTask *task = G_TASK (result);
-  const Job *job = g_task_get_task_data (task);
+  const Run *run = g_task_get_task_data (task);
 
   if (layer)
-    *layer = job->layer;
+    *layer = run->layer;
   return g_task_propagate_pointer (task, error);
 }

@@ -3,6 +3,7 @@
 
 #include "engine/request/request.h"
 #include "plug-in/engine-client.h"
+#include "plug-in/place.h"
 
 /* One run: pixels of an image into files, the engine, its result as a new layer. The image is
  * changed at the very end or not at all. `client` tells of progress by its signals, and what else a
@@ -19,13 +20,18 @@ GVariant *pd_job_describe (PdRequest *request);
  * parts and masks of regions. Before a call that sends the request. */
 void pd_job_allow_files (PdEngineClient *client, PdRequest *request);
 
-/* The parameters are copied. When `engine`, the answer to "initialize", is given, pixels and
- * selection are those of the moment of this call; else the engine is asked first. */
+typedef struct
+{
+  gint32 image, drawable;
+  PdRequest *request;
+  GVariant *engine; /* the answer to "initialize"; NULL: it is not known yet */
+  PdPlace *place;   /* NULL, or where to write where the run works, as soon as that is known */
+} PdJob;
+
+/* @job is copied, with its request. With the engine's answer in it, pixels and selection are those
+ * of the moment of this call; else the engine is asked first. */
 void pd_job_run_async (PdEngineClient *client,
-                       GVariant *engine,
-                       gint32 image,
-                       gint32 drawable,
-                       PdRequest *request,
+                       const PdJob *job,
                        GCancellable *cancellable,
                        GAsyncReadyCallback callback,
                        gpointer user_data);

@@ -259,12 +259,14 @@ run_batch (PdEngineClient *client, const GimpParam *arguments, PdRequest *reques
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   Batch batch = { .loop = loop, .layer = -1 };
+  const PdJob job = { .image = arguments[ARG_IMAGE].data.d_image,
+                      .drawable = arguments[ARG_DRAWABLE].data.d_drawable,
+                      .request = request };
 
   gimp_progress_init (_ ("Parallel Diffusion"));
   g_signal_connect (client, "progress", G_CALLBACK (on_progress), NULL);
   g_signal_connect (client, "note", G_CALLBACK (on_note), notes);
-  pd_job_run_async (client, NULL, arguments[ARG_IMAGE].data.d_image,
-                    arguments[ARG_DRAWABLE].data.d_drawable, request, NULL, on_done, &batch);
+  pd_job_run_async (client, &job, NULL, on_done, &batch);
   g_main_loop_run (loop);
   gimp_progress_end ();
   show_notes (notes);
