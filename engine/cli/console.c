@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <glib/gi18n-lib.h>
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,13 +43,10 @@ pd_console_free (PdConsole *console)
   g_free (console);
 }
 
-/* Prints the a{sv} that @builder has been given. */
 static void
 print_json (PdConsole *console, GVariantBuilder *builder)
 {
-  g_autoptr (GVariant) event = g_variant_ref_sink (g_variant_builder_end (builder));
-  g_autofree char *json = json_gvariant_serialize_data (event, NULL);
-  g_autofree char *line = pd_message_escape_json (json);
+  g_autofree char *line = pd_fields_to_json (builder);
 
   fprintf (console->json, "%s\n", line);
   fflush (console->json);

@@ -6,10 +6,12 @@
 #include "engine/files/catalog.h"
 #include "engine/files/deadline.h"
 #include "engine/cli/options.h"
+#include "engine/wire/fields.h"
 
 #include <glib/gi18n-lib.h>
-#include <json-glib/json-glib.h>
 #include <stdio.h>
+
+static const char *const names[] = { "json", NULL };
 
 /* µs to look into files, whether they are models; what is left is listed all the same. */
 static const gint64 SIFT_TIME = 5000000;
@@ -47,72 +49,69 @@ print_device (guint number, const PdDeviceInfo *info)
           info->max_workgroup_invocations, info->max_shared_memory);
 }
 
-static void
-add_string (JsonBuilder *builder, const char *name, const char *value)
-{
-  json_builder_set_member_name (builder, name);
-  json_builder_add_string_value (builder, value);
-}
+static const PdField device_fields[] = {
+  PD_FIELD (PdDeviceInfo, name, STRING),
+  { "kind", PD_FIELD_STRING, G_STRUCT_OFFSET (PdDeviceInfo, type_name) },
+  { "driver", PD_FIELD_STRING, G_STRUCT_OFFSET (PdDeviceInfo, driver_name) },
+  PD_FIELD (PdDeviceInfo, driver_info, STRING),
+  PD_FIELD (PdDeviceInfo, uuid, STRING),
+  { "heap_bytes", PD_FIELD_UINT64, G_STRUCT_OFFSET (PdDeviceInfo, heap) },
+  { "memory_bytes", PD_FIELD_UINT64, G_STRUCT_OFFSET (PdDeviceInfo, budget) },
+  PD_FIELD (PdDeviceInfo, subgroup_size, UINT),
+  PD_FIELD (PdDeviceInfo, min_subgroup_size, UINT),
+  PD_FIELD (PdDeviceInfo, max_subgroup_size, UINT),
+  PD_FIELD (PdDeviceInfo, float16, BOOLEAN),
+  PD_FIELD (PdDeviceInfo, storage16, BOOLEAN),
+  PD_FIELD (PdDeviceInfo, cooperative_matrix, BOOLEAN),
+  PD_FIELD (PdDeviceInfo, max_storage_buffer_range, UINT64),
+  PD_FIELD (PdDeviceInfo, max_memory_allocation_size, UINT64),
+  PD_FIELD (PdDeviceInfo, max_workgroup_invocations, UINT),
+  PD_FIELD (PdDeviceInfo, max_shared_memory, UINT),
+  { NULL },
+};
 
 static void
-add_int (JsonBuilder *builder, const char *name, guint64 value)
+print_device_json (guint index, const PdDeviceInfo *info)
 {
-  json_builder_set_member_name (builder, name);
-  json_builder_add_int_value (builder, (gint64) MIN (value, G_MAXINT64));
-}
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+  g_autofree char *line = NULL;
 
-static void
-add_boolean (JsonBuilder *builder, const char *name, gboolean value)
-{
-  json_builder_set_member_name (builder, name);
-  json_builder_add_boolean_value (builder, value);
-}
-
-static void
-print_object (JsonBuilder *builder)
-{
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *json = NULL, *line = NULL;
-
-  json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  json = json_to_string (root, FALSE);
-  line = pd_message_escape_json (json);
+  g_variant_builder_add (&builder, "{sv}", "index", g_variant_new_int64 (index));
+  pd_fields_add (device_fields, info, &builder);
+  line = pd_fields_to_json (&builder);
   puts (line);
 }
 
 static void
-print_device_json (guint number, const PdDeviceInfo *info)
+print_model (const PdCatalogEntry *entry)
 {
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autofree char *name = pd_message_clean (entry->name);
+  g_autofree char *path = pd_message_clean (entry->path);
 
-  json_builder_begin_object (builder);
-  add_int (builder, "number", number);
-  add_string (builder, "name", info->name);
-  add_string (builder, "type", info->type_name);
-  add_string (builder, "driver", info->driver_name);
-  add_string (builder, "driver_info", info->driver_info);
-  add_string (builder, "uuid", info->uuid);
-  add_int (builder, "memory_bytes", info->heap);
-  add_int (builder, "budget_bytes", info->budget);
-  add_int (builder, "subgroup_size", info->subgroup_size);
-  add_int (builder, "min_subgroup_size", info->min_subgroup_size);
-  add_int (builder, "max_subgroup_size", info->max_subgroup_size);
-  add_boolean (builder, "fp16", info->float16);
-  add_boolean (builder, "storage16", info->storage16);
-  add_boolean (builder, "cooperative_matrix", info->cooperative_matrix);
-  add_int (builder, "max_storage_buffer_range", info->max_storage_buffer_range);
-  add_int (builder, "max_memory_allocation_size", info->max_memory_allocation_size);
-  add_int (builder, "max_workgroup_invocations", info->max_workgroup_invocations);
-  add_int (builder, "max_shared_memory", info->max_shared_memory);
-  print_object (builder);
+  printf ("%-20s %s\n", name, path);
+}
+
+static void
+print_model_json (const PdCatalogEntry *entry)
+{
+  static const PdField fields[] = {
+    PD_FIELD (PdCatalogEntry, name, STRING),
+    PD_FIELD (PdCatalogEntry, path, STRING),
+    { NULL },
+  };
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+  g_autofree char *line = NULL;
+
+  pd_fields_add (fields, entry, &builder);
+  line = pd_fields_to_json (&builder);
+  puts (line);
 }
 
 int
 pd_listing_devices (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options =
-      pd_options_new (argv[0], _ ("Lists the Vulkan devices that --device can name."));
+      pd_options_new (argv[0], _ ("Lists the Vulkan devices that --device can name."), names, NULL);
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) devices = NULL;
 
@@ -137,7 +136,7 @@ int
 pd_listing_models (int argc, char **argv, const char *data_folder)
 {
   g_autoptr (PdOptions) options =
-      pd_options_new (argv[0], _ ("Lists the models that --model knows by name."));
+      pd_options_new (argv[0], _ ("Lists the models that --model knows by name."), names, NULL);
   g_autoptr (PdCatalog) catalog = NULL;
   g_autoptr (PdDeadline) deadline = NULL;
   const GPtrArray *models;
@@ -155,22 +154,9 @@ pd_listing_models (int argc, char **argv, const char *data_folder)
       if (pd_catalog_entry_is_other (entry))
         continue;
       if (pd_options_json (options))
-        {
-          g_autoptr (JsonBuilder) builder = json_builder_new ();
-          g_autofree char *path = g_filename_display_name (entry->path);
-
-          json_builder_begin_object (builder);
-          add_string (builder, "name", entry->name);
-          add_string (builder, "path", path);
-          print_object (builder);
-        }
+        print_model_json (entry);
       else
-        {
-          g_autofree char *name = pd_message_clean (entry->name);
-          g_autofree char *path = pd_message_clean (entry->path);
-
-          printf ("%-20s %s\n", name, path);
-        }
+        print_model (entry);
     }
   return 0;
 }

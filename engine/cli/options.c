@@ -24,8 +24,8 @@ struct _PdOptions
   const char *verb;
   GOptionContext *context;
   GPtrArray *strings; /* what the entries point to */
+  char **names;       /* of the options but its own, for suggestions */
   GArray *given;      /* of Given, in the order of the command line */
-  GPtrArray *names;   /* of the options that are parameters, NULL-terminated; for suggestions */
   char *from;
   gboolean json;
 };
@@ -115,137 +115,29 @@ add_param (PdOptions *self, GArray *entries, GParamSpec *param)
   g_array_append_val (entries, entry);
 }
 
+/* Adds an option that is not one parameter. */
 static void
-add_size (GArray *entries)
+add_special (PdOptions *self, GArray *entries, const char *name)
 {
-  const GOptionEntry size = {
-    .long_name = "size",
-    .flags = G_OPTION_FLAG_FILENAME,
-    .arg = G_OPTION_ARG_CALLBACK,
-    .arg_data = on_option,
-    .description = _ ("Width and height of the picture in pixels (default 512x512)"),
-    .arg_description = _ ("WIDTHxHEIGHT"),
+  const GOptionEntry special[] = {
+    { "size", 0, G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, on_option,
+      _ ("Width and height of the picture in pixels (default 512x512)"), _ ("WIDTHxHEIGHT") },
+    { "region", 0, G_OPTION_FLAG_FILENAME, G_OPTION_ARG_CALLBACK, on_option,
+      _ ("A part of the picture with a prompt of its own, x,y,width,height:prompt in pixels or "
+         "mask=FILE:prompt (white: counts, black: does not); can be given several times"),
+      _ ("REGION") },
+    { "from", 0, 0, G_OPTION_ARG_FILENAME, &self->from,
+      _ ("Repeat the run that made this picture; other options override its own"), _ ("FILE") },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, _ ("Print JSON, one object a line"), NULL },
   };
 
-  g_array_append_val (entries, size);
-}
-
-static void
-add_region (GArray *entries)
-{
-  const GOptionEntry region = {
-    .long_name = "region",
-    .flags = G_OPTION_FLAG_FILENAME,
-    .arg = G_OPTION_ARG_CALLBACK,
-    .arg_data = on_option,
-    .description = _ ("A part of the picture with a prompt of its own, x,y,width,height:prompt in "
-                      "pixels or mask=FILE:prompt (white: counts, black: does not); can be given "
-                      "several times"),
-    .arg_description = _ ("REGION"),
-  };
-
-  g_array_append_val (entries, region);
-}
-
-static void
-add_from (PdOptions *self, GArray *entries)
-{
-  const GOptionEntry from = {
-    .long_name = "from",
-    .arg = G_OPTION_ARG_FILENAME,
-    .arg_data = &self->from,
-    .description = _ ("Repeat the run that made this picture; other options override its own"),
-    .arg_description = _ ("FILE"),
-  };
-
-  g_array_append_val (entries, from);
-}
-
-/* The options of a mode: its parameters but those that the verb or an image of layers decides, with
- * one option for the size and one for a region. */
-static void
-add_mode (PdOptions *self, GArray *entries, PdRequestMode mode)
-{
-  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
-  g_autofree GParamSpec **params = NULL;
-  guint n_params;
-
-  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n_params);
-  for (guint i = 0; i < n_params; i++)
-    {
-      static const char *const without[] = { "mode", "source", "height", NULL };
-      const char *name = params[i]->name;
-
-      if (g_strv_contains (without, name) || !pd_mode_takes (mode, name))
-        continue;
-      if (g_str_equal (name, "width"))
-        add_size (entries);
-      else if (g_str_equal (name, "regions"))
-        add_region (entries);
-      else
-        add_param (self, entries, params[i]);
-    }
-  for (guint i = 0; i < entries->len; i++)
-    g_ptr_array_add (self->names, (char *) g_array_index (entries, GOptionEntry, i).long_name);
-  add_from (self, entries);
-}
-
-/* @mode NULL: none. */
-static PdOptions *
-new_options (const char *verb, const char *summary, const PdRequestMode *mode)
-{
-  PdOptions *self = g_new0 (PdOptions, 1);
-  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
-  const GOptionEntry json = {
-    .long_name = "json",
-    .arg = G_OPTION_ARG_NONE,
-    .arg_data = &self->json,
-    .description = _ ("Print JSON, one object a line"),
-  };
-  const GOptionEntry version = pd_options_version_entry ();
-  GOptionGroup *group;
-
-  self->verb = verb;
-  self->names = g_ptr_array_new ();
-  self->strings = g_ptr_array_new_with_free_func (g_free);
-  self->given = g_array_new (FALSE, FALSE, sizeof (Given));
-  g_array_set_clear_func (self->given, clear_given);
-  if (mode != NULL)
-    add_mode (self, entries, *mode);
-  g_ptr_array_add (self->names, NULL);
-  g_array_append_val (entries, json);
-  g_array_append_val (entries, version);
-  group = g_option_group_new (verb, NULL, NULL, self, NULL);
-  g_option_group_add_entries (group, (const GOptionEntry *) entries->data);
-  self->context = g_option_context_new (NULL);
-  g_option_context_set_main_group (self->context, group);
-  g_option_context_set_summary (self->context, summary);
-  return self;
-}
-
-PdOptions *
-pd_options_new (const char *verb, const char *summary)
-{
-  return new_options (verb, summary, NULL);
-}
-
-PdOptions *
-pd_options_new_of_mode (PdRequestMode mode)
-{
-  return new_options (pd_modes[mode].name, _ (pd_modes[mode].help), &mode);
-}
-
-void
-pd_options_free (PdOptions *options)
-{
-  if (!options)
-    return;
-  g_option_context_free (options->context);
-  g_array_unref (options->given);
-  g_ptr_array_unref (options->names);
-  g_ptr_array_unref (options->strings);
-  g_free (options->from);
-  g_free (options);
+  for (guint i = 0; i < G_N_ELEMENTS (special); i++)
+    if (g_str_equal (name, special[i].long_name))
+      {
+        g_array_append_val (entries, special[i]);
+        return;
+      }
+  g_assert_not_reached ();
 }
 
 static gboolean
@@ -261,16 +153,87 @@ pd_options_print_version (void)
   puts ("parallel-diffusion " PD_VERSION);
 }
 
-GOptionEntry
-pd_options_version_entry (void)
+PdOptions *
+pd_options_new (const char *verb,
+                const char *summary,
+                const char *const *names,
+                const GOptionEntry *own)
 {
-  return (GOptionEntry){
-    .long_name = "version",
-    .flags = G_OPTION_FLAG_NO_ARG,
-    .arg = G_OPTION_ARG_CALLBACK,
-    .arg_data = print_version,
-    .description = _ ("Show the version"),
-  };
+  PdOptions *self = g_new0 (PdOptions, 1);
+  g_autoptr (GArray) entries = g_array_new (TRUE, TRUE, sizeof (GOptionEntry));
+  const GOptionEntry version = { "version",
+                                 0,
+                                 G_OPTION_FLAG_NO_ARG,
+                                 G_OPTION_ARG_CALLBACK,
+                                 print_version,
+                                 _ ("Show the version"),
+                                 NULL };
+  GOptionGroup *group;
+
+  self->verb = verb;
+  self->names = g_strdupv ((char **) names);
+  self->strings = g_ptr_array_new_with_free_func (g_free);
+  self->given = g_array_new (FALSE, FALSE, sizeof (Given));
+  g_array_set_clear_func (self->given, clear_given);
+  for (guint i = 0; names[i]; i++)
+    if (pd_request_param (names[i]))
+      add_param (self, entries, pd_request_param (names[i]));
+    else
+      add_special (self, entries, names[i]);
+  for (; own && own->long_name; own++)
+    g_array_append_vals (entries, own, 1);
+  g_array_append_val (entries, version);
+  group = g_option_group_new (verb, NULL, NULL, self, NULL);
+  g_option_group_add_entries (group, (const GOptionEntry *) entries->data);
+  g_option_group_set_translation_domain (group, GETTEXT_PACKAGE);
+  self->context = g_option_context_new (NULL);
+  g_option_context_set_main_group (self->context, group);
+  g_option_context_set_summary (self->context, summary);
+  return self;
+}
+
+/* All that the mode takes, but what the verb or an image of layers decides; in the place of width
+ * and height stands the size, in that of regions one of them. */
+PdOptions *
+pd_options_new_of_mode (PdRequestMode mode)
+{
+  static const char *const without[] = { "mode", "source", "height", NULL };
+  g_autoptr (GTypeClass) class = g_type_class_ref (PD_TYPE_REQUEST);
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
+
+  params = g_object_class_list_properties (G_OBJECT_CLASS (class), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    {
+      const char *name = params[i]->name;
+
+      if (g_strv_contains (without, name) || !pd_mode_takes (mode, name))
+        continue;
+      if (g_str_equal (name, "width"))
+        name = "size";
+      else if (g_str_equal (name, "regions"))
+        name = "region";
+      g_ptr_array_add (names, (char *) name);
+    }
+  g_ptr_array_add (names, (char *) "from");
+  g_ptr_array_add (names, (char *) "json");
+  g_ptr_array_add (names, NULL);
+  return pd_options_new (pd_modes[mode].name, _ (pd_modes[mode].help),
+                         (const char *const *) names->pdata, NULL);
+}
+
+void
+pd_options_free (PdOptions *options)
+{
+  if (!options)
+    return;
+  g_option_context_free (options->context);
+  g_array_unref (options->given);
+  g_strfreev (options->names);
+  g_ptr_array_unref (options->strings);
+  g_free (options->from);
+  g_free (options);
 }
 
 /* The option of this verb that may have been meant instead of the one an error is about. */
@@ -279,7 +242,7 @@ suggest (PdOptions *self, GError *error)
 {
   const char *dashes = strstr (error->message, "--");
   const char *meant =
-      dashes ? pd_request_similar (dashes + strlen ("--"), (const char *const *) self->names->pdata)
+      dashes ? pd_request_similar (dashes + strlen ("--"), (const char *const *) self->names)
              : NULL;
   char *text;
 
@@ -314,13 +277,8 @@ pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
 int
 pd_options_usage_error (PdOptions *options, const char *message)
 {
-  return pd_options_usage_error_of (options->verb, message);
-}
-
-int
-pd_options_usage_error_of (const char *verb, const char *message)
-{
   g_autofree char *clean = pd_message_clean (message);
+  const char *verb = options->verb;
 
   fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"), verb,
            clean, verb);

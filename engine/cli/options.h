@@ -3,16 +3,20 @@
 
 #include "engine/request/request.h"
 
-/* The command line of one verb: options made from the parameters of PdRequest, beside --size,
- * --json and --from. */
+/* The command line of one verb: options made from parameters of PdRequest, and others. */
 typedef struct _PdOptions PdOptions;
 
-/* Of a verb without parameters. @verb, @summary: for --help; kept, not copied. */
-PdOptions *pd_options_new (const char *verb, const char *summary);
+/* @verb, @summary: for --help. @names: of parameters that are options, or "size" for width and
+ * height, "region" for a line of regions, "from", "json"; NULL-terminated. @own: options that the
+ * verb reads itself, NULL: none. Verb and summary are kept, not copied. */
+PdOptions *pd_options_new (const char *verb,
+                           const char *summary,
+                           const char *const *names,
+                           const GOptionEntry *own);
 
-/* Of the verb that @mode is: an option for each parameter that it takes, but "size" for width and
- * height and "region", which adds a line to regions; and --from. */
+/* Of the verb that @mode is. */
 PdOptions *pd_options_new_of_mode (PdRequestMode mode);
+
 void pd_options_free (PdOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdOptions, pd_options_free)
 
@@ -23,11 +27,7 @@ gboolean pd_options_parse (PdOptions *options, int argc, char **argv, GError **e
 /* Prints what was wrong with the arguments. Returns: 2, the exit status for it. */
 int pd_options_usage_error (PdOptions *options, const char *message);
 
-/* The same for a verb with options of its own. */
-int pd_options_usage_error_of (const char *verb, const char *message);
-
-/* --version for a verb with options of its own; it ends the process. */
-GOptionEntry pd_options_version_entry (void);
+/* --version prints this. */
 void pd_options_print_version (void);
 
 /* Sets the parameters of request: first those stored in the picture --from names, except where it

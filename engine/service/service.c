@@ -50,6 +50,13 @@ typedef struct
   gboolean orphan; /* the parent is gone, and nobody else removes the folder */
 } Service;
 
+static gboolean
+on_patience_end (gpointer loop)
+{
+  g_main_loop_quit (loop);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 end (Service *self, gboolean orphan)
 {
@@ -62,7 +69,7 @@ end (Service *self, gboolean orphan)
   else
     {
       g_cancellable_cancel (self->running->cancellable);
-      g_timeout_add (patience, G_SOURCE_FUNC (g_main_loop_quit), self->loop);
+      g_timeout_add (patience, on_patience_end, self->loop);
     }
 }
 
@@ -487,8 +494,10 @@ give_up_rights (const char *data_folder)
 int
 pd_service_main (int argc, char **argv, const char *data_folder)
 {
+  static const char *const no_options[] = { NULL };
   g_autoptr (PdOptions) options = pd_options_new (
-      argv[0], _ ("Serves a program such as GIMP: JSON-RPC on standard input and output."));
+      argv[0], _ ("Serves a program such as GIMP: JSON-RPC on standard input and output."),
+      no_options, NULL);
   g_autoptr (GOutputStream) output = NULL;
   g_autoptr (GError) error = NULL;
   Service service = { 0 };

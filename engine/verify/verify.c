@@ -19,20 +19,19 @@ enum
 
 typedef struct
 {
-  char *precision, *kernels, *device, *only;
+  char **folders;
+  char *only;
   gboolean quiet;
-} Options;
+} Own;
 
 static void
-options_clear (Options *self)
+own_clear (Own *self)
 {
-  g_free (self->precision);
-  g_free (self->kernels);
-  g_free (self->device);
+  g_strfreev (self->folders);
   g_free (self->only);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Own, own_clear)
 
 /* Files recognised by name. MODEL_text and so on belong to the model of that folder. */
 static const struct
@@ -136,9 +135,12 @@ print_error (const GError *error)
 }
 
 static int
-run (const Options *options, const char *folder, PdKernels kernels, PdPrecision precision)
+run (const Own *options, const PdRequest *request)
 {
-  PdDeviceOptions device_options = { .selector = options->device };
+  const char *folder = options->folders[0];
+  PdPrecision precision =
+      request->precision == PD_PRECISION_F16 ? PD_PRECISION_F16 : PD_PRECISION_F32;
+  PdDeviceOptions device_options = { .selector = request->device };
   g_autoptr (GError) error = NULL;
   g_autofree char *path = g_build_filename (folder, "index.json", NULL);
   g_autoptr (JsonNode) root = pd_json_load_object (path, MAX_INDEX_BYTES, &error);
@@ -156,7 +158,7 @@ run (const Options *options, const char *folder, PdKernels kernels, PdPrecision 
 
   if (slash != NULL)
     *slash = '\0';
-  if (device == NULL || !pd_backend_init (&backend, device, kernels, precision, &error))
+  if (device == NULL || !pd_backend_init (&backend, device, request->kernels, precision, &error))
     {
       print_error (error);
       return EXIT_FAILURE;
@@ -180,38 +182,29 @@ run (const Options *options, const char *folder, PdKernels kernels, PdPrecision 
 int
 pd_verify_main (int argc, char **argv)
 {
-  g_auto (Options) options = { 0 };
+  static const char *const names[] = { "precision", "kernels", "device", NULL };
+  g_auto (Own) own = { 0 };
   const GOptionEntry entries[] = {
-    { "precision", 0, 0, G_OPTION_ARG_STRING, &options.precision,
-      N_ ("Storage of weights and activations: f32 (default) or f16"), "TYPE" },
-    { "kernels", 0, 0, G_OPTION_ARG_STRING, &options.kernels,
-      N_ ("auto (default), general, uniform or cooperative"), "KIND" },
-    { "device", 0, 0, G_OPTION_ARG_STRING, &options.device,
-      N_ ("Number, UUID or part of the name of a device"), "DEVICE" },
-    { "only", 0, 0, G_OPTION_ARG_STRING, &options.only,
+    { "only", 0, 0, G_OPTION_ARG_STRING, &own.only,
       N_ ("Only files whose name matches, e.g. 'sd1_*', or tensors, e.g. 'ops/conv.*'"), "GLOB" },
-    { "quiet", 0, 0, G_OPTION_ARG_NONE, &options.quiet, N_ ("Leave out the tensors that passed"),
+    { "quiet", 0, 0, G_OPTION_ARG_NONE, &own.quiet, N_ ("Leave out the tensors that passed"),
       NULL },
-    pd_options_version_entry (),
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &own.folders, NULL, N_ ("FOLDER") },
     { NULL },
   };
-  g_autoptr (GOptionContext) context = g_option_context_new (_ ("FOLDER"));
+  g_autoptr (PdOptions) options = pd_options_new (
+      argv[0],
+      _ ("Compares what the engine computes with the reference tensors of a folder (index.json, "
+         "data/, models/); --precision auto is f32. Exit status 1 if any is outside its "
+         "tolerance."),
+      names, entries);
+  g_autoptr (PdRequest) request = pd_request_new ();
   g_autoptr (GError) error = NULL;
-  PdKernels kernels = PD_KERNELS_AUTO;
 
-  g_option_context_set_summary (
-      context, _ ("Compares what the engine computes with the reference tensors of a folder\n"
-                  "(index.json, data/, models/). Exit status 1 if any is outside its tolerance."));
-  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
-  if (!g_option_context_parse (context, &argc, &argv, &error))
-    return pd_options_usage_error_of ("verify", error->message);
-  if (argc != 2)
-    return pd_options_usage_error_of ("verify", _ ("give one folder"));
-  if ((options.precision != NULL && strcmp (options.precision, "f32") != 0 &&
-       strcmp (options.precision, "f16") != 0) ||
-      (options.kernels != NULL && !pd_kernels_from_string (options.kernels, &kernels)))
-    return pd_options_usage_error_of ("verify", _ ("--precision is f32 or f16, --kernels auto, "
-                                                   "general, uniform or cooperative"));
-  return run (&options, argv[1], kernels,
-              g_strcmp0 (options.precision, "f16") == 0 ? PD_PRECISION_F16 : PD_PRECISION_F32);
+  if (!pd_options_parse (options, argc, argv, &error) ||
+      !pd_options_apply (options, request, &error))
+    return pd_options_usage_error (options, error->message);
+  if (own.folders == NULL || g_strv_length (own.folders) != 1)
+    return pd_options_usage_error (options, _ ("give one folder"));
+  return run (&own, request);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/wire/fields.h"
+#include "engine/base/message.h"
 #include "engine/wire/phase.h"
+
+#include <json-glib/json-glib.h>
 
 static GVariant *
 write_member (PdFieldType type, gconstpointer member)
@@ -19,6 +22,8 @@ write_member (PdFieldType type, gconstpointer member)
     case PD_FIELD_DOUBLE:
       return *number < 0 ? g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL)
                          : g_variant_new_double (*number);
+    case PD_FIELD_BOOLEAN:
+      return g_variant_new_boolean (*(const gboolean *) member);
     case PD_FIELD_PHASE:
       return g_variant_new_string (pd_phase_nick (*(const PdPhase *) member));
     case PD_FIELD_STRING:
@@ -37,6 +42,15 @@ pd_fields_add (const PdField *fields, gconstpointer self, GVariantBuilder *build
       if (fields->type != PD_FIELD_STRING || *(const char *const *) member != NULL)
         g_variant_builder_add (builder, "{sv}", fields->name, write_member (fields->type, member));
     }
+}
+
+char *
+pd_fields_to_json (GVariantBuilder *builder)
+{
+  g_autoptr (GVariant) object = g_variant_ref_sink (g_variant_builder_end (builder));
+  g_autofree char *json = json_gvariant_serialize_data (object, NULL);
+
+  return pd_message_escape_json (json);
 }
 
 GVariant *
@@ -94,6 +108,10 @@ pd_fields_read (const PdField *fields, GVariant *dictionary, gpointer self)
           break;
         case PD_FIELD_DOUBLE:
           *(double *) member = read_double (dictionary, fields->name);
+          break;
+        case PD_FIELD_BOOLEAN:
+          *(gboolean *) member = FALSE;
+          g_variant_lookup (dictionary, fields->name, "b", member);
           break;
         case PD_FIELD_PHASE:
           if (g_variant_lookup (dictionary, fields->name, "&s", &text))

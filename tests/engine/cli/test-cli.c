@@ -218,7 +218,7 @@ test_devices (void)
   JsonObject *device = json_node_get_object (node);
 
   g_assert_cmpint (result.status, ==, 0);
-  g_assert_cmpint (json_object_get_int_member (device, "number"), ==, 0);
+  g_assert_cmpint (json_object_get_int_member (device, "index"), ==, 0);
   g_assert_cmpuint (strlen (json_object_get_string_member (device, "uuid")), ==, 32);
   g_assert_cmpint (json_object_get_int_member (device, "subgroup_size"), >, 0);
 }

@@ -131,8 +131,8 @@ test_values (void)
   check_usage ("generate", "generate --output", "o.jpg", "must end in .png");
   check_usage ("upscale", "upscale --output o.png --input i.png --scale", "3", "one of 2, 4, 8");
   check_usage ("bench", "bench --runs", "0", "from 1 to 100");
-  check_usage ("bench", "bench --size", "0x8", "WIDTHxHEIGHT");
-  check_usage ("verify", "verify --precision f64", "x", "f32 or f16");
+  check_usage ("bench", "bench --size", "0x8", "from 1 to 65536");
+  check_usage ("verify", "verify --precision f64", "x", "one of auto, f32, f16");
   check_failure ("generate --output o.png --model", "absent-model", "absent-model");
   check_failure ("generate --output o.png --from", "absent.png", "absent.png");
   check_failure ("restyle --output o.png --input", "absent.png", "absent.png");
