@@ -14,7 +14,7 @@ else
   build=${1:-build}
   [ $# -eq 0 ] || shift
   [ $# -gt 0 ] || set -- --suite gpu
-  set -- "$@"
+  set -- meson test -C "$build" "$@"
 fi
 
 library=$(dpkg -L chromium-common 2>/dev/null | grep '/libvk_swiftshader\.so$' || true)

@@ -62,7 +62,7 @@ if [ "$group" = notes ]; then
   echo "$notes" | sed 's/^/# /'
   number=$((number + 1))
 fi
-left=$(ls "$folder/gimp/tmp" | grep -v '^gimp$')
+left=$(find "$folder/gimp/tmp" -mindepth 1 -maxdepth 1 ! -name gimp)
 if [ -z "$left" ]; then
   echo "ok $number - no temporary files are left"
 else

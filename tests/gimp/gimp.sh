@@ -21,7 +21,8 @@ if [ "$checker" != - ]; then
   mkdir "$folder/profile/plug-ins/checker"
   ln -s "$checker" "$folder/profile/plug-ins/checker/checker"
 fi
-printf '{"engine-command": "%s"}' "${ENGINE_COMMAND:-'$engine' serve}" \
+[ -n "${ENGINE_COMMAND:-}" ] || ENGINE_COMMAND="'$engine' serve"
+printf '{"engine-command": "%s"}' "$ENGINE_COMMAND" \
   >"$folder/config/parallel-diffusion/settings.json"
 # Of GIMP's own plug-ins only what the scripts need: the others are asked what they do at each first
 # start, which takes longer than the tests.

@@ -41,8 +41,9 @@ set_up (Fixture *fixture, gconstpointer user_data)
       g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
       g_assert_true (g_file_set_contents (file, "here", -1, NULL));
     }
+  g_autofree char *cache = in (fixture, "cache");
   g_setenv ("PD_TEST_FOLDER", fixture->folder, TRUE);
-  g_setenv ("XDG_CACHE_HOME", in (fixture, "cache"), TRUE);
+  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
 }
 
 static void
