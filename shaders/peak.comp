@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a device can do at best: multiply-adds on registers and nothing else, the ceiling that bench
-// divides every other figure by. One invocation does ITERATIONS * 96 multiply-adds on 12 independent
+// The peak rate of a device: multiply-adds on registers and nothing else, by which bench divides
+// every other figure. One invocation does ITERATIONS * 96 multiply-adds on 12 independent
 // sums, enough to cover the latency of the units.
 #version 450
 #extension GL_GOOGLE_include_directive : require

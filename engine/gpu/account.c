@@ -5,7 +5,7 @@
 
 #include "engine/base/error.h"
 
-/* What a device has given out and what it does per second: numbers under one lock. */
+/* The bytes of a device that are in use, and its work per second: numbers under one lock. */
 
 /* Low guesses, so that the first submissions are short rather than long. */
 static double

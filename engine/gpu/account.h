@@ -7,9 +7,9 @@
 guint64 pd_account_used (PdDevice *self);
 guint64 pd_account_peak (PdDevice *self);
 guint64 pd_account_limit (PdDevice *self);
-/* From now on; 0: PdDeviceInfo.budget. What is in use stays. */
+/* @bytes 0: PdDeviceInfo.budget. Buffers that exist are kept, even beyond the limit. */
 void pd_account_set_limit (PdDevice *self, guint64 bytes);
-/* Sets the peak to what is used now. */
+/* Sets the peak to the bytes in use. */
 void pd_account_reset_peak (PdDevice *self);
 
 /* A rehearsal tells what something would take: until its end buffers are put on the account, beyond
@@ -23,6 +23,6 @@ void pd_account_begin_rehearsal (PdDevice *self);
 guint64 pd_account_end_rehearsal (PdDevice *self);
 gboolean pd_account_is_rehearsing (PdDevice *self);
 
-/* What the device currently does per second, in the unit of pd_commands_dispatch()'s work; learned
- * from submissions, before that a low guess for its type. */
+/* Work per second, in the unit of PdLaunch.work: learned from submissions, before the first one a
+ * low guess for the type of device. */
 double pd_account_work_rate (PdDevice *self);

@@ -15,7 +15,7 @@ typedef enum
   PD_BUFFER_READBACK, /* mapped, for reading by the host (cached where possible) */
 } PdBufferUse;
 
-/* size: bytes, > 0. Contents are undefined.
+/* @size: bytes, > 0. Contents are undefined.
  * Errors: PD_ERROR_OUT_OF_MEMORY (memory limit, allocation or buffer size limit of the device; the
  * message names asked, used and limit), PD_ERROR_BAD_REQUEST (size 0). */
 PdBuffer *pd_buffer_new (PdDevice *device, gsize size, PdBufferUse use, GError **error);

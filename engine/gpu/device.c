@@ -69,7 +69,7 @@ enumerate (PdInstance *instance, GArray *physicals, GError **error)
       all = g_new0 (VkPhysicalDevice, n);
       result = vkEnumeratePhysicalDevices (instance->vk, &n, all);
     }
-  /* What a loader says that found drivers, none of which works. */
+  /* The loader answers so if it found drivers but none of them works. */
   if (result == VK_ERROR_INITIALIZATION_FAILED || (result == VK_SUCCESS && n == 0))
     result = VK_ERROR_INCOMPATIBLE_DRIVER;
   if (!pd_vk_check (result, "vkEnumeratePhysicalDevices", error))
@@ -288,7 +288,7 @@ pd_device_free (PdDevice *self)
     return;
   if (self->vk != VK_NULL_HANDLE)
     pd_queue_settle (self);
-  /* What a silent device may still use stays to the end of the process. */
+  /* A silent device may still be at work: its objects are kept to the end of the process. */
   if (pd_queue_is_silent (self))
     return;
   if (self->vk != VK_NULL_HANDLE)

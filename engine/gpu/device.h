@@ -17,7 +17,8 @@ typedef enum
   PD_DEVICE_DISCRETE,
 } PdDeviceType;
 
-/* What a device is and what it can do, all of it queried. Strings are owned by the struct. */
+/* Properties, features and limits of a device, as the driver reports them. The struct owns its
+ * strings. */
 typedef struct
 {
   char *name;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/gpu/private.h"
 
-/* Kernels before they are needed: made on all cores, with those who wait told and heard. */
+/* Makes kernels before they are needed, on all cores, with progress and cancellation. */
 
-/* Not on the account: a run that makes kernels takes as much as one that finds them. */
+/* The buffer is not on the account, so that a run that makes kernels reports the same peak as one
+ * that finds them. */
 static gboolean
 make_nothing (PdKernelCache *self, GError **error)
 {
@@ -21,8 +22,8 @@ make_nothing (PdKernelCache *self, GError **error)
 }
 
 /* lavapipe compiles a kernel when it is dispatched for the first time, on one thread: a dispatch of
- * no workgroups makes it do so now, while other threads create the next pipelines, and where
- * someone who wants to stop is heard after each kernel. */
+ * no workgroups makes it do so now, while other threads create the next pipelines, and a
+ * cancellation is noticed after each kernel. */
 static gboolean
 warm_up (PdKernelCache *self, PdKernel *kernel, GError **error)
 {

@@ -7,9 +7,9 @@
 #include "engine/gpu/commands.h"
 #include "engine/gpu/queue.h"
 
-/* What the files of gpu/ know of each other. */
+/* Shared by the files of this folder. */
 
-/* TRUE for VK_SUCCESS; else sets the error. what: the call, as it should stand in the message. */
+/* TRUE for VK_SUCCESS; else sets the error. @what: the call, as it should stand in the message. */
 gboolean pd_vk_check (VkResult result, const char *what, GError **error);
 
 /* ---- instance.c */
@@ -24,7 +24,7 @@ typedef struct
   gint messages;                             /* atomic */
 } PdInstance;
 
-/* validation as in PdDeviceOptions. */
+/* @validation: as in PdDeviceOptions. */
 PdInstance *pd_instance_new (gboolean validation, GError **error);
 void pd_instance_free (PdInstance *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdInstance, pd_instance_free)
@@ -39,7 +39,7 @@ void pd_instance_name (const PdInstance *self,
 
 /* ---- device-info.c */
 
-/* NULL if the device has no Vulkan 1.2 or no compute queue. family: its queue family. */
+/* NULL if the device has no Vulkan 1.2 or no compute queue. @family: its queue family. */
 PdDeviceInfo *
 pd_device_info_query (VkInstance instance, VkPhysicalDevice physical, guint32 *family);
 gboolean pd_device_info_has_extension (VkPhysicalDevice physical, const char *name);
@@ -106,10 +106,10 @@ pd_mib (guint64 bytes)
 
 gboolean
 pd_queue_submit (PdDevice *self, VkCommandBuffer *buffers, guint n, VkFence fence, GError **error);
-/* Until the fence is signalled. work: of what is on its way to it. When it returns, the device does
- * not use what was submitted any more, or is silent or lost: also if it fails.
- * Errors: PD_ERROR_DEVICE_LOST, also for a device that does not answer; PD_ERROR_OUT_OF_MEMORY; for
- * a device that does not answer to someone who wants to stop, G_IO_ERROR_CANCELLED. */
+/* Waits until the fence is signalled. @work: of what was submitted with it. When it returns, the
+ * device does not use what was submitted any more, or is silent or lost: also if it fails. Errors:
+ * PD_ERROR_DEVICE_LOST, also for a device that does not answer; PD_ERROR_OUT_OF_MEMORY; for a
+ * device that does not answer after a cancellation, G_IO_ERROR_CANCELLED. */
 gboolean pd_queue_wait (
     PdDevice *self, VkFence fence, double work, GCancellable *cancellable, GError **error);
 /* Until the device does nothing; it counts as silent if that cannot be known. */
@@ -135,7 +135,7 @@ struct _PdBuffer
 
 /* ---- transfer.c */
 
-/* What pd_buffer_read and pd_buffer_write need for buffers that are not mapped. */
+/* Staging for pd_buffer_read and pd_buffer_write, for buffers that are not mapped. */
 PdTransfer *pd_transfer_new (PdDevice *device);
 void pd_transfer_free (PdTransfer *self);
 
@@ -178,7 +178,7 @@ struct _PdKernelCache
   VkPipelineLayout layouts[PD_MAX_BINDINGS + 1];
 };
 
-/* What tells kernels from each other. */
+/* The key of a kernel in the cache: shader, constants and subgroup size. */
 GBytes *
 pd_kernel_key_new (const PdShader *shader, const guint32 *constants, guint n, guint subgroup_size);
 PdKernelCache *pd_kernel_cache_new (PdDevice *device, GError **error);

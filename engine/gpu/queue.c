@@ -5,14 +5,15 @@
 
 #include "engine/base/error.h"
 
-/* What is handed to the device and waited for. */
+/* Submissions, waiting for them, and barriers. */
 
 /* Between looks at the cancellable, nanoseconds. */
 static const guint64 slice = 50 * 1000 * 1000;
 
 /* How long a device may stay silent, in seconds and in times of what the work should take at the
  * rate that was learned: busy machines and drivers that compile at the first dispatch stay far
- * below. Once someone wants to stop, the second row holds. */
+ * below. The second number of each holds once the run was
+ * cancelled. */
 static const double patience[2] = { 120, 5 };
 static const double patience_times[2] = { 100, 10 };
 

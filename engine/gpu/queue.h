@@ -3,7 +3,7 @@
 
 #include "engine/gpu/device.h"
 
-/* Who waits for the device: what takes long on it looks at @cancellable and tells how far it is. */
+/* Long operations of the device look at @cancellable and report how far they are. */
 typedef struct
 {
   GCancellable *cancellable; /* may be NULL */
@@ -13,14 +13,15 @@ typedef struct
   gpointer user_data;
 } PdDeviceWatch;
 
-/* From now on; the cancellable is borrowed. NULL: nobody. Nothing else uses the device meanwhile.
- */
+/* Replaces the watch; the cancellable is borrowed. NULL: no watch. The device must not be in use
+ * meanwhile. */
 void pd_queue_set_watch (PdDevice *self, const PdDeviceWatch *watch);
-/* The watch's; may be NULL. */
+/* Returns: (transfer none) (nullable): that of the watch. */
 GCancellable *pd_queue_cancellable (PdDevice *self);
 /* FALSE with G_IO_ERROR_CANCELLED once the watch's cancellable is cancelled. */
 gboolean pd_queue_check_cancelled (PdDevice *self, GError **error);
 
-/* TRUE once the device has not answered far longer than it should have needed. It is as lost; since
- * it may still be at work, what belongs to it is not freed but kept to the end of the process. */
+/* TRUE once the device has not answered far longer than it should have needed. It counts as
+ * lost. As it may still be at work, its objects are not freed but kept to the end of the process.
+ */
 gboolean pd_queue_is_silent (PdDevice *self);

@@ -11,10 +11,11 @@ enum
   IN_FLIGHT = 2, /* submissions */
 };
 
-/* What a submission should take, seconds: well below what watchdogs allow (2 s), and two of them
- * are how long a cancellation may take. */
+/* Seconds that a submission should take: well below the 2 s that watchdogs allow; a cancellation
+ * waits for at most two of them. */
 static const double submission_seconds = 0.2;
-/* What a command buffer should take at the device's first rate, the grain of submissions. */
+/* Seconds that a command buffer should take at the device's first rate: submissions are made of
+ * whole command buffers. */
 static const double grain_seconds = 0.05;
 
 /* All that operations use. */

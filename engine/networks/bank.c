@@ -10,8 +10,7 @@
 
 enum
 {
-  LAYER_ALIGN = 256, /* no device asks for more between bindings */
-  MIN_SOURCES = 4,   /* tokens of the thumbnail that a pooled one stands for at least */
+  MIN_SOURCES = 4, /* tokens of the thumbnail that a pooled one stands for at least */
 };
 
 struct _PdBank
@@ -29,9 +28,8 @@ tensor_bytes (const PdBank *self, const PdBankLayer *layer)
 {
   gsize pixels = (gsize) self->branches * layer->h * layer->w + PD_PIXEL_SLACK;
 
-  return (pixels * pd_align_channels (layer->c) * pd_type_size (self->backend->activations) +
-          LAYER_ALIGN - 1) /
-         LAYER_ALIGN * LAYER_ALIGN;
+  return pd_align_binding (pixels * pd_align_channels (layer->c) *
+                           pd_type_size (self->backend->activations));
 }
 
 static void

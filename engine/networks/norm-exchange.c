@@ -5,11 +5,6 @@
 
 #include "engine/base/host-memory.h"
 
-enum
-{
-  ALIGN = 256, /* no device asks for more between bindings */
-};
-
 /* The norms of one layer. */
 typedef struct
 {
@@ -32,7 +27,7 @@ layer_bytes (const PdNormExchange *self, guint groups)
 {
   gsize bytes = (gsize) self->images * groups * sizeof (PdNormMoments);
 
-  return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+  return pd_align_binding (bytes);
 }
 
 /* A function of PdHook. */

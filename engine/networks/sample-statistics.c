@@ -9,9 +9,8 @@
 
 enum
 {
-  ALIGN = 256, /* no device asks for more between bindings */
-  FRAME = 3,   /* pixels of the coarsest tensors that feel the border: measured with
-                      tests/bench/norms.py */
+  FRAME = 3, /* pixels of the coarsest tensors that feel the border: measured with
+                tests/bench/norms.py */
 };
 
 struct _PdSampleStatistics
@@ -24,22 +23,17 @@ struct _PdSampleStatistics
 };
 
 static gsize
-aligned (gsize bytes)
-{
-  return (bytes + ALIGN - 1) / ALIGN * ALIGN;
-}
-
-static gsize
 bias_bytes (gsize tokens)
 {
-  return aligned ((tokens + PD_PIXEL_SLACK) * PD_CHANNEL_ALIGN * sizeof (float));
+  return pd_align_binding ((tokens + PD_PIXEL_SLACK) * PD_CHANNEL_ALIGN * sizeof (float));
 }
 
 /* Of the sample's keys, or values. */
 static gsize
 token_bytes (gsize tokens, guint channels)
 {
-  return aligned ((tokens + PD_PIXEL_SLACK) * pd_align_channels (channels) * sizeof (float));
+  return pd_align_binding ((tokens + PD_PIXEL_SLACK) * pd_align_channels (channels) *
+                           sizeof (float));
 }
 
 static gsize
@@ -48,7 +42,7 @@ site_bytes (const PdSampleStatistics *self, const PdSite *site)
   gsize tokens = (gsize) self->axes[0].sample * self->axes[1].sample;
 
   if (site->kind == PD_SITE_NORM)
-    return aligned (pd_group_norm_table_bytes (site->channels));
+    return pd_align_binding (pd_group_norm_table_bytes (site->channels));
   return 2 * token_bytes (tokens, site->channels) + bias_bytes (tokens);
 }
 
@@ -57,7 +51,7 @@ storage_of (const PdSampleStatistics *self, PdGraph *graph, gsize *offset, gsize
 {
   PdStorage *storage = pd_graph_external (graph, self->buffer, *offset, bytes);
 
-  *offset += aligned (bytes);
+  *offset += pd_align_binding (bytes);
   return storage;
 }
 

@@ -9,7 +9,7 @@ typedef struct _PdDump PdDump;
 
 /* Tells of the placement. @storages and @tensors: those of the graph (element-type PdStorage,
  * PdTensor), placed in @arena (element-type PdBuffer); all are borrowed.
- * Returns: NULL if nobody asked for it; the other functions do nothing then. */
+ * Returns: NULL unless PD_DEBUG asks for graphs; the other functions then do nothing. */
 PdDump *pd_dump_new (GPtrArray *storages, GPtrArray *tensors, GPtrArray *arena);
 void pd_dump_free (PdDump *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdDump, pd_dump_free)

@@ -261,8 +261,8 @@ place_activations (PdGraph *self, GError **error)
       if (storage->first <= storage->last)
         self->stats.tensor_bytes += storage->size;
     }
-  blocks = pd_place (self->storages, limit, pd_queue_cancellable (self->backend->device), block_of,
-                     &too_large);
+  blocks = pd_placement_find (self->storages, limit, pd_queue_cancellable (self->backend->device),
+                              block_of, &too_large);
   if (blocks == NULL && too_large == G_MAXUINT)
     return pd_queue_check_cancelled (self->backend->device, error);
   if (blocks == NULL)
@@ -320,7 +320,7 @@ prepare_kernels (PdGraph *self, GError **error)
   return TRUE;
 }
 
-/* What @access touches, slack included: a kernel may run over the end of what it writes. */
+/* The bytes of @access, slack included: a kernel may write past the end of its result. */
 static Touched
 touched_by (const PdAccess *access)
 {
@@ -379,7 +379,7 @@ record_dispatch (
       const PdAccess *access = &dispatch->access[i];
       Touched now = touched_by (access);
 
-      /* By address nobody else would notice. */
+      /* Neither Vulkan nor a validation layer checks accesses by address. */
       g_assert (access->offset <= access->storage->size &&
                 access->range <= access->storage->size - access->offset);
       if (!pd_try_grow (pending->touched, pending->n, &pending->room,

@@ -142,8 +142,8 @@ chunks_end (const Emitter *self, guint first, guint count)
   return end + self->depth.depth;
 }
 
-/* What one dispatch makes: from tile (@x, @row) and panel @panel on, of @tiles[0] by @tiles[1]
- * tiles and @tiles[2] panels, chunks first … first + count - 1. */
+/* The part that one dispatch makes: from tile (@x, @row) and panel @panel on, of @tiles[0] by
+ * @tiles[1] tiles and @tiles[2] panels, chunks first … first + count - 1. */
 typedef struct
 {
   guint x, row, panel;
@@ -420,7 +420,7 @@ pd_matmul_uniform_into (PdGraph *graph, const PdMatmul *given, PdStorage *panels
       late = residual;
       residual = NULL;
     }
-  /* What is added is addressed as y is. */
+  /* The kernel addresses the residual as it does y. */
   if (residual != NULL && (residual->border != y->border || residual->ld != y->ld))
     residual = pd_convert (graph, residual, y->type, y->border > 0);
   epilogue->residual = residual;

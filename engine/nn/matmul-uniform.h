@@ -3,7 +3,7 @@
 
 #include "engine/nn/matmul.h"
 
-/* What the uniform attention needs of the uniform matmuls. */
+/* For attention by matrix products. */
 
 /* pd_matmul_uniform () with the panels of product->b in @panels, into @y (NULL: a new tensor),
  * which then has product->h × product->w pixels and no border. Returns the result. */

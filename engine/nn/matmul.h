@@ -3,7 +3,7 @@
 
 #include "engine/nn/ops.h"
 
-/* What pd_linear and pd_conv2d hand to the kernel variants. */
+/* The kernel variants behind pd_linear and pd_conv2d. */
 
 /* y (p, o) = activation (Σ_tap,i a (p · stride + tap - pad, i) · b (o, tap, i) + bias + image_bias)
  * + residual, for each pixel p of n × h × w outputs. With 9 taps @a has a zero border of one pixel,

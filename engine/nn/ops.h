@@ -7,7 +7,7 @@
 /* One function per op: appends to the graph and returns the result. Shapes are n × h × w × c as in
  * tensor.h; a tensor given to an op that needs a zero border and has none is copied. */
 
-/* What a product does to its sums before storing them:
+/* Applied to the sums of a matrix product before they are stored:
  * y = activation (sum + bias + image_bias) + residual. NULL members are left out. */
 typedef struct
 {
@@ -82,7 +82,7 @@ PdTensor *pd_group_norm (PdGraph *graph,
  * normalises one image of c channels. */
 gsize pd_group_norm_table_bytes (guint c);
 
-/* What the pixels of an image count in its statistics: an image that stands for a larger one has
+/* The weights of pixels in the statistics of their image: an image that stands for a larger one has
  * too much border. Along an axis that of the outermost @frame pixels on either side is @outer, of
  * the others @inner; a pixel counts the product of both axes. */
 typedef struct

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/nn/placement.h"
 
-enum
-{
-  PLACEMENT_ALIGN = 256, /* no device asks for more between bindings */
-};
-
 static int
 compare_size (gconstpointer a, gconstpointer b, gpointer user_data)
 {
@@ -52,8 +47,7 @@ lowest_gap (const PdStorage *storage, GPtrArray *block)
         continue;
       if (other->offset >= offset + storage->size)
         return offset;
-      offset = MAX (offset, (other->offset + other->size + PLACEMENT_ALIGN - 1) / PLACEMENT_ALIGN *
-                                PLACEMENT_ALIGN);
+      offset = MAX (offset, pd_align_binding (other->offset + other->size));
     }
   return offset;
 }
@@ -62,11 +56,11 @@ lowest_gap (const PdStorage *storage, GPtrArray *block)
  * alive at once for the networks here (Pisarchyk and Lee, "Efficient Memory Management for Deep
  * Neural Net Inference", 2020: greedy by size). */
 GArray *
-pd_place (GPtrArray *storages,
-          gsize block_limit,
-          GCancellable *cancellable,
-          guint *block_of,
-          guint *too_large)
+pd_placement_find (GPtrArray *storages,
+                   gsize block_limit,
+                   GCancellable *cancellable,
+                   guint *block_of,
+                   guint *too_large)
 {
   g_autofree guint *order = g_new (guint, storages->len + 1);
   g_autoptr (GPtrArray) blocks =

@@ -11,8 +11,8 @@
  * Returns: (element-type gsize) the sizes of the blocks; NULL when a storage exceeds @block_limit,
  * whose index is put into @too_large, or when it was cancelled, with G_MAXUINT there: time grows
  * with the square of the number of storages that are in use at once. */
-GArray *pd_place (GPtrArray *storages,
-                  gsize block_limit,
-                  GCancellable *cancellable,
-                  guint *block_of,
-                  guint *too_large);
+GArray *pd_placement_find (GPtrArray *storages,
+                           gsize block_limit,
+                           GCancellable *cancellable,
+                           guint *block_of,
+                           guint *too_large);

@@ -14,7 +14,7 @@ typedef struct
   guint x, width;
 } PdSlice;
 
-/* What is to be cut. */
+/* The result to be cut, and the bounds of a slice. */
 typedef struct
 {
   guint images, rows, width;

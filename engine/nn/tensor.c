@@ -8,6 +8,12 @@ pd_align_channels (guint c)
 }
 
 gsize
+pd_align_binding (gsize bytes)
+{
+  return (bytes + PD_BINDING_ALIGN - 1) / PD_BINDING_ALIGN * PD_BINDING_ALIGN;
+}
+
+gsize
 pd_tensor_row_pitch (const PdTensor *self)
 {
   return (gsize) (self->w + 2 * self->border) * self->ld;

@@ -12,6 +12,8 @@ enum
   /* Every storage ends in this many pixels of slack: a kernel may write (never count on) rows past
    * the last one. */
   PD_PIXEL_SLACK = 16,
+  /* Storages start at multiples of so many bytes: no device asks for more between bindings. */
+  PD_BINDING_ALIGN = 256,
 };
 
 /* Bytes on the device. Activations are placed in the graph's arena when the graph is compiled, by
@@ -43,7 +45,9 @@ typedef struct
   gsize offset; /* bytes from the storage's start to the first stored pixel (border included) */
 } PdTensor;
 
+/* @c channels, @bytes, rounded up to what they are stored in multiples of. */
 guint pd_align_channels (guint c);
+gsize pd_align_binding (gsize bytes);
 
 /* Elements from row to row, image to image, and from the first stored pixel to pixel (0, 0). */
 gsize pd_tensor_row_pitch (const PdTensor *self);

@@ -8,7 +8,6 @@
 
 enum
 {
-  BINDING_ALIGN = 256, /* no device asks for more between bindings */
   MIN_CHUNK = 4 << 20,
   PIECE = 1 << 20, /* values that a thread packs at once, about */
 };
@@ -92,13 +91,13 @@ pd_matrix_bytes (const PdBackend *backend, guint out, guint in, guint taps)
     .out = out, .in = in, .taps = taps, .panel = backend->panel, .format = backend->weights
   };
 
-  return round_up (stored_bytes (&matrix), BINDING_ALIGN);
+  return pd_align_binding (stored_bytes (&matrix));
 }
 
 gsize
 pd_vector_bytes (const PdBackend *backend, guint count)
 {
-  return round_up (vector_count (backend, count) * sizeof (float), BINDING_ALIGN);
+  return pd_align_binding (vector_count (backend, count) * sizeof (float));
 }
 
 PdWeights *
@@ -145,7 +144,7 @@ static gboolean
 reserve (PdWeights *self, gsize size, PdStorage *storage, GError **error)
 {
   const PdDeviceInfo *info = pd_device_info (self->backend->device);
-  gsize padded = round_up (size, BINDING_ALIGN);
+  gsize padded = pd_align_binding (size);
 
   if (self->used + padded > self->capacity)
     {
@@ -289,7 +288,7 @@ pd_weights_read_matrix (PdWeights *self,
                         .panel = self->backend->panel };
   if (!reserve (self, stored_bytes (matrix), &matrix->storage, error))
     return NULL;
-  /* What is rehearsed has no memory. */
+  /* In a rehearsal buffers have no memory. */
   if (!pd_account_is_rehearsing (self->backend->device))
     pd_weights_repack (self, matrix, source);
   g_ptr_array_add (self->matrices, matrix);

@@ -4,7 +4,7 @@
 
 #include "types.h"
 
-/* What attention-uniform.comp and attention-uniform-pack.comp have in common. */
+/* Shared by attention-uniform.comp and attention-uniform-pack.comp. */
 PD_CONSTANT (ATTENTION_PART, 8);   /* channels of a head that an invocation takes */
 PD_CONSTANT (ATTENTION_STATE, 10); /* vectors of a part: maximum, sum of weights, 8 sums */
 

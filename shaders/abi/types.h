@@ -2,8 +2,8 @@
 #ifndef PD_ABI_TYPES_H
 #define PD_ABI_TYPES_H
 
-/* What kernels and the code that dispatches them agree on, in the words that C and GLSL share: each
- * header of this folder is included by both, so that a difference does not compile.
+/* The interface between kernels and the code that dispatches them, in words that C and GLSL share:
+ * both include each header of this folder, so that a difference does not compile.
  *
  *   PD_CONSTANT (NAME, value);
  *   PD_STRUCT (PdName) { … };

@@ -4,7 +4,7 @@
 
 #include "strides.h"
 
-/* What a dispatch of a small op walks of its result (common/walk.glsl). */
+/* The part of its result that a dispatch of a small op walks (common/walk.glsl). */
 PD_STRUCT (PdWalkPush)
 {
   uint image; /* the slice's first */

@@ -70,7 +70,7 @@ test_chain (void)
   /* a -> b -> c …: two buffers in turn. */
   for (int i = 0; i < 6; i++)
     g_ptr_array_add (storages, storage (1024, i, i + 1));
-  blocks = pd_place (storages, G_MAXSIZE, NULL, block_of, &too_large);
+  blocks = pd_placement_find (storages, G_MAXSIZE, NULL, block_of, &too_large);
   g_assert_cmpuint (blocks->len, ==, 1);
   g_assert_cmpuint (g_array_index (blocks, gsize, 0), ==, 2048);
   assert_disjoint (storages, block_of);
@@ -94,7 +94,7 @@ test_random (void)
           g_ptr_array_add (storages, storage (g_rand_int_range (random, 1, 100000), first,
                                               first + g_rand_int_range (random, 0, 20)));
         }
-      blocks = pd_place (storages, G_MAXSIZE, NULL, block_of, &too_large);
+      blocks = pd_placement_find (storages, G_MAXSIZE, NULL, block_of, &too_large);
       g_assert_nonnull (blocks);
       assert_disjoint (storages, block_of);
       for (guint i = 0; i < storages->len; i++)
@@ -113,7 +113,7 @@ test_blocks (void)
   for (int i = 0; i < 4; i++)
     g_ptr_array_add (storages, storage (1000, 0, 9));
   g_ptr_array_add (storages, storage (1000, G_MAXINT, -1));
-  blocks = pd_place (storages, 2500, NULL, block_of, &too_large);
+  blocks = pd_placement_find (storages, 2500, NULL, block_of, &too_large);
   g_assert_cmpuint (blocks->len, ==, 2);
   g_assert_cmpuint (block_of[4], ==, G_MAXUINT);
   assert_disjoint (storages, block_of);
@@ -129,7 +129,7 @@ test_too_large (void)
 
   g_ptr_array_add (storages, storage (1000, 0, 9));
   g_ptr_array_add (storages, storage (4000, 0, 9));
-  g_assert_null (pd_place (storages, 2500, NULL, block_of, &too_large));
+  g_assert_null (pd_placement_find (storages, 2500, NULL, block_of, &too_large));
   g_assert_cmpuint (too_large, ==, 1);
 }
 
@@ -150,7 +150,7 @@ test_cancelled (void)
       g_ptr_array_add (storages, storage);
     }
   g_cancellable_cancel (cancellable);
-  g_assert_null (pd_place (storages, G_MAXSIZE, cancellable, block_of, &too_large));
+  g_assert_null (pd_placement_find (storages, G_MAXSIZE, cancellable, block_of, &too_large));
   g_assert_cmpuint (too_large, ==, G_MAXUINT);
 }
 
