@@ -79,35 +79,6 @@ pd_engine_free (PdEngine *self)
   g_free (self);
 }
 
-/* The start latent: noise, or the input's latent noised to the level of the first step. */
-static gboolean
-start_latent (PdSession *session, GeglBuffer *input, float *latent, GError **error)
-{
-  const gsize n = session->n_elements;
-  g_autofree float *noise = pd_try_new (float, n, _ ("the canvas"), error), *clean = NULL;
-
-  if (noise == NULL)
-    return FALSE;
-  if (input == NULL)
-    {
-      pd_session_draw_noise (session, noise);
-      for (gsize i = 0; i < session->n_elements; i++)
-        latent[i] = (float) (noise[i] * pd_schedule_init_sigma (session->schedule));
-      return TRUE;
-    }
-  clean = pd_try_new (float, n, _ ("the canvas"), error);
-  if (clean == NULL || !pd_session_encode (session, input, clean, error))
-    return FALSE;
-  if (pd_schedule_n_calls (session->schedule) == 0)
-    {
-      memcpy (latent, clean, session->n_elements * sizeof *latent);
-      return TRUE;
-    }
-  pd_session_draw_noise (session, noise);
-  pd_schedule_add_noise (session->schedule, 0, session->n_elements, clean, noise, latent);
-  return TRUE;
-}
-
 static gboolean
 same_size (GeglBuffer *buffer, guint width, guint height)
 {
@@ -150,47 +121,37 @@ check_images (const PdRequest *request, const PdImages *images, GError **error)
   return TRUE;
 }
 
-/* What the model has is enough for the mode. */
+/* What the model has is enough for the run. */
 static gboolean
-check_parts (const PdModel *model, const PdRequest *request, guint n_levels, GError **error)
+check_parts (
+    const PdModel *model, const PdRequest *request, const PdStage *stages, guint n, GError **error)
 {
-  const PdModeInfo *mode = &pd_modes[request->mode];
-  gboolean starts = mode->needs & PD_TAKES_INPUT;
-
-  if ((!starts && n_levels == 1) || pd_model_files_has_encoder (model->files))
+  if ((n == 1 && stages[0].start == PD_START_NOISE) || model->autoencoder->has_encoder)
     return TRUE;
-  if (!starts)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                 _ ("%s: the model's autoencoder has no encoder, which a picture made in levels "
-                    "needs; turn progressive off"),
-                 model->files->path);
+  if (stages[0].start == PD_START_NOISE)
+    pd_error_set_bad_model (
+        error,
+        _ ("%s: the model's autoencoder has no encoder, which a picture made in levels "
+           "needs; turn progressive off"),
+        model->files->path);
   else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                 _ ("%s: the model's autoencoder has no encoder, which %s needs"),
-                 model->files->path, mode->name);
+    pd_error_set_bad_model (error, _ ("%s: the model's autoencoder has no encoder, which %s needs"),
+                            model->files->path,
+                            pd_request_nick (PD_TYPE_REQUEST_MODE, (int) request->mode));
   return FALSE;
 }
 
-/* A picture in one go: generate, restyle. */
+/* A model that was made for inpainting does nothing else. */
 static gboolean
-run_plain (PdSession *session, const PdImages *images, GError **error)
+check_map (const PdModel *model, const PdStage *stage, GError **error)
 {
-  const PdRequest *request = session->request;
-  gboolean restyle = request->mode == PD_REQUEST_MODE_RESTYLE;
-  guint scale = session->model->autoencoder->info.scale;
-  g_autofree float *latent = NULL;
-
-  if (!pd_session_set_canvas (session, (request->height + scale - 1) / scale,
-                              (request->width + scale - 1) / scale,
-                              restyle ? request->strength : 1.0, error))
-    return FALSE;
-  session->report->full_width = session->w * scale;
-  session->report->full_height = session->h * scale;
-  latent = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
-  return latent != NULL && pd_session_encode_text (session, error) &&
-         start_latent (session, restyle ? images->input : NULL, latent, error) &&
-         pd_session_denoise (session, latent, error) &&
-         pd_session_decode (session, latent, images->output, error);
+  if (model->denoiser->info.map_channels == 0 || stage->masked)
+    return TRUE;
+  pd_error_set_bad_model (error,
+                          _ ("%s: the model was made for inpainting and needs a mask of what to "
+                             "paint; choose “inpaint”, or another model"),
+                          model->files->path);
+  return FALSE;
 }
 
 /* Tells what is to be said of the regions' masks. */
@@ -217,9 +178,9 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
                             .images = images,
                             .model = self->model,
                             .regions = session->regions,
-                            .kernels = session->report->kernels,
-                            .precision = session->report->precision };
-  const PdListener *listener = session->listener;
+                            .kernels = session->recorder.report->kernels,
+                            .precision = session->recorder.report->precision };
+  const PdListener *listener = session->recorder.listener;
   const PdJournal *journal;
 
   g_clear_pointer (&self->resume, pd_resume_free);
@@ -231,8 +192,8 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
   journal = pd_resume_journal (self->resume);
   if (journal != NULL)
     {
-      session->seed = journal->seed;
-      session->report->seed = journal->seed;
+      session->noise.seed = journal->seed;
+      session->recorder.report->seed = journal->seed;
     }
   else if (listener != NULL && listener->note != NULL)
     listener->note (session->request->sync == PD_SYNC_NONE
@@ -248,14 +209,15 @@ note_prompt (const PdSession *session, const char *prompt, const char *name)
   g_autoptr (GPtrArray) notes = pd_syntax_notes (prompt, name);
 
   for (guint i = 0; i < notes->len; i++)
-    session->listener->note (g_ptr_array_index (notes, i), session->listener->user_data);
+    session->recorder.listener->note (g_ptr_array_index (notes, i),
+                                      session->recorder.listener->user_data);
 }
 
 /* What is syntax elsewhere and words here. */
 static void
 note_syntax (const PdSession *session)
 {
-  if (session->listener == NULL || session->listener->note == NULL)
+  if (session->recorder.listener == NULL || session->recorder.listener->note == NULL)
     return;
   note_prompt (session, session->request->prompt, "prompt");
   note_prompt (session, session->request->negative, "negative");
@@ -270,40 +232,18 @@ pd_engine_done (PdEngine *self)
     pd_resume_remove (self->resume);
 }
 
-/* What the run takes of the machine is there; a journal that has no room is only told of. @levels:
- * of the request; with a mask only the part around what is made anew is worked on. */
+/* What the run takes of the machine is there; a journal that has no room is only told of. */
 static gboolean
-check_machine (
-    PdSession *session, const PdImages *images, const PdLevel *levels, guint n, GError **error)
+check_machine (PdSession *session, const PdStage *stages, guint n, GError **error)
 {
-  PdRequest *request = session->request;
-  const PdListener *listener = session->listener;
-  gboolean masked = request->mode == PD_REQUEST_MODE_INPAINT ||
-                    (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL);
   g_autofree char *folder = pd_journal_folder ();
   g_autoptr (GError) problem = NULL;
-  GeglRectangle bounds;
-  PdLevel part;
-  PdRegion region;
   PdHostPlan plan;
 
-  if (masked)
-    {
-      if (!pd_region_bounds (images->mask, &bounds, error))
-        return FALSE;
-      pd_region_plan (&region, &bounds, request->width, request->height, request->padding,
-                      pd_session_native_size (session), session->model->autoencoder->info.scale);
-      part = (PdLevel){ .width = region.work_w, .height = region.work_h };
-      levels = &part;
-      n = 1;
-    }
-  if (!pd_host_plan (session, levels, n, request->mode == PD_REQUEST_MODE_UPSCALE, masked, &plan,
-                     error) ||
-      !pd_host_plan_check (&plan, error))
+  if (!pd_host_plan (session, stages, n, &plan, error) || !pd_host_plan_check (&plan, error))
     return FALSE;
-  if (!pd_storage_check_space (folder, plan.journal, _ ("journals of the run"), &problem) &&
-      listener != NULL && listener->note != NULL)
-    listener->note (problem->message, listener->user_data);
+  if (!pd_storage_check_space (folder, plan.journal, _ ("journals of the run"), &problem))
+    pd_recorder_note (&session->recorder, problem->message);
   return TRUE;
 }
 
@@ -312,7 +252,7 @@ check_machine (
 static void
 record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gboolean ok)
 {
-  const PdReport *report = session->report;
+  const PdReport *report = session->recorder.report;
   double seconds = report->encode_seconds + report->denoise_seconds + report->decode_seconds;
 
   if (ok && !session->request->resume && kernel_seconds < 0.05 * seconds)
@@ -323,17 +263,29 @@ record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gb
 static void
 report_kernels (guint done, guint n, gpointer user_data)
 {
-  const PdSession *self = user_data;
-  const PdProgress progress = { .phase = PD_PHASE_KERNELS,
-                                .level = self->level,
-                                .n_levels = self->n_levels,
-                                .step = done,
-                                .n_steps = n,
-                                .fraction = self->fraction,
-                                .eta_seconds = -1 };
+  pd_recorder_tell_kernels (user_data, done, n);
+}
 
-  if (self->listener != NULL && self->listener->progress != NULL)
-    self->listener->progress (&progress, self->listener->user_data);
+/* The part of the input that is worked on where its mask leaves some of it; FALSE with an error. */
+static gboolean
+plan_region (const PdSession *session, GeglBuffer *mask, PdRegion *region, GError **error)
+{
+  const PdRequest *request = session->request;
+  GeglRectangle bounds;
+
+  if (!pd_region_bounds (mask, &bounds, error))
+    return FALSE;
+  pd_region_plan (region, &bounds, request->width, request->height, request->padding,
+                  pd_session_native_size (session), session->model->autoencoder->info.scale);
+  return TRUE;
+}
+
+/* The stages of the session's request; @region: see pd_stages_plan. */
+static guint
+plan_stages (const PdSession *session, const PdRegion *region, PdStage *stages, GError **error)
+{
+  return pd_stages_plan (session->request, pd_session_native_size (session),
+                         session->model->autoencoder->info.scale, region, stages, error);
 }
 
 gboolean
@@ -347,24 +299,26 @@ pd_engine_run (PdEngine *self,
 {
   g_auto (PdSession) session = { .device = self->device,
                                  .model = self->model,
-                                 .engine_start = self->start_time,
                                  .request = request,
-                                 .listener = listener,
                                  .cancellable = cancellable,
-                                 .report = report,
+                                 .recorder = { .listener = listener,
+                                               .report = report,
+                                               .engine_start = self->start_time,
+                                               .level = 1,
+                                               .n_levels = 1,
+                                               .to = 1 },
                                  .seamless = request->seamless,
-                                 .channels = self->model->denoiser->info.channels,
-                                 .level = 1,
-                                 .n_levels = 1,
-                                 .to = 1 };
+                                 .channels = self->model->denoiser->info.channels };
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
-                                .user_data = &session };
+                                .user_data = &session.recorder };
   const PdPartFiles *parts = self->model->files->parts;
   g_auto (PdOriginal) original = { 0 };
   PdImages shown = *images;
-  PdLevel levels[PD_MAX_LEVELS];
-  guint n_levels;
+  PdStage stages[PD_MAX_LEVELS];
+  guint n_stages;
+  PdRegion region;
+  gboolean masked;
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
@@ -383,10 +337,9 @@ pd_engine_run (PdEngine *self,
     report->vae = pd_checkpoint_get_path (parts[PD_PART_VAE].checkpoint);
   if (parts[PD_PART_TEXT_ENCODER].is_other)
     report->text_encoder = pd_checkpoint_get_path (parts[PD_PART_TEXT_ENCODER].checkpoint);
-  session.seed = report->seed;
-  n_levels = pd_levels_of (request, pd_session_native_size (&session),
-                           self->model->autoencoder->info.scale, levels);
-  if (!check_parts (self->model, request, n_levels, error) ||
+  session.noise.seed = report->seed;
+  n_stages = plan_stages (&session, NULL, stages, error);
+  if (n_stages == 0 || !check_parts (self->model, request, stages, n_stages, error) ||
       !check_images (request, images, error) || !pd_original_open (&original, images, error))
     return FALSE;
   for (guint i = 0; i < self->model->files->notes->len; i++)
@@ -406,9 +359,12 @@ pd_engine_run (PdEngine *self,
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
-  n_levels = pd_levels_of (request, pd_session_native_size (&session),
-                           self->model->autoencoder->info.scale, levels);
-  if (!check_machine (&session, &shown, levels, n_levels, error) ||
+  masked = shown.mask != NULL && stages[0].start == PD_START_PICTURE;
+  if (masked && (!plan_region (&session, shown.mask, &region, error) ||
+                 (n_stages = plan_stages (&session, &region, stages, error)) == 0))
+    return FALSE;
+  if (!check_map (self->model, &stages[0], error) ||
+      !check_machine (&session, stages, n_stages, error) ||
       !begin_journal (self, &session, &shown, error))
     return FALSE;
   note_syntax (&session);
@@ -416,14 +372,8 @@ pd_engine_run (PdEngine *self,
   report->weight_bytes = pd_account_used (self->device);
 
   pd_queue_set_watch (self->device, &watch);
-  if (request->mode == PD_REQUEST_MODE_INPAINT)
-    ok = pd_inpaint_run (&session, &shown, 1, error);
-  else if (request->mode == PD_REQUEST_MODE_RESTYLE && images->mask != NULL)
-    ok = pd_inpaint_run (&session, &shown, request->strength, error);
-  else if (n_levels > 1 || request->mode == PD_REQUEST_MODE_UPSCALE)
-    ok = pd_levels_run (&session, levels, n_levels, &shown, error);
-  else
-    ok = run_plain (&session, &shown, error);
+  ok = masked ? pd_inpaint_run (&session, &stages[0], &region, &shown, error)
+              : pd_levels_run (&session, stages, n_stages, &shown, error);
   pd_queue_set_watch (self->device, NULL);
   if (ok && original.work != NULL)
     ok = pd_original_finish (&original, request, images, error);
@@ -451,10 +401,10 @@ pd_engine_estimate (PdEngine *self,
   g_auto (PdSession) session = { .device = self->device,
                                  .model = self->model,
                                  .request = sized,
-                                 .report = &report,
+                                 .recorder = { .report = &report },
                                  .seamless = request->seamless,
                                  .channels = self->model->denoiser->info.channels };
-  PdLevel levels[PD_MAX_LEVELS];
+  PdStage stages[PD_MAX_LEVELS];
   guint n;
 
   if (from_picture)
@@ -462,9 +412,8 @@ pd_engine_estimate (PdEngine *self,
       sized->width = input_width;
       sized->height = input_height;
     }
-  n = pd_levels_of (sized, pd_session_native_size (&session), self->model->autoencoder->info.scale,
-                    levels);
-  if (!check_parts (self->model, request, n, error))
-    return FALSE;
-  return pd_estimate_levels (&session, &self->backend, levels, n, from_picture, estimate, error);
+  n = plan_stages (&session, NULL, stages, error);
+  return n > 0 && check_parts (self->model, request, stages, n, error) &&
+         check_map (self->model, &stages[0], error) &&
+         pd_estimate_stages (&session, &self->backend, stages, n, estimate, error);
 }

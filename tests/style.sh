@@ -87,7 +87,7 @@ engine/run: engine/base engine/request engine/pictures engine/wire engine/gpu en
 engine: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
 engine/cli: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine
 engine/service: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/networks engine/run engine/cli engine
-engine/verify: engine/base engine/nn engine/files engine/networks engine/diffusion engine/tiles engine/cli
+engine/verify: engine/base engine/request engine/nn engine/files engine/networks engine/diffusion engine/tiles engine/run engine/cli
 engine/bench: engine/base engine/gpu engine/nn engine/files engine/networks engine/cli
 ui: engine/base engine/request engine/wire
 plug-in: engine/base engine/request engine/wire engine/pictures/buffer-file.h ui'

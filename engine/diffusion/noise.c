@@ -58,7 +58,16 @@ pd_noise_normal (guint64 seed, guint32 draw, gsize first, gsize count, float *ou
 }
 
 void
-pd_noise_region (guint64 seed,
+pd_noise_source_draw (const PdNoiseSource *self, guint32 draw, gsize first, gsize count, float *out)
+{
+  if (self->given != NULL)
+    self->given (draw, first, count, out, self->user_data);
+  else
+    pd_noise_normal (self->seed, draw, first, count, out);
+}
+
+void
+pd_noise_region (const PdNoiseSource *source,
                  guint32 draw,
                  gsize channels,
                  gsize height,
@@ -75,7 +84,7 @@ pd_noise_region (guint64 seed,
   for (gsize c = 0; c < channels; c++)
     for (gsize row = 0; row < h; row++)
       {
-        pd_noise_normal (seed, draw, (c * height + y + row) * width + x, w, out);
+        pd_noise_source_draw (source, draw, (c * height + y + row) * width + x, w, out);
         out += w;
       }
 }

@@ -21,10 +21,22 @@ void pd_noise_philox (const guint32 counter[4], const guint32 key[2], guint32 re
 /* Elements first .. first + count - 1 of draw `draw`: out[i] is element first + i. */
 void pd_noise_normal (guint64 seed, guint32 draw, gsize first, gsize count, float *out);
 
+/* Where the noise of a run comes from: a seed, or whoever gives it. */
+typedef struct
+{
+  guint64 seed;
+  /* As pd_noise_normal; NULL: that, with the seed. */
+  void (*given) (guint32 draw, gsize first, gsize count, float *out, gpointer user_data);
+  gpointer user_data;
+} PdNoiseSource;
+
+void pd_noise_source_draw (
+    const PdNoiseSource *self, guint32 draw, gsize first, gsize count, float *out);
+
 /* The part [y, y + h) x [x, x + w) of the noise of a whole canvas of channels x height x width
  * elements (element order C, H, W). out is channels x h x w. The region must lie inside the
  * canvas. */
-void pd_noise_region (guint64 seed,
+void pd_noise_region (const PdNoiseSource *source,
                       guint32 draw,
                       gsize channels,
                       gsize height,

@@ -56,22 +56,6 @@ pd_model_check_unet (const PdUNetConfig *config, const char *path, GError **erro
   return FALSE;
 }
 
-/* An inpainting model's UNet also takes a mask and a masked picture. */
-static gboolean
-check_no_inpainting (const PdPartFiles *unet, int latent_channels, GError **error)
-{
-  const PdUNetConfig *config = unet->config;
-
-  if (config->in_channels != 2 * latent_channels + 1)
-    return TRUE;
-  pd_error_set_bad_model (
-      error,
-      _ ("%s: \"in_channels\" is %d, expected %d, the autoencoder's latent_channels: models made "
-         "for inpainting are not supported yet; use the model that it was made from"),
-      pd_checkpoint_get_path (unet->checkpoint), config->in_channels, latent_channels);
-  return FALSE;
-}
-
 gboolean
 pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError **error)
 {
@@ -100,6 +84,8 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
   int n_tokens = tokenizer != NULL ? pd_tokenizer_get_size (tokenizer) : 0;
   const char *colors = _ ("red, green and blue");
   const char *latent = _ ("the autoencoder's latent_channels");
+  /* Such a UNet also takes a mask and the latent of a picture. */
+  gboolean inpainting = unet->in_channels == 2 * latent_channels + 1;
   const Relation relations[] = {
     { has_kl, "in_channels", kl->in_channels, EQUAL, COLORS, colors },
     { has_kl, "out_channels", kl->out_channels, EQUAL, COLORS, colors },
@@ -112,7 +98,8 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
       _ ("the UNet's out_channels") },
     { other_text, "hidden_size", text->hidden_size, EQUAL, unet->cross_attention_dim,
       _ ("the UNet's cross_attention_dim") },
-    { unet_with_vae, "in_channels", unet->in_channels, EQUAL, latent_channels, latent },
+    { inpainting ? NULL : unet_with_vae, "in_channels", unet->in_channels, EQUAL, latent_channels,
+      latent },
     { unet_with_vae, "out_channels", unet->out_channels, EQUAL, latent_channels, latent },
     { unet_with_text, "cross_attention_dim", unet->cross_attention_dim, EQUAL, text->hidden_size,
       _ ("the text encoder's hidden_size") },
@@ -123,9 +110,6 @@ pd_model_check (const PdModelFiles *files, const PdTokenizer *tokenizer, GError 
   };
 
   if (has_unet != NULL && !pd_model_check_unet (unet, pd_checkpoint_get_path (has_unet), error))
-    return FALSE;
-  if (unet_with_vae != NULL &&
-      !check_no_inpainting (&files->parts[PD_PART_UNET], latent_channels, error))
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (relations); i++)
     if (!holds (&relations[i], error))

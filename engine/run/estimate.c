@@ -64,43 +64,33 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *l
 }
 
 gboolean
-pd_estimate_levels (PdSession *session,
+pd_estimate_stages (PdSession *session,
                     const PdBackend *backend,
-                    const PdLevel *levels,
+                    const PdStage *stages,
                     guint n,
-                    guint first_rise,
                     PdEstimate *estimate,
                     GError **error)
 {
-  const PdRequest *request = session->request;
   guint scale = session->model->autoencoder->info.scale;
   double work = 0, rate;
   PdHostPlan host;
   PdPlan plan = { 0 };
 
-  if (!pd_host_plan (session, levels, n, first_rise, request->mode == PD_REQUEST_MODE_INPAINT,
-                     &host, error) ||
-      !pd_host_plan_check (&host, error))
+  if (!pd_host_plan (session, stages, n, &host, error) || !pd_host_plan_check (&host, error))
     return FALSE;
   *estimate = (PdEstimate){ .n_levels = n };
   pd_prepare_take_rehearsed (session->device, &estimate->kernel_seconds);
   if (!add_text (session, estimate, error))
     return FALSE;
-  session->branches = request->guidance == 1.0 ? 1 : 2;
   if (!pd_session_blank_text (session, error))
     return FALSE;
   for (guint i = 0; i < n; i++)
     {
-      gboolean from_picture = i + first_rise > 0;
-      double strength = !from_picture                              ? 1.0
-                        : request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength
-                        : request->mode == PD_REQUEST_MODE_INPAINT
-                            ? 1.0
-                            : pd_level_strength (request->level_strength, i + first_rise);
-
-      if (!pd_session_set_canvas (session, (levels[i].height + scale - 1) / scale,
-                                  (levels[i].width + scale - 1) / scale, strength, error) ||
-          (from_picture && !add_coding (session, FALSE, estimate, &work, error)) ||
+      if (!pd_session_set_canvas (session, (stages[i].height + scale - 1) / scale,
+                                  (stages[i].width + scale - 1) / scale, stages[i].strength,
+                                  error) ||
+          (stages[i].start != PD_START_NOISE &&
+           !add_coding (session, FALSE, estimate, &work, error)) ||
           !add_denoising (session, estimate, &work, &plan, error) ||
           !add_coding (session, TRUE, estimate, &work, error))
         {

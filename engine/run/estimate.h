@@ -2,14 +2,13 @@
 #pragma once
 
 #include "engine/run/session.h"
-#include "engine/tiles/progressive.h"
+#include "engine/run/stages.h"
 
-/* What a run will take: @levels ends with the result's size; @first_rise 1 if the first of them
- * already starts from a picture. Uses up the session's canvas. */
-gboolean pd_estimate_levels (PdSession *session,
+/* What a run of @stages will take. Uses up the session's canvas. Errors: as the run where they can
+ * be known before. */
+gboolean pd_estimate_stages (PdSession *session,
                              const PdBackend *backend,
-                             const PdLevel *levels,
+                             const PdStage *stages,
                              guint n,
-                             guint first_rise,
                              PdEstimate *estimate,
                              GError **error);

@@ -84,15 +84,11 @@ window_bytes (const PdSession *session)
 }
 
 static gboolean
-add_level (PdSession *session,
-           const PdLevel *level,
-           gboolean rises,
-           gboolean masked,
-           PdHostPlan *plan,
-           GError **error)
+add_level (PdSession *session, const PdStage *level, PdHostPlan *plan, GError **error)
 {
   gboolean journal = session->request->sync != PD_SYNC_NONE;
   guint scale = session->model->autoencoder->info.scale;
+  gboolean rises = level->start == PD_START_ENLARGED, masked = level->masked;
   guint64 memory = 0, states = 0, latent, pixels;
   guint solver;
 
@@ -122,13 +118,7 @@ add_level (PdSession *session,
 }
 
 gboolean
-pd_host_plan (PdSession *session,
-              const PdLevel *levels,
-              guint n,
-              guint first_rise,
-              gboolean masked,
-              PdHostPlan *plan,
-              GError **error)
+pd_host_plan (PdSession *session, const PdStage *stages, guint n, PdHostPlan *plan, GError **error)
 {
   guint64 pictures = 0, cache = 0;
 
@@ -136,14 +126,14 @@ pd_host_plan (PdSession *session,
   session->branches = session->request->guidance == 1.0 ? 1 : 2;
   for (guint i = 0; i < n; i++)
     {
-      if (!add_level (session, &levels[i], i + first_rise > 0, masked, plan, error))
+      if (!add_level (session, &stages[i], plan, error))
         return FALSE;
       pictures = MAX (
           pictures,
-          (guint64) levels[i].width * levels[i].height * PICTURE_BYTES +
-              (i > 0 ? (guint64) levels[i - 1].width * levels[i - 1].height * PICTURE_BYTES : 0));
+          (guint64) stages[i].width * stages[i].height * PICTURE_BYTES +
+              (i > 0 ? (guint64) stages[i - 1].width * stages[i - 1].height * PICTURE_BYTES : 0));
     }
-  if (masked)
+  if (stages[0].masked)
     pictures *= 4;
   g_object_get (gegl_config (), "tile-cache-size", &cache, NULL);
   plan->memory += MIN (pictures, cache);

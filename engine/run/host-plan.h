@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/run/session.h"
-#include "engine/tiles/progressive.h"
+#include "engine/run/stages.h"
 
 /* What a run takes of the machine beside the device, before it begins. */
 typedef struct
@@ -12,16 +12,10 @@ typedef struct
   guint64 journal; /* bytes of the largest journal; 0 where none is kept */
 } PdHostPlan;
 
-/* @levels: canvases in pixels, the last is the result; @first_rise: 1 if the first of them already
- * starts from a picture. @masked: with a mask. Uses up the session's canvas; nothing that grows
- * with the picture is allocated. Errors: those of pd_grid_init and of the solver. */
-gboolean pd_host_plan (PdSession *session,
-                       const PdLevel *levels,
-                       guint n,
-                       guint first_rise,
-                       gboolean masked,
-                       PdHostPlan *plan,
-                       GError **error);
+/* Of a run of @stages. Uses up the session's canvas; nothing that grows with the picture is
+ * allocated. Errors: those of pd_grid_init and of the solver. */
+gboolean
+pd_host_plan (PdSession *session, const PdStage *stages, guint n, PdHostPlan *plan, GError **error);
 
 /* Errors: PD_ERROR_OUT_OF_MEMORY if the machine, its control groups, limits of the process or the
  * folder of GEGL's swap do not have that. */

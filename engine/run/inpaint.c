@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/inpaint.h"
+
 #include <glib/gi18n-lib.h>
 
-#include "engine/run/inpaint.h"
 #include "engine/base/host-memory.h"
-
 #include "engine/pictures/picture.h"
-#include "engine/run/region.h"
 #include "engine/run/rim.h"
-#include "engine/tiles/keep.h"
 
 enum
 {
@@ -16,64 +14,6 @@ enum
 };
 
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
-
-/* The mask at the latents' size: the largest value of each cell, so that a line thinner than a
- * latent is let go as fully as an area is. What that makes anew beyond the mask is hidden when the
- * result is laid over the original. */
-static float *
-mask_latents (const PdSession *session, GeglBuffer *mask, GError **error)
-{
-  guint scale = session->model->autoencoder->info.scale, width = session->w * scale;
-  const gsize n = (gsize) session->h * session->w;
-  g_autofree float *latents = pd_try_new0 (float, n, _ ("the canvas"), error), *rows = NULL;
-
-  if (latents == NULL ||
-      (rows = pd_try_new (float, (gsize) width *scale, _ ("rows of the mask"), error)) == NULL)
-    return NULL;
-  for (guint y = 0; y < session->h; y++)
-    {
-      gegl_buffer_get (mask, GEGL_RECTANGLE (0, (int) (y * scale), (int) width, (int) scale), 1.0,
-                       babl_format (mask_format), rows, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
-      for (gsize i = 0; i < (gsize) width * scale; i++)
-        {
-          float *latent = latents + (gsize) y * session->w + i % width / scale;
-
-          *latent = MAX (*latent, MIN (rows[i], 1.0f));
-        }
-    }
-  return g_steal_pointer (&latents);
-}
-
-/* The clean latent of the canvas, made from @input and @mask, which have its size. */
-static gboolean
-make_latent (PdSession *session, GeglBuffer *input, GeglBuffer *mask, float *latent, GError **error)
-{
-  gsize n = session->n_elements;
-  g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error);
-  g_autofree float *noise = NULL, *cells = NULL;
-  PdKeep keep = { .channels = session->channels, .height = session->h, .width = session->w };
-
-  if (clean == NULL || (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
-      !pd_session_encode (session, input, clean, error) ||
-      (cells = mask_latents (session, mask, error)) == NULL)
-    return FALSE;
-  keep.clean = clean;
-  keep.noise = noise;
-  keep.mask = cells;
-  pd_session_draw_noise (session, noise);
-  if (pd_schedule_n_calls (session->schedule) == 0)
-    memcpy (latent, clean, n * sizeof *latent);
-  else if (session->strength < 1)
-    pd_schedule_add_noise (session->schedule, 0, session->n_elements, clean, noise, latent);
-  else
-    for (gsize i = 0; i < n; i++)
-      latent[i] = (float) (noise[i] * pd_schedule_init_sigma (session->schedule));
-  pd_session_add_adjust (session, &(PdAdjust){ .latent = pd_keep_before_step, .user_data = &keep });
-  if (!pd_session_denoise (session, latent, error))
-    return FALSE;
-  pd_keep_finish (&keep, latent);
-  return TRUE;
-}
 
 /* Rows of a region: what was there, what was made and the mask. */
 typedef struct
@@ -164,61 +104,48 @@ lay_over (Layers *self, gboolean apart, GError **error)
 }
 
 gboolean
-pd_inpaint_run (PdSession *session, const PdImages *images, double strength, GError **error)
+pd_inpaint_run (PdSession *session,
+                const PdStage *stage,
+                const PdRegion *region,
+                const PdImages *images,
+                GError **error)
 {
-  guint scale = session->model->autoencoder->info.scale;
-  guint width = (guint) gegl_buffer_get_width (images->input);
-  guint height = (guint) gegl_buffer_get_height (images->input);
-  g_autoptr (GeglBuffer) input = NULL, mask = NULL, made = NULL, work = NULL;
-  g_autofree float *latent = NULL;
-  GeglRectangle bounds;
-  PdRegion region;
+  g_autoptr (GeglBuffer) input = pd_region_take (region, images->input, pixel_format);
+  g_autoptr (GeglBuffer) mask = pd_region_take (region, images->mask, mask_format);
+  g_autoptr (GeglBuffer) work = NULL, made = NULL;
+  gboolean whole = region->w == session->request->width && region->h == session->request->height;
 
-  if (!pd_region_bounds (images->mask, &bounds, error))
-    return FALSE;
-  pd_region_plan (&region, &bounds, width, height, session->request->padding,
-                  pd_session_native_size (session), scale);
-  if (region.w != width || region.h != height)
+  if (!whole)
     session->seamless = PD_TORUS_NONE;
-  session->area = (GeglRectangle){ (int) region.x, (int) region.y, (int) region.w, (int) region.h };
-  if (!pd_session_set_canvas (session, (region.work_h + scale - 1) / scale,
-                              (region.work_w + scale - 1) / scale, strength, error))
-    return FALSE;
-  session->report->full_width = session->w * scale;
-  session->report->full_height = session->h * scale;
-
-  input = pd_region_take (&region, images->input, pixel_format);
-  mask = pd_region_take (&region, images->mask, mask_format);
-  if (strength >= 1)
+  session->area =
+      (GeglRectangle){ (int) region->x, (int) region->y, (int) region->w, (int) region->h };
+  if (stage->strength >= 1 && session->model->denoiser->info.map_channels == 0)
     {
       /* What will be gone must not be seen: the autoencoder spreads it into the latents that stay.
        * The surroundings are carried on in its place. */
       g_auto (Layers)
-          layers = { .original = input, .mask = mask, .w = region.work_w, .h = region.work_h };
+          layers = { .original = input, .mask = mask, .w = region->work_w, .h = region->work_h };
 
       if (!lay_over (&layers, FALSE, error))
         return FALSE;
     }
-  latent = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
-  if (latent == NULL || !pd_session_encode_text (session, error) ||
-      !make_latent (session, input, mask, latent, error))
+  work = pd_picture_new (region->work_w, region->work_h, pixel_format);
+  if (!pd_session_encode_text (session, error) ||
+      !pd_stage_run (session, stage, &(PdStageInput){ input, mask }, work, NULL, error))
     return FALSE;
-  work = pd_picture_new (region.work_w, region.work_h, pixel_format);
-  if (!pd_session_decode (session, latent, work, error))
-    return FALSE;
-  made = region.work_w == region.w && region.work_h == region.h
+  made = region->work_w == region->w && region->work_h == region->h
              ? g_object_ref (work)
-             : pd_picture_scale (work, region.w, region.h, pixel_format);
+             : pd_picture_scale (work, region->w, region->h, pixel_format);
 
   gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
   {
     g_auto (Layers) layers = { .original = images->output,
                                .mask = images->mask,
                                .made = made,
-                               .x = region.x,
-                               .y = region.y,
-                               .w = region.w,
-                               .h = region.h };
+                               .x = region->x,
+                               .y = region->y,
+                               .w = region->w,
+                               .h = region->h };
 
     return lay_over (&layers, images->apart, error);
   }

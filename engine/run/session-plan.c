@@ -3,14 +3,6 @@
 #include "engine/run/session.h"
 #include "engine/gpu/account.h"
 
-/* @text: may be NULL. */
-static void
-tell_plan (const PdSession *self, const char *text)
-{
-  if (text != NULL && self->listener != NULL && self->listener->plan != NULL)
-    self->listener->plan (text, self->listener->user_data);
-}
-
 gboolean
 pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
 {
@@ -27,15 +19,15 @@ pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps
     return FALSE;
   self->work += plan.work * n_steps;
   kernels = pd_plan_describe_kernels (self->device);
-  tell_plan (self, kernels);
-  if (self->level < self->n_levels)
+  pd_recorder_tell_plan (&self->recorder, kernels);
+  if (self->recorder.level < self->recorder.n_levels)
     return TRUE;
   if (self->preview != NULL)
     preview = pd_preview_device_bytes (self->preview, self->h, self->w);
   peak = MAX (peak, pd_account_peak (self->device));
   peak = MAX (peak, MAX (plan.bytes, MIN (plan.bytes + preview, limit)));
   text = pd_plan_describe (self->device, &plan, peak, scale);
-  tell_plan (self, text);
+  pd_recorder_tell_plan (&self->recorder, text);
   return TRUE;
 }
 

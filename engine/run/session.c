@@ -29,19 +29,6 @@ pd_session_clear (PdSession *self)
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
 }
 
-static void
-note (const PdSession *self, const char *text)
-{
-  if (self->listener != NULL && self->listener->note != NULL)
-    self->listener->note (text, self->listener->user_data);
-}
-
-static double
-seconds_since (gint64 time)
-{
-  return (double) (g_get_monotonic_time () - time) / G_USEC_PER_SEC;
-}
-
 /* The schedule of solver @type on the model's training schedule; with PD_SOLVER_AUTO of the solver
  * that the model asks for. @notes: of pd_schedule_json_load. */
 static PdSchedule *
@@ -88,63 +75,21 @@ pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GErro
   self->w = w;
   self->n_elements = (gsize) self->channels * h * w;
   self->strength = strength;
-  self->n_adjust = 0;
-  self->canvas_start = g_get_monotonic_time ();
   g_clear_pointer (&self->schedule, pd_schedule_free);
   self->schedule = make_schedule (self, self->request->solver, notes, error);
   if (self->schedule == NULL)
     return FALSE;
   for (guint i = 0; i < notes->len && !self->solver_noted; i++)
-    note (self, notes->pdata[i]);
+    pd_recorder_note (&self->recorder, notes->pdata[i]);
   self->solver_noted = TRUE;
-  self->report->solver = pd_solver_type_to_string (pd_schedule_type (self->schedule));
+  self->recorder.report->solver = pd_solver_type_to_string (pd_schedule_type (self->schedule));
   return TRUE;
-}
-
-void
-pd_session_add_adjust (PdSession *self, const PdAdjust *adjust)
-{
-  g_assert (self->n_adjust < PD_SESSION_MAX_ADJUST);
-  self->adjust[self->n_adjust++] = *adjust;
 }
 
 void
 pd_session_draw_noise (PdSession *self, float *out)
 {
-  pd_noise_normal (self->seed, self->n_draws++, 0, self->n_elements, out);
-}
-
-/* @progress: step, n_steps, tile and n_tiles are set. */
-static void
-report_progress (PdSession *self, PdProgress progress, double done)
-{
-  /* Shares of the canvas's time: measured with the embedded model at its native size; the decoder's
-   * share falls with the number of steps, which this leaves out. */
-  static const double denoise_from = 0.02, denoise_to = 0.95;
-  double share = 0;
-
-  if (self->listener == NULL || self->listener->progress == NULL)
-    return;
-  progress.phase = self->phase;
-  progress.level = self->level;
-  progress.n_levels = self->n_levels;
-  progress.eta_seconds = -1;
-  if (self->phase == PD_PHASE_DENOISE)
-    share = denoise_from + (denoise_to - denoise_from) * done;
-  else if (self->phase == PD_PHASE_DECODE)
-    share = denoise_to + (1 - denoise_to) * done;
-  progress.fraction = self->fraction = self->from + (self->to - self->from) * share;
-  if (share > 0)
-    progress.eta_seconds = pd_eta_update (&self->eta, progress.fraction, g_get_monotonic_time ());
-  self->listener->progress (&progress, self->listener->user_data);
-}
-
-static void
-begin_phase (PdSession *self, PdPhase phase)
-{
-  self->phase = phase;
-  self->phase_start = g_get_monotonic_time ();
-  report_progress (self, (PdProgress){ 0 }, 0);
+  pd_noise_source_draw (&self->noise, self->n_draws++, 0, self->n_elements, out);
 }
 
 gboolean
@@ -153,7 +98,7 @@ pd_session_encode_text (PdSession *self, GError **error)
   guint n_regions = self->regions != NULL ? pd_regions_count (self->regions) : 0;
   g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
 
-  begin_phase (self, PD_PHASE_TEXT);
+  pd_recorder_begin (&self->recorder, PD_PHASE_TEXT);
   self->branches = self->request->guidance == 1.0 ? 1 : 2;
   if (self->branches == 2)
     g_ptr_array_add (prompts, self->request->negative);
@@ -171,7 +116,7 @@ pd_session_encode_text (PdSession *self, GError **error)
                                              self->branches,
                                .weights = pd_regions_weights,
                                .user_data = self->regions };
-  self->report->text_seconds += seconds_since (self->phase_start);
+  self->recorder.report->text_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }
 
@@ -196,53 +141,21 @@ pd_session_blank_text (PdSession *self, GError **error)
 static void
 report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
 {
-  PdSession *self = user_data;
+  PdRecorder *recorder = &((PdSession *) user_data)->recorder;
+  PdReport *report = recorder->report;
   double step = progress->step;
 
-  if (progress->step == 1 && self->report->first_step_seconds == 0)
-    self->report->first_step_seconds = seconds_since (self->engine_start);
+  if (progress->step == 1 && report->first_step_seconds == 0)
+    report->first_step_seconds =
+        (double) (g_get_monotonic_time () - recorder->engine_start) / G_USEC_PER_SEC;
   if (progress->n_tiles > 0)
     step += (double) progress->tiles / progress->n_tiles;
-  report_progress (self,
-                   (PdProgress){ .step = MIN ((guint) step, progress->n_steps),
-                                 .n_steps = progress->n_steps,
-                                 .tile = progress->tiles,
-                                 .n_tiles = progress->n_tiles },
-                   MIN (step / progress->n_steps, 1));
-}
-
-static gboolean
-adjust_latent (const PdSchedule *schedule,
-               guint i,
-               const PdArea *area,
-               float *latent,
-               gpointer user_data,
-               GError **error)
-{
-  const PdSession *self = user_data;
-
-  for (guint k = 0; k < self->n_adjust; k++)
-    if (self->adjust[k].latent != NULL &&
-        !self->adjust[k].latent (schedule, i, area, latent, self->adjust[k].user_data, error))
-      return FALSE;
-  return TRUE;
-}
-
-static gboolean
-adjust_clean (const PdSchedule *schedule,
-              guint i,
-              const PdArea *area,
-              float *clean,
-              gpointer user_data,
-              GError **error)
-{
-  const PdSession *self = user_data;
-
-  for (guint k = 0; k < self->n_adjust; k++)
-    if (self->adjust[k].clean != NULL &&
-        !self->adjust[k].clean (schedule, i, area, clean, self->adjust[k].user_data, error))
-      return FALSE;
-  return TRUE;
+  pd_recorder_tell (recorder,
+                    (PdProgress){ .step = MIN ((guint) step, progress->n_steps),
+                                  .n_steps = progress->n_steps,
+                                  .tile = progress->tiles,
+                                  .n_tiles = progress->n_tiles },
+                    MIN (step / progress->n_steps, 1));
 }
 
 PdCanvasOptions
@@ -266,7 +179,8 @@ pd_session_canvas_options (const PdSession *self)
                                                      : GPU_BATCH,
     .blend = request->blend,
     .jitter = !request->fixed_grid,
-    .seed = self->seed,
+    .seed = self->noise.seed,
+    .probe = self->probe,
     .sync = request->sync,
     .bank_tokens = request->bank_tokens,
     .bank_level = request->bank_level,
@@ -286,8 +200,8 @@ static void
 save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
 {
   gsize base_bytes = (gsize) self->channels * self->base_h * self->base_w * sizeof *self->base;
-  g_auto (PdJournal) journal = { .seed = self->seed,
-                                 .level = self->level,
+  g_auto (PdJournal) journal = { .seed = self->noise.seed,
+                                 .level = self->recorder.level,
                                  .n_draws = self->n_draws,
                                  .base_height = self->base_h,
                                  .base_width = self->base_w };
@@ -302,7 +216,7 @@ save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const f
   if ((error != NULL || !pd_resume_save (self->resume, &journal, &error)) && !self->journal_failed)
     {
       self->journal_failed = TRUE;
-      note (self, error->message);
+      pd_recorder_note (&self->recorder, error->message);
     }
 }
 
@@ -320,7 +234,7 @@ checkpoint (const PdSolver *solver,
 
   if (self->resume == NULL || (!cancelled && !pd_resume_due (self->resume)))
     return;
-  if (cancelled && self->level == 1 && pd_solver_position (solver) == 0)
+  if (cancelled && self->recorder.level == 1 && pd_solver_position (solver) == 0)
     return;
   self->journal_failed = self->journal_failed && !cancelled;
   save_journal (self, solver, canvas, latent);
@@ -329,7 +243,7 @@ checkpoint (const PdSolver *solver,
   text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
                              "from there"),
                           pd_solver_position (solver), pd_schedule_n_calls (self->schedule));
-  note (self, text);
+  pd_recorder_note (&self->recorder, text);
 }
 
 guint
@@ -356,7 +270,8 @@ restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
   const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
   GBytes *bytes;
 
-  if (journal == NULL || journal->level != self->level || self->request->sync == PD_SYNC_NONE)
+  if (journal == NULL || journal->level != self->recorder.level ||
+      self->request->sync == PD_SYNC_NONE)
     return TRUE;
   bytes = journal->parts[PD_JOURNAL_LATENT];
   if (bytes == NULL || journal->parts[PD_JOURNAL_SOLVER] == NULL ||
@@ -366,7 +281,7 @@ restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("the journal does not fit this run (level %u of %u × %u latent pixels); run "
                       "again without --resume to start anew"),
-                   self->level, self->w, self->h);
+                   self->recorder.level, self->w, self->h);
       return FALSE;
     }
   memcpy (latent, g_bytes_get_data (bytes, NULL), self->n_elements * sizeof *latent);
@@ -398,42 +313,35 @@ place_regions (PdSession *self, GError **error)
 }
 
 gboolean
-pd_session_denoise (PdSession *self, float *latent, GError **error)
+pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *latent, GError **error)
 {
   PdDenoise options = { .canvas = pd_session_canvas_options (self),
                         .schedule = self->schedule,
-                        .clean = self->clean,
-                        .adjust_data = self,
+                        .noise = &self->noise,
+                        .clean = denoise->clean,
+                        .adjust_latent = denoise->adjust_latent,
+                        .adjust_clean = denoise->adjust_clean,
+                        .adjust_data = denoise->adjust_data,
                         .first_draw = self->n_draws,
                         .checkpoint = checkpoint,
                         .preview = self->preview != NULL ? pd_preview_hooks (self->preview) : NULL,
                         .progress = report_denoise,
                         .user_data = self,
                         .cancellable = self->cancellable };
-  PdReport *report = self->report;
+  PdReport *report = self->recorder.report;
   PdDenoiseReport denoised;
   gboolean ok;
 
-  for (guint k = 0; k < self->n_adjust; k++)
-    {
-      if (self->adjust[k].latent != NULL)
-        options.adjust_latent = adjust_latent;
-      if (self->adjust[k].clean != NULL)
-        options.adjust_clean = adjust_clean;
-    }
-  begin_phase (self, PD_PHASE_DENOISE);
+  options.canvas.map = denoise->map;
+  pd_recorder_begin (&self->recorder, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
       !pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule),
                                error) ||
       !restore (self, &options, latent, error))
-    {
-      self->n_adjust = 0;
-      return FALSE;
-    }
+    return FALSE;
   ok = pd_denoise (&options, latent, &denoised, error);
   if (self->preview != NULL)
     pd_preview_release (self->preview);
-  self->n_adjust = 0;
   if (!ok)
     return FALSE;
   report->arena_bytes = denoised.graph.arena_bytes;
@@ -443,7 +351,7 @@ pd_session_denoise (PdSession *self, float *latent, GError **error)
   report->tile = denoised.tile * self->model->autoencoder->info.scale;
   report->batch = denoised.batch;
   report->forwards += denoised.unet_forwards;
-  report->denoise_seconds += seconds_since (self->phase_start);
+  report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }
 
@@ -464,13 +372,13 @@ pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError *
   options.canvas.conditions += self->branches - 1;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
-  begin_phase (self, PD_PHASE_INVERT);
+  pd_recorder_begin (&self->recorder, PD_PHASE_INVERT);
   if (!pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
     return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;
-  self->report->forwards += forwards;
-  self->report->denoise_seconds += seconds_since (self->phase_start);
+  self->recorder.report->forwards += forwards;
+  self->recorder.report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }
 
@@ -489,15 +397,17 @@ pd_session_coder_options (const PdSession *self)
 static void
 report_coded (guint tiles_done, guint n_tiles, gpointer user_data)
 {
-  report_progress (user_data, (PdProgress){ .tile = tiles_done, .n_tiles = n_tiles },
-                   (double) tiles_done / n_tiles);
+  PdSession *self = user_data;
+
+  pd_recorder_tell (&self->recorder, (PdProgress){ .tile = tiles_done, .n_tiles = n_tiles },
+                    (double) tiles_done / n_tiles);
 }
 
-/* Colours outside sRGB are clamped. */
-static gboolean
-read_pixels (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+gboolean
+pd_session_read_pixels (
+    guint x, guint y, guint w, guint h, float *rgb, gpointer buffer, GError **error)
 {
-  gegl_buffer_get (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
+  gegl_buffer_get (buffer, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
                    babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
   for (gsize i = 0; i < (gsize) w * h * 3; i++)
     rgb[i] = CLAMP (rgb[i], 0.0f, 1.0f);
@@ -515,23 +425,17 @@ write_pixels (
 }
 
 gboolean
-pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error)
-{
-  return pd_session_encode_from (self, read_pixels, input, latent, error);
-}
-
-gboolean
 pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
 {
   PdCoderOptions options = pd_session_coder_options (self);
 
-  begin_phase (self, PD_PHASE_ENCODE);
+  pd_recorder_begin (&self->recorder, PD_PHASE_ENCODE);
   if (!pd_session_plan_coder (self, &options, FALSE, error) ||
-      !pd_encode_canvas (&options, read, user_data, self->seed, self->n_draws++, latent,
+      !pd_encode_canvas (&options, read, user_data, &self->noise, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
-  self->report->encode_seconds += seconds_since (self->phase_start);
+  self->recorder.report->encode_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }
 
@@ -540,11 +444,11 @@ pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GEr
 {
   PdCoderOptions options = pd_session_coder_options (self);
 
-  begin_phase (self, PD_PHASE_DECODE);
+  pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);
   if (!pd_session_plan_coder (self, &options, TRUE, error) ||
       !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
                          self->cancellable, error))
     return FALSE;
-  self->report->decode_seconds += seconds_since (self->phase_start);
+  self->recorder.report->decode_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }

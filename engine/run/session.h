@@ -2,47 +2,31 @@
 #pragma once
 
 #include "engine/diffusion/schedule.h"
-#include "engine/run/run.h"
 #include "engine/gpu/device.h"
 #include "engine/networks/model.h"
-#include "engine/run/eta.h"
 #include "engine/run/preview.h"
+#include "engine/run/recorder.h"
 #include "engine/run/regions.h"
 #include "engine/run/resume.h"
 #include "engine/tiles/denoise.h"
 #include "engine/tiles/encode.h"
 
-/* One call of pd_engine_run: what its stages share, and the stages that every mode is made of. */
-
-enum
-{
-  PD_SESSION_MAX_ADJUST = 4,
-};
-
-/* Hooks into the steps of a run of the solver; see PdDenoise. Either may be NULL. */
-typedef struct
-{
-  PdAdjustLatentFunc latent;
-  PdAdjustCleanFunc clean;
-  gpointer user_data;
-} PdAdjust;
-
+/* One call of pd_engine_run: what its stages share, and the parts that they are made of. */
 typedef struct
 {
   PdDevice *device;
   PdModel *model;
-  gint64 engine_start; /* µs, monotonic: when pd_engine_new was called */
   PdRequest *request;
-  const PdListener *listener; /* may be NULL */
   GCancellable *cancellable;
-  PdReport *report;
+  PdRecorder recorder;
   PdTorus seamless;
-  guint64 seed;
-  guint n_draws; /* noise arrays drawn so far */
+  PdNoiseSource noise;
+  guint n_draws;              /* noise arrays drawn so far */
+  const PdCanvasProbe *probe; /* borrowed, NULL: nobody looks on */
 
   PdRegions *regions; /* with prompts of their own; borrowed, NULL: none */
   GeglRectangle area; /* of the picture, that the canvas shows; without width: all of it */
-  PdPreview *preview; /* borrowed, NULL: nobody wants one */
+  PdPreview *preview; /* borrowed, NULL if no previews were requested */
 
   /* The journal; borrowed, NULL: none is kept. A run in levels sets what the level being worked at
    * starts from, [channels][base_h][base_w]; NULL at the first. */
@@ -62,20 +46,6 @@ typedef struct
   GPtrArray *conditions; /* PdCondition, of the branches, then of the regions */
   PdPrompts prompts;
   guint branches;
-  const float *map; /* [map_channels][h][w], for denoisers that read one; borrowed, NULL: none */
-
-  const float *clean; /* what is known of the result before it is denoised; may be NULL */
-  PdAdjust adjust[PD_SESSION_MAX_ADJUST]; /* in the order in which they are called */
-  guint n_adjust;
-
-  /* Progress. The share of the run's time that the canvas takes; 0 to 1 unless there are levels. */
-  guint level, n_levels;
-  double from, to;
-  double fraction; /* of the run, as it was told last */
-  gint64 canvas_start;
-  PdEta eta;
-  PdPhase phase;
-  gint64 phase_start; /* µs, monotonic */
 
   double work; /* planned so far, as pd_account_work_rate counts it */
 } PdSession;
@@ -86,7 +56,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdSession, pd_session_clear)
 /* Side in pixels of the pictures the model was made for. */
 guint pd_session_native_size (const PdSession *self);
 
-/* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength, without hooks. */
+/* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength. */
 gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
 
 /* How the canvas is denoised and coded, before the memory is asked. */
@@ -102,9 +72,6 @@ pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps
 gboolean
 pd_session_plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error);
 
-/* Adds hooks for the next pd_session_denoise; @adjust is copied. */
-void pd_session_add_adjust (PdSession *self, const PdAdjust *adjust);
-
 /* Fills @out ([channels][h][w]) with the canvas's next noise array. */
 void pd_session_draw_noise (PdSession *self, float *out);
 
@@ -115,10 +82,12 @@ gboolean pd_session_encode_text (PdSession *self, GError **error);
 /* Prompts that are not long, of which nothing but their shapes is there: for planning. */
 gboolean pd_session_blank_text (PdSession *self, GError **error);
 
-/* @input: R'G'B' pixels from 0, 0 on; beyond its extent the last row and column are repeated. */
-gboolean pd_session_encode (PdSession *self, GeglBuffer *input, float *latent, GError **error);
+/* A function of PdPixelsReadFunc for a GeglBuffer in any format: colours outside sRGB are clamped,
+ * beyond its extent the last row and column are repeated. */
+gboolean pd_session_read_pixels (
+    guint x, guint y, guint w, guint h, float *rgb, gpointer buffer, GError **error);
 
-/* The same of pixels that @read gives. */
+/* The latent of the pixels that @read gives. */
 gboolean pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error);
 
@@ -131,9 +100,23 @@ gboolean pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level,
 guint
 pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w);
 
+/* What denoising knows beside the latent; any may be NULL, all are borrowed. */
+typedef struct
+{
+  const float *clean; /* what is known of the result before it is denoised */
+  const PdMap *map;   /* for denoisers that read one */
+  /* See PdDenoise. */
+  PdAdjustLatentFunc adjust_latent;
+  PdAdjustCleanFunc adjust_clean;
+  gpointer adjust_data;
+} PdSessionDenoise;
+
 /* @latent: noised to the level of the schedule's first step; becomes the clean one. If the journal
  * of an interrupted run stands at this level, goes on from there. */
-gboolean pd_session_denoise (PdSession *self, float *latent, GError **error);
+gboolean pd_session_denoise (PdSession *self,
+                             const PdSessionDenoise *denoise,
+                             float *latent,
+                             GError **error);
 
 /* What lies beyond the extent of @output is dropped. */
 gboolean

@@ -231,6 +231,7 @@ list_items (PdCanvas *self)
 typedef struct
 {
   PdCanvas *canvas;
+  guint i;
   const float *latent;
   double input_scale;
   float *sum;
@@ -259,8 +260,11 @@ fuse (const PdItem *item, float *prediction, float *conditional, gpointer user_d
   PdCanvas *canvas = self->canvas;
   const PdGrid *grid = &canvas->grid;
   gsize pixels = (gsize) grid->y.tile * grid->x.tile;
+  const PdCanvasProbe *probe = canvas->options.probe;
   const float *shares = NULL;
 
+  if (probe != NULL)
+    probe->predicted (self->i, prediction, conditional, probe->user_data);
   if (conditional != NULL)
     pd_guidance_combine (canvas->channels * pixels, prediction, conditional,
                          canvas->options.guidance, prediction);
@@ -316,7 +320,7 @@ pd_canvas_predict (PdCanvas *self,
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
   const PdStep step = step_of (self, schedule, i);
   PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
-  Prediction call = { self,       latent,   pd_schedule_input_scale (schedule, i),
+  Prediction call = { self,       i,        latent,   pd_schedule_input_scale (schedule, i),
                       prediction, progress, user_data };
   PdTeamWork work = { .items = self->items,
                       .n_prompts = n_prompts (self),
@@ -327,6 +331,8 @@ pd_canvas_predict (PdCanvas *self,
                       .progress = report,
                       .user_data = &call };
 
+  if (options->probe != NULL)
+    options->probe->latent (i, latent, options->map, options->probe->user_data);
   pd_grid_starts (&self->grid, options->jitter, options->seed, i, self->starts_y, self->starts_x);
   list_items (self);
   work.n_items = self->n_items;

@@ -13,6 +13,20 @@
  *
  * The result does not depend on `batch`: predictions are fused in the order of the tiles. */
 
+/* Who looks on while a canvas is denoised: for verification. */
+typedef struct
+{
+  /* The canvas that the tiles of step @i are cut from; @map: the options'. */
+  void (*latent) (guint i, const float *latent, const PdMap *map, gpointer user_data);
+  /* What the denoiser gave for a tile in step @i, as it is: of the first branch, and of the second
+   * or NULL. */
+  void (*predicted) (guint i,
+                     const float *prediction,
+                     const float *conditional,
+                     gpointer user_data);
+  gpointer user_data; /* of both */
+} PdCanvasProbe;
+
 typedef struct
 {
   PdDenoiser *denoiser;
@@ -39,6 +53,7 @@ typedef struct
   const PdPrompts *prompts; /* of parts of the canvas; NULL: none; not with PD_SYNC_EXACT */
   const PdMap *map;         /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
+  const PdCanvasProbe *probe; /* NULL: nobody looks on */
 } PdCanvasOptions;
 
 typedef struct _PdCanvas PdCanvas;

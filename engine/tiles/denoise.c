@@ -146,6 +146,7 @@ run_steps (const PdDenoise *self,
   gboolean keeps =
       self->checkpoint != NULL && self->adjust_latent != NULL && self->canvas.sync != PD_SYNC_NONE;
   g_autofree float *prediction = NULL, *noise = NULL, *between = NULL;
+  const PdNoiseSource seeded = { .seed = self->canvas.seed };
   const PdSchedule *schedule = self->schedule;
   g_autoptr (PdSolver) solver = pd_solver_new (schedule, n, error);
   guint draw = self->first_draw, n_steps = pd_schedule_n_calls (schedule);
@@ -179,8 +180,9 @@ run_steps (const PdDenoise *self,
         }
       progress->canvas = NULL;
       if (pd_schedule_noise_draws (schedule, i) > 0)
-        pd_noise_region (self->canvas.seed, draw++, channels, self->canvas.height,
-                         self->canvas.width, area.y, area.x, area.h, area.w, noise);
+        pd_noise_region (self->noise != NULL ? self->noise : &seeded, draw++, channels,
+                         self->canvas.height, self->canvas.width, area.y, area.x, area.h, area.w,
+                         noise);
       if (!step (progress, solver, &area, noise, error))
         return FALSE;
       checkpoint (self, canvas, solver, latent, i + 1 == n_steps);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/diffusion/noise.h"
 #include "engine/diffusion/solver.h"
 #include "engine/tiles/canvas.h"
 #include "engine/tiles/mosaic.h"
@@ -64,6 +65,7 @@ typedef struct
 {
   PdCanvasOptions canvas;
   const PdSchedule *schedule;
+  const PdNoiseSource *noise; /* of steps that add some; NULL: of the canvas's seed */
   const float *clean; /* what is known of the result, [channels][height][width]; may be NULL */
   PdAdjustLatentFunc adjust_latent; /* may be NULL */
   PdAdjustCleanFunc adjust_clean;   /* may be NULL */

@@ -9,7 +9,7 @@ typedef struct
 {
   PdPixelsReadFunc read;
   gpointer user_data;
-  guint64 seed;
+  const PdNoiseSource *noise;
   guint32 draw;
   float *latents;
   float *piece; /* of a window's picture */
@@ -71,7 +71,7 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
             gsize to = c * canvas + line + (x.start + x.first + column) % options->width;
             float noise;
 
-            pd_noise_normal (self->seed, self->draw, to, 1, &noise);
+            pd_noise_source_draw (self->noise, self->draw, to, 1, &noise);
             self->latents[to] =
                 pd_autoencoder_latent (options->autoencoder, mean[from], log_variance[from], noise);
           }
@@ -83,7 +83,7 @@ gboolean
 pd_encode_canvas (const PdCoderOptions *options,
                   PdPixelsReadFunc read,
                   gpointer user_data,
-                  guint64 seed,
+                  const PdNoiseSource *noise,
                   guint32 draw,
                   float *latents,
                   PdCoderProgressFunc progress,
@@ -92,7 +92,7 @@ pd_encode_canvas (const PdCoderOptions *options,
                   GError **error)
 {
   Encoding self = {
-    .read = read, .user_data = user_data, .seed = seed, .draw = draw, .latents = latents
+    .read = read, .user_data = user_data, .noise = noise, .draw = draw, .latents = latents
   };
   gboolean ok =
       pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data, cancellable, error);

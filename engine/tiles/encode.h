@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/diffusion/noise.h"
 #include "engine/tiles/coder.h"
 
 /* Gives w × h pixels from x, y of the picture on: @rgb becomes [h][w][3], R'G'B' in 0 … 1. Pixels
@@ -10,12 +11,12 @@ typedef gboolean (*PdPixelsReadFunc) (
 
 /* Encodes a picture of width · scale × height · scale window by window to @latents
  * ([channels][height][width], in the UNet's scale), sampled from the autoencoder's distribution
- * with draw @draw of the canvas's noise (noise.h); an AutoencoderTiny has no distribution. Errors:
+ * with draw @draw of @noise; an AutoencoderTiny has no distribution. Errors:
  * those of pd_coder_run and of @read. */
 gboolean pd_encode_canvas (const PdCoderOptions *options,
                            PdPixelsReadFunc read,
                            gpointer user_data,
-                           guint64 seed,
+                           const PdNoiseSource *noise,
                            guint32 draw,
                            float *latents,
                            PdCoderProgressFunc progress,

@@ -1,360 +1,348 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/verify/parts.h"
+
 #include <math.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/diffusion/guidance.h"
-#include "engine/diffusion/schedule-json.h"
-#include "engine/diffusion/solver.h"
 #include "engine/base/error.h"
-#include "engine/networks/model.h"
+#include "engine/base/json.h"
 #include "engine/networks/unet.h"
-#include "engine/tiles/keep.h"
-#include "engine/verify/parts.h"
+#include "engine/run/stage-run.h"
 
-typedef enum
+/* Whole runs, by the stages that users run: with the settings of data/runs.json, the noise of the
+ * file, and someone who looks on. */
+
+enum
 {
-  START_NOISE,
-  START_IMAGE, /* image to image */
-  START_BLEND, /* inpainting: what stays is put back at every step */
-  START_NINE,  /* inpainting: the UNet also sees the mask and the masked picture */
-} Start;
-
-/* What the runs' names stand for: the files hold noise and results, their description the rest. */
-typedef struct
-{
-  const char *name;
-  PdSolverType solver;
-  PdTimestepSpacing spacing;
-  gboolean karras;
-  guint prompt; /* of data/prompts.json */
-  const char *negative;
-  guint steps;
-  double strength;
-  Start start;
-} RunKind;
-
-static const double guidance = 5.0;
-static const guint steps_offset = 1;
-
-static const RunKind pipeline_runs[] = {
-  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "lowres, bad anatomy, worst quality", 5,
-    1.0 },
-  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 3, "", 5, 1.0 },
-  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 8, 1.0 },
+  MAX_JSON_BYTES = 16 << 20,
+  COLORS = 3,
 };
 
-static const RunKind img2img_runs[] = {
-  { "ddim", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6, START_IMAGE },
-  { "euler_a", PD_SOLVER_EULER_A, PD_SPACING_LEADING, FALSE, 0, "", 10, 0.6, START_IMAGE },
-  { "dpm", PD_SOLVER_DPMPP_2M, PD_SPACING_LINSPACE, TRUE, 0, "", 10, 0.6, START_IMAGE },
-};
-
-static const RunKind inpaint_runs[] = {
-  { "blend", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 1.0, START_BLEND },
-  { "blend_half", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 0.6, START_BLEND },
-  { "nine", PD_SOLVER_DDIM, PD_SPACING_LEADING, FALSE, 0, "", 5, 1.0, START_NINE },
-};
+static const char picture_format[] = "R'G'B' float", mask_format[] = "Y float";
 
 typedef struct
 {
   PdVerifyFile *file;
-  const RunKind *kind;
-  PdModel *model;
-  PdDenoiser *unet; /* the model's, or another one's */
-  const PdSchedule *schedule;
-  const float *image; /* [h · scale][w · scale][3] in -1 … 1; NULL with START_NOISE */
-  const float *mask;  /* [h · scale][w · scale]; NULL but when inpainting */
-  guint h, w;         /* of the latent */
-  gsize n, n_image;   /* elements of the latent and of a picture */
-  guint n_draws;      /* used so far */
+  const char *name; /* of the run */
+  const PdModel *model;
+  PdSession *session;
+  guint h, w; /* of the latent */
+  gsize n;    /* its elements */
+  GPtrArray *noise;
+  float *latents; /* after each step, [calls][n] */
+  guint n_calls;
+  GError *failure; /* the first of what cannot be told at once */
 } Run;
 
-static float *
-next_noise (Run *self, GError **error)
+static void
+run_clear (Run *self)
 {
-  g_autofree char *suffix = g_strdup_printf ("noise.%u", self->n_draws++);
-  const PdTensorInfo *info;
-  g_autofree float *noise =
-      pd_verify_file_values_in (self->file, self->kind->name, suffix, &info, error);
+  g_clear_pointer (&self->noise, g_ptr_array_unref);
+  g_free (self->latents);
+  g_clear_error (&self->failure);
+}
 
-  if (noise != NULL && pd_tensor_info_count (info) != self->n)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
+
+/* A function of PdNoiseSource: draw @draw is RUN.noise.@draw. */
+static void
+give_noise (guint32 draw, gsize first, gsize count, float *out, gpointer user_data)
+{
+  Run *self = user_data;
+
+  while (self->failure == NULL && self->noise->len <= draw)
     {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("%s does not have the size of one latent"), info->name);
-      return NULL;
+      g_autofree char *suffix = g_strdup_printf ("noise.%u", self->noise->len);
+      const PdTensorInfo *info;
+      float *values =
+          pd_verify_file_values_in (self->file, self->name, suffix, &info, &self->failure);
+
+      g_ptr_array_add (self->noise, values);
+      if (values != NULL && pd_tensor_info_count (info) != self->n)
+        g_set_error (&self->failure, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                     _ ("%s does not have the size of one latent"), info->name);
     }
-  return g_steal_pointer (&noise);
+  if (self->failure == NULL)
+    memcpy (out, (float *) g_ptr_array_index (self->noise, draw) + first, count * sizeof *out);
+  else
+    memset (out, 0, count * sizeof *out);
 }
 
-static PdSchedule *
-make_schedule (const Run *self, GError **error)
+/* A function of PdCanvasProbe. */
+static void
+see_latent (guint i, const float *latent, const PdMap *map, gpointer user_data)
 {
-  g_auto (PdScheduleConfig) config = { 0 };
-  const PdModelFiles *files = self->model->files;
+  Run *self = user_data;
+  gsize n_map = map != NULL ? (gsize) map->channels * map->h * map->w : 0, n = self->n + n_map;
+  g_autofree float *input = NULL;
 
-  if (files->scheduler == NULL)
-    pd_schedule_config_init (&config);
-  else if (!pd_schedule_json_load_for (json_node_get_object (files->scheduler), self->kind->solver,
-                                       &config, NULL, error))
-    return NULL;
-  config.timestep_spacing = self->kind->spacing;
-  config.steps_offset = steps_offset;
-  config.use_karras_sigmas = self->kind->karras;
-  return pd_schedule_new (&config, self->kind->solver, self->kind->steps, self->kind->strength,
-                          error);
+  if (self->latents == NULL)
+    {
+      self->n_calls = pd_schedule_n_calls (self->session->schedule);
+      self->latents = g_new (float, self->n_calls * self->n);
+    }
+  if (i > 0)
+    {
+      memcpy (self->latents + (i - 1) * self->n, latent, self->n * sizeof *latent);
+      return;
+    }
+  input = g_new (float, 2 * n);
+  pd_schedule_scale_input (self->session->schedule, 0, self->n, latent, input);
+  if (map != NULL)
+    memcpy (input + self->n, map->values, n_map * sizeof *input);
+  memcpy (input + n, input, n * sizeof *input);
+  pd_verify_file_check_in (self->file, self->name, "unet_input0", input, 2 * n);
 }
 
-/* The file's list of timesteps is what the table above must give. */
+/* A function of PdCanvasProbe; the canvas is one tile. */
+static void
+see_prediction (guint i, const float *prediction, const float *conditional, gpointer user_data)
+{
+  Run *self = user_data;
+  g_autofree float *both = NULL;
+
+  if (i > 0 || conditional == NULL)
+    return;
+  both = g_new (float, 2 * self->n);
+  memcpy (both, prediction, self->n * sizeof *both);
+  memcpy (both + self->n, conditional, self->n * sizeof *both);
+  pd_verify_file_check_in (self->file, self->name, "unet_output0", both, 2 * self->n);
+}
+
+/* The file's list of timesteps is what the settings must give. */
 static gboolean
 check_timesteps (const Run *self, GError **error)
 {
   static const double tolerance = 0.01;
+  const PdSchedule *schedule = self->session->schedule;
   const PdTensorInfo *info;
   g_autofree float *timesteps =
-      pd_verify_file_values_in (self->file, self->kind->name, "timesteps", &info, error);
-  guint n = pd_schedule_n_calls (self->schedule);
+      pd_verify_file_values_in (self->file, self->name, "timesteps", &info, error);
   gboolean same;
 
   if (timesteps == NULL)
     return FALSE;
-  same = pd_tensor_info_count (info) == n;
-  for (guint i = 0; same && i < n; i++)
-    same = fabs (timesteps[i] - pd_schedule_timestep (self->schedule, i)) < tolerance;
+  same = pd_tensor_info_count (info) == pd_schedule_n_calls (schedule);
+  for (guint i = 0; same && i < pd_schedule_n_calls (schedule); i++)
+    same = fabs (timesteps[i] - pd_schedule_timestep (schedule, i)) < tolerance;
   if (!same)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not what %u steps of %s give"),
-                 info->name, self->kind->steps, pd_solver_type_to_string (self->kind->solver));
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not what the steps of %s give"),
+                 info->name, pd_solver_type_to_string (pd_schedule_type (schedule)));
   return same;
 }
 
-/* The latent of @image, sampled with the run's next noise. */
-static float *
-encode (Run *self, const float *image, GError **error)
+/* The settings of a run that a request knows. */
+static PdRequest *
+make_request (const Run *self, JsonObject *settings, JsonArray *prompts, GError **error)
 {
-  g_autofree float *noise = next_noise (self, error), *clean = g_new (float, self->n);
-  g_autofree float *log_variance = g_new (float, self->n);
-  PdAutoencoder *autoencoder = self->model->autoencoder;
-  g_autoptr (PdAutoencoderPass) pass = pd_autoencoder_pass_new (
-      autoencoder, &(PdAutoencoderPassOptions){ .n = 1, .h = self->h, .w = self->w }, error);
-
-  if (noise == NULL || pass == NULL ||
-      !pd_autoencoder_encode (pass, image, self->n_image,
-                              &(PdMoments){ clean, log_variance, self->n }, NULL, error))
-    return NULL;
-  for (gsize i = 0; i < self->n; i++)
-    clean[i] = pd_autoencoder_latent (autoencoder, clean[i], log_variance[i], noise[i]);
-  return g_steal_pointer (&clean);
-}
-
-/* The mask at the latents' size, by the nearest neighbour. */
-static float *
-small_mask (const Run *self)
-{
+  g_autoptr (PdRequest) request = pd_request_new ();
+  const char *prompt = pd_verify_prompt (
+      prompts, (guint) json_object_get_int_member_with_default (settings, "prompt", 0), error);
   guint scale = self->model->autoencoder->info.scale;
-  float *mask = g_new (float, (gsize) self->h * self->w);
+  const char *name = json_object_get_string_member_with_default (settings, "solver", "");
+  g_autoptr (GTypeClass) solvers = g_type_class_ref (PD_TYPE_REQUEST_SOLVER);
+  const GEnumValue *solver = g_enum_get_value_by_nick (G_ENUM_CLASS (solvers), name);
 
-  for (guint y = 0; y < self->h; y++)
-    for (guint x = 0; x < self->w; x++)
-      mask[y * self->w + x] = self->mask[(gsize) (y * scale) * self->w * scale + x * scale];
-  return mask;
-}
-
-/* What the UNet sees beside the latent: the mask and the latent of the picture without what it
- * shows. *@count: numbers of both. */
-static float *
-make_extra (Run *self, gsize *count, GError **error)
-{
-  gsize cells = (gsize) self->h * self->w;
-  g_autofree float *mask = small_mask (self), *masked = NULL, *clean = NULL;
-  float *extra;
-
-  masked = g_memdup2 (self->image, self->n_image * sizeof *masked);
-  for (gsize i = 0; i < self->n_image; i++)
-    if (self->mask[i / 3] >= 0.5f)
-      masked[i] = 0;
-  clean = encode (self, masked, error);
-  if (clean == NULL)
+  if (prompt == NULL)
     return NULL;
-  *count = cells + self->n;
-  extra = g_new (float, *count);
-  memcpy (extra, mask, cells * sizeof *extra);
-  memcpy (extra + cells, clean, self->n * sizeof *extra);
-  return extra;
-}
-
-/* *@clean, *@added: the picture's latent and the noise of the start; NULL without a picture. */
-static gboolean
-start_latent (Run *self, float *latent, float **clean, float **added, GError **error)
-{
-  gboolean image = self->kind->start == START_IMAGE || self->kind->start == START_BLEND;
-
-  if (image)
+  if (solver == NULL)
     {
-      *clean = encode (self, self->image, error);
-      if (*clean == NULL)
-        return FALSE;
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("data/runs.json: there is no solver “%s”"), name);
+      return NULL;
     }
-  *added = next_noise (self, error);
-  if (*added == NULL)
-    return FALSE;
-  if (image && self->kind->strength < 1)
-    pd_schedule_add_noise (self->schedule, 0, self->n, *clean, *added, latent);
-  else
-    for (gsize i = 0; i < self->n; i++)
-      latent[i] = (float) ((*added)[i] * pd_schedule_init_sigma (self->schedule));
-  return TRUE;
+  g_object_set (request, "prompt", prompt, "negative",
+                json_object_get_string_member_with_default (settings, "negative", ""), "steps",
+                (int) json_object_get_int_member_with_default (settings, "steps", 1), "guidance",
+                json_object_get_double_member_with_default (settings, "guidance", 1), "karras",
+                json_object_get_boolean_member_with_default (settings, "karras", FALSE), "solver",
+                solver->value, "sync", PD_SYNC_FUSION, "batch", 1, "width", self->w * scale,
+                "height", self->h * scale, "tile", MAX (self->w, self->h) * scale, NULL);
+  return g_steal_pointer (&request);
 }
 
-/* After step @s: what stays is put back at the level of the next step, or clean after the last. */
-static gboolean
-put_back (const Run *self, const PdKeep *keep, guint s, float *latent, GError **error)
+/* Those that the model's schedule knows: its settings with them in place of its own. */
+static JsonNode *
+make_scheduler (const PdModel *model, JsonObject *settings)
 {
-  const PdArea area = { 0, 0, self->h, self->w };
+  g_autofree char *own = model->files->scheduler != NULL
+                             ? json_to_string (model->files->scheduler, FALSE)
+                             : g_strdup ("{}");
+  JsonNode *node = json_from_string (own, NULL);
+  JsonObject *object = json_node_get_object (node);
 
-  if (s + 1 < pd_schedule_n_calls (self->schedule))
-    return pd_keep_before_step (self->schedule, s + 1, &area, latent, (gpointer) keep, error);
-  pd_keep_finish (keep, latent);
-  return TRUE;
+  json_object_set_string_member (
+      object, "timestep_spacing",
+      json_object_get_string_member_with_default (settings, "spacing", "leading"));
+  json_object_set_int_member (
+      object, "steps_offset",
+      json_object_get_int_member_with_default (settings, "steps_offset", 0));
+  json_object_set_boolean_member (
+      object, "use_karras_sigmas",
+      json_object_get_boolean_member_with_default (settings, "karras", FALSE));
+  return node;
 }
 
-/* @keep: may be NULL. @extra: of @n_extra numbers, appended to the latent; may be NULL. */
-static gboolean
-denoise (Run *self,
-         const GPtrArray *conditions,
-         const PdKeep *keep,
-         const float *extra,
-         gsize n_extra,
-         float *latent,
-         GError **error)
+/* The tensor @name of 1 × @channels × h × w in 0 … 1 as a picture. */
+static GeglBuffer *
+read_picture (const Run *self, const char *name, guint channels, GError **error)
 {
-  guint n_steps = pd_schedule_n_calls (self->schedule);
-  const char *name = self->kind->name;
-  gsize n = self->n, n_input = n + n_extra;
-  const PdMap map = { self->unet->info.map_channels, self->h, self->w, extra };
-  g_autofree float *input = g_new (float, 2 * n_input), *output = g_new (float, 2 * n);
-  g_autofree float *pair = g_new (float, 2 * n);
-  g_autofree float *latents = g_new (float, n *MAX (n_steps, 1));
-  g_autoptr (PdSolver) solver = pd_solver_new (self->schedule, n, error);
-  g_autoptr (PdDenoiserPass) pass = pd_denoiser_pass_new (
-      self->unet, &(PdDenoiserPassOptions){ 2, self->h, self->w, .like = conditions->pdata[0] },
-      error);
-
-  if (solver == NULL || pass == NULL)
-    return FALSE;
-  for (guint s = 0; s < n_steps; s++)
-    {
-      g_autofree float *noise = NULL;
-
-      pd_schedule_scale_input (self->schedule, s, n, latent, input);
-      if (extra != NULL)
-        memcpy (input + n, extra, n_extra * sizeof *input);
-      memcpy (input + n_input, input, n_input * sizeof *input);
-      for (guint branch = 0; branch < 2; branch++)
-        memcpy (pair + branch * n, input + branch * n_input, n * sizeof *pair);
-      if (!pd_denoiser_pass_run (
-              pass,
-              &(PdDenoiserRun){ .latents = pair,
-                                .n_latents = 2 * n,
-                                .timestep = pd_schedule_timestep (self->schedule, s),
-                                .conditions = (const PdCondition *const *) conditions->pdata,
-                                .map = extra != NULL ? &map : NULL,
-                                .prediction = output,
-                                .n_prediction = 2 * n },
-              NULL, error))
-        return FALSE;
-      if (s == 0)
-        {
-          pd_verify_file_check_in (self->file, name, "unet_input0", input, 2 * n_input);
-          pd_verify_file_check_in (self->file, name, "unet_output0", output, 2 * n);
-        }
-      pd_guidance_combine (n, output, output + n, guidance, output);
-      if (pd_schedule_noise_draws (self->schedule, s) > 0)
-        {
-          noise = next_noise (self, error);
-          if (noise == NULL)
-            return FALSE;
-        }
-      pd_solver_step (solver, output, noise, latent);
-      if (keep != NULL && !put_back (self, keep, s, latent, error))
-        return FALSE;
-      memcpy (latents + s * n, latent, n * sizeof *latent);
-    }
-  pd_verify_file_check_in (self->file, name, "latents", latents, n_steps * n);
-  return TRUE;
-}
-
-static gboolean
-decode (Run *self, const float *latent, GError **error)
-{
-  const gsize count = self->n_image;
-  g_autofree float *picture = g_new (float, count), *nchw = NULL;
-
-  g_autoptr (PdAutoencoderPass) pass = pd_autoencoder_pass_new (
-      self->model->autoencoder,
-      &(PdAutoencoderPassOptions){ .decode = TRUE, .n = 1, .h = self->h, .w = self->w }, error);
-
-  if (pass == NULL || !pd_autoencoder_decode (pass, latent, self->n, picture, count, NULL, error))
-    return FALSE;
-  for (gsize i = 0; i < count; i++)
-    picture[i] = CLAMP (picture[i] / 2 + 0.5f, 0.0f, 1.0f);
-  nchw = pd_verify_to_nchw (picture, 1, count / 3, 3);
-  pd_verify_file_check_in (self->file, self->kind->name, "image", nchw, count);
-  return TRUE;
-}
-
-static gboolean
-verify_run (Run *self, JsonArray *prompts, GError **error)
-{
-  const char *texts[2] = { self->kind->negative,
-                           pd_verify_prompt (prompts, self->kind->prompt, error) };
-  g_autoptr (PdSchedule) schedule = NULL;
-  g_autofree float *latent = g_new (float, self->n), *clean = NULL;
-  g_autoptr (GPtrArray) conditions = NULL;
-  g_autofree float *added = NULL, *mask = NULL, *extra = NULL;
-  gboolean blend = self->kind->start == START_BLEND;
-  gsize n_extra = 0;
-  PdKeep keep;
-
-  if (texts[1] == NULL)
-    return FALSE;
-  self->schedule = schedule = make_schedule (self, error);
-  if (schedule == NULL || !check_timesteps (self, error) ||
-      (conditions = pd_conditioner_encode (self->model->conditioner, texts, 2, NULL, error)) ==
-          NULL ||
-      !start_latent (self, latent, &clean, &added, error))
-    return FALSE;
-  if (self->kind->start == START_NINE)
-    {
-      extra = make_extra (self, &n_extra, error);
-      if (extra == NULL)
-        return FALSE;
-    }
-  if (blend)
-    mask = small_mask (self);
-  keep = (PdKeep){ self->model->denoiser->info.channels, self->h, self->w, clean, added, mask };
-  return denoise (self, conditions, blend ? &keep : NULL, extra, n_extra, latent, error) &&
-         decode (self, latent, error);
-}
-
-/* A picture of 1 × @channels × h × w in 0 … 1 as [h][w][@channels]. */
-static float *
-read_image (PdVerifyFile *file, const char *name, guint channels, const Run *run, GError **error)
-{
-  guint scale = run->model->autoencoder->info.scale;
+  gint64 scale = self->model->autoencoder->info.scale, h = self->h * scale, w = self->w * scale;
   const PdTensorInfo *info;
-  g_autofree float *values = pd_verify_file_values (file, name, &info, error);
+  g_autofree float *values = pd_verify_file_values (self->file, name, &info, error);
+  g_autofree float *pixels = NULL;
+  const Babl *format = babl_format (channels == COLORS ? picture_format : mask_format);
+  GeglBuffer *picture;
 
   if (values == NULL)
     return NULL;
-  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != channels ||
-      info->dims[2] != (gint64) run->h * scale || info->dims[3] != (gint64) run->w * scale)
+  if (info->n_dims != 4 || info->dims[0] != 1 || info->dims[1] != channels || info->dims[2] != h ||
+      info->dims[3] != w)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("%s does not have the size of the runs"), name);
       return NULL;
     }
-  return pd_verify_to_nhwc (values, 1, channels, (gsize) info->dims[2] * info->dims[3]);
+  pixels = pd_verify_to_nhwc (values, 1, channels, (gsize) (h * w));
+  picture = gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) w, (int) h), format);
+  gegl_buffer_set (picture, NULL, 0, format, pixels, GEGL_AUTO_ROWSTRIDE);
+  return picture;
+}
+
+/* The references take the first pixel of a latent's cell of the mask, what puts back the original
+ * takes the largest: every pixel becomes the first of its cell. */
+static void
+spread_cells (const Run *self, GeglBuffer *mask)
+{
+  guint scale = self->model->autoencoder->info.scale, w = self->w * scale, h = self->h * scale;
+  g_autofree float *values = g_new (float, (gsize) w *h);
+
+  gegl_buffer_get (mask, NULL, 1, babl_format (mask_format), values, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  for (guint y = 0; y < h; y++)
+    for (guint x = 0; x < w; x++)
+      values[(gsize) y * w + x] = values[(gsize) (y - y % scale) * w + x - x % scale];
+  gegl_buffer_set (mask, NULL, 0, babl_format (mask_format), values, GEGL_AUTO_ROWSTRIDE);
+}
+
+static void
+check_picture (const Run *self, GeglBuffer *picture)
+{
+  gsize scale = self->model->autoencoder->info.scale, pixels = self->h * scale * self->w * scale;
+  g_autofree float *rgb = g_new (float, pixels *COLORS), *nchw = NULL;
+
+  gegl_buffer_get (picture, NULL, 1, babl_format (picture_format), rgb, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  nchw = pd_verify_to_nchw (rgb, 1, pixels, COLORS);
+  pd_verify_file_check_in (self->file, self->name, "image", nchw, pixels * COLORS);
+}
+
+/* Runs the stage of @start and checks all that the file has of the run. */
+static gboolean
+verify_stage (Run *self, PdRequest *request, const PdStage *stage, GError **error)
+{
+  PdReport report = { 0 };
+  const PdCanvasProbe probe = { see_latent, see_prediction, self };
+  g_auto (PdSession)
+      session = { .device = self->file->verify->backend->device,
+                  .model = (PdModel *) self->model,
+                  .request = request,
+                  .recorder = { .report = &report, .level = 1, .n_levels = 1, .to = 1 },
+                  .noise = { .given = give_noise, .user_data = self },
+                  .probe = &probe,
+                  .channels = self->model->denoiser->info.channels };
+  g_autoptr (GeglBuffer) picture = NULL, mask = NULL;
+  g_autoptr (GeglBuffer) output = gegl_buffer_new (
+      GEGL_RECTANGLE (0, 0, (int) stage->width, (int) stage->height), babl_format (picture_format));
+  g_autofree float *latent = NULL;
+
+  self->session = &session;
+  if ((stage->start == PD_START_PICTURE &&
+       (picture = read_picture (self, "init_image", COLORS, error)) == NULL) ||
+      (stage->masked && (mask = read_picture (self, "mask", 1, error)) == NULL))
+    return FALSE;
+  if (mask != NULL && self->model->denoiser->info.map_channels == 0)
+    spread_cells (self, mask);
+  if (!pd_session_encode_text (&session, error) ||
+      !pd_stage_run (&session, stage, &(PdStageInput){ picture, mask }, output, &latent, error))
+    return FALSE;
+  if (self->failure != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&self->failure));
+      return FALSE;
+    }
+  if (!check_timesteps (self, error))
+    return FALSE;
+  memcpy (self->latents + (self->n_calls - 1) * self->n, latent, self->n * sizeof *latent);
+  pd_verify_file_check_in (self->file, self->name, "latents", self->latents,
+                           self->n_calls * self->n);
+  check_picture (self, output);
+  return TRUE;
+}
+
+/* The denoiser of the folder @name of models/. */
+static PdDenoiser *
+load_denoiser (PdVerifyFile *file, const char *name, GError **error)
+{
+  g_autofree char *path = pd_verify_path (file->verify, "models", name, NULL);
+  g_autoptr (PdModelFiles) files = pd_model_files_open (path, NULL, error);
+  const PdPartFiles *unet;
+
+  if (files == NULL || !pd_model_files_require (files, PD_PART_UNET, error))
+    return NULL;
+  unet = &files->parts[PD_PART_UNET];
+  return pd_unet_new (file->verify->backend, unet->config, unet->checkpoint, error);
+}
+
+static gboolean
+verify_run (PdVerifyFile *file,
+            const PdModel *model,
+            const char *name,
+            JsonObject *settings,
+            const PdStage *kind,
+            GError **error)
+{
+  const PdTensorInfo *noise = pd_verify_file_find_in (file, name, "noise.0");
+  const char *other = json_object_get_string_member_with_default (settings, "model", NULL);
+  g_autoptr (JsonArray) prompts = pd_verify_load_prompts (file->verify, error);
+  g_autoptr (PdDenoiser) denoiser = NULL;
+  g_autoptr (PdRequest) request = NULL;
+  g_autoptr (JsonNode) scheduler = make_scheduler (model, settings);
+  PdModelFiles files = *model->files;
+  PdModel used = *model;
+  g_auto (Run) run = { .file = file, .name = name, .model = &used };
+  guint scale = model->autoencoder->info.scale;
+  PdStage stage = *kind;
+
+  if (prompts == NULL)
+    return FALSE;
+  if (noise->n_dims != 4 || noise->dims[1] != model->denoiser->info.channels)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s is not a latent of this model"),
+                   noise->name);
+      return FALSE;
+    }
+  if (other != NULL)
+    {
+      denoiser = used.denoiser = load_denoiser (file, other, error);
+      if (denoiser == NULL)
+        return FALSE;
+    }
+  files.scheduler = scheduler;
+  used.files = &files;
+  run.h = (guint) noise->dims[2];
+  run.w = (guint) noise->dims[3];
+  run.n = pd_tensor_info_count (noise);
+  run.noise = g_ptr_array_new_with_free_func (g_free);
+  request = make_request (&run, settings, prompts, error);
+  if (request == NULL)
+    return FALSE;
+  stage.width = run.w * scale;
+  stage.height = run.h * scale;
+  stage.strength = json_object_get_double_member_with_default (settings, "strength", 1);
+  return verify_stage (&run, request, &stage, error);
 }
 
 /* Why the engine does not run the model; NULL if it should. */
@@ -371,32 +359,34 @@ find_obstacle (const char *folder, GError **error)
   return g_strdup ("");
 }
 
-/* The UNet of the folder MODEL-inpaint. *@files: owned by the caller, as long as the UNet. */
-static PdDenoiser *
-load_inpainting_unet (PdVerifyFile *file,
-                      const char *model_name,
-                      PdModelFiles **files,
-                      GError **error)
+/* The settings of the file's runs in data/runs.json, by name. */
+static JsonNode *
+load_runs (const PdVerifyFile *file, GError **error)
 {
-  g_autofree char *name = g_strconcat (model_name, "-inpaint", NULL);
-  g_autofree char *path = pd_verify_path (file->verify, "models", name, NULL);
+  g_autofree char *path = pd_verify_path (file->verify, "data", "runs.json", NULL);
+  g_autoptr (JsonNode) root = pd_json_load_object (path, MAX_JSON_BYTES, error);
+  JsonNode *runs =
+      root != NULL ? json_object_get_member (json_node_get_object (root), file->stem) : NULL;
 
-  *files = pd_model_files_open (path, NULL, error);
-  if (*files == NULL || !pd_model_files_require (*files, PD_PART_UNET, error))
-    return NULL;
-  const PdPartFiles *part = &(*files)->parts[PD_PART_UNET];
-  return pd_unet_new (file->verify->backend, part->config, part->checkpoint, error);
+  if (runs != NULL && JSON_NODE_HOLDS_OBJECT (runs))
+    return json_node_copy (runs);
+  if (root != NULL)
+    g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s does not tell the settings of %s"),
+                 path, file->stem);
+  return NULL;
 }
 
+/* All runs of the file, each a stage like @kind. */
 static gboolean
-verify_runs (
-    PdVerifyFile *file, const char *model_name, const RunKind *kinds, guint n_kinds, GError **error)
+verify_runs (PdVerifyFile *file, const char *model_name, const PdStage *kind, GError **error)
 {
   g_autofree char *path = pd_verify_path (file->verify, "models", model_name, NULL);
   g_autofree char *obstacle = find_obstacle (path, error);
-  g_autoptr (JsonArray) prompts = NULL;
+  g_autoptr (JsonNode) runs = NULL;
   g_autoptr (PdModel) model = NULL;
-  gsize scale;
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *settings;
 
   if (obstacle == NULL)
     return FALSE;
@@ -405,74 +395,36 @@ verify_runs (
       pd_verify_file_not_covered (file, "%s", obstacle);
       return TRUE;
     }
-  prompts = pd_verify_load_prompts (file->verify, error);
-  model = prompts ? pd_model_load (file->verify->backend, path, NULL, error) : NULL;
+  runs = load_runs (file, error);
+  model = runs != NULL ? pd_model_load (file->verify->backend, path, NULL, error) : NULL;
   if (model == NULL)
     return FALSE;
-  scale = model->autoencoder->info.scale;
-  for (guint i = 0; i < n_kinds; i++)
-    {
-      const PdTensorInfo *noise = pd_verify_file_find_in (file, kinds[i].name, "noise.0");
-      g_autofree float *image = NULL, *mask = NULL;
-      g_autoptr (PdModelFiles) unet_files = NULL;
-      g_autoptr (PdDenoiser) unet = NULL;
-      Run run = { .file = file, .kind = &kinds[i], .model = model, .unet = model->denoiser };
-
-      if (noise == NULL)
-        continue;
-      if (noise->n_dims != 4 || noise->dims[1] != model->denoiser->info.channels)
-        {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                       _ ("%s is not a latent of this model"), noise->name);
-          return FALSE;
-        }
-      run.h = (guint) noise->dims[2];
-      run.w = (guint) noise->dims[3];
-      run.n = pd_tensor_info_count (noise);
-      run.n_image = run.h * scale * run.w * scale * 3;
-      if (kinds[i].start != START_NOISE)
-        {
-          run.image = image = read_image (file, "init_image", 3, &run, error);
-          if (image == NULL)
-            return FALSE;
-          for (gsize k = 0; k < run.n_image; k++)
-            image[k] = 2 * image[k] - 1;
-        }
-      if (kinds[i].start == START_BLEND || kinds[i].start == START_NINE)
-        {
-          run.mask = mask = read_image (file, "mask", 1, &run, error);
-          if (mask == NULL)
-            return FALSE;
-        }
-      if (kinds[i].start == START_NINE)
-        {
-          run.unet = unet = load_inpainting_unet (file, model_name, &unet_files, error);
-          if (unet == NULL)
-            return FALSE;
-        }
-      if (!verify_run (&run, prompts, error))
-        {
-          g_prefix_error (error, "%s: ", kinds[i].name);
-          return FALSE;
-        }
-    }
+  json_object_iter_init_ordered (&iter, json_node_get_object (runs));
+  while (json_object_iter_next_ordered (&iter, &name, &settings))
+    if (pd_verify_file_find_in (file, name, "noise.0") != NULL &&
+        JSON_NODE_HOLDS_OBJECT (settings) &&
+        !verify_run (file, model, name, json_node_get_object (settings), kind, error))
+      {
+        g_prefix_error (error, "%s: ", name);
+        return FALSE;
+      }
   return TRUE;
 }
 
 gboolean
 pd_verify_pipeline (PdVerifyFile *file, const char *model, GError **error)
 {
-  return verify_runs (file, model, pipeline_runs, G_N_ELEMENTS (pipeline_runs), error);
+  return verify_runs (file, model, &(PdStage){ .start = PD_START_NOISE }, error);
 }
 
 gboolean
 pd_verify_img2img (PdVerifyFile *file, const char *model, GError **error)
 {
-  return verify_runs (file, model, img2img_runs, G_N_ELEMENTS (img2img_runs), error);
+  return verify_runs (file, model, &(PdStage){ .start = PD_START_PICTURE }, error);
 }
 
 gboolean
 pd_verify_inpaint (PdVerifyFile *file, const char *model, GError **error)
 {
-  return verify_runs (file, model, inpaint_runs, G_N_ELEMENTS (inpaint_runs), error);
+  return verify_runs (file, model, &(PdStage){ .start = PD_START_PICTURE, .masked = TRUE }, error);
 }

@@ -52,37 +52,23 @@ pd_verify_prompt (JsonArray *prompts, guint index, GError **error)
   return text;
 }
 
-/* The first tokenizer among the models whose padding is id 0 (@pad_zero) or the end token. */
+/* The tokenizer of the model that the meaning of tensor @name names first: "… (sd1, sdxl first)".
+ */
 static PdTokenizer *
-find_tokenizer (const PdVerify *verify, gboolean pad_zero, GError **error)
+load_tokenizer (PdVerifyFile *file, const char *name, GError **error)
 {
-  g_autofree char *models = pd_verify_path (verify, "models", NULL);
-  g_autoptr (GDir) folder = g_dir_open (models, 0, error);
-  const char *model;
+  const char *meaning = pd_verify_file_meaning (file, name), *open = strrchr (meaning, '(');
+  g_autofree char *model = open != NULL ? g_strndup (open + 1, strcspn (open + 1, " ,)")) : NULL;
+  g_autofree char *path = NULL;
 
-  if (folder == NULL)
-    return NULL;
-  while ((model = g_dir_read_name (folder)) != NULL)
-    for (guint i = 0; i < 2; i++)
-      {
-        g_autofree char *path =
-            g_build_filename (models, model, i == 0 ? "tokenizer" : "tokenizer_2", NULL);
-        g_autofree char *vocabulary = g_build_filename (path, "vocab.json", NULL);
-        g_autoptr (PdTokenizer) tokenizer = NULL;
-
-        if (!g_file_test (vocabulary, G_FILE_TEST_EXISTS))
-          continue;
-        tokenizer = pd_tokenizer_new_from_folder (path, error);
-        if (tokenizer == NULL)
-          return NULL;
-        if (pd_tokenizer_get_pad (tokenizer) == (pad_zero ? 0 : pd_tokenizer_get_end (tokenizer)))
-          return g_steal_pointer (&tokenizer);
-      }
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               pad_zero ? _ ("%s: no model has a tokenizer that pads with id 0")
-                        : _ ("%s: no model has a tokenizer that pads with the end token"),
-               models);
-  return NULL;
+  if (model == NULL)
+    {
+      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                   _ ("the meaning of %s names no model whose tokenizer it is of"), name);
+      return NULL;
+    }
+  path = pd_verify_path (file->verify, "models", model, "tokenizer", NULL);
+  return pd_tokenizer_new_from_folder (path, error);
 }
 
 static void
@@ -101,11 +87,13 @@ verify_chunks (PdVerifyFile *file, const char *kind, JsonArray *prompts, GError 
 {
   g_autofree char *prefix = g_strconcat (kind, ".", NULL);
   g_autoptr (GArray) numbers = pd_verify_file_numbers (file, prefix, "");
+  g_autofree char *first = NULL;
   g_autoptr (PdTokenizer) tokenizer = NULL;
 
   if (numbers->len == 0)
     return TRUE;
-  tokenizer = find_tokenizer (file->verify, g_str_equal (kind, "ids_pad0"), error);
+  first = g_strdup_printf ("%s.%u", kind, g_array_index (numbers, guint, 0));
+  tokenizer = load_tokenizer (file, first, error);
   if (tokenizer == NULL)
     return FALSE;
   for (guint i = 0; i < numbers->len; i++)
@@ -131,7 +119,7 @@ pd_verify_tokenizer (PdVerifyFile *file, GError **error)
 
   if (prompts == NULL)
     return FALSE;
-  tokenizer = find_tokenizer (file->verify, FALSE, error);
+  tokenizer = load_tokenizer (file, "ids.0", error);
   if (tokenizer == NULL)
     return FALSE;
   for (guint i = 0; i < numbers->len; i++)

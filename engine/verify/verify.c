@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <gegl.h>
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
@@ -200,11 +201,15 @@ pd_verify_main (int argc, char **argv)
       names, entries);
   g_autoptr (PdRequest) request = pd_request_new ();
   g_autoptr (GError) error = NULL;
+  int status;
 
   if (!pd_options_parse (options, argc, argv, &error) ||
       !pd_options_apply (options, request, &error))
     return pd_options_usage_error (options, error->message);
   if (own.folders == NULL || g_strv_length (own.folders) != 1)
     return pd_options_usage_error (options, _ ("give one folder"));
-  return run (&own, request);
+  gegl_init (NULL, NULL);
+  status = run (&own, request);
+  gegl_exit ();
+  return status;
 }

@@ -111,7 +111,7 @@ test_region (void)
   float canvas[C * H * W], part[C * PART_H * PART_W];
 
   pd_noise_normal (99, 0, 0, C * H * W, canvas);
-  pd_noise_region (99, 0, C, H, W, Y, X, PART_H, PART_W, part);
+  pd_noise_region (&(PdNoiseSource){ .seed = 99 }, 0, C, H, W, Y, X, PART_H, PART_W, part);
   for (guint c = 0; c < C; c++)
     for (guint y = 0; y < PART_H; y++)
       for (guint x = 0; x < PART_W; x++)

@@ -57,7 +57,7 @@ static const Case bad[] = {
     "/vae/ encoder_block_out_channels is 2, expected 3" },
   { "vae", TINY, "decoder_block_out_channels", "[16,16]",
     "/vae/ encoder_block_out_channels is 3, expected 2" },
-  { "unet", UNET, "in_channels", "13", "/unet/ \"in_channels\" is 13, expected 6 inpainting" },
+  { "unet", UNET, "in_channels", "12", "/unet/ \"in_channels\" is 12, expected 6" },
   { "unet", UNET, "in_channels", "7", "/unet/ \"in_channels\" is 7, expected 6" },
   { "unet", UNET, "out_channels", "12", "/unet/ \"out_channels\" is 12, expected 6" },
   { "unet", UNET, "cross_attention_dim", "41",

@@ -8,6 +8,7 @@
 #include "tests/fixtures/model-fixture.h"
 
 #include <math.h>
+#include <unistd.h>
 
 enum
 {
@@ -250,11 +251,71 @@ test_errors (void)
   mask = make_mask (70, 60, 0);
   small = pd_picture_new (40, 30, mask_format);
   black = pd_picture_new (WIDTH, HEIGHT, mask_format);
-  expect_error (request, NULL, mask, "inpaint picture mask");
-  expect_error (request, input, NULL, "inpaint picture mask");
+  expect_error (request, NULL, mask, "inpaint picture start");
+  expect_error (request, input, NULL, "inpaint mask");
   expect_error (request, input, small, "40 30 150 137");
   expect_error (request, small, mask, "40 30 150 137");
   expect_error (request, input, black, "black white");
+}
+
+/* A model that was made for inpainting: the UNet of one folder, the rest of another. */
+static PdEngine *
+open_inpainting_model (char **folder)
+{
+  static const char *const parts[] = { "model_index.json", "scheduler", "text_encoder",
+                                       "tokenizer",        "vae",       "unet" };
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GError) error = NULL;
+  PdEngine *other;
+
+  *folder = pd_fixture_folder ();
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autofree char *name = g_strconcat (
+          i + 1 < G_N_ELEMENTS (parts) ? "goldens/models/sd1/" : "goldens/models/sd1-inpaint/",
+          parts[i], NULL);
+      g_autofree char *target = pd_fixture_shared (name);
+      g_autofree char *link = g_build_filename (*folder, parts[i], NULL);
+
+      if (target == NULL)
+        return NULL;
+      g_assert_cmpint (symlink (target, link), ==, 0);
+    }
+  g_object_set (request, "model", *folder, NULL);
+  other = pd_engine_new (request, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return other;
+}
+
+/* It paints what the mask shows, in several tiles, in part and in full; without a mask it says what
+ * it needs. */
+static void
+test_inpainting_model (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (PdRequest) plain = make_request (PD_REQUEST_MODE_GENERATE);
+  g_autoptr (GeglBuffer) input = make_input (pixel_format), mask = make_mask (70, 60, 20);
+  g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_autoptr (GError) error = NULL;
+  PdEngine *usual = engine;
+  char *folder;
+  PdReport report;
+
+  engine = open_inpainting_model (&folder);
+  if (engine != NULL)
+    {
+      g_object_set (request, "tile", 128, "padding", 0, NULL);
+      g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
+      check_changes (input, mask, output);
+      g_object_set (request, "mode", PD_REQUEST_MODE_RESTYLE, "strength", 0.7, NULL);
+      g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
+      check_changes (input, mask, output);
+      g_assert_false (run (plain, NULL, NULL, output, FALSE, &report, &error));
+      pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "inpainting mask another");
+    }
+  g_clear_pointer (&engine, pd_engine_free);
+  engine = usual;
+  pd_fixture_remove (folder);
 }
 
 int
@@ -271,6 +332,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inpaint/same", test_same);
   g_test_add_func ("/inpaint/apart", test_apart);
   g_test_add_func ("/inpaint/errors", test_errors);
+  g_test_add_func ("/inpaint/model", test_inpainting_model);
   status = g_test_run ();
   pd_engine_free (engine);
   gegl_exit ();

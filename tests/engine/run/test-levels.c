@@ -91,12 +91,12 @@ test_batch (void)
   g_autoptr (PdRequest) request = generate ();
   const gsize n = WIDTH * HEIGHT * 3;
   g_autofree float *one = NULL, *two = NULL, *plain = NULL;
-  PdLevel levels[PD_MAX_LEVELS];
+  PdStage stages[PD_MAX_LEVELS];
   PdReport report;
 
   if (engine == NULL)
     return;
-  g_assert_cmpuint (pd_levels_of (request, 128, 8, levels), ==, 2);
+  g_assert_cmpuint (pd_stages_plan (request, 128, 8, NULL, stages, NULL), ==, 2);
   g_object_set (request, "batch", 1, NULL);
   one = run (engine, request, NULL, WIDTH, HEIGHT, &report);
   g_object_set (request, "batch", 2, NULL);

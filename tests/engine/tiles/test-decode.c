@@ -124,8 +124,8 @@ encode (const PdCoderOptions *options, Picture *picture)
   float *latents = g_new0 (float, (gsize) options->autoencoder->info.channels * options->height *
                                       options->width);
 
-  g_assert_true (
-      pd_encode_canvas (options, read_pixels, picture, 5, 0, latents, NULL, NULL, NULL, &error));
+  g_assert_true (pd_encode_canvas (options, read_pixels, picture, &(PdNoiseSource){ .seed = 5 }, 0,
+                                   latents, NULL, NULL, NULL, &error));
   g_assert_no_error (error);
   return latents;
 }

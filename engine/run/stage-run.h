@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/run/session.h"
+#include "engine/run/stages.h"
+
+/* What a stage starts from; borrowed. */
+typedef struct
+{
+  GeglBuffer
+      *picture; /* PD_START_PICTURE: of the stage's size; PD_START_ENLARGED: of any; else NULL */
+  GeglBuffer *mask; /* "Y float" of the stage's size, 1: to be painted; NULL unless it is masked */
+} PdStageInput;
+
+/* Makes the stage's picture, with @session's prompts. *@latent (NULL: not wanted): gets the clean
+ * latent that it was decoded from; NULL where a picture was only enlarged. Errors:
+ * those of the session's parts. */
+gboolean pd_stage_run (PdSession *session,
+                       const PdStage *stage,
+                       const PdStageInput *input,
+                       GeglBuffer *output,
+                       float **latent,
+                       GError **error);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/run/stages.h"
+
+#include <glib/gi18n-lib.h>
+
+#include "engine/base/error.h"
+
+enum
+{
+  MAX_SIDE = 65536,
+};
+
+/* What a stage costs beside others: its pixels are coded once and denoised in proportion to the
+ * strength. */
+static double
+weight_of (const PdStage *stage)
+{
+  static const double coding = 0.1; /* of denoising with strength 1 */
+
+  return (double) stage->width * stage->height * (coding + stage->strength);
+}
+
+/* A picture in levels: the first from noise or, to be enlarged, from the input. */
+static guint
+plan_levels (
+    const PdRequest *request, const PdLevel *levels, guint n, guint first_rise, PdStage *stages)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      guint rise = i + first_rise;
+
+      stages[i] =
+          (PdStage){ .width = levels[i].width,
+                     .height = levels[i].height,
+                     .start = rise == 0 ? PD_START_NOISE : PD_START_ENLARGED,
+                     .strength =
+                         rise == 0 ? 1 : pd_level_strength (request->level_strength, rise) };
+      stages[i].weight = weight_of (&stages[i]);
+    }
+  return n;
+}
+
+static gboolean
+check_size (const PdRequest *request, const PdLevel *last, GError **error)
+{
+  if (MAX (last->width, last->height) <= MAX_SIDE)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%u × %u pixels, %d times as large, would be %u × %u; at most %d a side can "
+                  "be made: choose a smaller scale"),
+               request->width, request->height, request->scale, last->width, last->height,
+               MAX_SIDE);
+  return FALSE;
+}
+
+guint
+pd_stages_plan (const PdRequest *request,
+                guint native,
+                guint scale,
+                const PdRegion *region,
+                PdStage stages[PD_MAX_LEVELS],
+                GError **error)
+{
+  PdLevel levels[PD_MAX_LEVELS];
+  guint n;
+
+  switch (request->mode)
+    {
+    case PD_REQUEST_MODE_GENERATE:
+      n = pd_levels_plan (request->progressive, request->width, request->height, native, scale,
+                          levels);
+      return plan_levels (request, levels, n, 0, stages);
+    case PD_REQUEST_MODE_UPSCALE:
+      n = pd_levels_enlarge (request->width, request->height, request->scale, levels);
+      return check_size (request, &levels[n - 1], error)
+                 ? plan_levels (request, levels, n, 1, stages)
+                 : 0;
+    case PD_REQUEST_MODE_RESTYLE:
+    case PD_REQUEST_MODE_INPAINT:
+    default:
+      stages[0] = (PdStage){
+        .width = region != NULL ? region->work_w : request->width,
+        .height = region != NULL ? region->work_h : request->height,
+        .start = PD_START_PICTURE,
+        .strength = request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength : 1,
+        .masked = region != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
+        .weight = 1,
+      };
+      return 1;
+    }
+}

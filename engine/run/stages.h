@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/request/request.h"
+#include "engine/run/region.h"
+#include "engine/tiles/progressive.h"
+
+/* A run as a list of stages: one canvas after another is made from noise or from a picture,
+ * denoised and decoded. Planned once; run, estimate and verification walk the same list. */
+
+/* What a stage's canvas begins as. */
+typedef enum
+{
+  PD_START_NOISE,    /* the prompt is all there is */
+  PD_START_PICTURE,  /* the input, noised to the strength */
+  PD_START_ENLARGED, /* the picture before, or the input, in the stage's size; kept near that */
+} PdStart;
+
+typedef struct
+{
+  guint width, height; /* of the picture that it gives, pixels */
+  PdStart start;
+  double strength; /* of the solver's run: 1 starts from noise */
+  gboolean masked; /* what the mask does not show stays */
+  double weight;   /* its time beside that of the others */
+} PdStage;
+
+/* The stages of @request with a model for pictures of @native² pixels and latents of 1 / @scale.
+ * @region: what is worked on of a picture with a mask; NULL: all of it. Returns: their number; the
+ * last one gives the result. Errors: PD_ERROR_BAD_REQUEST (a picture that would be too large). */
+guint pd_stages_plan (const PdRequest *request,
+                      guint native,
+                      guint scale,
+                      const PdRegion *region,
+                      PdStage stages[PD_MAX_LEVELS],
+                      GError **error);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/base/error.h"
+#include "engine/run/stages.h"
+#include "tests/fixtures/model-fixture.h"
+
+/* What runs of every mode consist of. */
+
+typedef struct
+{
+  PdRequestMode mode;
+  guint width, height;
+  gboolean region; /* 96 × 80 of it are worked on as 128 × 104 */
+  guint n;
+  PdStage first, last;
+} Case;
+
+static const Case cases[] = {
+  { PD_REQUEST_MODE_GENERATE,
+    100,
+    90,
+    FALSE,
+    1,
+    { 100, 90, PD_START_NOISE, 1 },
+    { 100, 90, PD_START_NOISE, 1 } },
+  { PD_REQUEST_MODE_GENERATE,
+    512,
+    400,
+    FALSE,
+    3,
+    { 128, 104, PD_START_NOISE, 1 },
+    { 512, 400, PD_START_ENLARGED } },
+  { PD_REQUEST_MODE_UPSCALE,
+    100,
+    90,
+    FALSE,
+    2,
+    { 200, 180, PD_START_ENLARGED },
+    { 400, 360, PD_START_ENLARGED } },
+  { PD_REQUEST_MODE_RESTYLE,
+    512,
+    400,
+    FALSE,
+    1,
+    { 512, 400, PD_START_PICTURE, 0.3 },
+    { 512, 400, PD_START_PICTURE, 0.3 } },
+  { PD_REQUEST_MODE_RESTYLE,
+    512,
+    400,
+    TRUE,
+    1,
+    { 128, 104, PD_START_PICTURE, 0.3, TRUE },
+    { 128, 104, PD_START_PICTURE, 0.3, TRUE } },
+  { PD_REQUEST_MODE_INPAINT,
+    512,
+    400,
+    TRUE,
+    1,
+    { 128, 104, PD_START_PICTURE, 1, TRUE },
+    { 128, 104, PD_START_PICTURE, 1, TRUE } },
+  /* As an estimate has it, which knows no mask. */
+  { PD_REQUEST_MODE_INPAINT,
+    512,
+    400,
+    FALSE,
+    1,
+    { 512, 400, PD_START_PICTURE, 1, TRUE },
+    { 512, 400, PD_START_PICTURE, 1, TRUE } },
+};
+
+static void
+assert_stage (const PdStage *stage, const PdStage *expected)
+{
+  g_assert_cmpuint (stage->width, ==, expected->width);
+  g_assert_cmpuint (stage->height, ==, expected->height);
+  g_assert_cmpint (stage->start, ==, expected->start);
+  g_assert_cmpint (stage->masked, ==, expected->masked);
+  g_assert_cmpfloat (stage->weight, >, 0);
+  if (expected->start == PD_START_ENLARGED)
+    g_assert_true (stage->strength > 0 && stage->strength < 1);
+  else
+    g_assert_cmpfloat (stage->strength, ==, expected->strength);
+}
+
+static void
+test_plan (void)
+{
+  static const PdRegion region = { 10, 20, 96, 80, 128, 104 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const Case *c = &cases[i];
+      g_autoptr (PdRequest) request = pd_request_new ();
+      g_autoptr (GError) error = NULL;
+      PdStage stages[PD_MAX_LEVELS];
+      guint n;
+
+      g_object_set (request, "mode", c->mode, "width", c->width, "height", c->height, "strength",
+                    0.3, "scale", 4, NULL);
+      n = pd_stages_plan (request, 128, 8, c->region ? &region : NULL, stages, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (n, ==, c->n);
+      assert_stage (&stages[0], &c->first);
+      assert_stage (&stages[n - 1], &c->last);
+    }
+}
+
+static void
+test_too_large (void)
+{
+  g_autoptr (PdRequest) request = pd_request_new ();
+  g_autoptr (GError) error = NULL;
+  PdStage stages[PD_MAX_LEVELS];
+
+  g_object_set (request, "mode", PD_REQUEST_MODE_UPSCALE, "width", 20000, "height", 300, "scale", 4,
+                NULL);
+  g_assert_cmpuint (pd_stages_plan (request, 128, 8, NULL, stages, &error), ==, 0);
+  pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, "80000 65536 scale");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/stages/plan", test_plan);
+  g_test_add_func ("/stages/too-large", test_too_large);
+  return g_test_run ();
+}
