@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Products for GPUs: y (m, o) = activation (Σ_k a (m, k) · b (o, k) + bias + image bias) + residual,
-// where m runs over the pixels of a region and k over (tap, channel): a linear layer with one tap, a
+// where m runs over the pixels of a slice and k over (tap, channel): a linear layer with one tap, a
 // 3 × 3 convolution over an input with border with nine, whose address is the pixel's plus the tap's.
 // A workgroup makes a tile of ROWS × COLUMNS sums from tiles of A and B in shared memory, DEPTH deep;
 // DEPTH divides the channels, so that a tile of A lies in one tap. The next tiles are on their way

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Zeros to the border of a tensor, in units of 16 bytes, whatever it stores. Invocations run over the
-// border's pixels of an image: the top and the bottom row where the region has them, then left and
+// border's pixels of an image: the top and the bottom row where the slice has them, then left and
 // right of the rows between.
 #version 450
 #extension GL_GOOGLE_include_directive : require

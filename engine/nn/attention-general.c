@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/attention.h"
+
 #include <inttypes.h>
 #include <math.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
-#include "engine/nn/attention.h"
 #include "engine/nn/slice.h"
 #include "shaders/abi/attention.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/attention.h"
+
 #include <math.h>
 
-#include "engine/nn/attention.h"
 #include "engine/nn/matmul-uniform.h"
 #include "engine/nn/slice.h"
 #include "shaders/abi/attention-uniform-pack.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/backend.h"
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
 #include "engine/gpu/kernel.h"
-#include "engine/nn/backend.h"
 
 static const char *const kernels_names[] = {
   [PD_KERNELS_AUTO] = "auto",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/base/error.h"
 #include "engine/nn/ops.h"
+
+#include "engine/base/error.h"
 #include "engine/nn/walk.h"
 #include "shaders/abi/concat.h"
 #include "shaders/abi/elementwise.h"

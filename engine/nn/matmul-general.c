@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/matmul.h"
+
 #include <math.h>
 
-#include "engine/nn/matmul.h"
 #include "engine/nn/graph.h"
 #include "engine/nn/slice.h"
 #include "shaders/abi/matmul.h"

@@ -70,7 +70,7 @@ gboolean pd_tensor_check_length (const PdTensor *self, gsize n_values, GError **
 /* Host copies of a tensor of a compiled graph, f32 on the host side whatever the tensor's type.
  * @values: [n][h][w][c], dense; [n][c][h][w] for the _nchw forms; @n_values: the array's length.
  * Nothing is read or written where that is not the tensor's (pd_tensor_check_length). Writing sets
- * surplus channels and border to zero; a view must not be written. transfer.c */
+ * surplus channels and border to zero; a view must not be written. */
 gboolean
 pd_tensor_write (const PdTensor *tensor, const float *values, gsize n_values, GError **error);
 gboolean

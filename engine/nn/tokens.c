@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/nn/ops.h"
+
 #include "engine/nn/walk.h"
 #include "shaders/abi/elementwise.h"
 #include "shaders/abi/scale.h"

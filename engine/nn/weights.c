@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/weights.h"
+
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
-#include "engine/nn/weights.h"
 #include "engine/gpu/account.h"
 
 enum

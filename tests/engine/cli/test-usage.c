@@ -165,6 +165,28 @@ test_options (void)
   check_usage ("verify", "verify", NULL, "folder");
 }
 
+/* What serve answers is told on standard error, if it is asked for. */
+static void
+test_wire (void)
+{
+  static const char *const scripts[] = {
+    "echo nonsense | PD_DEBUG=wire \"$PD_PROGRAM\" serve 2>&1 >/dev/null",
+    "echo nonsense | \"$PD_PROGRAM\" serve 2>&1 >/dev/null",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (scripts); i++)
+    {
+      const char *const argv[] = { "sh", "-c", scripts[i], NULL };
+      g_autofree char *out = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_spawn_sync (folder, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, NULL, NULL,
+                    &error);
+      g_assert_no_error (error);
+      g_assert_true ((strstr (out, "[wire] to the client: ") != NULL) == (i == 0));
+    }
+}
+
 static void
 test_help (void)
 {
@@ -175,6 +197,7 @@ test_help (void)
   g_assert_cmpint (help.status, ==, 0);
   g_assert_cmpstr (help.out, ==, same.out);
   g_assert_nonnull (strstr (help.out, "  help  "));
+  g_assert_nonnull (strstr (help.out, "\n  PD_DEBUG\n      "));
   g_assert_cmpint (unknown.status, ==, 2);
   g_assert_nonnull (strstr (unknown.err, "no verb “paint”"));
 }
@@ -221,6 +244,7 @@ main (int argc, char **argv)
   g_test_add_func ("/usage/values", test_values);
   g_test_add_func ("/usage/options", test_options);
   g_test_add_func ("/usage/help", test_help);
+  g_test_add_func ("/usage/wire", test_wire);
   g_test_add_func ("/usage/json", test_json);
   g_test_add_func ("/usage/names", test_names);
   status = g_test_run ();

@@ -144,10 +144,10 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
-  g_test_add_data_func ("/transfer/orders/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_orders);
-  g_test_add_data_func ("/transfer/orders/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_orders);
-  g_test_add_data_func ("/transfer/lengths/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_lengths);
-  g_test_add_data_func ("/transfer/lengths/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_lengths);
+  g_test_add_data_func ("/tensor/orders/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_orders);
+  g_test_add_data_func ("/tensor/orders/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_orders);
+  g_test_add_data_func ("/tensor/lengths/f32", GUINT_TO_POINTER (PD_PRECISION_F32), test_lengths);
+  g_test_add_data_func ("/tensor/lengths/f16", GUINT_TO_POINTER (PD_PRECISION_F16), test_lengths);
   status = g_test_run ();
   pd_device_free (device);
   return status;
