@@ -81,11 +81,11 @@ find_data_folder (void)
 {
   const char *override = pd_environment_get (PD_ENVIRONMENT_DATA);
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
+  g_autofree char *beside = program != NULL ? g_path_get_dirname (program) : g_strdup (".");
   g_autofree char *moved = g_build_filename (beside, "..", "share", "parallel-diffusion", NULL);
   const char *const folders[] = { moved, beside };
 
-  if (override)
+  if (override != NULL)
     return g_strdup (override);
   for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
     {
@@ -104,7 +104,7 @@ find_locale_folder (void)
 {
   static const char *const places[] = { "share/locale", "locale", "po" };
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
+  g_autofree char *beside = program != NULL ? g_path_get_dirname (program) : g_strdup (".");
 
   for (guint i = 0; i < G_N_ELEMENTS (places); i++)
     {
@@ -172,9 +172,9 @@ help (char **argv)
   Verb verb;
   char *arguments[] = { argv[0], (char *) "--help", NULL };
 
-  if (argv[0] && find_verb (argv[0], &verb))
+  if (argv[0] != NULL && find_verb (argv[0], &verb))
     return run_verb (&verb, 2, arguments);
-  if (argv[0] && argv[0][0] != '-')
+  if (argv[0] != NULL && argv[0][0] != '-')
     return refuse_verb (argv[0]);
   print_help (stdout);
   return 0;

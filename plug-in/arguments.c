@@ -11,7 +11,7 @@ is_decided_by_image (const char *name)
 {
   const GParamSpec *param = pd_request_param (name);
 
-  return g_str_equal (name, "size") || (param && param->flags & PD_REQUEST_PARAM_IMAGE);
+  return g_str_equal (name, "size") || (param != NULL && param->flags & PD_REQUEST_PARAM_IMAGE);
 }
 
 static gboolean
@@ -26,9 +26,9 @@ static gboolean
 apply_word (PdRequest *request, const char *word, GError **error)
 {
   const char *equals = strchr (word, '=');
-  g_autofree char *name = equals ? g_strndup (word, (gsize) (equals - word)) : NULL;
+  g_autofree char *name = equals != NULL ? g_strndup (word, (gsize) (equals - word)) : NULL;
 
-  if (!equals || equals == word)
+  if (equals == NULL || equals == word)
     {
       g_autofree char *valid = g_utf8_make_valid (word, -1);
 
@@ -44,7 +44,7 @@ apply_word (PdRequest *request, const char *word, GError **error)
                    name);
       return FALSE;
     }
-  if (!pd_request_param (name))
+  if (pd_request_param (name) == NULL)
     return fail_unknown (name, error);
   return pd_request_set_text (request, name, equals + 1, error);
 }
@@ -96,13 +96,15 @@ name_here (const char *name, const char *value, gboolean in_dialog)
   GParamSpec *param = pd_request_param (name);
   gboolean meant;
 
-  if (!param || is_decided_by_image (name))
+  if (param == NULL || is_decided_by_image (name))
     return NULL;
-  meant = value && param->value_type != G_TYPE_STRING &&
+  meant = value != NULL && param->value_type != G_TYPE_STRING &&
           pd_request_set_text (request, name, value, NULL);
   if (in_dialog)
-    return g_strdup_printf (value ? "“%s” %s" : "“%s”", g_param_spec_get_nick (param), value);
-  return g_strdup_printf (meant || !value ? "%s=%s" : "%s= %s", name, value ? value : "");
+    return g_strdup_printf (value != NULL ? "“%s” %s" : "“%s”", g_param_spec_get_nick (param),
+                            value);
+  return g_strdup_printf (meant || value == NULL ? "%s=%s" : "%s= %s", name,
+                          value != NULL ? value : "");
 }
 
 static gboolean
@@ -112,9 +114,9 @@ replace_option (const GMatchInfo *match, GString *text, gpointer in_dialog)
   g_autofree char *name = g_match_info_fetch (match, 1);
   g_autofree char *value = g_match_info_fetch (match, 2);
   g_autofree char *here =
-      name_here (name, value && *value ? value : NULL, GPOINTER_TO_INT (in_dialog));
+      name_here (name, value != NULL && *value ? value : NULL, GPOINTER_TO_INT (in_dialog));
 
-  g_string_append (text, here ? here : whole);
+  g_string_append (text, here != NULL ? here : whole);
   return FALSE;
 }
 

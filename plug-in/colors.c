@@ -42,7 +42,7 @@ make (gint32 image, gboolean to_image)
                                              GIMP_COLOR_TRANSFORM_FLAGS_BLACK_POINT_COMPENSATION);
   g_object_unref (profile);
   g_object_unref (srgb);
-  if (self.transform)
+  if (self.transform != NULL)
     *(to_image ? &self.to : &self.from) = own;
   return self;
 }
@@ -86,10 +86,10 @@ pd_colors_read (const PdColors *self,
 {
   const gsize n = (gsize) area->width * area->height;
   g_autofree float *room = new_room (self, n);
-  float *raw = room ? room : pixels;
+  float *raw = room != NULL ? room : pixels;
 
   gegl_buffer_get (buffer, area, scale, self->from, raw, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-  if (self->transform)
+  if (self->transform != NULL)
     gimp_color_transform_process_pixels (self->transform, self->from, raw, self->to, pixels, n);
 }
 
@@ -98,9 +98,9 @@ pd_colors_write (const PdColors *self, GeglBuffer *buffer, const GeglRectangle *
 {
   const gsize n = (gsize) area->width * area->height;
   g_autofree float *room = new_room (self, n);
-  float *own = room ? room : pixels;
+  float *own = room != NULL ? room : pixels;
 
-  if (self->transform)
+  if (self->transform != NULL)
     gimp_color_transform_process_pixels (self->transform, self->from, pixels, self->to, own, n);
   else
     own = pixels;

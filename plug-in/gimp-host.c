@@ -74,7 +74,7 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
   if (!find_place (PD_GIMP_HOST (host), request, &place, error))
     return NULL;
   small = pd_pixels_small (&place, request->source, max_side, error);
-  if (!small)
+  if (small == NULL)
     return NULL;
   extent = gegl_buffer_get_extent (small);
   pixels = g_malloc ((gsize) 4 * extent->width * extent->height);
@@ -110,7 +110,7 @@ on_call (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
   GVariant *answer = pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
 
-  if (answer)
+  if (answer != NULL)
     g_task_return_pointer (task, answer, (GDestroyNotify) g_variant_unref);
   else
     g_task_return_error (task, name_options (error));
@@ -140,7 +140,7 @@ start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
   PdGimpHost *self = PD_GIMP_HOST (host);
   GVariant *engine = finish (host, result, error);
 
-  if (engine)
+  if (engine != NULL)
     {
       g_clear_pointer (&self->engine, g_variant_unref);
       self->engine = g_variant_ref (engine);
@@ -185,7 +185,7 @@ show_result (PdGimpHost *self)
   g_autoptr (GdkPixbuf) small =
       gimp_drawable_get_thumbnail (self->layer, side, side, GIMP_PIXBUF_KEEP_ALPHA);
 
-  if (small)
+  if (small != NULL)
     pd_host_preview (PD_HOST (self), small);
 }
 
@@ -198,7 +198,7 @@ on_job (GObject *source, GAsyncResult *result, gpointer user_data)
   gint32 layer;
   GVariant *report = pd_job_run_finish (PD_ENGINE_CLIENT (source), result, &layer, &error);
 
-  if (!report)
+  if (report == NULL)
     {
       g_task_return_error (task, name_options (error));
       return;
@@ -253,7 +253,7 @@ on_preview (PdGimpHost *self, const char *path)
   /* A picture that is being replaced or gone is followed by another one. */
   g_autoptr (GdkPixbuf) preview = gdk_pixbuf_new_from_file (path, NULL);
 
-  if (preview)
+  if (preview != NULL)
     {
       g_autoptr (GdkPixbuf) part = cut_target (&self->place, preview);
 
@@ -266,7 +266,7 @@ pd_gimp_host_dispose (GObject *object)
 {
   PdGimpHost *self = PD_GIMP_HOST (object);
 
-  if (self->client)
+  if (self->client != NULL)
     g_signal_handlers_disconnect_by_data (self->client, self);
   g_clear_object (&self->client);
   g_clear_pointer (&self->engine, g_variant_unref);

@@ -30,7 +30,7 @@ call (PdEngineClient *client, const char *method, GVariant *params, GError **err
 
   pd_engine_client_call_async (client, method, params, NULL, on_answer, &wait);
   g_main_loop_run (loop);
-  if (wait.error)
+  if (wait.error != NULL)
     g_propagate_error (error, wait.error);
   return wait.answer;
 }
@@ -65,7 +65,7 @@ pd_info_collect (PdEngineClient *client, GError **error)
   double seconds = 0.0;
   guint n_devices = 0, n_models = 0;
 
-  if (!engine)
+  if (engine == NULL)
     return NULL;
   devices = pd_offered_devices (engine);
   models = pd_offered_models (engine);
@@ -102,7 +102,7 @@ pd_info_collect (PdEngineClient *client, GError **error)
       return NULL;
     }
   test = call (client, "test", NULL, error);
-  if (!test)
+  if (test == NULL)
     {
       g_prefix_error (error, "%s", _ ("The device does not compute: "));
       return NULL;

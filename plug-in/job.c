@@ -33,7 +33,7 @@ typedef struct
 static void
 remove_file (char *path)
 {
-  if (path)
+  if (path != NULL)
     g_unlink (path);
   g_free (path);
 }
@@ -84,11 +84,11 @@ pd_job_allow_files (PdEngineClient *client, PdRequest *request)
   pd_engine_client_allow (client, request->model);
   pd_engine_client_allow (client, request->vae);
   pd_engine_client_allow (client, request->text_encoder);
-  for (guint i = 0; regions[i]; i++)
+  for (guint i = 0; regions[i] != NULL; i++)
     {
       g_autofree char *mask = pd_request_region_mask (regions[i]);
 
-      if (mask)
+      if (mask != NULL)
         pd_engine_client_allow (client, mask);
     }
 }
@@ -106,9 +106,9 @@ run_params (const Run *run)
   g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));
   g_variant_dict_insert (&dict, "output", "s", run->output);
   g_variant_dict_insert (&dict, "preview", "s", run->preview);
-  if (run->input)
+  if (run->input != NULL)
     g_variant_dict_insert (&dict, "input", "s", run->input);
-  if (run->mask)
+  if (run->mask != NULL)
     g_variant_dict_insert (&dict, "mask", "s", run->mask);
   return g_variant_dict_end (&dict);
 }
@@ -182,7 +182,7 @@ run_check_space (const Run *run, const char *folder, GError **error)
   g_autofree char *needed_text = NULL, *free_text = NULL;
   guint64 free_bytes;
 
-  if (!info || !g_file_info_has_attribute (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE))
+  if (info == NULL || !g_file_info_has_attribute (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE))
     return TRUE;
   free_bytes = g_file_info_get_attribute_uint64 (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE);
   if (free_bytes >= needed)
@@ -203,12 +203,12 @@ run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **
   const PdModeInfo *mode = &pd_modes[run->request->mode];
   const char *folder = pd_engine_client_get_folder (client, error);
 
-  if (!folder ||
+  if (folder == NULL ||
       !pd_place_find (&run->place, run->image, run->drawable, run->request,
                       pd_job_native (run->request, engine), error) ||
       !run_check_space (run, folder, error))
     return FALSE;
-  if (run->told_place)
+  if (run->told_place != NULL)
     *run->told_place = run->place;
   run->output = g_build_filename (folder, "output.gegl", NULL);
   run->preview = g_build_filename (folder, "preview.png", NULL);
@@ -251,7 +251,7 @@ run_commit (Run *run, PdEngineClient *client, GError **error)
                            .request = run->request };
   const char *note = NULL;
 
-  if (!made)
+  if (made == NULL)
     return FALSE;
   if (pd_mode_enlarges (run->request->mode))
     {
@@ -263,7 +263,7 @@ run_commit (Run *run, PdEngineClient *client, GError **error)
       result.picture = cut = pd_pixels_cut (&run->place, made);
       run->layer = pd_layer_add (run->origin, &result, &note, error);
     }
-  if (note)
+  if (note != NULL)
     pd_engine_client_note (client, note);
   return run->layer != -1;
 }
@@ -277,12 +277,12 @@ on_result (GObject *source, GAsyncResult *result, gpointer user_data)
       pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
   Run *run = g_task_get_task_data (task);
 
-  if (report)
+  if (report != NULL)
     run_note_used (run, report);
-  if (!report || g_task_return_error_if_cancelled (task) ||
+  if (report == NULL || g_task_return_error_if_cancelled (task) ||
       !run_commit (run, PD_ENGINE_CLIENT (source), &error))
     {
-      if (error)
+      if (error != NULL)
         g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
@@ -315,7 +315,7 @@ on_initialized (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GVariant) engine =
       pd_engine_client_call_finish (PD_ENGINE_CLIENT (source), result, &error);
 
-  if (engine)
+  if (engine != NULL)
     run_start (g_steal_pointer (&task), engine);
   else
     g_task_return_error (task, error);
@@ -340,7 +340,7 @@ pd_job_run_async (PdEngineClient *client,
   /* A layer that was added is a result, even if cancellation came a moment later. */
   g_task_set_check_cancellable (task, FALSE);
   pd_job_allow_files (client, job->request);
-  if (job->engine)
+  if (job->engine != NULL)
     run_start (task, job->engine);
   else
     pd_engine_client_call_async (client, "initialize", NULL, cancellable, on_initialized, task);
@@ -352,7 +352,7 @@ pd_job_run_finish (PdEngineClient *client, GAsyncResult *result, gint32 *layer, 
   GTask *task = G_TASK (result);
   const Run *run = g_task_get_task_data (task);
 
-  if (layer)
+  if (layer != NULL)
     *layer = run->layer;
   return g_task_propagate_pointer (task, error);
 }

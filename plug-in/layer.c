@@ -135,7 +135,7 @@ insert (const PdOrigin *origin, gint32 layer, const PdLayerResult *result, const
       gimp_image_undo_group_end (image);
       return FALSE;
     }
-  if (result->selection)
+  if (result->selection != NULL)
     add_mask (layer, result->selection);
   if (change == PD_ORIGIN_SCALED)
     {
@@ -160,7 +160,7 @@ pd_layer_add (const PdOrigin *origin,
   gint32 layer;
 
   *note = what_hinders (image);
-  if (!*note)
+  if (*note == NULL)
     {
       /* Everything that can fail or takes long comes before the image is touched. */
       layer = make_layer (image, result, error);
@@ -170,7 +170,7 @@ pd_layer_add (const PdOrigin *origin,
       *note = _ ("GIMP does not add the result to the image: it is in a new one");
     }
   layer = pd_layer_new_image (origin, result, error);
-  if (layer != -1 && result->selection)
+  if (layer != -1 && result->selection != NULL)
     add_mask (layer, result->selection);
   return layer;
 }

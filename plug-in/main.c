@@ -44,7 +44,7 @@ static char *
 locale_folder (void)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *beside = program ? g_path_get_dirname (program) : g_strdup (".");
+  g_autofree char *beside = program != NULL ? g_path_get_dirname (program) : g_strdup (".");
   char *folder = g_build_filename (beside, "locale", NULL);
 
   if (g_file_test (folder, G_FILE_TEST_IS_DIR))
@@ -159,7 +159,7 @@ remember (PdRequest *request)
 static const char *
 text_of (const GimpParam *argument)
 {
-  return argument->data.d_string ? argument->data.d_string : "";
+  return argument->data.d_string != NULL ? argument->data.d_string : "";
 }
 
 static gboolean
@@ -244,7 +244,7 @@ show_image (const GimpParam *arguments, PdRequest *request, gint32 layer)
   const gint32 image = gimp_item_get_image (layer);
   const char *display = gimp_display_name ();
 
-  if (image == arguments[ARG_IMAGE].data.d_image || !display || !*display ||
+  if (image == arguments[ARG_IMAGE].data.d_image || display == NULL || !*display ||
       (arguments[ARG_RUN_MODE].data.d_int32 == GIMP_RUN_NONINTERACTIVE &&
        pd_mode_enlarges (request->mode)))
     return;
@@ -272,7 +272,7 @@ run_batch (PdEngineClient *client, const GimpParam *arguments, PdRequest *reques
   show_notes (notes);
   if (batch.layer != -1)
     show_image (arguments, request, batch.layer);
-  if (batch.error)
+  if (batch.error != NULL)
     g_propagate_error (error, batch.error);
   return batch.layer;
 }
@@ -283,7 +283,7 @@ open_display (GError **error)
   const char *display = gimp_display_name ();
   g_autofree char *theme = NULL;
 
-  if (display && *display)
+  if (display != NULL && *display)
     g_setenv ("DISPLAY", display, TRUE);
   /* The window of GIMP that ours belongs to is known by its X11 number. */
   gdk_set_allowed_backends ("x11");
@@ -339,7 +339,7 @@ run_request (int n, const GimpParam *arguments, GError **error)
     }
   client = pd_settings_new_client ();
   folder = pd_engine_client_get_folder (client, error);
-  if (!folder)
+  if (folder == NULL)
     return -1;
   /* So that nothing stays behind when this process is killed. */
   g_object_set (gegl_config (), "swap", folder, NULL);
@@ -407,13 +407,13 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
       const gint32 layer = run_request (n, arguments, &error);
 
       values[1] = (GimpParam){ .type = GIMP_PDB_LAYER, .data.d_layer = layer };
-      if (layer == -1 && !error)
+      if (layer == -1 && error == NULL)
         {
           values[0].data.d_status = GIMP_PDB_CANCEL;
           *n_results = 1;
         }
     }
-  if (error)
+  if (error != NULL)
     {
       text = pd_message_clean (error->message);
       values[0].data.d_status = GIMP_PDB_EXECUTION_ERROR;

@@ -56,11 +56,11 @@ static Small
 make_small (gint32 drawable)
 {
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
-  const GeglRectangle *extent = buffer ? gegl_buffer_get_extent (buffer) : NULL;
+  const GeglRectangle *extent = buffer != NULL ? gegl_buffer_get_extent (buffer) : NULL;
   Small small = { 0 };
   double factor;
 
-  if (!extent || (gint64) extent->width * extent->height > LARGEST || extent->width < 1 ||
+  if (extent == NULL || (gint64) extent->width * extent->height > LARGEST || extent->width < 1 ||
       extent->height < 1)
     return small;
   factor = MIN (1.0, (double) SIDE / MAX (extent->width, extent->height));
@@ -128,7 +128,7 @@ pd_origin_new (const PdPlace *place, GeglBuffer *selection)
   const gint32 image = place->image;
 
   self->place = *place;
-  self->selection = selection ? g_object_ref (selection) : NULL;
+  self->selection = selection != NULL ? g_object_ref (selection) : NULL;
   self->width = gimp_image_width (image);
   self->height = gimp_image_height (image);
   self->layer = extent_of (place->layer);
@@ -141,7 +141,7 @@ pd_origin_new (const PdPlace *place, GeglBuffer *selection)
       g_array_append_val (self->levels, level);
     }
   self->small_layer = make_small (place->layer);
-  if (selection)
+  if (selection != NULL)
     self->small_selection = make_small (gimp_image_get_selection (image));
   self->base_type = gimp_image_base_type (image);
   self->precision = gimp_image_get_precision (image);
@@ -153,7 +153,7 @@ pd_origin_new (const PdPlace *place, GeglBuffer *selection)
 void
 pd_origin_free (PdOrigin *self)
 {
-  if (!self)
+  if (self == NULL)
     return;
   g_clear_object (&self->selection);
   g_clear_object (&self->profile);
@@ -250,7 +250,7 @@ find_scaled (const PdOrigin *self, const GeglRectangle *bounds, GeglRectangle *w
   const double y_factor = (double) gimp_image_height (self->place.image) / self->height;
   const GeglRectangle scaled = scaled_by (&self->place.target, x_factor, y_factor);
 
-  if (bounds && self->selection && !is_near (bounds, &scaled, 2))
+  if (bounds != NULL && self->selection != NULL && !is_near (bounds, &scaled, 2))
     return FALSE;
   if (has_layer (self))
     {
@@ -259,11 +259,11 @@ find_scaled (const PdOrigin *self, const GeglRectangle *bounds, GeglRectangle *w
       const Small small = make_small (self->place.layer);
 
       if (!is_near (&layer, &now, 2) ||
-          (!(bounds && self->selection) &&
+          (!(bounds != NULL && self->selection != NULL) &&
            difference (&self->small_layer, &small, 0) > 2 * different))
         return FALSE;
     }
-  else if (!bounds || !self->selection)
+  else if (bounds == NULL || self->selection == NULL)
     return FALSE;
   *where = scaled;
   return TRUE;
@@ -275,7 +275,7 @@ has_turned (const PdOrigin *self, gboolean selected)
   Small small = { 0 };
   guint way = 0;
 
-  if (self->selection && selected)
+  if (self->selection != NULL && selected)
     {
       small = make_small (gimp_image_get_selection (self->place.image));
       way = find_turn (&self->small_selection, &small);
@@ -316,7 +316,7 @@ pd_origin_find (const PdOrigin *self, GeglRectangle *where)
     }
   if (same_size)
     return PD_ORIGIN_SAME;
-  if (self->selection && selected && find_moved_selection (self, &bounds, where))
+  if (self->selection != NULL && selected && find_moved_selection (self, &bounds, where))
     return PD_ORIGIN_MOVED;
   return find_scaled (self, selected ? &bounds : NULL, where) ? PD_ORIGIN_SCALED : PD_ORIGIN_LOST;
 }
@@ -365,7 +365,7 @@ pd_origin_new_image (const PdOrigin *self, int width, int height, GError **error
       return -1;
     }
   gimp_image_undo_disable (image);
-  if (self->profile)
+  if (self->profile != NULL)
     gimp_image_set_color_profile (image, self->profile);
   gimp_image_set_resolution (image, self->x_resolution, self->y_resolution);
   return image;

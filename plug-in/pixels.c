@@ -66,7 +66,7 @@ source_open (Source *self, const PdPlace *place, PdRequestSource source, GError 
     }
   if (drawable != -1)
     self->buffer = gimp_drawable_get_buffer (drawable);
-  if (!self->buffer)
+  if (self->buffer == NULL)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("The image cannot be read: %s"),
                    gimp_get_pdb_error ());
@@ -83,11 +83,11 @@ static guint64
 source_read (const Source *self, const GeglRectangle *area, double factor, float *pixels)
 {
   const gsize n = (gsize) area->width * area->height;
-  g_autofree float *mask = self->mask ? g_new (float, n) : NULL;
+  g_autofree float *mask = self->mask != NULL ? g_new (float, n) : NULL;
   guint64 n_not_finite = 0;
 
   pd_colors_read (&self->colors, self->buffer, area, factor, pixels);
-  if (mask)
+  if (mask != NULL)
     gegl_buffer_get (self->mask, area, factor, babl_format ("Y float"), mask, GEGL_AUTO_ROWSTRIDE,
                      GEGL_ABYSS_NONE);
   for (gsize i = 0; i < n; i++)
@@ -100,7 +100,7 @@ source_read (const Source *self, const GeglRectangle *area, double factor, float
           memset (pixel, 0, 4 * sizeof *pixel);
           n_not_finite++;
         }
-      pixel[3] = CLAMP (pixel[3], 0.0f, 1.0f) * (mask ? CLAMP (mask[i], 0.0f, 1.0f) : 1.0f);
+      pixel[3] = CLAMP (pixel[3], 0.0f, 1.0f) * (mask != NULL ? CLAMP (mask[i], 0.0f, 1.0f) : 1.0f);
       if (pixel[3] > 1.0f - rounding)
         pixel[3] = 1.0f;
     }
@@ -184,7 +184,7 @@ file_format (gint32 image)
 static GeglBuffer *
 need (GeglBuffer **buffer, const GeglRectangle *extent, const char *format, const char *color)
 {
-  if (!*buffer)
+  if (*buffer == NULL)
     {
       GeglColor *filling = gegl_color_new (color);
 
@@ -338,7 +338,7 @@ pd_pixels_save_source (
       if (gegl_buffer_get_format (scaled) == babl_format ("R'G'B' float"))
         keep_inside (scaled);
     }
-  return pd_buffer_file_save (scaled ? scaled : copy, path, error);
+  return pd_buffer_file_save (scaled != NULL ? scaled : copy, path, error);
 }
 
 GeglBuffer *
@@ -361,7 +361,7 @@ pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *pa
   g_autoptr (GeglBuffer) mask = gegl_buffer_new (&place->context, babl_format ("Y float"));
   g_autoptr (GeglBuffer) scaled = NULL;
 
-  if (selection)
+  if (selection != NULL)
     gegl_buffer_copy (selection, &place->target, GEGL_ABYSS_NONE, mask, &place->target);
   else
     {
@@ -372,7 +372,7 @@ pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *pa
     }
   if (!is_size_of (&place->context, place->width, place->height))
     scaled = scale_smoothly (mask, (int) place->width, (int) place->height);
-  return pd_buffer_file_save (scaled ? scaled : mask, path, error);
+  return pd_buffer_file_save (scaled != NULL ? scaled : mask, path, error);
 }
 
 GeglBuffer *
@@ -385,7 +385,7 @@ pd_pixels_cut (const PdPlace *place, GeglBuffer *result)
 
   if (!is_size_of (&place->context, place->width, place->height))
     scaled = scale_smoothly (result, place->context.width, place->context.height);
-  return g_object_new (GEGL_TYPE_BUFFER, "source", scaled ? scaled : result, "shift-x",
+  return g_object_new (GEGL_TYPE_BUFFER, "source", scaled != NULL ? scaled : result, "shift-x",
                        part.x - target->x, "shift-y", part.y - target->y, "x", target->x, "y",
                        target->y, "width", target->width, "height", target->height, NULL);
 }
@@ -395,10 +395,10 @@ pd_pixels_cut (const PdPlace *place, GeglBuffer *result)
 static GeglBuffer *
 fit_rest (GeglBuffer *buffer, const GeglRectangle *extent)
 {
-  const GeglRectangle *own = buffer ? gegl_buffer_get_extent (buffer) : NULL;
+  const GeglRectangle *own = buffer != NULL ? gegl_buffer_get_extent (buffer) : NULL;
 
-  if (!buffer || gegl_rectangle_equal (own, extent))
-    return buffer ? g_object_ref (buffer) : NULL;
+  if (buffer == NULL || gegl_rectangle_equal (own, extent))
+    return buffer != NULL ? g_object_ref (buffer) : NULL;
   return scale (buffer, extent->width, extent->height, GEGL_SAMPLER_LINEAR);
 }
 
@@ -413,14 +413,14 @@ give_back (
   for (gsize i = 0; i < n; i++)
     for (int c = 0; c < 3; c++)
       pixels[4 * i + c] = CLAMP (pixels[4 * i + c], 0.0f, 1.0f);
-  if (alpha)
+  if (alpha != NULL)
     {
       gegl_buffer_get (alpha, band, 1.0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE,
                        GEGL_ABYSS_NONE);
       for (gsize i = 0; i < n; i++)
         unflatten (pixels + 4 * i, CLAMP (values[i], 0.0f, 1.0f));
     }
-  if (excess)
+  if (excess != NULL)
     {
       gegl_buffer_get (excess, band, 1.0, babl_format ("RGB float"), values, GEGL_AUTO_ROWSTRIDE,
                        GEGL_ABYSS_NONE);
@@ -435,8 +435,9 @@ pd_pixels_write (
 {
   const GeglRectangle *extent = gegl_buffer_get_extent (picture);
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
-  g_autoptr (GeglBuffer) alpha = rest ? fit_rest (rest->alpha, extent) : NULL;
-  g_autoptr (GeglBuffer) excess = rest && share > 0 ? fit_rest (rest->excess, extent) : NULL;
+  g_autoptr (GeglBuffer) alpha = rest != NULL ? fit_rest (rest->alpha, extent) : NULL;
+  g_autoptr (GeglBuffer) excess =
+      rest != NULL && share > 0 ? fit_rest (rest->excess, extent) : NULL;
   g_autofree float *pixels = g_new (float, (gsize) 4 * extent->width * BAND);
   g_auto (PdColors) colors = pd_colors_to_image (image);
 

@@ -25,9 +25,9 @@ load_root (void)
 
   if (g_file_test (path, G_FILE_TEST_EXISTS))
     root = pd_json_load_object (path, max_bytes, &error);
-  if (error)
+  if (error != NULL)
     g_info ("settings are not used: %s", error->message);
-  if (!root)
+  if (root == NULL)
     {
       root = json_node_new (JSON_NODE_OBJECT);
       json_node_take_object (root, json_object_new ());
@@ -43,7 +43,7 @@ pd_settings_load (PdRequest *request)
   g_autofree char *json = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!last || !JSON_NODE_HOLDS_OBJECT (last))
+  if (last == NULL || !JSON_NODE_HOLDS_OBJECT (last))
     return FALSE;
   json = json_to_string (last, FALSE);
   if (pd_request_set_json (request, json, 0, &error))

@@ -82,7 +82,7 @@ pd_bind_number (PdRequest *request,
   get_range (param, &minimum, &maximum);
   gtk_adjustment_configure (adjustment, minimum, minimum, maximum, step, 10 * step, 0);
   gtk_spin_button_set_digits (spin, whole ? 0 : (guint) ceil (-log10 (step)));
-  if (minimum_text)
+  if (minimum_text != NULL)
     {
       g_signal_connect_data (spin, "output", G_CALLBACK (show_minimum_text),
                              g_strdup (minimum_text), free_text, 0);
@@ -105,9 +105,9 @@ id_to_choice (GBinding *binding, const GValue *from, GValue *to, gpointer user_d
 {
   g_autoptr (GTypeClass) class = g_type_class_ref (G_VALUE_TYPE (to));
   const char *id = g_value_get_string (from);
-  const GEnumValue *value = id ? g_enum_get_value_by_nick (G_ENUM_CLASS (class), id) : NULL;
+  const GEnumValue *value = id != NULL ? g_enum_get_value_by_nick (G_ENUM_CLASS (class), id) : NULL;
 
-  if (value)
+  if (value != NULL)
     g_value_set_enum (to, value->value);
   return value != NULL;
 }
@@ -159,7 +159,7 @@ word_to_id (GBinding *binding, const GValue *from, GValue *to, gpointer combo)
 static gboolean
 id_to_word (GBinding *binding, const GValue *from, GValue *to, gpointer combo)
 {
-  if (!g_value_get_string (from))
+  if (g_value_get_string (from) == NULL)
     return FALSE;
   g_value_copy (from, to);
   return TRUE;
@@ -180,8 +180,8 @@ pd_bind_add_word (GtkComboBoxText *combo, const char *id, const char *title)
   GtkTreeIter row;
 
   if (!find_id (combo, id, &row))
-    gtk_combo_box_text_append (combo, id, title ? title : id);
-  else if (title)
+    gtk_combo_box_text_append (combo, id, title != NULL ? title : id);
+  else if (title != NULL)
     gtk_list_store_set (GTK_LIST_STORE (model), &row,
                         gtk_combo_box_get_entry_text_column (GTK_COMBO_BOX (combo)), title, -1);
 }
@@ -222,8 +222,8 @@ mark (EntryBinding *binding)
   GtkStyleContext *style = gtk_widget_get_style_context (GTK_WIDGET (binding->entry));
 
   gtk_entry_set_icon_from_icon_name (binding->entry, GTK_ENTRY_ICON_SECONDARY,
-                                     binding->error ? "dialog-error-symbolic" : NULL);
-  if (binding->error)
+                                     binding->error != NULL ? "dialog-error-symbolic" : NULL);
+  if (binding->error != NULL)
     {
       gtk_style_context_add_class (style, GTK_STYLE_CLASS_ERROR);
       gtk_entry_set_icon_tooltip_text (binding->entry, GTK_ENTRY_ICON_SECONDARY,

@@ -126,12 +126,12 @@ look_at_region (PdDialog *self, gboolean keep_result)
   self->width = width;
   self->height = height;
   show_size (self);
-  if (!error)
+  if (error == NULL)
     original = pd_host_get_original (self->host, self->request, side, &error);
   pd_preview_area_set_size (self->preview, width, height);
   pd_preview_area_set_original (self->preview, original);
   pd_preview_area_set_result (self->preview, NULL);
-  if (error)
+  if (error != NULL)
     show_error (self, error, FALSE);
   return error == NULL;
 }
@@ -157,14 +157,14 @@ static void
 region_changed (PdDialog *self)
 {
   show_mode (self);
-  if (!self->run)
+  if (self->run == NULL)
     look_at_region (self, FALSE);
 }
 
 static gboolean
 focused (PdDialog *self)
 {
-  if (!self->run)
+  if (self->run == NULL)
     look_at_region (self, TRUE);
   return GDK_EVENT_PROPAGATE;
 }
@@ -202,7 +202,7 @@ started (GObject *object, GAsyncResult *result, gpointer user_data)
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   pd_estimator_pause (self->estimator, self->run != NULL);
-  if (error)
+  if (error != NULL)
     {
       show_error (self, error, TRUE);
       return;
@@ -214,7 +214,7 @@ started (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 start_engine (PdDialog *self)
 {
-  if (self->start)
+  if (self->start != NULL)
     return;
   hide_error (self);
   self->start = g_cancellable_new ();
@@ -230,11 +230,11 @@ set_run (PdDialog *self, GCancellable *run)
 
   g_set_object (&self->run, run);
   pd_estimator_pause (self->estimator, run != NULL);
-  gtk_widget_set_visible (self->generate_button, !run);
+  gtk_widget_set_visible (self->generate_button, run == NULL);
   gtk_widget_set_visible (self->cancel_button, run != NULL);
   gtk_widget_set_sensitive (self->cancel_button, run != NULL);
   if (focus)
-    gtk_widget_grab_focus (run ? self->cancel_button : self->generate_button);
+    gtk_widget_grab_focus (run != NULL ? self->cancel_button : self->generate_button);
 }
 
 static void
@@ -260,10 +260,10 @@ finished (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GVariant) report = pd_host_run_finish (PD_HOST (object), result, &error);
 
   /* The dialog may be closed. */
-  if (!self->run)
+  if (self->run == NULL)
     return;
   set_run (self, NULL);
-  if (report)
+  if (report != NULL)
     {
       show_finished (self, report);
       return;
@@ -288,9 +288,9 @@ show_entry_error (PdDialog *self, GtkEntry *entry)
   g_autoptr (GList) labels = gtk_widget_list_mnemonic_labels (GTK_WIDGET (entry));
   g_autoptr (GError) shown = NULL;
 
-  shown =
-      g_error_new (error->domain, error->code, "%s%s",
-                   gtk_label_get_text (GTK_LABEL (labels->data)), rest ? rest + 1 : error->message);
+  shown = g_error_new (error->domain, error->code, "%s%s",
+                       gtk_label_get_text (GTK_LABEL (labels->data)),
+                       rest != NULL ? rest + 1 : error->message);
   show_error (self, shown, FALSE);
 }
 
@@ -300,11 +300,11 @@ generate (PdDialog *self)
   GtkEntry *const entries[] = { self->seed, self->memory };
   g_autoptr (GCancellable) run = NULL;
 
-  if (self->run)
+  if (self->run != NULL)
     return;
   hide_error (self);
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
-    if (pd_bind_entry_error (entries[i]))
+    if (pd_bind_entry_error (entries[i]) != NULL)
       {
         show_entry_error (self, entries[i]);
         return;
@@ -332,7 +332,7 @@ progressed (PdDialog *self, const PdProgress *progress)
 {
   g_autofree char *text = pd_words_progress (progress);
 
-  if (!self->run || g_cancellable_is_cancelled (self->run))
+  if (self->run == NULL || g_cancellable_is_cancelled (self->run))
     return;
   gtk_progress_bar_set_fraction (self->progress, CLAMP (progress->fraction, 0, 1));
   pd_status_show (&self->run_status, text);
@@ -341,7 +341,7 @@ progressed (PdDialog *self, const PdProgress *progress)
 static void
 preset_noted (PdDialog *self, const char *text)
 {
-  if (!self->run)
+  if (self->run == NULL)
     {
       pd_status_begin (&self->run_status);
       pd_status_show (&self->run_status, "");
@@ -352,14 +352,14 @@ preset_noted (PdDialog *self, const char *text)
 static void
 noted (PdDialog *self, const char *text)
 {
-  if (self->run)
+  if (self->run != NULL)
     pd_status_note (&self->run_status, text);
 }
 
 static void
 previewed (PdDialog *self, GdkPixbuf *picture)
 {
-  if (self->run && !g_cancellable_is_cancelled (self->run))
+  if (self->run != NULL && !g_cancellable_is_cancelled (self->run))
     pd_preview_area_set_result (self->preview, picture);
 }
 
@@ -392,7 +392,7 @@ dice_to_seed (GBinding *binding, const GValue *from, GValue *to, gpointer user_d
     g_value_set_string (to, "-1");
   else if (!self->request->draws_seed)
     g_value_take_string (to, pd_request_get_text (self->request, "seed"));
-  else if (self->last_seed)
+  else if (self->last_seed != NULL)
     g_value_set_string (to, self->last_seed);
   else
     g_value_take_string (to, g_strdup_printf ("%u", g_random_int ()));
@@ -463,7 +463,7 @@ key_pressed (PdDialog *self, GdkEventKey *event)
 {
   if (event->keyval != GDK_KEY_Escape)
     return GDK_EVENT_PROPAGATE;
-  if (self->run)
+  if (self->run != NULL)
     cancel (self);
   else
     gtk_widget_destroy (GTK_WIDGET (self));
@@ -479,7 +479,7 @@ pd_dialog_dispose (GObject *object)
   g_cancellable_cancel (self->run);
   g_clear_object (&self->start);
   g_clear_object (&self->run);
-  if (self->estimator)
+  if (self->estimator != NULL)
     pd_estimator_pause (self->estimator, TRUE);
   g_clear_object (&self->estimator);
   G_OBJECT_CLASS (pd_dialog_parent_class)->dispose (object);

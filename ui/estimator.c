@@ -50,13 +50,14 @@ answered (GObject *object, GAsyncResult *result, gpointer user_data)
   if (self->due)
     ask (self);
   else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_signal_emit (self, signals[SIGNAL_ESTIMATED], 0, line ? line : error->message, line != NULL);
+    g_signal_emit (self, signals[SIGNAL_ESTIMATED], 0, line != NULL ? line : error->message,
+                   line != NULL);
 }
 
 static void
 ask (PdEstimator *self)
 {
-  if (self->paused || self->cancellable || self->timeout)
+  if (self->paused || self->cancellable != NULL || self->timeout)
     return;
   self->due = FALSE;
   self->cancellable = g_cancellable_new ();

@@ -12,8 +12,8 @@ G_DECLARE_FINAL_TYPE (PdEstimator, pd_estimator, PD, ESTIMATOR, GObject)
 PdEstimator *pd_estimator_new (PdHost *host, PdRequest *request);
 
 /* Something outside the request changed, such as the region. */
-void pd_estimator_update (PdEstimator *estimator);
+void pd_estimator_update (PdEstimator *self);
 
 /* While paused nothing is asked; afterwards at once what has changed meanwhile. It starts paused.
  */
-void pd_estimator_pause (PdEstimator *estimator, gboolean pause);
+void pd_estimator_pause (PdEstimator *self, gboolean pause);

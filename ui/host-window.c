@@ -12,7 +12,7 @@ set_transient (GtkWidget *widget, gpointer user_data)
 
   /* NULL when that window has gone meanwhile. */
   parent = gdk_x11_window_foreign_new_for_display (display, x11_id);
-  if (parent)
+  if (parent != NULL)
     gdk_window_set_transient_for (gtk_widget_get_window (widget), parent);
 }
 

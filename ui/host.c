@@ -28,78 +28,78 @@ pd_host_default_init (PdHostInterface *iface)
 }
 
 gboolean
-pd_host_get_region (PdHost *host, PdRequest *request, guint *width, guint *height, GError **error)
+pd_host_get_region (PdHost *self, PdRequest *request, guint *width, guint *height, GError **error)
 {
-  return PD_HOST_GET_IFACE (host)->get_region (host, request, width, height, error);
+  return PD_HOST_GET_IFACE (self)->get_region (self, request, width, height, error);
 }
 
 GdkPixbuf *
-pd_host_get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
+pd_host_get_original (PdHost *self, PdRequest *request, guint max_side, GError **error)
 {
-  return PD_HOST_GET_IFACE (host)->get_original (host, request, max_side, error);
+  return PD_HOST_GET_IFACE (self)->get_original (self, request, max_side, error);
 }
 
 void
-pd_host_start_engine_async (PdHost *host,
+pd_host_start_engine_async (PdHost *self,
                             GCancellable *cancellable,
                             GAsyncReadyCallback callback,
                             gpointer user_data)
 {
-  PD_HOST_GET_IFACE (host)->start_engine_async (host, cancellable, callback, user_data);
+  PD_HOST_GET_IFACE (self)->start_engine_async (self, cancellable, callback, user_data);
 }
 
 GVariant *
-pd_host_start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
+pd_host_start_engine_finish (PdHost *self, GAsyncResult *result, GError **error)
 {
-  return PD_HOST_GET_IFACE (host)->start_engine_finish (host, result, error);
+  return PD_HOST_GET_IFACE (self)->start_engine_finish (self, result, error);
 }
 
 void
-pd_host_estimate_async (PdHost *host,
+pd_host_estimate_async (PdHost *self,
                         PdRequest *request,
                         GCancellable *cancellable,
                         GAsyncReadyCallback callback,
                         gpointer user_data)
 {
-  PD_HOST_GET_IFACE (host)->estimate_async (host, request, cancellable, callback, user_data);
+  PD_HOST_GET_IFACE (self)->estimate_async (self, request, cancellable, callback, user_data);
 }
 
 GVariant *
-pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **error)
+pd_host_estimate_finish (PdHost *self, GAsyncResult *result, GError **error)
 {
-  return PD_HOST_GET_IFACE (host)->estimate_finish (host, result, error);
+  return PD_HOST_GET_IFACE (self)->estimate_finish (self, result, error);
 }
 
 void
-pd_host_run_async (PdHost *host,
+pd_host_run_async (PdHost *self,
                    PdRequest *request,
                    GCancellable *cancellable,
                    GAsyncReadyCallback callback,
                    gpointer user_data)
 {
-  PD_HOST_GET_IFACE (host)->run_async (host, request, cancellable, callback, user_data);
+  PD_HOST_GET_IFACE (self)->run_async (self, request, cancellable, callback, user_data);
 }
 
 GVariant *
-pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error)
+pd_host_run_finish (PdHost *self, GAsyncResult *result, GError **error)
 {
-  return PD_HOST_GET_IFACE (host)->run_finish (host, result, error);
+  return PD_HOST_GET_IFACE (self)->run_finish (self, result, error);
 }
 
 void
-pd_host_progress (PdHost *host, const PdProgress *progress)
+pd_host_progress (PdHost *self, const PdProgress *progress)
 {
-  g_signal_emit (host, signals[SIGNAL_PROGRESS], 0, progress);
+  g_signal_emit (self, signals[SIGNAL_PROGRESS], 0, progress);
 }
 
 void
-pd_host_preview (PdHost *host, GdkPixbuf *preview)
+pd_host_preview (PdHost *self, GdkPixbuf *preview)
 {
-  g_signal_emit (host, signals[SIGNAL_PREVIEW], 0, preview);
+  g_signal_emit (self, signals[SIGNAL_PREVIEW], 0, preview);
 }
 
 void
-pd_host_note (PdHost *host, const char *note)
+pd_host_note (PdHost *self, const char *note)
 {
-  g_signal_emit (host, signals[SIGNAL_NOTE], 0, note);
+  g_signal_emit (self, signals[SIGNAL_NOTE], 0, note);
 }

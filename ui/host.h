@@ -28,70 +28,70 @@ struct _PdHostInterface
   GTypeInterface parent;
 
   gboolean (*get_region) (
-      PdHost *host, PdRequest *request, guint *width, guint *height, GError **error);
-  GdkPixbuf *(*get_original) (PdHost *host, PdRequest *request, guint max_side, GError **error);
+      PdHost *self, PdRequest *request, guint *width, guint *height, GError **error);
+  GdkPixbuf *(*get_original) (PdHost *self, PdRequest *request, guint max_side, GError **error);
 
-  void (*start_engine_async) (PdHost *host,
+  void (*start_engine_async) (PdHost *self,
                               GCancellable *cancellable,
                               GAsyncReadyCallback callback,
                               gpointer user_data);
-  GVariant *(*start_engine_finish) (PdHost *host, GAsyncResult *result, GError **error);
+  GVariant *(*start_engine_finish) (PdHost *self, GAsyncResult *result, GError **error);
 
-  void (*estimate_async) (PdHost *host,
+  void (*estimate_async) (PdHost *self,
                           PdRequest *request,
                           GCancellable *cancellable,
                           GAsyncReadyCallback callback,
                           gpointer user_data);
-  GVariant *(*estimate_finish) (PdHost *host, GAsyncResult *result, GError **error);
+  GVariant *(*estimate_finish) (PdHost *self, GAsyncResult *result, GError **error);
 
-  void (*run_async) (PdHost *host,
+  void (*run_async) (PdHost *self,
                      PdRequest *request,
                      GCancellable *cancellable,
                      GAsyncReadyCallback callback,
                      gpointer user_data);
-  GVariant *(*run_finish) (PdHost *host, GAsyncResult *result, GError **error);
+  GVariant *(*run_finish) (PdHost *self, GAsyncResult *result, GError **error);
 };
 
 /* The size in pixels of what `request` would work on now: the selection or the layer, for upscale
  * the whole image. It may differ between calls, as the image may be edited meanwhile.
  * Errors: it cannot be worked on (indexed colours, the layer was deleted …). */
 gboolean
-pd_host_get_region (PdHost *host, PdRequest *request, guint *width, guint *height, GError **error);
+pd_host_get_region (PdHost *self, PdRequest *request, guint *width, guint *height, GError **error);
 
 /* max_side: longest side of the answer in pixels; the aspect is the region's, nothing is enlarged.
  * Returns: (transfer full) the region's pixels as they are, sRGB, or NULL */
-GdkPixbuf *pd_host_get_original (PdHost *host, PdRequest *request, guint max_side, GError **error);
+GdkPixbuf *pd_host_get_original (PdHost *self, PdRequest *request, guint max_side, GError **error);
 
 /* Starts the engine, or a new one when the last died.
  * finish returns: (transfer full) the answer to "initialize", for pd_offered_models() and
  * pd_offered_devices() */
-void pd_host_start_engine_async (PdHost *host,
+void pd_host_start_engine_async (PdHost *self,
                                  GCancellable *cancellable,
                                  GAsyncReadyCallback callback,
                                  gpointer user_data);
-GVariant *pd_host_start_engine_finish (PdHost *host, GAsyncResult *result, GError **error);
+GVariant *pd_host_start_engine_finish (PdHost *self, GAsyncResult *result, GError **error);
 
 /* The request is not changed; implementations that keep it must copy it.
  * finish returns: (transfer full) an a{sv} of pd_estimate_fields */
-void pd_host_estimate_async (PdHost *host,
+void pd_host_estimate_async (PdHost *self,
                              PdRequest *request,
                              GCancellable *cancellable,
                              GAsyncReadyCallback callback,
                              gpointer user_data);
-GVariant *pd_host_estimate_finish (PdHost *host, GAsyncResult *result, GError **error);
+GVariant *pd_host_estimate_finish (PdHost *self, GAsyncResult *result, GError **error);
 
 /* Takes a snapshot of region and request at once, runs the engine and adds the result to the image
  * as one undo step. Starts a new engine when the last died. Cancelling ends in G_IO_ERROR_CANCELLED
  * within a second, whether or not the engine answers, with the image unchanged.
  * finish returns: (transfer full) an a{sv} of pd_report_fields */
-void pd_host_run_async (PdHost *host,
+void pd_host_run_async (PdHost *self,
                         PdRequest *request,
                         GCancellable *cancellable,
                         GAsyncReadyCallback callback,
                         gpointer user_data);
-GVariant *pd_host_run_finish (PdHost *host, GAsyncResult *result, GError **error);
+GVariant *pd_host_run_finish (PdHost *self, GAsyncResult *result, GError **error);
 
 /* For implementations: emit the signals. */
-void pd_host_progress (PdHost *host, const PdProgress *progress);
-void pd_host_preview (PdHost *host, GdkPixbuf *preview);
-void pd_host_note (PdHost *host, const char *note);
+void pd_host_progress (PdHost *self, const PdProgress *progress);
+void pd_host_preview (PdHost *self, GdkPixbuf *preview);
+void pd_host_note (PdHost *self, const char *note);

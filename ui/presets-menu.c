@@ -35,7 +35,7 @@ find_own (PdPresetsMenu *self, const char *name)
     {
       PdPreset *preset = g_ptr_array_index (self->presets, i);
 
-      if (preset->file && g_str_equal (preset->name, name))
+      if (preset->file != NULL && g_str_equal (preset->name, name))
         return preset;
     }
   return NULL;
@@ -48,7 +48,7 @@ name_changed (PdPresetsMenu *self)
 
   gtk_widget_set_sensitive (self->save, *name != '\0');
   gtk_button_set_label (GTK_BUTTON (self->save),
-                        find_own (self, name) ? _ ("_Replace") : _ ("_Save"));
+                        find_own (self, name) != NULL ? _ ("_Replace") : _ ("_Save"));
 }
 
 /* error: (transfer full) */
@@ -56,7 +56,7 @@ static void
 done (PdPresetsMenu *self, GError *error)
 {
   gtk_popover_popdown (GTK_POPOVER (self));
-  if (error)
+  if (error != NULL)
     g_signal_emit (self, signals[SIGNAL_FAILED], 0, error);
   g_clear_error (&error);
 }
@@ -68,10 +68,10 @@ apply (PdPresetsMenu *self, GtkListBoxRow *row)
   g_autofree char *note = NULL;
   GError *error = NULL;
 
-  if (pd_preset_apply (preset, self->request, &note, &error) && preset->file)
+  if (pd_preset_apply (preset, self->request, &note, &error) && preset->file != NULL)
     gtk_entry_set_text (GTK_ENTRY (self->name), preset->name);
   done (self, error);
-  if (note)
+  if (note != NULL)
     g_signal_emit (self, signals[SIGNAL_NOTE], 0, note);
 }
 
@@ -114,7 +114,7 @@ add_row (PdPresetsMenu *self, const PdPreset *preset)
   gtk_widget_set_margin_start (label, 6);
   gtk_widget_set_size_request (box, -1, 30);
   gtk_box_pack_start (GTK_BOX (box), label, TRUE, TRUE, 0);
-  if (preset->file)
+  if (preset->file != NULL)
     {
       GtkWidget *button =
           gtk_button_new_from_icon_name ("user-trash-symbolic", GTK_ICON_SIZE_BUTTON);
@@ -142,7 +142,7 @@ separate (GtkListBoxRow *row, GtkListBoxRow *before, gpointer user_data)
       const PdPreset *preset = g_ptr_array_index (self->presets, index);
       const PdPreset *previous = g_ptr_array_index (self->presets, index - 1);
 
-      separator = previous->file && !preset->file;
+      separator = previous->file != NULL && preset->file == NULL;
     }
   gtk_list_box_row_set_header (row,
                                separator ? gtk_separator_new (GTK_ORIENTATION_HORIZONTAL) : NULL);
@@ -153,7 +153,7 @@ fill (PdPresetsMenu *self)
 {
   GtkListBoxRow *row;
 
-  while ((row = gtk_list_box_get_row_at_index (GTK_LIST_BOX (self->list), 0)))
+  while ((row = gtk_list_box_get_row_at_index (GTK_LIST_BOX (self->list), 0)) != NULL)
     gtk_widget_destroy (GTK_WIDGET (row));
   g_clear_pointer (&self->presets, g_ptr_array_unref);
   self->presets = pd_presets_list ();

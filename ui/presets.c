@@ -30,24 +30,24 @@ get_folder (void)
 }
 
 void
-pd_preset_free (PdPreset *preset)
+pd_preset_free (PdPreset *self)
 {
-  if (!preset)
+  if (self == NULL)
     return;
-  g_free (preset->name);
-  g_free (preset->file);
-  g_free (preset);
+  g_free (self->name);
+  g_free (self->file);
+  g_free (self);
 }
 
 static PdPreset *
 preset_new (const char *name, const char *file, const char *path)
 {
-  PdPreset *preset = g_new0 (PdPreset, 1);
+  PdPreset *self = g_new0 (PdPreset, 1);
 
-  preset->name = g_strdup (name);
-  preset->file = g_strdup (file);
-  preset->path = path;
-  return preset;
+  self->name = g_strdup (name);
+  self->file = g_strdup (file);
+  self->path = path;
+  return self;
 }
 
 static int
@@ -65,7 +65,7 @@ pd_presets_list (void)
   const char *entry;
 
   g_resources_register (pd_ui_get_resource ());
-  while (entries && (entry = g_dir_read_name (entries)))
+  while (entries != NULL && (entry = g_dir_read_name (entries)) != NULL)
     if (g_str_has_suffix (entry, suffix) && entry[0] != '.')
       {
         g_autofree char *file = g_build_filename (folder, entry, NULL);
@@ -81,26 +81,26 @@ pd_presets_list (void)
 }
 
 static GBytes *
-read_preset (const PdPreset *preset, GError **error)
+read_preset (const PdPreset *self, GError **error)
 {
   char *text;
   gsize length;
 
-  if (preset->path)
-    return g_resources_lookup_data (preset->path, 0, error);
-  if (!g_file_get_contents (preset->file, &text, &length, error))
+  if (self->path != NULL)
+    return g_resources_lookup_data (self->path, 0, error);
+  if (!g_file_get_contents (self->file, &text, &length, error))
     return NULL;
   return g_bytes_new_take (text, length);
 }
 
 gboolean
-pd_preset_apply (const PdPreset *preset, PdRequest *request, char **note, GError **error)
+pd_preset_apply (const PdPreset *self, PdRequest *request, char **note, GError **error)
 {
-  g_autoptr (GBytes) bytes = read_preset (preset, error);
+  g_autoptr (GBytes) bytes = read_preset (self, error);
   g_autofree char *json = NULL;
   g_auto (GStrv) files = NULL;
 
-  if (!bytes)
+  if (bytes == NULL)
     return FALSE;
   json = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
   if (pd_request_set_json_of_others (request, json, &files, error))
@@ -109,19 +109,19 @@ pd_preset_apply (const PdPreset *preset, PdRequest *request, char **note, GError
 
       *note = *names ? g_strdup_printf (_ ("The preset “%s” names files, which a preset does not "
                                            "choose; left as they are: %s"),
-                                        preset->name, names)
+                                        self->name, names)
                      : NULL;
       return TRUE;
     }
-  g_prefix_error (error, _ ("The preset “%s” cannot be used; correct or delete %s: "), preset->name,
-                  preset->file ? preset->file : preset->path);
+  g_prefix_error (error, _ ("The preset “%s” cannot be used; correct or delete %s: "), self->name,
+                  self->file != NULL ? self->file : self->path);
   return FALSE;
 }
 
 static gboolean
 check_name (const char *name, GError **error)
 {
-  if (*name && name[0] != '.' && !strchr (name, G_DIR_SEPARATOR) && strlen (name) < 200)
+  if (*name && name[0] != '.' && strchr (name, G_DIR_SEPARATOR) == NULL && strlen (name) < 200)
     return TRUE;
   g_set_error (
       error, PD_ERROR, PD_ERROR_BAD_REQUEST,
@@ -157,7 +157,7 @@ pd_presets_save (const char *name, PdRequest *request, GError **error)
     return FALSE;
   entry = g_strconcat (name, suffix, NULL);
   file_name = g_filename_from_utf8 (entry, -1, NULL, NULL, error);
-  if (!file_name)
+  if (file_name == NULL)
     return FALSE;
   if (g_mkdir_with_parents (folder, 0700) < 0)
     {
@@ -173,9 +173,9 @@ pd_presets_save (const char *name, PdRequest *request, GError **error)
 }
 
 gboolean
-pd_preset_delete (const PdPreset *preset, GError **error)
+pd_preset_delete (const PdPreset *self, GError **error)
 {
-  g_autoptr (GFile) file = g_file_new_for_path (preset->file);
+  g_autoptr (GFile) file = g_file_new_for_path (self->file);
 
   return g_file_delete (file, NULL, error);
 }

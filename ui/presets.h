@@ -16,7 +16,7 @@ typedef struct
   const char *path; /* in the program's resources, NULL: it is one's own */
 } PdPreset;
 
-void pd_preset_free (PdPreset *preset);
+void pd_preset_free (PdPreset *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPreset, pd_preset_free)
 
 /* Returns: (transfer full) (element-type PdPreset) one's own by name, then the others */
@@ -26,7 +26,7 @@ GPtrArray *pd_presets_list (void);
  * no preset chooses.
  * note: (transfer full) what was left out for that, to be shown; NULL: nothing
  * Errors: the file cannot be read, or is not a request: names it; the request is unchanged. */
-gboolean pd_preset_apply (const PdPreset *preset, PdRequest *request, char **note, GError **error);
+gboolean pd_preset_apply (const PdPreset *self, PdRequest *request, char **note, GError **error);
 
 /* Writes everything that does not belong to one picture or place, replacing a preset of that name;
  * the file is whole or unchanged whatever happens.
@@ -34,4 +34,4 @@ gboolean pd_preset_apply (const PdPreset *preset, PdRequest *request, char **not
 gboolean pd_presets_save (const char *name, PdRequest *request, GError **error);
 
 /* preset: one's own */
-gboolean pd_preset_delete (const PdPreset *preset, GError **error);
+gboolean pd_preset_delete (const PdPreset *self, GError **error);

@@ -33,7 +33,7 @@ G_DEFINE_TYPE (PdPreviewArea, pd_preview_area, GTK_TYPE_DRAWING_AREA)
 static GdkPixbuf *
 shown (PdPreviewArea *self)
 {
-  const gboolean original = !self->result || self->compare || self->pressed;
+  const gboolean original = self->result == NULL || self->compare || self->pressed;
 
   return original ? self->original : self->result;
 }
@@ -50,7 +50,7 @@ state (PdPreviewArea *self)
 {
   GdkPixbuf *picture = shown (self);
 
-  if (!picture)
+  if (picture == NULL)
     return "";
   return picture == self->result ? _ ("Result") : _ ("Original");
 }
@@ -107,7 +107,7 @@ pd_preview_area_draw (GtkWidget *widget, cairo_t *cr)
   double scale_x, scale_y;
 
   draw_background (self, cr);
-  if (!picture)
+  if (picture == NULL)
     return GDK_EVENT_PROPAGATE;
   area = picture_area (self);
   if (gdk_pixbuf_get_has_alpha (picture))

@@ -50,7 +50,7 @@ pd_words_choice (GType type, const char *nick)
       return _ (pd_modes[i].title);
   for (guint i = 0; i < G_N_ELEMENTS (choices); i++)
     if (g_str_equal (choices[i].nick, nick) &&
-        (!choices[i].type || g_str_equal (choices[i].type, g_type_name (type))))
+        (choices[i].type == NULL || g_str_equal (choices[i].type, g_type_name (type))))
       return _ (choices[i].name);
   return nick;
 }

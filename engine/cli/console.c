@@ -19,37 +19,37 @@ struct _PdConsole
 PdConsole *
 pd_console_new (gboolean json)
 {
-  PdConsole *console = g_new0 (PdConsole, 1);
+  PdConsole *self = g_new0 (PdConsole, 1);
 
   if (json)
     {
       fflush (stdout);
-      console->json = fdopen (dup (STDOUT_FILENO), "w");
+      self->json = fdopen (dup (STDOUT_FILENO), "w");
       dup2 (STDERR_FILENO, STDOUT_FILENO);
     }
-  console->terminal = !json && isatty (STDERR_FILENO);
-  g_mutex_init (&console->lock);
-  return console;
+  self->terminal = !json && isatty (STDERR_FILENO);
+  g_mutex_init (&self->lock);
+  return self;
 }
 
 void
-pd_console_free (PdConsole *console)
+pd_console_free (PdConsole *self)
 {
-  if (!console)
+  if (self == NULL)
     return;
-  if (console->json)
-    fclose (console->json);
-  g_mutex_clear (&console->lock);
-  g_free (console);
+  if (self->json != NULL)
+    fclose (self->json);
+  g_mutex_clear (&self->lock);
+  g_free (self);
 }
 
 static void
-print_json (PdConsole *console, GVariantBuilder *builder)
+print_json (PdConsole *self, GVariantBuilder *builder)
 {
   g_autofree char *line = pd_fields_to_json (builder);
 
-  fprintf (console->json, "%s\n", line);
-  fflush (console->json);
+  fprintf (self->json, "%s\n", line);
+  fflush (self->json);
 }
 
 static void
@@ -89,7 +89,7 @@ pd_console_bar (const PdProgress *progress, guint columns)
 }
 
 static void
-draw_bar (PdConsole *console, const PdProgress *progress)
+draw_bar (PdConsole *self, const PdProgress *progress)
 {
   static const guint default_columns = 80;
   struct winsize size = { 0 };
@@ -100,81 +100,81 @@ draw_bar (PdConsole *console, const PdProgress *progress)
   line = pd_console_bar (progress, size.ws_col);
   fprintf (stderr, "\r%s\033[K", line);
   fflush (stderr);
-  console->bar = TRUE;
+  self->bar = TRUE;
 }
 
 static void
-clear_bar (PdConsole *console)
+clear_bar (PdConsole *self)
 {
-  if (!console->bar)
+  if (!self->bar)
     return;
   fputs ("\r\033[K", stderr);
   fflush (stderr);
-  console->bar = FALSE;
+  self->bar = FALSE;
 }
 
 void
-pd_console_progress (PdConsole *console, const PdProgress *progress)
+pd_console_progress (PdConsole *self, const PdProgress *progress)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console->lock);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   GVariantBuilder builder;
 
-  if (console->terminal)
-    draw_bar (console, progress);
-  if (!console->json)
+  if (self->terminal)
+    draw_bar (self, progress);
+  if (self->json == NULL)
     return;
   begin_event (&builder, "progress");
   pd_fields_add (pd_progress_fields, progress, &builder);
-  print_json (console, &builder);
+  print_json (self, &builder);
 }
 
 static void
-say_json (PdConsole *console, const char *event, const char *text)
+say_json (PdConsole *self, const char *event, const char *text)
 {
   g_autofree char *clean = pd_message_clean (text);
   GVariantBuilder builder;
 
-  if (!console->json)
+  if (self->json == NULL)
     return;
   begin_event (&builder, event);
   g_variant_builder_add (&builder, "{sv}", "message", g_variant_new_string (clean));
-  print_json (console, &builder);
+  print_json (self, &builder);
 }
 
 /* On standard error, whoever reads. */
 static void
-say (PdConsole *console, const char *event, const char *text)
+say (PdConsole *self, const char *event, const char *text)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&console->lock);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
   g_autofree char *clean = pd_message_clean (text);
 
-  clear_bar (console);
+  clear_bar (self);
   fprintf (stderr, "parallel-diffusion: %s\n", clean);
-  say_json (console, event, text);
+  say_json (self, event, text);
 }
 
 void
-pd_console_note (PdConsole *console, const char *text)
+pd_console_note (PdConsole *self, const char *text)
 {
-  say (console, "note", text);
+  say (self, "note", text);
 }
 
 int
-pd_console_error (PdConsole *console, const GError *error)
+pd_console_error (PdConsole *self, const GError *error)
 {
-  say (console, "error", error->message);
+  say (self, "error", error->message);
   return 1;
 }
 
 int
-pd_console_usage_error (PdConsole *console, PdOptions *options, const char *message)
+pd_console_usage_error (PdConsole *self, PdOptions *options, const char *message)
 {
-  say_json (console, "error", message);
+  say_json (self, "error", message);
   return pd_options_usage_error (options, message);
 }
 
 static void
-print_report_json (PdConsole *console, const char *output, const PdReport *report)
+print_report_json (PdConsole *self, const char *output, const PdReport *report)
 {
   g_autofree char *path = g_filename_display_name (output);
   GVariantBuilder builder;
@@ -182,20 +182,20 @@ print_report_json (PdConsole *console, const char *output, const PdReport *repor
   begin_event (&builder, "report");
   g_variant_builder_add (&builder, "{sv}", "output", g_variant_new_string (path));
   pd_fields_add (pd_report_fields, report, &builder);
-  print_json (console, &builder);
+  print_json (self, &builder);
 }
 
 void
-pd_console_report (PdConsole *console, const PdRequest *request, const PdReport *report)
+pd_console_report (PdConsole *self, const PdRequest *request, const PdReport *report)
 {
   g_autofree char *took = pd_message_duration (report->total_seconds);
   g_autofree char *output = pd_message_clean (request->output);
   g_autofree char *device_memory =
       g_format_size_full (report->peak_device_bytes, G_FORMAT_SIZE_IEC_UNITS);
 
-  clear_bar (console);
-  if (console->json)
-    print_report_json (console, request->output, report);
+  clear_bar (self);
+  if (self->json != NULL)
+    print_report_json (self, request->output, report);
   else
     printf (_ ("%s: %u × %u pixels, seed %" PRIu64
                ", %s on %s (%u tiles of %u pixels, %u at once; %u UNet forwards, %s of device "

@@ -12,23 +12,23 @@ typedef struct _PdConsole PdConsole;
 /* With json, standard output becomes the console's own, and what others (drivers) print there goes
  * to standard error. */
 PdConsole *pd_console_new (gboolean json);
-void pd_console_free (PdConsole *console);
+void pd_console_free (PdConsole *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdConsole, pd_console_free)
 
 /* May be called from any thread, one at a time. */
-void pd_console_progress (PdConsole *console, const PdProgress *progress);
+void pd_console_progress (PdConsole *self, const PdProgress *progress);
 
 /* Something worth knowing that is no failure. */
-void pd_console_note (PdConsole *console, const char *text);
+void pd_console_note (PdConsole *self, const char *text);
 
 /* The end of a run. */
-void pd_console_report (PdConsole *console, const PdRequest *request, const PdReport *report);
+void pd_console_report (PdConsole *self, const PdRequest *request, const PdReport *report);
 
 /* Returns: 1, the exit status of a failure. */
-int pd_console_error (PdConsole *console, const GError *error);
+int pd_console_error (PdConsole *self, const GError *error);
 
 /* The arguments were wrong. Returns: 2, the exit status for it. */
-int pd_console_usage_error (PdConsole *console, PdOptions *options, const char *message);
+int pd_console_usage_error (PdConsole *self, PdOptions *options, const char *message);
 
 /* One line of a progress bar.
  * columns: of the terminal. Returns: (transfer full) UTF-8 without line end, narrower than that. */

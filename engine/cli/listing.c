@@ -118,7 +118,7 @@ pd_listing_devices (int argc, char **argv, const char *data_folder)
   if (!pd_options_parse (options, argc, argv, &error))
     return pd_options_usage_error (options, error->message);
   devices = pd_device_list (&error);
-  if (!devices)
+  if (devices == NULL)
     {
       g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
 

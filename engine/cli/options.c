@@ -45,7 +45,7 @@ on_option (const char *option, const char *text, gpointer user_data, GError **er
   const char *name = g_intern_string (option + strlen ("--"));
   Given given = { .name = name, .text = g_strdup (text) };
 
-  if (!text)
+  if (text == NULL)
     {
       given.text = g_strdup (g_str_has_prefix (name, "no-") ? "no" : "yes");
       if (g_str_has_prefix (name, "no-"))
@@ -70,9 +70,9 @@ describe (GParamSpec *param)
   g_autofree char *value = pd_request_get_text (defaults, param->name);
   g_autofree char *allowed = pd_request_allowed (param);
 
-  if (G_IS_PARAM_SPEC_BOOLEAN (param) || !(allowed || *value))
+  if (G_IS_PARAM_SPEC_BOOLEAN (param) || !(allowed != NULL || *value))
     return g_strdup (g_param_spec_get_blurb (param));
-  if (!allowed)
+  if (allowed == NULL)
     return g_strdup_printf (_ ("%s (default %s)"), g_param_spec_get_blurb (param), value);
   return g_strdup_printf (_ ("%s (%s; default %s)"), g_param_spec_get_blurb (param), allowed,
                           value);
@@ -175,12 +175,12 @@ pd_options_new (const char *verb,
   self->strings = g_ptr_array_new_with_free_func (g_free);
   self->given = g_array_new (FALSE, FALSE, sizeof (Given));
   g_array_set_clear_func (self->given, clear_given);
-  for (guint i = 0; names[i]; i++)
-    if (pd_request_param (names[i]))
+  for (guint i = 0; names[i] != NULL; i++)
+    if (pd_request_param (names[i]) != NULL)
       add_param (self, entries, pd_request_param (names[i]));
     else
       add_special (self, entries, names[i]);
-  for (; own && own->long_name; own++)
+  for (; own != NULL && own->long_name != NULL; own++)
     g_array_append_vals (entries, own, 1);
   g_array_append_val (entries, version);
   group = g_option_group_new (verb, NULL, NULL, self, NULL);
@@ -224,16 +224,16 @@ pd_options_new_of_mode (PdRequestMode mode)
 }
 
 void
-pd_options_free (PdOptions *options)
+pd_options_free (PdOptions *self)
 {
-  if (!options)
+  if (self == NULL)
     return;
-  g_option_context_free (options->context);
-  g_array_unref (options->given);
-  g_strfreev (options->names);
-  g_ptr_array_unref (options->strings);
-  g_free (options->from);
-  g_free (options);
+  g_option_context_free (self->context);
+  g_array_unref (self->given);
+  g_strfreev (self->names);
+  g_ptr_array_unref (self->strings);
+  g_free (self->from);
+  g_free (self);
 }
 
 /* The option of this verb that may have been meant instead of the one an error is about. */
@@ -241,12 +241,12 @@ static void
 suggest (PdOptions *self, GError *error)
 {
   const char *dashes = strstr (error->message, "--");
-  const char *meant =
-      dashes ? pd_request_similar (dashes + strlen ("--"), (const char *const *) self->names)
-             : NULL;
+  const char *meant = dashes != NULL ? pd_request_similar (dashes + strlen ("--"),
+                                                           (const char *const *) self->names)
+                                     : NULL;
   char *text;
 
-  if (!meant)
+  if (meant == NULL)
     return;
   text = g_strdup_printf (_ ("%s; did you mean --%s?"), error->message, meant);
   g_free (error->message);
@@ -254,14 +254,14 @@ suggest (PdOptions *self, GError *error)
 }
 
 gboolean
-pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
+pd_options_parse (PdOptions *self, int argc, char **argv, GError **error)
 {
   GError *cause = NULL;
 
-  if (!g_option_context_parse (options->context, &argc, &argv, &cause))
+  if (!g_option_context_parse (self->context, &argc, &argv, &cause))
     {
       if (g_error_matches (cause, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
-        suggest (options, cause);
+        suggest (self, cause);
       g_propagate_error (error, cause);
       return FALSE;
     }
@@ -275,10 +275,10 @@ pd_options_parse (PdOptions *options, int argc, char **argv, GError **error)
 }
 
 int
-pd_options_usage_error (PdOptions *options, const char *message)
+pd_options_usage_error (PdOptions *self, const char *message)
 {
   g_autofree char *clean = pd_message_clean (message);
-  const char *verb = options->verb;
+  const char *verb = self->verb;
 
   fprintf (stderr, _ ("parallel-diffusion %s: %s\nTry “parallel-diffusion %s --help”.\n"), verb,
            clean, verb);
@@ -322,7 +322,7 @@ apply_from (PdOptions *self, PdRequest *request, GError **error)
   g_autofree char *json = pd_png_read_text (self->from, pd_options_keyword, error);
   g_auto (GStrv) files = NULL;
 
-  if (!json)
+  if (json == NULL)
     return FALSE;
   if (!pd_request_set_json_of_others (request, json, &files, error))
     {
@@ -378,18 +378,18 @@ check_output (const char *name, const char *path, GError **error)
 }
 
 gboolean
-pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
+pd_options_apply (PdOptions *self, PdRequest *request, GError **error)
 {
   g_autoptr (GError) cause = NULL;
 
-  if (options->from && !apply_from (options, request, error))
+  if (self->from != NULL && !apply_from (self, request, error))
     return FALSE;
-  for (guint i = 0; i < options->given->len; i++)
+  for (guint i = 0; i < self->given->len; i++)
     {
-      const Given *given = &g_array_index (options->given, Given, i);
+      const Given *given = &g_array_index (self->given, Given, i);
 
       if (!(g_str_equal (given->name, "region")
-                ? apply_regions (options, request, &cause)
+                ? apply_regions (self, request, &cause)
                 : pd_request_set_text (request, given->name, given->text, &cause)))
         {
           g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s", cause->message);
@@ -401,30 +401,30 @@ pd_options_apply (PdOptions *options, PdRequest *request, GError **error)
 }
 
 const char *
-pd_options_text (PdOptions *options, const char *name)
+pd_options_text (PdOptions *self, const char *name)
 {
-  for (guint i = options->given->len; i > 0; i--)
-    if (g_str_equal (g_array_index (options->given, Given, i - 1).name, name))
-      return g_array_index (options->given, Given, i - 1).text;
+  for (guint i = self->given->len; i > 0; i--)
+    if (g_str_equal (g_array_index (self->given, Given, i - 1).name, name))
+      return g_array_index (self->given, Given, i - 1).text;
   return NULL;
 }
 
 const char *
-pd_options_from (PdOptions *options)
+pd_options_from (PdOptions *self)
 {
-  return options->from;
+  return self->from;
 }
 
 gboolean
-pd_options_given (PdOptions *options, const char *name)
+pd_options_given (PdOptions *self, const char *name)
 {
   if (g_str_equal (name, "from"))
-    return options->from != NULL;
-  return pd_options_text (options, name) != NULL;
+    return self->from != NULL;
+  return pd_options_text (self, name) != NULL;
 }
 
 gboolean
-pd_options_json (PdOptions *options)
+pd_options_json (PdOptions *self)
 {
-  return options->json;
+  return self->json;
 }

@@ -105,7 +105,7 @@ work (gpointer user_data)
   g_cancellable_push_current (job->cancellable);
   job->engine = pd_engine_new (job->request, job->data_folder, job->cancellable, &job->error);
   g_cancellable_pop_current (job->cancellable);
-  if (job->engine && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
+  if (job->engine != NULL && !g_cancellable_set_error_if_cancelled (job->cancellable, &job->error))
     job->ok = pd_engine_run (job->engine, job->request, &job->images, &listener, job->cancellable,
                              &job->report, &job->error);
   g_idle_add (quit, job->loop);
@@ -218,7 +218,7 @@ note_cropping (Job *job)
   const PdReport *report = &job->report;
   g_autofree char *note = NULL;
 
-  if (job->images.mask)
+  if (job->images.mask != NULL)
     return;
   if (report->full_width == report->width && report->full_height == report->height)
     return;
@@ -234,7 +234,7 @@ note_picture (Job *job, GeglBuffer *picture)
 {
   const GPtrArray *notes = pd_picture_notes (picture);
 
-  for (guint i = 0; notes && i < notes->len; i++)
+  for (guint i = 0; notes != NULL && i < notes->len; i++)
     pd_console_note (job->console, notes->pdata[i]);
 }
 
@@ -245,7 +245,7 @@ load_mask (Job *job, guint width, guint height, GError **error)
   PdRequest *request = job->request;
   g_autoptr (GeglBuffer) mask = pd_picture_load_mask (request->mask, error);
 
-  if (!mask)
+  if (mask == NULL)
     return FALSE;
   note_picture (job, mask);
   if (gegl_buffer_get_width (mask) != (int) width || gegl_buffer_get_height (mask) != (int) height)
@@ -276,7 +276,7 @@ load_input (Job *job, PdOptions *options, GError **error)
   g_autoptr (GeglBuffer) input = pd_picture_load (request->input, error);
   guint width, height;
 
-  if (!input)
+  if (input == NULL)
     return FALSE;
   note_picture (job, input);
   if (!pd_picture_forget_hidden (input, error))
@@ -360,7 +360,7 @@ is_in_model (const char *path, const char *model, guint depth)
 
   if (is_same_file (path, model))
     return TRUE;
-  while (dir && (name = g_dir_read_name (dir)))
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
       g_autofree char *file = g_build_filename (model, name, NULL);
 
@@ -392,20 +392,20 @@ find_clash (const PdRequest *request,
   const char *const models[] = { model, request->vae, request->text_encoder };
 
   for (guint i = 0; i < G_N_ELEMENTS (read); i++)
-    if (read[i].path && *read[i].path && is_same_file (path, read[i].path))
+    if (read[i].path != NULL && *read[i].path && is_same_file (path, read[i].path))
       return g_strdup_printf (_ ("--%s would be written over %s: name another file"), option,
                               read[i].option);
-  for (guint i = 0; regions[i]; i++)
+  for (guint i = 0; regions[i] != NULL; i++)
     {
       g_autofree char *mask = pd_request_region_mask (regions[i]);
 
-      if (mask && is_same_file (path, mask))
+      if (mask != NULL && is_same_file (path, mask))
         return g_strdup_printf (_ ("--%s would be written over the mask of a region: name another "
                                    "file"),
                                 option);
     }
   for (guint i = 0; i < G_N_ELEMENTS (models); i++)
-    if (models[i] && *models[i] && is_in_model (path, models[i], 2))
+    if (models[i] != NULL && *models[i] && is_in_model (path, models[i], 2))
       return g_strdup_printf (_ ("--%s would be written over a file of the model: name another "
                                  "file"),
                               option);
@@ -421,7 +421,7 @@ find_clashes (const PdRequest *request, PdOptions *options, const char *data_fol
   g_autofree char *model = pd_catalog_find (catalog, request->model, NULL);
   char *clash = find_clash (request, options, model, "output", request->output);
 
-  if (clash || !*request->preview)
+  if (clash != NULL || !*request->preview)
     return clash;
   return find_clash (request, options, model, "preview", request->preview);
 }
@@ -433,7 +433,7 @@ check_model (const PdRequest *request, PdOptions *options, const char *data_fold
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   const GPtrArray *list = pd_catalog_list (catalog);
 
-  if (!pd_options_from (options) || pd_options_given (options, "model"))
+  if (pd_options_from (options) == NULL || pd_options_given (options, "model"))
     return TRUE;
   for (guint i = 0; i < list->len; i++)
     if (g_str_equal (((const PdCatalogEntry *) list->pdata[i])->name, request->model))
@@ -456,9 +456,9 @@ give_up_rights (PdOptions *options)
   for (guint i = 0; i < G_N_ELEMENTS (written); i++)
     {
       const char *path = pd_options_text (options, written[i]);
-      g_autofree char *folder = path ? g_path_get_dirname (path) : NULL;
+      g_autofree char *folder = path != NULL ? g_path_get_dirname (path) : NULL;
 
-      if (folder)
+      if (folder != NULL)
         g_strv_builder_add (builder, folder);
     }
   writable = g_strv_builder_end (builder);
@@ -493,7 +493,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   if (mode->needs & PD_TAKES_MASK && !*request->mask)
     return pd_console_usage_error (console, options, _ ("--mask FILE is missing"));
   clash = find_clashes (request, options, data_folder);
-  if (clash)
+  if (clash != NULL)
     return pd_console_usage_error (console, options, clash);
 
   gegl_init (NULL, NULL);
@@ -518,7 +518,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   g_clear_object (&job.images.mask);
   g_clear_object (&job.images.output);
   gegl_exit ();
-  return job.error ? fail (console, options, job.error) : 0;
+  return job.error != NULL ? fail (console, options, job.error) : 0;
 }
 
 int

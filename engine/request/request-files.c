@@ -36,11 +36,11 @@ without_masks (const char *regions)
   g_auto (GStrv) lines = g_strsplit (regions, "\n", -1);
   g_autoptr (GString) kept = g_string_new (NULL);
 
-  for (guint i = 0; lines[i]; i++)
+  for (guint i = 0; lines[i] != NULL; i++)
     {
       g_autofree char *mask = pd_request_region_mask (lines[i]);
 
-      if (!mask && *lines[i])
+      if (mask == NULL && *lines[i])
         g_string_append_printf (kept, "%s%s", kept->len ? "\n" : "", lines[i]);
     }
   return g_string_free (g_steal_pointer (&kept), FALSE);
@@ -65,11 +65,11 @@ list_files (PdRequest *stored, GStrvBuilder *names)
 }
 
 gboolean
-pd_request_set_json_of_others (PdRequest *request, const char *json, char ***files, GError **error)
+pd_request_set_json_of_others (PdRequest *self, const char *json, char ***files, GError **error)
 {
   const guint except = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_FILE;
   g_autoptr (PdRequest) stored = pd_request_new ();
-  g_autoptr (PdRequest) changed = pd_request_copy (request);
+  g_autoptr (PdRequest) changed = pd_request_copy (self);
   g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
   g_autofree char *regions = NULL;
 
@@ -79,7 +79,7 @@ pd_request_set_json_of_others (PdRequest *request, const char *json, char ***fil
   list_files (stored, names);
   if (!is_model_name (stored->model))
     {
-      g_object_set (changed, "model", request->model, NULL);
+      g_object_set (changed, "model", self->model, NULL);
       g_strv_builder_add (names, "model");
     }
   regions = without_masks (stored->regions);
@@ -88,7 +88,7 @@ pd_request_set_json_of_others (PdRequest *request, const char *json, char ***fil
       g_object_set (changed, "regions", regions, NULL);
       g_strv_builder_add (names, "region");
     }
-  pd_request_assign (request, changed);
+  pd_request_assign (self, changed);
   *files = g_strv_builder_end (names);
   return TRUE;
 }

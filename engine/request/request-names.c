@@ -76,7 +76,7 @@ pd_request_similar (const char *text, const char *const *names)
 
   if (!normalize (text, given))
     return NULL;
-  for (guint i = 0; names[i]; i++)
+  for (guint i = 0; names[i] != NULL; i++)
     {
       char name[MAX_LENGTH + 1];
       guint differing;
@@ -113,7 +113,7 @@ pd_request_fail_unknown (const char *name, guint except, GError **error)
   g_ptr_array_add (names, NULL);
   list = g_strjoinv (", ", (char **) names->pdata);
   meant = pd_request_similar (name, (const char *const *) names->pdata);
-  if (meant)
+  if (meant != NULL)
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                  _ ("there is no parameter “%s” (did you mean %s?); there are %s"), valid, meant,
                  list);

@@ -11,9 +11,9 @@ pd_request_parse_seed (const char *text, guint64 *seed, gboolean *draws)
 }
 
 void
-pd_request_set_seed (PdRequest *request, guint64 seed)
+pd_request_set_seed (PdRequest *self, guint64 seed)
 {
   g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, seed);
 
-  g_object_set (request, "seed", text, NULL);
+  g_object_set (self, "seed", text, NULL);
 }

@@ -21,7 +21,7 @@ fail (const char *name, const char *text, const char *expected, GError **error)
                                : NULL;
 
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: “%s%s” is not possible, expected %s"),
-               name, shown ? shown : valid, shown ? "…" : "", expected);
+               name, shown != NULL ? shown : valid, shown != NULL ? "…" : "", expected);
   return FALSE;
 }
 
@@ -63,12 +63,12 @@ parse_unit (const char *text, double *factor)
   static const char *const ones[] = { "", "b", "byte", "bytes", NULL };
   g_autofree char *unit = g_ascii_strdown (text, -1);
   const char *letter = *unit ? strchr (letters, g_ascii_toupper (*unit)) : NULL;
-  const guint power = letter ? (guint) (letter - letters) + 1 : 0;
+  const guint power = letter != NULL ? (guint) (letter - letters) + 1 : 0;
 
   *factor = 1.0;
   if (g_strv_contains (ones, unit))
     return TRUE;
-  if (!letter)
+  if (letter == NULL)
     return FALSE;
   *factor = ldexp (1.0, 10 * (int) power);
   if (g_str_equal (unit + 1, "b"))
@@ -87,7 +87,7 @@ parse_bytes (const char *text, guint64 maximum, guint64 *bytes)
   char *end;
   double number, factor;
 
-  if (comma && !strchr (plain, '.') && !strchr (comma + 1, ','))
+  if (comma != NULL && strchr (plain, '.') == NULL && strchr (comma + 1, ',') == NULL)
     *comma = '.';
   number = g_ascii_strtod (plain, &end);
   if (end == plain || !g_ascii_isdigit (plain[0]))
@@ -122,7 +122,7 @@ parse_enum (GType type, const char *text, int *value)
   g_autoptr (GTypeClass) class = g_type_class_ref (type);
   const GEnumValue *found = g_enum_get_value_by_nick (G_ENUM_CLASS (class), text);
 
-  if (found)
+  if (found != NULL)
     *value = found->value;
   return found != NULL;
 }
@@ -249,7 +249,7 @@ parse (GParamSpec *param, const char *text, GValue *value, GError **error)
 }
 
 static gboolean
-set_size (PdRequest *request, const char *text, GError **error)
+set_size (PdRequest *self, const char *text, GError **error)
 {
   g_autofree char *valid = g_utf8_make_valid (text, -1);
   g_auto (GStrv) parts = g_regex_split_simple ("\\s*[xX×]\\s*", valid, 0, 0);
@@ -264,25 +264,25 @@ set_size (PdRequest *request, const char *text, GError **error)
       g_prefix_error (error, "size: ");
       return FALSE;
     }
-  g_object_set_property (G_OBJECT (request), "width", &width);
-  g_object_set_property (G_OBJECT (request), "height", &height);
+  g_object_set_property (G_OBJECT (self), "width", &width);
+  g_object_set_property (G_OBJECT (self), "height", &height);
   return TRUE;
 }
 
 gboolean
-pd_request_set_text (PdRequest *request, const char *name, const char *text, GError **error)
+pd_request_set_text (PdRequest *self, const char *name, const char *text, GError **error)
 {
   g_auto (GValue) value = G_VALUE_INIT;
   GParamSpec *param;
 
   if (g_str_equal (name, "size"))
-    return set_size (request, text, error);
+    return set_size (self, text, error);
   param = pd_request_param (name);
-  if (!param)
+  if (param == NULL)
     return pd_request_fail_unknown (name, 0, error);
   if (!parse (param, text, &value, error))
     return FALSE;
-  g_object_set_property (G_OBJECT (request), param->name, &value);
+  g_object_set_property (G_OBJECT (self), param->name, &value);
   return TRUE;
 }
 
@@ -311,22 +311,22 @@ value_to_text (const GValue *value)
 }
 
 char *
-pd_request_get_text (PdRequest *request, const char *name)
+pd_request_get_text (PdRequest *self, const char *name)
 {
   g_auto (GValue) value = G_VALUE_INIT;
 
-  g_object_get_property (G_OBJECT (request), name, &value);
+  g_object_get_property (G_OBJECT (self), name, &value);
   return value_to_text (&value);
 }
 
 char *
-pd_request_to_json (PdRequest *request, guint except)
+pd_request_to_json (PdRequest *self, guint except)
 {
-  g_autoptr (JsonNode) node = json_gobject_serialize (G_OBJECT (request));
+  g_autoptr (JsonNode) node = json_gobject_serialize (G_OBJECT (self));
   g_autofree GParamSpec **params = NULL;
   guint n_params;
 
-  params = g_object_class_list_properties (G_OBJECT_GET_CLASS (request), &n_params);
+  params = g_object_class_list_properties (G_OBJECT_GET_CLASS (self), &n_params);
   for (guint i = 0; i < n_params; i++)
     if (params[i]->flags & except)
       json_object_remove_member (json_node_get_object (node), params[i]->name);
@@ -355,28 +355,28 @@ member_to_text (GParamSpec *param, JsonNode *node)
 }
 
 static gboolean
-set_member (PdRequest *request, const char *name, JsonNode *node, guint except, GError **error)
+set_member (PdRequest *self, const char *name, JsonNode *node, guint except, GError **error)
 {
   g_auto (GValue) value = G_VALUE_INIT;
   g_autofree char *text = NULL;
   GParamSpec *param = pd_request_param (name);
 
-  if (!param)
+  if (param == NULL)
     return pd_request_fail_unknown (name, PD_REQUEST_PARAM_FILE, error);
   text = member_to_text (param, node);
-  if (!text)
+  if (text == NULL)
     return fail (name, json_node_type_name (node), _ ("a single value"), error);
   if (!parse (param, text, &value, error))
     return FALSE;
   if (!(param->flags & except))
-    g_object_set_property (G_OBJECT (request), param->name, &value);
+    g_object_set_property (G_OBJECT (self), param->name, &value);
   return TRUE;
 }
 
 gboolean
-pd_request_set_json (PdRequest *request, const char *json, guint except, GError **error)
+pd_request_set_json (PdRequest *self, const char *json, guint except, GError **error)
 {
-  g_autoptr (PdRequest) changed = pd_request_copy (request);
+  g_autoptr (PdRequest) changed = pd_request_copy (self);
   g_autoptr (JsonNode) root = NULL;
   g_autoptr (GError) cause = NULL;
   JsonObjectIter iter;
@@ -384,17 +384,18 @@ pd_request_set_json (PdRequest *request, const char *json, guint except, GError 
   JsonNode *node;
 
   root = pd_json_parse (json, strlen (json), _ ("parameters"), &cause);
-  if (!root || !JSON_NODE_HOLDS_OBJECT (root))
+  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
     {
       g_set_error_literal (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                           cause ? cause->message
-                                 : _ ("parameters: not a JSON object such as {\"steps\": 30}"));
+                           cause != NULL
+                               ? cause->message
+                               : _ ("parameters: not a JSON object such as {\"steps\": 30}"));
       return FALSE;
     }
   json_object_iter_init (&iter, json_node_get_object (root));
   while (json_object_iter_next (&iter, &name, &node))
     if (!set_member (changed, name, node, except, error))
       return FALSE;
-  pd_request_assign (request, changed);
+  pd_request_assign (self, changed);
   return TRUE;
 }

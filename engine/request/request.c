@@ -250,7 +250,8 @@ pd_request_set_property (GObject *object, guint id, const GValue *value, GParamS
     {
     case G_TYPE_STRING:
       g_free (*(char **) field);
-      *(char **) field = g_strdup (g_value_get_string (value) ? g_value_get_string (value) : "");
+      *(char **) field =
+          g_strdup (g_value_get_string (value) != NULL ? g_value_get_string (value) : "");
       break;
     case G_TYPE_ENUM:
       *(int *) field = g_value_get_enum (value);
@@ -332,7 +333,7 @@ make_param (const Parameter *row)
   switch (row->type)
     {
     case G_TYPE_STRING:
-      return g_param_spec_string (name, nick, blurb, row->text ? row->text : "", flags);
+      return g_param_spec_string (name, nick, blurb, row->text != NULL ? row->text : "", flags);
     case G_TYPE_ENUM:
       return g_param_spec_enum (name, nick, blurb, row->choices (), (int) row->value, flags);
     case G_TYPE_BOOLEAN:
@@ -428,7 +429,7 @@ pd_request_new (void)
 }
 
 void
-pd_request_assign (PdRequest *request, PdRequest *from)
+pd_request_assign (PdRequest *self, PdRequest *from)
 {
   g_autofree GParamSpec **params = NULL;
   guint n_params;
@@ -439,15 +440,15 @@ pd_request_assign (PdRequest *request, PdRequest *from)
       g_auto (GValue) value = G_VALUE_INIT;
 
       g_object_get_property (G_OBJECT (from), params[i]->name, &value);
-      g_object_set_property (G_OBJECT (request), params[i]->name, &value);
+      g_object_set_property (G_OBJECT (self), params[i]->name, &value);
     }
 }
 
 PdRequest *
-pd_request_copy (PdRequest *request)
+pd_request_copy (PdRequest *self)
 {
   PdRequest *copy = pd_request_new ();
 
-  pd_request_assign (copy, request);
+  pd_request_assign (copy, self);
   return copy;
 }

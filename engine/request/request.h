@@ -137,11 +137,11 @@ enum
 };
 
 PdRequest *pd_request_new (void);
-PdRequest *pd_request_copy (PdRequest *request);
-/* Gives every parameter of `request` the value it has in `from`. */
-void pd_request_assign (PdRequest *request, PdRequest *from);
+PdRequest *pd_request_copy (PdRequest *self);
+/* Gives every parameter of @self the value it has in `from`. */
+void pd_request_assign (PdRequest *self, PdRequest *from);
 
-void pd_request_set_seed (PdRequest *request, guint64 seed);
+void pd_request_set_seed (PdRequest *self, guint64 seed);
 
 /* Whether `text` is a seed: "-1" (then *draws is TRUE and *seed 0) or a number. */
 gboolean pd_request_parse_seed (const char *text, guint64 *seed, gboolean *draws);
@@ -169,27 +169,26 @@ const char *pd_request_nick (GType type, int value);
  * program prints is read as well: "1.5 GiB", "640 × 480". The name "size" stands for width and
  * height together, "640x480".
  * Errors: PD_ERROR_BAD_REQUEST naming the value and what is allowed; the request is unchanged. */
-gboolean
-pd_request_set_text (PdRequest *request, const char *name, const char *text, GError **error);
+gboolean pd_request_set_text (PdRequest *self, const char *name, const char *text, GError **error);
 
 /* Returns: (transfer full) the value as pd_request_set_text() reads it. */
-char *pd_request_get_text (PdRequest *request, const char *name);
+char *pd_request_get_text (PdRequest *self, const char *name);
 
 /* except: flags of parameters to leave out.
  * Returns: (transfer full) a JSON object with every other parameter. */
-char *pd_request_to_json (PdRequest *request, guint except);
+char *pd_request_to_json (PdRequest *self, guint except);
 
 /* Sets the parameters that are members of a JSON object; null gives the default; others stay.
  * except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.
  * Errors: PD_ERROR_BAD_REQUEST (not an object, unknown member, value); the request is unchanged. */
-gboolean pd_request_set_json (PdRequest *request, const char *json, guint except, GError **error);
+gboolean pd_request_set_json (PdRequest *self, const char *json, guint except, GError **error);
 
 /* The same for JSON that other people may have written, that of a picture or a preset: it does not
  * choose what is opened. Where a run happens (PD_REQUEST_PARAM_LOCAL), files, masks of regions and
  * a model by its path stay as they are in the request. files: (transfer full) the names of the
  * options for what the JSON says of that kind, "region" for a mask of one; NULL-terminated. */
 gboolean
-pd_request_set_json_of_others (PdRequest *request, const char *json, char ***files, GError **error);
+pd_request_set_json_of_others (PdRequest *self, const char *json, char ***files, GError **error);
 
 /* Returns: (transfer full) the path of the mask that @line of "regions" names; NULL: none. */
 char *pd_request_region_mask (const char *line);
