@@ -75,7 +75,7 @@ apply (PdRequest *request, const char *options, GError **error)
   return TRUE;
 }
 
-/* What comes from a script may be any bytes: messages that quote it are cleaned. */
+/* Arguments of a script may be any bytes: messages that quote them are cleaned. */
 gboolean
 pd_arguments_apply (PdRequest *request, const char *options, GError **error)
 {
@@ -87,7 +87,8 @@ pd_arguments_apply (PdRequest *request, const char *options, GError **error)
   return FALSE;
 }
 
-/* What an option of the command line is called here. value: the word after it, or NULL
+/* Translates an option of the command line into this program's terms.
+ * @value: the word after it, or NULL
  * Returns: (transfer full) NULL if there is none */
 static char *
 name_here (const char *name, const char *value, gboolean in_dialog)

@@ -65,7 +65,7 @@ pd_colors_clear (PdColors *self)
   g_clear_object (&self->transform);
 }
 
-/* Returns: (transfer full) room for n pixels beside `pixels`, NULL if a conversion can be done in
+/* Returns: (transfer full) room for n pixels beside @pixels, NULL if a conversion can be done in
  * place. Where a pixel grows, what is written covers what has not been read yet. */
 static float *
 new_room (const PdColors *self, gsize n)

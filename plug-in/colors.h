@@ -21,15 +21,15 @@ PdColors pd_colors_to_image (gint32 image);
 void pd_colors_clear (PdColors *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdColors, pd_colors_clear)
 
-/* Reads `area` at `scale` (0 … 1) as four floats a pixel; what is outside the buffer is 0.
- * area: in pixels of the scaled buffer */
+/* Reads @area at @scale (0 … 1) as four floats a pixel; what is outside the buffer is 0.
+ * @area: in pixels of the scaled buffer */
 void pd_colors_read (const PdColors *self,
                      GeglBuffer *buffer,
                      const GeglRectangle *area,
                      double scale,
                      float *pixels);
 
-/* Writes four floats a pixel, which the call may change, into `area`. */
+/* Writes four floats a pixel, which the call may change, into @area. */
 void pd_colors_write (const PdColors *self,
                       GeglBuffer *buffer,
                       const GeglRectangle *area,

@@ -83,7 +83,7 @@ clear_timeout (PdEngineClient *self)
   self->timeout = 0;
 }
 
-/* Who is told may call again at once. */
+/* A callback may start a new call at once, so the queue is detached first. */
 static void
 fail_all (GQueue *calls, const GError *error)
 {
@@ -108,7 +108,7 @@ drop_process (PdEngineClient *self)
   g_clear_pointer (&self->hello, g_variant_unref);
 }
 
-/* Whoever waits is told; the next call starts another engine. */
+/* Fails all calls; the next one starts another engine. */
 static void
 give_up (PdEngineClient *self, const GError *why)
 {
@@ -299,7 +299,7 @@ on_message (JsonNode *node, gpointer user_data)
   id = json_object_get_member (message, "id");
   if (id == NULL || !JSON_NODE_HOLDS_VALUE (id))
     {
-      /* It has not understood something, and the call will have no other answer. */
+      /* The engine has not understood a message, so some call will have no other answer. */
       g_autoptr (GError) error = read_error (message);
 
       if (error != NULL)
@@ -345,7 +345,8 @@ on_start_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* What the engine keeps of its rights; engine/service/service.c reads it. Returns: (transfer full).
+/* The environment of the engine, with the paths that it may go on using, which
+ * engine/service/service.c reads. Returns: (transfer full).
  */
 static char **
 environment (const PdEngineClient *self)

@@ -26,7 +26,7 @@ G_DEFINE_TYPE_WITH_CODE (PdGimpHost,
                          G_TYPE_OBJECT,
                          G_IMPLEMENT_INTERFACE (PD_TYPE_HOST, pd_gimp_host_host_init))
 
-/* What is worked on: from the moment that another layer becomes active in the image, that one. */
+/* Returns: the layer to work on. Once another layer becomes active in the image, it is that one. */
 static gint32
 get_drawable (PdGimpHost *self)
 {
@@ -84,7 +84,7 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
                                    extent->height, 4 * extent->width, free_pixels, NULL);
 }
 
-/* error: (transfer full) of the engine. Returns: (transfer full) it, as the dialog says it. */
+/* @error: (transfer full) of the engine. Returns: (transfer full) it, as the dialog says it. */
 static GError *
 name_options (GError *error)
 {
@@ -102,7 +102,7 @@ on_note (PdGimpHost *self, const char *text)
   pd_host_note (PD_HOST (self), named);
 }
 
-/* Hands what a call of the client gave to the task the dialog waits for. */
+/* Passes the client's answer on to the task that the dialog waits for. */
 static void
 on_call (GObject *source, GAsyncResult *result, gpointer user_data)
 {

@@ -8,7 +8,7 @@
 #define PD_TYPE_GIMP_HOST (pd_gimp_host_get_type ())
 G_DECLARE_FINAL_TYPE (PdGimpHost, pd_gimp_host, PD, GIMP_HOST, GObject)
 
-/* client: (transfer none) */
+/* @client: (transfer none) */
 PdGimpHost *pd_gimp_host_new (PdEngineClient *client, gint32 image, gint32 drawable);
 
 /* The layer that was made last, -1 if none was. */

@@ -21,7 +21,7 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
   g_main_loop_quit (wait->loop);
 }
 
-/* params: floating or NULL */
+/* @params: floating or NULL */
 static GVariant *
 call (PdEngineClient *client, const char *method, GVariant *params, GError **error)
 {

@@ -93,7 +93,8 @@ pd_job_allow_files (PdEngineClient *client, PdRequest *request)
     }
 }
 
-/* What the engine is sent: sizes are the context's, all of which it may look at. */
+/* Returns: (transfer floating) the parameters of the call. Its sizes are the context's, all of
+ * which the engine may look at. */
 static GVariant *
 run_params (const Run *run)
 {
@@ -113,7 +114,8 @@ run_params (const Run *run)
   return g_variant_dict_end (&dict);
 }
 
-/* Of what is outside sRGB, as much as there is left of what the picture starts from. */
+/* Returns: how much of the colours outside sRGB to keep: as much as the result keeps of its source.
+ */
 static double
 run_share (const Run *run)
 {
@@ -122,7 +124,7 @@ run_share (const Run *run)
   return pd_mode_takes (run->request->mode, "strength") ? 1.0 - run->request->strength : 0.0;
 }
 
-/* What a person should know of the source. */
+/* Notes about the source that a person should know. */
 static void
 run_tell_source (const Run *run, PdEngineClient *client)
 {
@@ -148,7 +150,7 @@ run_tell_source (const Run *run, PdEngineClient *client)
                                       "gray, and the result is opaque"));
 }
 
-/* What the engine starts from. */
+/* Writes the pixels that the engine starts from. */
 static gboolean
 run_save_source (Run *run, PdEngineClient *client, const char *folder, GError **error)
 {
@@ -157,15 +159,15 @@ run_save_source (Run *run, PdEngineClient *client, const char *folder, GError **
   run->input = g_build_filename (folder, "input.gegl", NULL);
   if (!pd_pixels_save_source (&run->place, run->request->source, run->input, &run->rest, error))
     return FALSE;
-  /* What is filled is opaque, and so is a new version of nothing. */
+  /* Filled pixels are opaque, and so is a new version of nothing but transparency. */
   if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && run->rest.empty))
     g_clear_object (&run->rest.alpha);
   run_tell_source (run, client);
   return TRUE;
 }
 
-/* Found out before the long work: files of the context's size, as the engine reads and writes them.
- * What cannot be told does not hinder. */
+/* Checks before the long work that the folder has room for the files that the engine reads and
+ * writes, of the context's size. A file system that does not tell is taken to have it. */
 static gboolean
 run_check_space (const Run *run, const char *folder, GError **error)
 {
@@ -196,7 +198,7 @@ run_check_space (const Run *run, const char *folder, GError **error)
   return FALSE;
 }
 
-/* Everything that is needed of the image, as it is now. */
+/* Takes everything that the run needs of the image, as it is now. */
 static gboolean
 run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **error)
 {
@@ -229,7 +231,7 @@ run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **
   return TRUE;
 }
 
-/* Keeps what was used where the request left it to the engine. */
+/* Puts values that the request left to the engine into it. */
 static void
 run_note_used (Run *run, GVariant *report)
 {
@@ -289,7 +291,7 @@ on_result (GObject *source, GAsyncResult *result, gpointer user_data)
   g_task_return_pointer (task, g_steal_pointer (&report), (GDestroyNotify) g_variant_unref);
 }
 
-/* task: (transfer full) */
+/* @task: (transfer full) */
 static void
 run_start (GTask *task, GVariant *engine)
 {

@@ -6,8 +6,8 @@
 #include "plug-in/place.h"
 
 /* One run: pixels of an image into files, the engine, its result as a new layer. The image is
- * changed at the very end or not at all. `client` tells of progress by its signals, and what else a
- * person should know by notes. */
+ * changed at the very end or not at all. The client tells of progress by its signals, and what else
+ * a person should know by notes. */
 
 /* Finds in the engine's answer to "initialize" (NULL: not known) the side in pixels that the
  * request's model was trained at. */
@@ -36,7 +36,7 @@ void pd_job_run_async (PdEngineClient *client,
                        GAsyncReadyCallback callback,
                        gpointer user_data);
 
-/* layer: the new one
+/* @layer: the new one
  * Returns: (transfer full) the engine's report. Errors: those of pd_place_find (), pixels, layers
  * and PdEngineClient; G_IO_ERROR_CANCELLED. */
 GVariant *

@@ -7,7 +7,7 @@
 /* Name of the parasite in which a layer keeps the parameters it was made with, as JSON. */
 extern const char pd_layer_parasite[];
 
-/* What a run has made. */
+/* The result of a run, and how it becomes a layer. */
 typedef struct
 {
   GeglBuffer *picture;   /* sRGB; its extent is the target, for an enlarged picture from 0, 0 on */
@@ -21,7 +21,7 @@ typedef struct
  * that was, with the selection as its mask. Image and layers may have changed since the run began;
  * everything else in them stays as it is. An image that is gone, or cannot take the layer, gives
  * way to a new one without a display.
- * note: (out) (transfer none) what a person has to be told, NULL: nothing
+ * @note: (out) (transfer none) what a person has to be told, NULL: nothing
  * Returns: the layer, or -1. Errors: PD_ERROR_OUT_OF_MEMORY. */
 gint32 pd_layer_add (const PdOrigin *origin,
                      const PdLayerResult *result,

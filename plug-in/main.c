@@ -237,7 +237,7 @@ on_done (GObject *source, GAsyncResult *result, gpointer user_data)
   g_main_loop_quit (batch->loop);
 }
 
-/* A new image is shown to who works with GIMP, unless a script wanted one. */
+/* Shows a new image if GIMP has a display, unless a script asked for one. */
 static void
 show_image (const GimpParam *arguments, PdRequest *request, gint32 layer)
 {

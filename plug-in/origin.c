@@ -71,8 +71,8 @@ make_small (gint32 drawable)
   return small;
 }
 
-/* way: 0 … 7; 1 mirrors left and right, 2 top and bottom, 4 swaps x and y before that
- * Returns: the mean difference of `a` turned that way from `b`; infinite for other sizes */
+/* @way: 0 … 7; 1 mirrors left and right, 2 top and bottom, 4 swaps x and y before that
+ * Returns: the mean difference of @a turned that way from @b; infinite for other sizes */
 static double
 difference (const Small *a, const Small *b, guint way)
 {
@@ -242,7 +242,7 @@ is_near (const GeglRectangle *a, const GeglRectangle *b, int tolerance)
          abs (a->width - b->width) <= tolerance && abs (a->height - b->height) <= tolerance;
 }
 
-/* bounds: of the selection as it is now; NULL: nothing is selected */
+/* @bounds: of the selection as it is now; NULL: nothing is selected */
 static gboolean
 find_scaled (const PdOrigin *self, const GeglRectangle *bounds, GeglRectangle *where)
 {

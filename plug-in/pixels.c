@@ -77,7 +77,7 @@ source_open (Source *self, const PdPlace *place, PdRequestSource source, GError 
 }
 
 /* Four floats a pixel, R'G'B'A. What is outside the source, or no number, is transparent.
- * area: from the source's corner on, in pixels of the scaled source
+ * @area: from the source's corner on, in pixels of the scaled source
  * Returns: how many pixels have a value that is no finite number */
 static guint64
 source_read (const Source *self, const GeglRectangle *area, double factor, float *pixels)
@@ -118,7 +118,7 @@ is_outside (const float *pixel)
 }
 
 /* Brings a row of n pixels into sRGB.
- * excess: (out) three floats a pixel, what that takes away
+ * @excess: (out) three floats a pixel, what that takes away
  * Returns: how many pixels that are seen were outside */
 static guint
 cut_colours (float *pixels, float *excess, int n)
@@ -390,7 +390,7 @@ pd_pixels_cut (const PdPlace *place, GeglBuffer *result)
                        target->y, "width", target->width, "height", target->height, NULL);
 }
 
-/* buffer: of the rest, in the target's extent
+/* @buffer: of the rest, in the target's extent
  * Returns: (transfer full) it in the picture's extent; it is given no values it does not have */
 static GeglBuffer *
 fit_rest (GeglBuffer *buffer, const GeglRectangle *extent)

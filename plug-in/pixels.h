@@ -6,8 +6,8 @@
 /* Pixels of an image of GIMP as the engine wants them (sRGB, R'G'B', files of GEGL buffers), and
  * back. Rows pass through in bands, so that memory does not grow with the size. */
 
-/* What the engine is not shown of a source, kept to be given back to the result. Buffers have the
- * extent of the place's target. */
+/* Parts of a source that the engine does not see, kept to be given back to the result. Buffers have
+ * the extent of the place's target. */
 typedef struct
 {
   guint64 n_not_finite; /* pixels of the context with a value that is no finite number */
@@ -20,9 +20,9 @@ typedef struct
 void pd_rest_clear (PdRest *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdRest, pd_rest_clear)
 
-/* What the context shows, `place->width` × `height` pixels in a file for the engine. What is
+/* What the context shows, width × height pixels of @place in a file for the engine. What is
  * transparent, or no number, becomes a neutral gray; colours outside sRGB become its nearest ones.
- * rest: (out) what that leaves out
+ * @rest: (out) what that leaves out
  * Errors: the image cannot be read, the file cannot be written. */
 gboolean pd_pixels_save_source (
     const PdPlace *place, PdRequestSource source, const char *path, PdRest *rest, GError **error);
@@ -31,7 +31,7 @@ gboolean pd_pixels_save_source (
  * it is now; extent in image coordinates. NULL if nothing is selected. */
 GeglBuffer *pd_pixels_copy_selection (const PdPlace *place);
 
-/* The mask that belongs to pd_pixels_save_source(): `selection` (NULL: everything) in the target, 0
+/* The mask that belongs to pd_pixels_save_source(): @selection (NULL: everything) in the target, 0
  * around it. */
 gboolean
 pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error);
@@ -40,14 +40,14 @@ pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *pa
  * Returns: (transfer full) a buffer whose extent is the target, in image coordinates. */
 GeglBuffer *pd_pixels_cut (const PdPlace *place, GeglBuffer *result);
 
-/* Writes a R'G'B' sRGB picture into a drawable of `image`, in that image's colours; the picture's
+/* Writes a R'G'B' sRGB picture into a drawable of @image, in that image's colours; the picture's
  * corner goes to 0, 0 of the drawable.
- * rest: whose transparency and whose colours outside sRGB the picture takes over, scaled to its
+ * @rest: whose transparency and whose colours outside sRGB the picture takes over, scaled to its
  *   size; NULL: none
- * share: 0 … 1 of what is outside sRGB */
+ * @share: 0 … 1 of what is outside sRGB */
 void pd_pixels_write (
     GeglBuffer *picture, const PdRest *rest, double share, gint32 image, gint32 drawable);
 
-/* Returns: (transfer full) the target's pixels, sRGB "R'G'B'A u8", at most `max_side` a side. */
+/* Returns: (transfer full) the target's pixels, sRGB "R'G'B'A u8", at most @max_side a side. */
 GeglBuffer *
 pd_pixels_small (const PdPlace *place, PdRequestSource source, guint max_side, GError **error);

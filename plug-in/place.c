@@ -68,7 +68,7 @@ check_channel (gint32 drawable, GError **error)
   return fail (error, _ ("A channel is selected: select a layer, above which the result can go"));
 }
 
-/* The layer that `drawable` stands for. Returns -1 if there is none. */
+/* The layer that @drawable stands for. Returns -1 if there is none. */
 static gint32
 find_layer (gint32 image, gint32 drawable, GError **error)
 {
@@ -100,8 +100,8 @@ find_layer (gint32 image, gint32 drawable, GError **error)
   return layer;
 }
 
-/* Grows the range start … start + *length to `wanted` around its middle; it is moved to stay in
- * low … high if it fits there, else it becomes that range, unless `beyond`. */
+/* Grows the range start … start + *length to @wanted around its middle; it is moved to stay in
+ * low … high if it fits there, else it becomes that range, unless @beyond. */
 static void
 grow (int *start, int *length, int wanted, int low, int high, gboolean beyond)
 {
@@ -120,8 +120,8 @@ grow (int *start, int *length, int wanted, int low, int high, gboolean beyond)
     }
 }
 
-/* Length of a context for `length` pixels that are made anew: half as much again on either side, or
- * what makes up the model's size, but no more than that size beside a large target. */
+/* Length of a context for @length pixels that are repainted: half as much again on either side, or
+ * enough for the model's size, but no more than that size beside a large target. */
 static int
 padded (int length, PdRequest *request, guint native)
 {
@@ -207,7 +207,8 @@ find_known (const PdPlace *self, PdRequest *request, GeglRectangle *known, GErro
   return TRUE;
 }
 
-/* What is selected, or else the layer, or where that has nothing in the image the image. */
+/* The target is the selection, or else the layer, or the image if no part of the layer lies in it.
+ */
 static void
 find_selected (PdPlace *self, gboolean alone)
 {

@@ -19,10 +19,10 @@ typedef struct
                             is less than the model's */
 } PdPlace;
 
-/* Finds where `request` works now: on what is selected within the image, whatever the layer is;
- * without a selection on the layer's extent, or on the image if that layer has no pixels in it. Who
- * starts from a layer alone has no more than that layer has.
- * native: side in pixels the model was trained at
+/* Finds where @request works now: on what is selected within the image, whatever the layer is;
+ * without a selection on the layer's extent, or on the image if that layer has no pixels in it. A
+ * request that starts from the layer alone cannot reach beyond it.
+ * @native: side in pixels the model was trained at
  * Errors: PD_ERROR_BAD_REQUEST, with what to do about it: image or drawable gone, indexed colours,
  * a floating selection, a channel, nothing to start from, too large. */
 gboolean pd_place_find (

@@ -4,10 +4,10 @@
 #include "engine/request/request.h"
 #include "plug-in/engine-client.h"
 
-/* What is kept from session to session, in parallel-diffusion/settings.json in the folder of the
- * user's settings: {"engine-command": "…", "confine-engine": true, "request": {…}}. The command,
- * words as a shell reads them, starts the engine; without it the installed one is started. With
- * false, the engine keeps all rights of the user's. */
+/* Settings that are kept from session to session, in parallel-diffusion/settings.json in the folder
+ * of the user's settings: {"engine-command": "…", "confine-engine": true, "request": {…}}. The
+ * command, words as a shell reads them, starts the engine; without it the installed one is started.
+ * With false, the engine keeps all rights of the user's. */
 
 /* Sets the parameters of the last request; what cannot be read is left as it is, with a message in
  * the log. Returns: whether there were any. */

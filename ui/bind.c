@@ -128,7 +128,7 @@ pd_bind_choice (PdRequest *request, const char *name, GtkComboBoxText *combo)
                                id_to_choice, NULL, NULL);
 }
 
-/* row: set to the one with that id */
+/* @row: set to the one with that id */
 static gboolean
 find_id (GtkComboBoxText *combo, const char *id, GtkTreeIter *row)
 {

@@ -9,8 +9,8 @@
  * choices come from the parameter's GParamSpec. The request must outlive the widget's last change.
  */
 
-/* step: of the arrow keys; a whole one for whole numbers
- * minimum_text: what the smallest value means, shown in its place; NULL: the number */
+/* @step: of the arrow keys; a whole one for whole numbers
+ * @minimum_text: what the smallest value means, shown in its place; NULL: the number */
 void pd_bind_number (PdRequest *request,
                      const char *name,
                      GtkSpinButton *spin,
@@ -24,7 +24,7 @@ void pd_bind_choice (PdRequest *request, const char *name, GtkComboBoxText *comb
 void pd_bind_word (PdRequest *request, const char *name, GtkComboBoxText *combo);
 
 /* Adds an id, or gives one that is there its title.
- * title: shown; NULL: the id itself, or the title it has */
+ * @title: shown; NULL: the id itself, or the title it has */
 void pd_bind_add_word (GtkComboBoxText *combo, const char *id, const char *title);
 
 /* A text of several lines. */
@@ -32,7 +32,7 @@ void pd_bind_text (PdRequest *request, const char *name, GtkTextView *view);
 
 /* Any parameter as pd_request_set_text() reads it. What it refuses is marked, and stays until it is
  * corrected or the parameter is set elsewhere.
- * empty: the value that an empty entry stands for, as text */
+ * @empty: the value that an empty entry stands for, as text */
 void pd_bind_entry (PdRequest *request, const char *name, GtkEntry *entry, const char *empty);
 
 /* Returns: (transfer none) why the text of an entry was refused, or NULL */

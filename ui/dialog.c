@@ -53,7 +53,7 @@ G_DEFINE_TYPE (PdDialog, pd_dialog, GTK_TYPE_WINDOW)
 /* Longest side of the region's small picture, pixels of a screen without scaling. */
 static const int preview_side = 512;
 
-/* What only some modes have: those that take the parameter, and a mask or none. */
+/* Rows that only some modes show: those that take the parameter, and a mask or none. */
 static const struct
 {
   const char *label, *control;
@@ -80,7 +80,7 @@ hide_error (PdDialog *self)
   gtk_info_bar_set_revealed (self->info_bar, FALSE);
 }
 
-/* retry: offer to start the engine again */
+/* @retry: offer to start the engine again */
 static void
 show_error (PdDialog *self, const GError *error, gboolean retry)
 {
@@ -363,7 +363,7 @@ previewed (PdDialog *self, GdkPixbuf *picture)
     pd_preview_area_set_result (self->preview, picture);
 }
 
-/* What to make stays; how, goes back to the defaults. */
+/* Mode and prompts stay, everything else goes back to its default. */
 static void
 reset (PdDialog *self)
 {
@@ -457,7 +457,7 @@ connect (PdDialog *self)
   g_signal_connect (self, "focus-in-event", G_CALLBACK (focused), NULL);
 }
 
-/* After the focused widget and popovers, which have their own use for Escape. */
+/* Runs after the focused widget and popovers, which have their own use for Escape. */
 static gboolean
 key_pressed (PdDialog *self, GdkEventKey *event)
 {

@@ -11,7 +11,7 @@
 #define PD_TYPE_DIALOG (pd_dialog_get_type ())
 G_DECLARE_FINAL_TYPE (PdDialog, pd_dialog, PD, DIALOG, GtkWindow)
 
-/* host: (transfer none) referenced while the dialog lives
- * request: (transfer none) its properties are bound to the widgets, both ways
+/* @host: (transfer none) referenced while the dialog lives
+ * @request: (transfer none) its properties are bound to the widgets, both ways
  * Returns: (transfer floating as every toplevel) shown with gtk_window_present() */
 GtkWidget *pd_dialog_new (PdHost *host, PdRequest *request);

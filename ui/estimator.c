@@ -12,7 +12,7 @@ struct _PdEstimator
   gulong notify;
   guint timeout;
   gboolean paused;
-  gboolean due; /* there was a change that nobody has asked about */
+  gboolean due; /* the request has changed since the last question */
 };
 
 enum
@@ -46,7 +46,7 @@ answered (GObject *object, GAsyncResult *result, gpointer user_data)
       line = pd_words_estimate (&estimate);
     }
   g_clear_object (&self->cancellable);
-  /* What was asked before the last change is out of date. */
+  /* An answer to a question from before the last change is out of date. */
   if (self->due)
     ask (self);
   else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

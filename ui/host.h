@@ -52,13 +52,13 @@ struct _PdHostInterface
   GVariant *(*run_finish) (PdHost *self, GAsyncResult *result, GError **error);
 };
 
-/* The size in pixels of what `request` would work on now: the selection or the layer, for upscale
+/* The size in pixels of what @request would work on now: the selection or the layer, for upscale
  * the whole image. It may differ between calls, as the image may be edited meanwhile.
  * Errors: it cannot be worked on (indexed colours, the layer was deleted …). */
 gboolean
 pd_host_get_region (PdHost *self, PdRequest *request, guint *width, guint *height, GError **error);
 
-/* max_side: longest side of the answer in pixels; the aspect is the region's, nothing is enlarged.
+/* @max_side: longest side of the answer in pixels; the aspect is the region's, nothing is enlarged.
  * Returns: (transfer full) the region's pixels as they are, sRGB, or NULL */
 GdkPixbuf *pd_host_get_original (PdHost *self, PdRequest *request, guint max_side, GError **error);
 

@@ -51,7 +51,7 @@ name_changed (PdPresetsMenu *self)
                         find_own (self, name) != NULL ? _ ("_Replace") : _ ("_Save"));
 }
 
-/* error: (transfer full) */
+/* @error: (transfer full) */
 static void
 done (PdPresetsMenu *self, GError *error)
 {

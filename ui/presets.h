@@ -24,7 +24,7 @@ GPtrArray *pd_presets_list (void);
 
 /* Sets the parameters that the preset has, the others stay, as do files and a model's path, which
  * no preset chooses.
- * note: (transfer full) what was left out for that, to be shown; NULL: nothing
+ * @note: (transfer full) what was left out for that, to be shown; NULL: nothing
  * Errors: the file cannot be read, or is not a request: names it; the request is unchanged. */
 gboolean pd_preset_apply (const PdPreset *self, PdRequest *request, char **note, GError **error);
 
@@ -33,5 +33,5 @@ gboolean pd_preset_apply (const PdPreset *self, PdRequest *request, char **note,
  * Errors: the name cannot be a file's, the folder cannot be written. */
 gboolean pd_presets_save (const char *name, PdRequest *request, GError **error);
 
-/* preset: one's own */
+/* @self: one of the person's own */
 gboolean pd_preset_delete (const PdPreset *self, GError **error);

@@ -12,9 +12,9 @@ G_DECLARE_FINAL_TYPE (PdPreviewArea, pd_preview_area, PD, PREVIEW_AREA, GtkDrawi
 /* The region's size in pixels gives the aspect; pictures are stretched to it. */
 void pd_preview_area_set_size (PdPreviewArea *self, guint width, guint height);
 
-/* original: (nullable) (transfer none) */
+/* @original: (nullable) (transfer none) */
 void pd_preview_area_set_original (PdPreviewArea *self, GdkPixbuf *original);
 
-/* result: (nullable) (transfer none) finished or not */
+/* @result: (nullable) (transfer none) finished or not */
 void pd_preview_area_set_result (PdPreviewArea *self, GdkPixbuf *result);
 gboolean pd_preview_area_has_result (PdPreviewArea *self);

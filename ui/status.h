@@ -11,7 +11,7 @@ typedef struct
   GPtrArray *notes; /* of char *, each once */
 } PdStatus;
 
-/* label: borrowed; it must live as long as anything is shown. */
+/* @label: borrowed; it must live as long as anything is shown. */
 void pd_status_init (PdStatus *self, GtkLabel *label);
 void pd_status_finish (PdStatus *self);
 

@@ -5,7 +5,7 @@
 
 #include <glib-object.h>
 
-/* What the dialog says: translated names and figures. */
+/* Translated names and figures for the dialog. */
 
 /* Returns: the translated name of an enumeration's value, PD_TYPE_REQUEST_SYNC and "none" ->
  * "Nothing"; the nick itself where it has no other name */

@@ -141,7 +141,7 @@ say_json (PdConsole *self, const char *event, const char *text)
   print_json (self, &builder);
 }
 
-/* On standard error, whoever reads. */
+/* Always on standard error, in JSON mode too. */
 static void
 say (PdConsole *self, const char *event, const char *text)
 {

@@ -4,7 +4,7 @@
 #include "engine/run/run.h"
 #include "engine/cli/options.h"
 
-/* What a verb tells while it works and at its end: for people (a progress bar if standard error is
+/* Output of a verb while it works and at its end: for people (a progress bar if standard error is
  * a terminal, the result as a line on standard output), or as JSON lines on standard output, each
  * an object whose "event" is "progress", "note", "report" or "error". */
 typedef struct _PdConsole PdConsole;
@@ -31,5 +31,6 @@ int pd_console_error (PdConsole *self, const GError *error);
 int pd_console_usage_error (PdConsole *self, PdOptions *options, const char *message);
 
 /* One line of a progress bar.
- * columns: of the terminal. Returns: (transfer full) UTF-8 without line end, narrower than that. */
+ * @columns: of the terminal. Returns: (transfer full) UTF-8 without line end, narrower than that.
+ */
 char *pd_console_bar (const PdProgress *progress, guint columns);

@@ -363,7 +363,7 @@ apply_regions (PdOptions *self, PdRequest *request, GError **error)
   return pd_request_set_text (request, "regions", lines->str, error);
 }
 
-/* What can be said of the value alone. */
+/* Checks the name alone; whether it can be written is found out later. */
 static gboolean
 check_output (const char *name, const char *path, GError **error)
 {

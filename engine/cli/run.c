@@ -159,7 +159,8 @@ job_run (Job *job)
     g_source_remove (job->on_patience_end);
 }
 
-/* What other tools for such pictures show and search, in the form they know. */
+/* Returns: (transfer full) the parameters in the form that other tools for such pictures show and
+ * search. */
 static char *
 describe (PdRequest *request, const PdReport *report)
 {
@@ -412,7 +413,7 @@ find_clash (const PdRequest *request,
   return NULL;
 }
 
-/* What is to be written is none of the files that are read, but the output may be the input.
+/* No file that is read is written over, except that the output may be the input.
  * Returns: (transfer full) why not; NULL if all is well. */
 static char *
 find_clashes (const PdRequest *request, PdOptions *options, const char *data_folder)

@@ -10,8 +10,8 @@ enum
   PD_TAKES_MASK = 1 << 1,  /* of the input: what is repainted */
 };
 
-/* What there is to know of a mode before it runs: the one row to add for a new one, beside what it
- * does (engine/run). */
+/* A mode as the command line, the service, the plug-in and the dialog see it. A new mode is one row
+ * here, beside what it does (engine/run). */
 typedef struct
 {
   const char *name;    /* the value of "mode", the verb and the service's method; NULL: the end */

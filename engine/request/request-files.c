@@ -17,7 +17,7 @@ pd_request_region_mask (const char *line)
   return g_strndup (line, strcspn (line, ":"));
 }
 
-/* What cannot be a path that leads out of the folders of models. */
+/* Whether @model is a name within the folders of models, and no path that leads out of them. */
 static gboolean
 is_model_name (const char *model)
 {
@@ -29,7 +29,7 @@ is_model_name (const char *model)
          !g_strv_contains ((const char *const *) parts, "..");
 }
 
-/* Returns: (transfer full) the lines of `regions` that name no mask. */
+/* Returns: (transfer full) the lines of @regions that name no mask. */
 static char *
 without_masks (const char *regions)
 {
@@ -46,7 +46,7 @@ without_masks (const char *regions)
   return g_string_free (g_steal_pointer (&kept), FALSE);
 }
 
-/* The names of parameters that are files and of which `stored` has one. */
+/* The names of parameters that are files and of which @stored has one. */
 static void
 list_files (PdRequest *stored, GStrvBuilder *names)
 {

@@ -177,7 +177,7 @@ pd_request_allowed (GParamSpec *param)
   return NULL;
 }
 
-/* value: initialised. FALSE if the text is not allowed. */
+/* @value: initialised. FALSE if the text is not allowed. */
 static gboolean
 parse_value (GParamSpec *param, const char *text, GValue *value)
 {
@@ -233,7 +233,7 @@ is_path (const GParamSpec *param)
   return param->flags & PD_REQUEST_PARAM_FILE || g_strv_contains (named, param->name);
 }
 
-/* value: not initialised. */
+/* @value: not initialised. */
 static gboolean
 parse (GParamSpec *param, const char *text, GValue *value, GError **error)
 {

@@ -5,14 +5,14 @@
 
 #include "engine/base/choices.h"
 
-/* What to make: the one definition of every parameter. Each is a GObject property, and its
+/* A picture to be made: the one definition of every parameter. Each is a GObject property, and its
  * GParamSpec gives name, nick, blurb, range and default to the command line, to JSON (wire,
  * presets, the text stored in a picture) and to dialogs.
  *
- * Code that uses a request reads the fields; whoever fills one sets the properties, so that ranges
- * hold. Strings are never NULL; "" is the absence of a value. They are UTF-8, but for paths, which
- * are bytes: input, mask, output, preview, model, vae, text_encoder and what regions say of their
- * masks. */
+ * Code that uses a request reads the fields; code that fills one sets the properties, so that
+ * ranges hold. Strings are never NULL; "" is the absence of a value. They are UTF-8, but for paths,
+ * which are bytes: input, mask, output, preview, model, vae, text_encoder and what regions say of
+ * their masks. */
 #define PD_TYPE_REQUEST (pd_request_get_type ())
 G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 
@@ -125,12 +125,12 @@ enum
   PD_REQUEST_PARAM_FILE = 1 << (G_PARAM_USER_SHIFT + 0),
   /* A number of bytes, which as text may have a unit: K, KiB (1024), kB (1000) and so on. */
   PD_REQUEST_PARAM_BYTES = 1 << (G_PARAM_USER_SHIFT + 1),
-  /* Says where a run happens, not what it makes: a repetition takes its own. */
+  /* Says where a run happens, not what it makes: a repeated run has its own. */
   PD_REQUEST_PARAM_LOCAL = 1 << (G_PARAM_USER_SHIFT + 2),
   /* Text of a whole number from 0 to 2^64 - 1, or "-1". In JSON a number up to 2^63 - 1, above that
    * a string; numbers are read in either form. */
   PD_REQUEST_PARAM_SEED = 1 << (G_PARAM_USER_SHIFT + 5),
-  /* Not to be chosen where the picture goes into an image, which decides such things. */
+  /* Decided by the image where the picture becomes a layer of one. */
   PD_REQUEST_PARAM_IMAGE = 1 << (G_PARAM_USER_SHIFT + 6),
   /* Counts in some modes alone, see pd_mode_takes(). */
   PD_REQUEST_PARAM_SOME = 1 << (G_PARAM_USER_SHIFT + 7),
@@ -138,23 +138,23 @@ enum
 
 PdRequest *pd_request_new (void);
 PdRequest *pd_request_copy (PdRequest *self);
-/* Gives every parameter of @self the value it has in `from`. */
+/* Gives every parameter of @self the value it has in @from. */
 void pd_request_assign (PdRequest *self, PdRequest *from);
 
 void pd_request_set_seed (PdRequest *self, guint64 seed);
 
-/* Whether `text` is a seed: "-1" (then *draws is TRUE and *seed 0) or a number. */
+/* Whether @text is a seed: "-1" (then *draws is TRUE and *seed 0) or a number. */
 gboolean pd_request_parse_seed (const char *text, guint64 *seed, gboolean *draws);
 
 /* The GParamSpec of a parameter, or NULL if there is none of that name. */
 GParamSpec *pd_request_param (const char *name);
 
-/* One of `names` (NULL-terminated) that may have been meant by `text`, which is none of them: but
+/* One of @names (NULL-terminated) that may have been meant by @text, which is none of them: but
  * for case, a dash or a few letters the same. NULL: none. */
 const char *pd_request_similar (const char *text, const char *const *names);
 
-/* Fails because there is no parameter `name`: PD_ERROR_BAD_REQUEST with the one that may have been
- * meant and all that have none of the flags `except`. */
+/* Fails because there is no parameter @name: PD_ERROR_BAD_REQUEST with the one that may have been
+ * meant and all that have none of the flags @except. */
 gboolean pd_request_fail_unknown (const char *name, guint except, GError **error);
 
 /* Returns: (transfer full) what a parameter may be, "a whole number from 1 to 1000"; NULL for text.
@@ -174,18 +174,18 @@ gboolean pd_request_set_text (PdRequest *self, const char *name, const char *tex
 /* Returns: (transfer full) the value as pd_request_set_text() reads it. */
 char *pd_request_get_text (PdRequest *self, const char *name);
 
-/* except: flags of parameters to leave out.
+/* @except: flags of parameters to leave out.
  * Returns: (transfer full) a JSON object with every other parameter. */
 char *pd_request_to_json (PdRequest *self, guint except);
 
 /* Sets the parameters that are members of a JSON object; null gives the default; others stay.
- * except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.
+ * @except: flags of parameters that are checked but not set, e.g. PD_REQUEST_PARAM_LOCAL.
  * Errors: PD_ERROR_BAD_REQUEST (not an object, unknown member, value); the request is unchanged. */
 gboolean pd_request_set_json (PdRequest *self, const char *json, guint except, GError **error);
 
 /* The same for JSON that other people may have written, that of a picture or a preset: it does not
  * choose what is opened. Where a run happens (PD_REQUEST_PARAM_LOCAL), files, masks of regions and
- * a model by its path stay as they are in the request. files: (transfer full) the names of the
+ * a model by its path stay as they are in the request. @files: (transfer full) the names of the
  * options for what the JSON says of that kind, "region" for a mask of one; NULL-terminated. */
 gboolean
 pd_request_set_json_of_others (PdRequest *self, const char *json, char ***files, GError **error);

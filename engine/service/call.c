@@ -73,7 +73,7 @@ method_of_mode (const PdModeInfo *mode)
                    PREVIEW | picture_params (mode->optional) };
 }
 
-/* What it quotes may be cut within a character. */
+/* The message is cleaned because formats such as %.60s may cut a quotation within a character. */
 static void set_error (GError **error, PdWireCode code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
 

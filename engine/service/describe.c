@@ -57,7 +57,8 @@ check_model (const PdModelFiles *files, GError **error)
   return tokenizer != NULL && pd_model_check (files, tokenizer, error);
 }
 
-/* What cannot be used is listed with the reason; what there is no time to open, by its name. */
+/* A model that cannot be used is listed with the reason, one that there is no time to open by its
+ * name alone. */
 static GVariant *
 describe_model (const PdCatalogEntry *entry)
 {

@@ -47,7 +47,7 @@ typedef struct
   pid_t parent;
   gboolean ending;
   gboolean kept;   /* the parent said that it removes the folder itself */
-  gboolean orphan; /* the parent is gone, and nobody else removes the folder */
+  gboolean orphan; /* the parent is gone and cannot remove the folder */
 } Service;
 
 static gboolean
@@ -73,7 +73,7 @@ end (Service *self, gboolean orphan)
     }
 }
 
-/* Sending. A parent that does not take what it is sent is gone. */
+/* Sending. A parent to which a message cannot be sent is gone. */
 
 static void
 on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
@@ -173,7 +173,7 @@ on_done (PdCall *call, gpointer user_data)
     start_next (self);
 }
 
-/* One that waits for an answer as long as nobody asks for something else. */
+/* Whether a later call may come while this one waits or runs. */
 static gboolean
 is_brief (const PdCall *call)
 {
@@ -260,7 +260,7 @@ accept_call (Service *self, const char *method, GVariant *id, JsonNode *params)
     start_next (self);
 }
 
-/* params: {"id": the call's}; without one, all calls. */
+/* @params: {"id": the call's}; without one, all calls. */
 static void
 cancel (Service *self, JsonNode *params)
 {
@@ -293,7 +293,7 @@ string_member (JsonObject *object, const char *name)
   return node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
 }
 
-/* What is wrong with a message, or NULL. */
+/* Returns: the fault of a message, NULL: it has none. */
 static const char *
 check_message (JsonNode *message)
 {
@@ -417,7 +417,7 @@ take_output (void)
   return g_unix_output_stream_new (fd, TRUE);
 }
 
-/* What a model or a part in the file @path can have beside it. */
+/* Adds the files that can belong to the model or part in the file @path and lie beside it. */
 static void
 add_beside (GStrvBuilder *readable, const char *path)
 {

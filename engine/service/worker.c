@@ -89,7 +89,7 @@ on_progress (const PdProgress *progress, gpointer user_data)
   g_mutex_unlock (&self->lock);
 }
 
-/* What the run says that is no failure. */
+/* A note on its way from the worker's thread to the main one. */
 typedef struct
 {
   PdWorker *work;

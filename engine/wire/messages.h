@@ -4,9 +4,9 @@
 #include "engine/wire/fields.h"
 #include "engine/wire/phase.h"
 
-/* What the engine tells: as JSON lines on standard output, and through the pipe to a program that
- * it serves. The members' names are the messages' too. Strings are borrowed: from the engine, or
- * from the message that was read. */
+/* Messages of the engine: JSON lines on standard output, and notifications and answers to a program
+ * that it serves. The members' names are the messages' too. Strings are borrowed: from the engine,
+ * or from the message that was read. */
 
 enum
 {
@@ -23,7 +23,7 @@ typedef struct
   double eta_seconds;    /* until the end of the run; negative: not known yet */
 } PdProgress;
 
-/* What a run is going to take. */
+/* Time and memory that a run is going to take. */
 typedef struct
 {
   guint n_levels;            /* of a progressive run; 1 otherwise */
@@ -41,7 +41,7 @@ typedef struct
 void pd_estimate_clear (PdEstimate *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdEstimate, pd_estimate_clear)
 
-/* What a run has done. */
+/* A run that has ended. */
 typedef struct
 {
   guint64 seed;                  /* the one used */

@@ -59,7 +59,7 @@ end (PdWireReader *self, const char *reason)
   tell_error (self, PD_WIRE_CLOSED, reason);
 }
 
-/* line: any bytes. */
+/* @line: any bytes. */
 static void
 complain (PdWireReader *self, const char *line, gsize length)
 {
