@@ -177,16 +177,6 @@ pd_commands_run (PdCommands *self, GCancellable *cancellable, GError **error)
 }
 
 guint
-pd_commands_n_operations (const PdCommands *self)
-{
-  guint n = 0;
-
-  for (gsize i = 0; i < self->n_operations; i++)
-    n += self->operations[i].kernel != NULL;
-  return n;
-}
-
-guint
 pd_commands_n_submissions (const PdCommands *self)
 {
   return self->replay != NULL ? pd_replay_n_submissions (self->replay) : 0;

@@ -77,10 +77,6 @@ gboolean pd_commands_end (PdCommands *self, GError **error);
  * PD_ERROR_OUT_OF_MEMORY. */
 gboolean pd_commands_run (PdCommands *self, GCancellable *cancellable, GError **error);
 
-guint pd_commands_n_operations (const PdCommands *self);
-/* Submissions the last run took. */
-guint pd_commands_n_submissions (const PdCommands *self);
-
 /* Seconds per operation of the last run, in order; operations without a barrier between them may
  * overlap, then the later one gets what the earlier left.
  * Returns: (element-type PdCommandTime) new array; NULL without timestamps or before a finished

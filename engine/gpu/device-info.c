@@ -212,7 +212,6 @@ query_properties (PdDeviceInfo *info, VkPhysicalDevice physical)
       info->max_workgroup_size[i] = limits->maxComputeWorkGroupSize[i];
       info->max_workgroup_count[i] = limits->maxComputeWorkGroupCount[i];
     }
-  info->max_push_constants = limits->maxPushConstantsSize;
   info->timestamp_period = limits->timestampPeriod;
 }
 

@@ -70,8 +70,7 @@ typedef struct
   guint max_workgroup_invocations;
   guint max_workgroup_size[3];
   guint max_workgroup_count[3];
-  guint max_push_constants; /* bytes, at least 128 */
-  float timestamp_period;   /* nanoseconds per tick */
+  float timestamp_period; /* nanoseconds per tick */
 } PdDeviceInfo;
 
 void pd_device_info_free (PdDeviceInfo *info);

@@ -194,6 +194,11 @@ PdKernel *pd_kernel_get_shader (PdDevice *device,
 /* Where the pipeline cache is kept. */
 char *pd_kernel_cache_path (const PdDeviceInfo *info);
 
+/* ---- commands.c */
+
+/* Submissions that the last run took. */
+guint pd_commands_n_submissions (const PdCommands *self);
+
 /* ---- replay.c */
 
 /* An operation of a PdCommands, checked: a dispatch, or a barrier. */

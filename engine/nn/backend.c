@@ -13,18 +13,6 @@ static const char *const kernels_names[] = {
   [PD_KERNELS_COOPERATIVE] = "cooperative",
 };
 
-gboolean
-pd_kernels_from_string (const char *name, PdKernels *kernels)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (kernels_names); i++)
-    if (g_strcmp0 (name, kernels_names[i]) == 0)
-      {
-        *kernels = i;
-        return TRUE;
-      }
-  return FALSE;
-}
-
 const char *
 pd_kernels_to_string (PdKernels kernels)
 {

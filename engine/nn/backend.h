@@ -29,8 +29,7 @@ typedef struct
 gboolean pd_backend_init (
     PdBackend *self, PdDevice *device, PdKernels kernels, PdPrecision precision, GError **error);
 
-/* "auto", "general", "uniform", "cooperative"; FALSE when @name is none of them. */
-gboolean pd_kernels_from_string (const char *name, PdKernels *kernels);
+/* "auto", "general", "uniform", "cooperative". */
 const char *pd_kernels_to_string (PdKernels kernels);
 
 /* Bytes of one element. */

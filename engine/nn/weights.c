@@ -131,16 +131,6 @@ pd_weights_free (PdWeights *self)
   g_free (self);
 }
 
-gsize
-pd_weights_bytes (const PdWeights *self)
-{
-  gsize bytes = 0;
-
-  for (guint i = 0; i < self->buffers->len; i++)
-    bytes += pd_buffer_size (g_ptr_array_index (self->buffers, i));
-  return bytes;
-}
-
 static gboolean
 reserve (PdWeights *self, gsize size, PdStorage *storage, GError **error)
 {

@@ -83,6 +83,3 @@ const PdMatrix *pd_weights_add_matrix (
     PdWeights *self, const float *values, guint out, guint in, guint taps, GError **error);
 const PdVector *
 pd_weights_add_vector (PdWeights *self, const float *values, guint count, GError **error);
-
-/* Device bytes in use. */
-gsize pd_weights_bytes (const PdWeights *self);

@@ -18,7 +18,6 @@ check_info (const PdDeviceInfo *info)
   g_assert_cmpuint (info->max_storage_buffer_range, >=, 1 << 27);
   g_assert_cmpuint (info->max_memory_allocation_size, >=, 1 << 30);
   g_assert_cmpuint (info->max_buffer_size, >=, info->max_storage_buffer_range);
-  g_assert_cmpuint (info->max_push_constants, >=, 128);
   g_assert_cmpuint (info->max_shared_memory, >=, 16384);
   g_assert_cmpuint (info->max_workgroup_invocations, >=, 128);
   g_assert_cmpuint (info->max_workgroup_count[2], >=, 65535);
