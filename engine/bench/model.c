@@ -16,7 +16,7 @@ typedef struct
   guint h, w; /* of the latent */
   PdDenoiserPass *unet;
   PdAutoencoderPass *decoder;
-  PdTextPass *text;
+  PdTextEncoderPass *text;
   gint32 *ids;
   PdCondition *condition;
   float *latent, *context, *prediction, *picture;
@@ -29,8 +29,8 @@ run_text (gpointer data, GError **error)
 {
   Parts *self = data;
 
-  return pd_text_pass_run (self->text, self->ids, PD_TOKENIZER_CHUNK, self->context,
-                           self->n_context, NULL, error);
+  return pd_text_encoder_pass_run (self->text, self->ids, PD_TOKENIZER_CHUNK, self->context,
+                                   self->n_context, NULL, error);
 }
 
 static gboolean
@@ -92,11 +92,11 @@ bench_text (Parts *self, GError **error)
     return FALSE;
   if (!pd_bench_wants (self->bench, "text encoder"))
     return TRUE;
-  self->text =
-      pd_text_pass_new (self->model->conditioner->encoder, 1, PD_TOKENIZER_CHUNK, NULL, error);
+  self->text = pd_text_encoder_pass_new (self->model->conditioner->encoder, 1, PD_TOKENIZER_CHUNK,
+                                         NULL, error);
   done = self->text != NULL && pd_bench_measure (self->bench, "text encoder", pd_work_total (&work),
                                                  self->bench->n_runs, run_text, self, error);
-  g_clear_pointer (&self->text, pd_text_pass_free);
+  g_clear_pointer (&self->text, pd_text_encoder_pass_free);
   return done;
 }
 
@@ -176,7 +176,7 @@ parts_clear (Parts *self)
 {
   pd_denoiser_pass_free (self->unet);
   pd_autoencoder_pass_free (self->decoder);
-  pd_text_pass_free (self->text);
+  pd_text_encoder_pass_free (self->text);
   pd_model_free (self->model);
   g_free (self->ids);
   pd_condition_free (self->condition);

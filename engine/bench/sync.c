@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "engine/bench/measure.h"
-#include "engine/networks/tile-attention.h"
+#include "engine/networks/bank-reader.h"
 
 /* What cross-tile attention costs a tile: the UNet of one tile with both branches of guidance, with
  * and without the bank of a canvas's thumbnail. They run by turns, so that what else the machine

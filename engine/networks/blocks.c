@@ -19,30 +19,31 @@ static const float transformer_layer_eps = 1e-5f;
   G_STMT_END
 
 PdResnet
-pd_read_resnet (
+pd_blocks_read_resnet (
     PdLayerReader *reader, guint in, guint out, guint time_embedding, const char *path, ...)
 {
   PdResnet resnet = { 0 };
 
   FORMAT_PATH (reader, path, resnet.path);
-  resnet.norm1 = pd_read_norm (reader, in, "%s.norm1", resnet.path);
-  resnet.conv1 = pd_read_conv (reader, out, in, TRUE, "%s.conv1", resnet.path);
+  resnet.norm1 = pd_layer_read_norm (reader, in, "%s.norm1", resnet.path);
+  resnet.conv1 = pd_layer_read_conv (reader, out, in, TRUE, "%s.conv1", resnet.path);
   if (time_embedding > 0)
     resnet.time_emb_proj =
-        pd_read_linear (reader, out, time_embedding, TRUE, "%s.time_emb_proj", resnet.path);
-  resnet.norm2 = pd_read_norm (reader, out, "%s.norm2", resnet.path);
-  resnet.conv2 = pd_read_conv (reader, out, out, TRUE, "%s.conv2", resnet.path);
+        pd_layer_read_linear (reader, out, time_embedding, TRUE, "%s.time_emb_proj", resnet.path);
+  resnet.norm2 = pd_layer_read_norm (reader, out, "%s.norm2", resnet.path);
+  resnet.conv2 = pd_layer_read_conv (reader, out, out, TRUE, "%s.conv2", resnet.path);
   if (in != out)
-    resnet.conv_shortcut = pd_read_linear (reader, out, in, TRUE, "%s.conv_shortcut", resnet.path);
+    resnet.conv_shortcut =
+        pd_layer_read_linear (reader, out, in, TRUE, "%s.conv_shortcut", resnet.path);
   return resnet;
 }
 
 PdTensor *
-pd_build_group_norm (const PdBuilder *builder,
-                     PdTensor *x,
-                     const PdNorm *norm,
-                     PdActivation activation,
-                     gboolean border)
+pd_blocks_build_group_norm (const PdBuilder *builder,
+                            PdTensor *x,
+                            const PdNorm *norm,
+                            PdActivation activation,
+                            gboolean border)
 {
   const PdSite site = { .kind = PD_SITE_NORM,
                         .path = norm->path,
@@ -56,61 +57,64 @@ pd_build_group_norm (const PdBuilder *builder,
   };
   PdTensor *y = pd_sites_norm (builder->sites, builder->graph, site, x, norm, &args);
 
-  return y != NULL ? y : pd_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
+  return y != NULL ? y
+                   : pd_layer_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
 }
 
 PdTensor *
-pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet)
+pd_blocks_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet)
 {
   g_autofree char *dropout = g_strconcat (resnet->path, ".dropout", NULL);
   PdEpilogue first = { 0 }, second = { 0 };
   PdTensor *h;
 
   if (builder->temb != NULL)
-    first.image_bias = pd_apply_linear (builder->graph, builder->probes, builder->temb,
-                                        &resnet->time_emb_proj, NULL);
-  h = pd_build_group_norm (builder, x, &resnet->norm1, PD_ACTIVATION_SILU, TRUE);
-  h = pd_apply_conv (builder->graph, builder->probes, h, &resnet->conv1, PD_CONV_SAME, &first);
-  h = pd_build_group_norm (builder, h, &resnet->norm2, PD_ACTIVATION_SILU, TRUE);
-  pd_probe (builder->probes, builder->graph, dropout, h);
+    first.image_bias = pd_layer_apply_linear (builder->graph, builder->probes, builder->temb,
+                                              &resnet->time_emb_proj, NULL);
+  h = pd_blocks_build_group_norm (builder, x, &resnet->norm1, PD_ACTIVATION_SILU, TRUE);
+  h = pd_layer_apply_conv (builder->graph, builder->probes, h, &resnet->conv1, PD_CONV_SAME,
+                           &first);
+  h = pd_blocks_build_group_norm (builder, h, &resnet->norm2, PD_ACTIVATION_SILU, TRUE);
+  pd_probes_keep (builder->probes, builder->graph, dropout, h);
   second.residual =
       resnet->conv_shortcut.weight != NULL
-          ? pd_apply_linear (builder->graph, builder->probes, x, &resnet->conv_shortcut, NULL)
+          ? pd_layer_apply_linear (builder->graph, builder->probes, x, &resnet->conv_shortcut, NULL)
           : x;
-  h = pd_apply_conv (builder->graph, builder->probes, h, &resnet->conv2, PD_CONV_SAME, &second);
-  pd_probe (builder->probes, builder->graph, resnet->path, h);
+  h = pd_layer_apply_conv (builder->graph, builder->probes, h, &resnet->conv2, PD_CONV_SAME,
+                           &second);
+  pd_probes_keep (builder->probes, builder->graph, resnet->path, h);
   return h;
 }
 
 PdAttentionLayer
-pd_read_attention (PdLayerReader *reader,
-                   guint channels,
-                   guint context,
-                   guint heads,
-                   gboolean bias,
-                   const char *path,
-                   ...)
+pd_blocks_read_attention (PdLayerReader *reader,
+                          guint channels,
+                          guint context,
+                          guint heads,
+                          gboolean bias,
+                          const char *path,
+                          ...)
 {
   PdAttentionLayer layer = { .heads = heads };
 
   FORMAT_PATH (reader, path, layer.path);
-  layer.to_q = pd_read_linear (reader, channels, channels, bias, "%s.to_q", layer.path);
-  layer.to_k = pd_read_linear (reader, channels, context, bias, "%s.to_k", layer.path);
-  layer.to_v = pd_read_linear (reader, channels, context, bias, "%s.to_v", layer.path);
-  layer.to_out = pd_read_linear (reader, channels, channels, TRUE, "%s.to_out.0", layer.path);
+  layer.to_q = pd_layer_read_linear (reader, channels, channels, bias, "%s.to_q", layer.path);
+  layer.to_k = pd_layer_read_linear (reader, channels, context, bias, "%s.to_k", layer.path);
+  layer.to_v = pd_layer_read_linear (reader, channels, context, bias, "%s.to_v", layer.path);
+  layer.to_out = pd_layer_read_linear (reader, channels, channels, TRUE, "%s.to_out.0", layer.path);
   return layer;
 }
 
 PdTensor *
-pd_build_attention (const PdBuilder *builder,
-                    PdTensor *x,
-                    PdTensor *y,
-                    PdTensor *residual,
-                    const PdAttentionLayer *layer)
+pd_blocks_build_attention (const PdBuilder *builder,
+                           PdTensor *x,
+                           PdTensor *y,
+                           PdTensor *residual,
+                           const PdAttentionLayer *layer)
 {
-  PdTensor *q = pd_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
-  PdTensor *k = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
-  PdTensor *v = pd_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
+  PdTensor *q = pd_layer_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
+  PdTensor *k = pd_layer_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
+  PdTensor *v = pd_layer_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
   PdTensor *mixed = NULL;
   /* The module's own output is what to_out gives: probe it under the module's name. */
   PdLayer to_out = layer->to_out;
@@ -129,8 +133,8 @@ pd_build_attention (const PdBuilder *builder,
     mixed = pd_attention (builder->graph,
                           &(PdAttention){ .q = q, .k = k, .v = v, .heads = layer->heads });
   to_out.path = layer->path;
-  return pd_apply_linear (builder->graph, builder->probes, mixed, &to_out,
-                          &(PdEpilogue){ .residual = residual });
+  return pd_layer_apply_linear (builder->graph, builder->probes, mixed, &to_out,
+                                &(PdEpilogue){ .residual = residual });
 }
 
 static PdTransformerBlock
@@ -140,30 +144,32 @@ read_transformer_block (
   guint inner = 4 * channels;
   PdTransformerBlock block = { .path = g_string_chunk_insert (reader->paths, path) };
 
-  block.norm1 = pd_read_norm (reader, channels, "%s.norm1", path);
-  block.attn1 = pd_read_attention (reader, channels, channels, heads, FALSE, "%s.attn1", path);
-  block.norm2 = pd_read_norm (reader, channels, "%s.norm2", path);
-  block.attn2 = pd_read_attention (reader, channels, context, heads, FALSE, "%s.attn2", path);
-  block.norm3 = pd_read_norm (reader, channels, "%s.norm3", path);
-  block.ff_in = pd_read_linear (reader, 2 * inner, channels, TRUE, "%s.ff.net.0.proj", path);
-  block.ff_out = pd_read_linear (reader, channels, inner, TRUE, "%s.ff.net.2", path);
+  block.norm1 = pd_layer_read_norm (reader, channels, "%s.norm1", path);
+  block.attn1 =
+      pd_blocks_read_attention (reader, channels, channels, heads, FALSE, "%s.attn1", path);
+  block.norm2 = pd_layer_read_norm (reader, channels, "%s.norm2", path);
+  block.attn2 =
+      pd_blocks_read_attention (reader, channels, context, heads, FALSE, "%s.attn2", path);
+  block.norm3 = pd_layer_read_norm (reader, channels, "%s.norm3", path);
+  block.ff_in = pd_layer_read_linear (reader, 2 * inner, channels, TRUE, "%s.ff.net.0.proj", path);
+  block.ff_out = pd_layer_read_linear (reader, channels, inner, TRUE, "%s.ff.net.2", path);
   return block;
 }
 
 PdTransformer
-pd_read_transformer (PdLayerReader *reader,
-                     guint channels,
-                     guint context,
-                     guint heads,
-                     guint n_blocks,
-                     const char *path,
-                     ...)
+pd_blocks_read_transformer (PdLayerReader *reader,
+                            guint channels,
+                            guint context,
+                            guint heads,
+                            guint n_blocks,
+                            const char *path,
+                            ...)
 {
   PdTransformer self = { .n_blocks = n_blocks };
 
   FORMAT_PATH (reader, path, self.path);
-  self.norm = pd_read_norm (reader, channels, "%s.norm", self.path);
-  self.proj_in = pd_read_linear (reader, channels, channels, TRUE, "%s.proj_in", self.path);
+  self.norm = pd_layer_read_norm (reader, channels, "%s.norm", self.path);
+  self.proj_in = pd_layer_read_linear (reader, channels, channels, TRUE, "%s.proj_in", self.path);
   self.blocks = g_new0 (PdTransformerBlock, n_blocks);
   for (guint i = 0; i < n_blocks; i++)
     {
@@ -171,12 +177,12 @@ pd_read_transformer (PdLayerReader *reader,
 
       self.blocks[i] = read_transformer_block (reader, channels, context, heads, name);
     }
-  self.proj_out = pd_read_linear (reader, channels, channels, TRUE, "%s.proj_out", self.path);
+  self.proj_out = pd_layer_read_linear (reader, channels, channels, TRUE, "%s.proj_out", self.path);
   return self;
 }
 
 void
-pd_transformer_clear (PdTransformer *self)
+pd_blocks_clear_transformer (PdTransformer *self)
 {
   g_clear_pointer (&self->blocks, g_free);
 }
@@ -190,46 +196,48 @@ build_feed_forward (const PdBuilder *builder,
   g_autofree char *gated = g_strconcat (block->path, ".ff.net.0", NULL);
   g_autofree char *whole = g_strconcat (block->path, ".ff", NULL);
   PdLayer out = block->ff_out;
-  PdTensor *h = pd_apply_linear (builder->graph, builder->probes, x, &block->ff_in, NULL);
+  PdTensor *h = pd_layer_apply_linear (builder->graph, builder->probes, x, &block->ff_in, NULL);
 
   h = pd_geglu (builder->graph, h);
-  pd_probe (builder->probes, builder->graph, gated, h);
+  pd_probes_keep (builder->probes, builder->graph, gated, h);
   out.path = whole;
-  return pd_apply_linear (builder->graph, builder->probes, h, &out,
-                          &(PdEpilogue){ .residual = residual });
+  return pd_layer_apply_linear (builder->graph, builder->probes, h, &out,
+                                &(PdEpilogue){ .residual = residual });
 }
 
 static PdTensor *
 build_transformer_block (const PdBuilder *builder, PdTensor *x, const PdTransformerBlock *block)
 {
-  PdTensor *h = pd_apply_layer_norm (builder->graph, builder->probes, x, &block->norm1,
-                                     transformer_layer_eps);
+  PdTensor *h = pd_layer_apply_layer_norm (builder->graph, builder->probes, x, &block->norm1,
+                                           transformer_layer_eps);
 
-  x = pd_build_attention (builder, h, h, x, &block->attn1);
-  h = pd_apply_layer_norm (builder->graph, builder->probes, x, &block->norm2,
-                           transformer_layer_eps);
-  x = pd_build_attention (builder, h, builder->context, x, &block->attn2);
-  h = pd_apply_layer_norm (builder->graph, builder->probes, x, &block->norm3,
-                           transformer_layer_eps);
+  x = pd_blocks_build_attention (builder, h, h, x, &block->attn1);
+  h = pd_layer_apply_layer_norm (builder->graph, builder->probes, x, &block->norm2,
+                                 transformer_layer_eps);
+  x = pd_blocks_build_attention (builder, h, builder->context, x, &block->attn2);
+  h = pd_layer_apply_layer_norm (builder->graph, builder->probes, x, &block->norm3,
+                                 transformer_layer_eps);
   x = build_feed_forward (builder, h, x, block);
-  pd_probe (builder->probes, builder->graph, block->path, x);
+  pd_probes_keep (builder->probes, builder->graph, block->path, x);
   return x;
 }
 
 PdTensor *
-pd_build_transformer (const PdBuilder *builder, PdTensor *x, const PdTransformer *transformer)
+pd_blocks_build_transformer (const PdBuilder *builder,
+                             PdTensor *x,
+                             const PdTransformer *transformer)
 {
   PdBuilder norm_builder = *builder;
   PdTensor *h;
 
   norm_builder.eps = transformer_group_eps;
-  h = pd_build_group_norm (&norm_builder, x, &transformer->norm, PD_ACTIVATION_NONE, FALSE);
+  h = pd_blocks_build_group_norm (&norm_builder, x, &transformer->norm, PD_ACTIVATION_NONE, FALSE);
 
-  h = pd_apply_linear (builder->graph, builder->probes, h, &transformer->proj_in, NULL);
+  h = pd_layer_apply_linear (builder->graph, builder->probes, h, &transformer->proj_in, NULL);
   for (guint i = 0; i < transformer->n_blocks; i++)
     h = build_transformer_block (builder, h, &transformer->blocks[i]);
-  h = pd_apply_linear (builder->graph, builder->probes, h, &transformer->proj_out,
-                       &(PdEpilogue){ .residual = x });
-  pd_probe (builder->probes, builder->graph, transformer->path, h);
+  h = pd_layer_apply_linear (builder->graph, builder->probes, h, &transformer->proj_out,
+                             &(PdEpilogue){ .residual = x });
+  pd_probes_keep (builder->probes, builder->graph, transformer->path, h);
   return h;
 }

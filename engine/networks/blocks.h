@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/networks/layers.h"
+#include "engine/networks/layer.h"
 #include "engine/networks/sites.h"
 
 /* The blocks that UNets and autoencoders share, with diffusers' names. Plain data: layers belong to
@@ -18,7 +18,7 @@ typedef struct
 } PdResnet;
 
 /* @time_embedding: its width, 0 without. */
-PdResnet pd_read_resnet (
+PdResnet pd_blocks_read_resnet (
     PdLayerReader *reader, guint in, guint out, guint time_embedding, const char *path, ...)
     G_GNUC_PRINTF (5, 6);
 
@@ -35,13 +35,13 @@ typedef struct
   PdTensor *context; /* n × 1 × tokens × width; NULL in autoencoders */
 } PdBuilder;
 
-PdTensor *pd_build_group_norm (const PdBuilder *builder,
-                               PdTensor *x,
-                               const PdNorm *norm,
-                               PdActivation activation,
-                               gboolean border);
+PdTensor *pd_blocks_build_group_norm (const PdBuilder *builder,
+                                      PdTensor *x,
+                                      const PdNorm *norm,
+                                      PdActivation activation,
+                                      gboolean border);
 
-PdTensor *pd_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet);
+PdTensor *pd_blocks_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet);
 
 /* Attention: to_out (attention (to_q (x), to_k (y), to_v (y))) + residual, y = x or the context */
 typedef struct
@@ -52,19 +52,19 @@ typedef struct
 } PdAttentionLayer;
 
 /* @context: width of the keys' source; @bias: of to_q, to_k and to_v (to_out always has one). */
-PdAttentionLayer pd_read_attention (PdLayerReader *reader,
-                                    guint channels,
-                                    guint context,
-                                    guint heads,
-                                    gboolean bias,
-                                    const char *path,
-                                    ...) G_GNUC_PRINTF (6, 7);
+PdAttentionLayer pd_blocks_read_attention (PdLayerReader *reader,
+                                           guint channels,
+                                           guint context,
+                                           guint heads,
+                                           gboolean bias,
+                                           const char *path,
+                                           ...) G_GNUC_PRINTF (6, 7);
 
-PdTensor *pd_build_attention (const PdBuilder *builder,
-                              PdTensor *x,
-                              PdTensor *y,
-                              PdTensor *residual,
-                              const PdAttentionLayer *layer);
+PdTensor *pd_blocks_build_attention (const PdBuilder *builder,
+                                     PdTensor *x,
+                                     PdTensor *y,
+                                     PdTensor *residual,
+                                     const PdAttentionLayer *layer);
 
 /* Transformer2DModel of BasicTransformerBlocks. */
 typedef struct
@@ -80,18 +80,19 @@ typedef struct
   char *path;
   PdNorm norm;
   PdLayer proj_in, proj_out;
-  PdTransformerBlock *blocks; /* n_blocks, freed by pd_transformer_clear */
+  PdTransformerBlock *blocks; /* n_blocks, freed by pd_blocks_clear_transformer */
   guint n_blocks;
 } PdTransformer;
 
-PdTransformer pd_read_transformer (PdLayerReader *reader,
-                                   guint channels,
-                                   guint context,
-                                   guint heads,
-                                   guint n_blocks,
-                                   const char *path,
-                                   ...) G_GNUC_PRINTF (6, 7);
-void pd_transformer_clear (PdTransformer *self);
+PdTransformer pd_blocks_read_transformer (PdLayerReader *reader,
+                                          guint channels,
+                                          guint context,
+                                          guint heads,
+                                          guint n_blocks,
+                                          const char *path,
+                                          ...) G_GNUC_PRINTF (6, 7);
+void pd_blocks_clear_transformer (PdTransformer *self);
 
-PdTensor *
-pd_build_transformer (const PdBuilder *builder, PdTensor *x, const PdTransformer *transformer);
+PdTensor *pd_blocks_build_transformer (const PdBuilder *builder,
+                                       PdTensor *x,
+                                       const PdTransformer *transformer);

@@ -80,7 +80,7 @@ pd_conditioner_encode (PdConditioner *self,
 {
   g_autoptr (GPtrArray) conditions =
       g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
-  g_autoptr (PdTextPass) pass = NULL;
+  g_autoptr (PdTextEncoderPass) pass = NULL;
   g_autofree float *values = NULL;
   guint chunks, tokens;
   g_autofree gint32 *ids = tokenize (self, prompts, n, &chunks, error);
@@ -91,9 +91,9 @@ pd_conditioner_encode (PdConditioner *self,
   tokens = chunks * PD_TOKENIZER_CHUNK;
   n_ids = (gsize) n * tokens;
   n_values = n_ids * self->width;
-  pass = pd_text_pass_new (self->encoder, n * chunks, PD_TOKENIZER_CHUNK, NULL, error);
+  pass = pd_text_encoder_pass_new (self->encoder, n * chunks, PD_TOKENIZER_CHUNK, NULL, error);
   if (pass == NULL || (values = pd_try_new (float, n_values, _ ("the prompt"), error)) == NULL ||
-      !pd_text_pass_run (pass, ids, n_ids, values, n_values, cancellable, error))
+      !pd_text_encoder_pass_run (pass, ids, n_ids, values, n_values, cancellable, error))
     return NULL;
   for (guint i = 0; i < n; i++)
     {
@@ -121,8 +121,8 @@ pd_conditioner_blank (const PdConditioner *self, GError **error)
 gboolean
 pd_conditioner_rehearse (PdConditioner *self, guint n, GError **error)
 {
-  g_autoptr (PdTextPass) pass =
-      pd_text_pass_new (self->encoder, n, PD_TOKENIZER_CHUNK, NULL, error);
+  g_autoptr (PdTextEncoderPass) pass =
+      pd_text_encoder_pass_new (self->encoder, n, PD_TOKENIZER_CHUNK, NULL, error);
 
   return pass != NULL;
 }

@@ -44,7 +44,7 @@ pd_denoiser_pass_run (PdDenoiserPass *self,
 {
   return pd_tensor_check_length (self->prediction, run->n_prediction, error) &&
          self->denoiser->class->pass_upload (self, run, error) &&
-         pd_hooks_before_run (self->hooks, error) &&
+         pd_sites_before_run (self->hooks, error) &&
          pd_graph_run (self->graph, cancellable, error) &&
          pd_tensor_read_nchw (self->prediction, run->prediction, run->n_prediction, error);
 }

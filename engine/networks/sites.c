@@ -50,7 +50,7 @@ pd_sites_norm (PdSites *self,
 }
 
 gboolean
-pd_hooks_before_run (PdHook *const *hooks, GError **error)
+pd_sites_before_run (PdHook *const *hooks, GError **error)
 {
   for (; hooks != NULL && *hooks != NULL; hooks++)
     if ((*hooks)->before_run != NULL && !(*hooks)->before_run (*hooks, error))
@@ -59,7 +59,7 @@ pd_hooks_before_run (PdHook *const *hooks, GError **error)
 }
 
 guint
-pd_survey_count (const GArray *survey, PdSiteKind kind)
+pd_sites_count (const GArray *survey, PdSiteKind kind)
 {
   guint n = 0;
 

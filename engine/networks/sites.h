@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/networks/layers.h"
+#include "engine/networks/layer.h"
 
 /* The places of a network where others may take part while a pass of it is built: read keys and
  * values, add more of them, use statistics from elsewhere. A network names its sites; what uses
@@ -62,7 +62,7 @@ PdTensor *pd_sites_norm (PdSites *self,
                          const PdNormArgs *args);
 
 /* Calls before_run of all @hooks, which may be NULL. */
-gboolean pd_hooks_before_run (PdHook *const *hooks, GError **error);
+gboolean pd_sites_before_run (PdHook *const *hooks, GError **error);
 
 /* The number of sites of @kind in @survey. */
-guint pd_survey_count (const GArray *survey, PdSiteKind kind);
+guint pd_sites_count (const GArray *survey, PdSiteKind kind);

@@ -43,17 +43,17 @@ read_text_encoder (PdLayerReader *reader, gpointer part)
       g_autofree char *path = g_strdup_printf ("text_model.encoder.layers.%d", i);
 
       self->layers[i] = (PdTextLayer){
-        .norm1 = pd_read_norm (reader, width, "%s.layer_norm1", path),
-        .q = pd_read_linear (reader, width, width, TRUE, "%s.self_attn.q_proj", path),
-        .k = pd_read_linear (reader, width, width, TRUE, "%s.self_attn.k_proj", path),
-        .v = pd_read_linear (reader, width, width, TRUE, "%s.self_attn.v_proj", path),
-        .out = pd_read_linear (reader, width, width, TRUE, "%s.self_attn.out_proj", path),
-        .norm2 = pd_read_norm (reader, width, "%s.layer_norm2", path),
-        .fc1 = pd_read_linear (reader, inner, width, TRUE, "%s.mlp.fc1", path),
-        .fc2 = pd_read_linear (reader, width, inner, TRUE, "%s.mlp.fc2", path),
+        .norm1 = pd_layer_read_norm (reader, width, "%s.layer_norm1", path),
+        .q = pd_layer_read_linear (reader, width, width, TRUE, "%s.self_attn.q_proj", path),
+        .k = pd_layer_read_linear (reader, width, width, TRUE, "%s.self_attn.k_proj", path),
+        .v = pd_layer_read_linear (reader, width, width, TRUE, "%s.self_attn.v_proj", path),
+        .out = pd_layer_read_linear (reader, width, width, TRUE, "%s.self_attn.out_proj", path),
+        .norm2 = pd_layer_read_norm (reader, width, "%s.layer_norm2", path),
+        .fc1 = pd_layer_read_linear (reader, inner, width, TRUE, "%s.mlp.fc1", path),
+        .fc2 = pd_layer_read_linear (reader, width, inner, TRUE, "%s.mlp.fc2", path),
       };
     }
-  self->final_norm = pd_read_norm (reader, width, "text_model.final_layer_norm");
+  self->final_norm = pd_layer_read_norm (reader, width, "text_model.final_layer_norm");
 }
 
 /* Into memory: a text takes a few rows of them. */
@@ -98,7 +98,8 @@ pd_text_encoder_new (const PdBackend *backend,
   self->layers = pd_try_new0 (PdTextLayer, config->n_layers, _ ("the model's weights"), error);
   if (self->layers == NULL || !read_embeddings (self, checkpoint, error))
     return NULL;
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_text_encoder, self, error);
+  self->weights =
+      pd_layer_read_part (checkpoint, backend, self->paths, read_text_encoder, self, error);
   return self->weights != NULL ? g_steal_pointer (&self) : NULL;
 }
 
@@ -121,7 +122,7 @@ probe_hidden (PdGraph *graph, PdProbes *probes, guint index, PdTensor *x)
 {
   g_autofree char *path = g_strdup_printf ("hidden.%u", index);
 
-  pd_probe (probes, graph, path, x);
+  pd_probes_keep (probes, graph, path, x);
 }
 
 static PdTensor *
@@ -131,24 +132,26 @@ build_layer (
   float eps = (float) self->config.layer_norm_eps;
   PdActivation activation =
       self->config.act == PD_TEXT_ACT_GELU ? PD_ACTIVATION_GELU : PD_ACTIVATION_QUICK_GELU;
-  PdTensor *h = pd_apply_layer_norm (graph, probes, x, &layer->norm1, eps);
-  PdTensor *q = pd_apply_linear (graph, probes, h, &layer->q, NULL);
-  PdTensor *k = pd_apply_linear (graph, probes, h, &layer->k, NULL);
-  PdTensor *v = pd_apply_linear (graph, probes, h, &layer->v, NULL);
+  PdTensor *h = pd_layer_apply_layer_norm (graph, probes, x, &layer->norm1, eps);
+  PdTensor *q = pd_layer_apply_linear (graph, probes, h, &layer->q, NULL);
+  PdTensor *k = pd_layer_apply_linear (graph, probes, h, &layer->k, NULL);
+  PdTensor *v = pd_layer_apply_linear (graph, probes, h, &layer->v, NULL);
 
   h = pd_attention (
       graph,
       &(PdAttention){ .q = q, .k = k, .v = v, .heads = self->config.n_heads, .causal = TRUE });
-  x = pd_apply_linear (graph, probes, h, &layer->out, &(PdEpilogue){ .residual = x });
-  h = pd_apply_layer_norm (graph, probes, x, &layer->norm2, eps);
-  h = pd_apply_linear (graph, probes, h, &layer->fc1, &(PdEpilogue){ .activation = activation });
-  return pd_apply_linear (graph, probes, h, &layer->fc2, &(PdEpilogue){ .residual = x });
+  x = pd_layer_apply_linear (graph, probes, h, &layer->out, &(PdEpilogue){ .residual = x });
+  h = pd_layer_apply_layer_norm (graph, probes, x, &layer->norm2, eps);
+  h = pd_layer_apply_linear (graph, probes, h, &layer->fc1,
+                             &(PdEpilogue){ .activation = activation });
+  return pd_layer_apply_linear (graph, probes, h, &layer->fc2, &(PdEpilogue){ .residual = x });
 }
 
-PdTextPass *
-pd_text_pass_new (PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probes, GError **error)
+PdTextEncoderPass *
+pd_text_encoder_pass_new (
+    PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probes, GError **error)
 {
-  g_autoptr (PdTextPass) self = g_new0 (PdTextPass, 1);
+  g_autoptr (PdTextEncoderPass) self = g_new0 (PdTextEncoderPass, 1);
   PdTensor *x;
 
   self->encoder = encoder;
@@ -160,14 +163,14 @@ pd_text_pass_new (PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probe
       x = build_layer (encoder, self->graph, probes, x, &encoder->layers[i]);
       probe_hidden (self->graph, probes, i + 1, x);
     }
-  x = pd_apply_layer_norm (self->graph, probes, x, &encoder->final_norm,
-                           (float) encoder->config.layer_norm_eps);
+  x = pd_layer_apply_layer_norm (self->graph, probes, x, &encoder->final_norm,
+                                 (float) encoder->config.layer_norm_eps);
   self->context = pd_graph_output (self->graph, x);
   return pd_graph_compile (self->graph, FALSE, error) ? g_steal_pointer (&self) : NULL;
 }
 
 void
-pd_text_pass_free (PdTextPass *self)
+pd_text_encoder_pass_free (PdTextEncoderPass *self)
 {
   if (self == NULL)
     return;
@@ -197,13 +200,13 @@ embed (const PdTextEncoder *encoder, gint32 id, guint position, float *row, GErr
 }
 
 gboolean
-pd_text_pass_run (PdTextPass *self,
-                  const gint32 *ids,
-                  gsize n_ids,
-                  float *context,
-                  gsize n_context,
-                  GCancellable *cancellable,
-                  GError **error)
+pd_text_encoder_pass_run (PdTextEncoderPass *self,
+                          const gint32 *ids,
+                          gsize n_ids,
+                          float *context,
+                          gsize n_context,
+                          GCancellable *cancellable,
+                          GError **error)
 {
   guint tokens = self->embeddings->w, width = self->embeddings->c;
   const gsize n = n_ids * width;
@@ -221,7 +224,7 @@ pd_text_pass_run (PdTextPass *self,
 }
 
 guint
-pd_text_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens)
+pd_text_encoder_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens)
 {
   guint largest = 0;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/files/config.h"
-#include "engine/networks/layers.h"
+#include "engine/networks/layer.h"
 
 /* transformers' CLIPTextModel: its weights on the device, the embeddings in memory. */
 typedef struct _PdTextEncoder PdTextEncoder;
@@ -17,25 +17,25 @@ void pd_text_encoder_free (PdTextEncoder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextEncoder, pd_text_encoder_free)
 
 /* The text encoder for a number of sequences, recorded. */
-typedef struct _PdTextPass PdTextPass;
+typedef struct _PdTextPass PdTextEncoderPass;
 
 /* @n sequences of @tokens ids, at most max_positions. The probes are "hidden.0" (token + position
  * embedding) and "hidden.N" (after layer N - 1, before the final norm). */
-PdTextPass *
-pd_text_pass_new (PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probes, GError **error);
-void pd_text_pass_free (PdTextPass *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextPass, pd_text_pass_free)
+PdTextEncoderPass *pd_text_encoder_pass_new (
+    PdTextEncoder *encoder, guint n, guint tokens, PdProbes *probes, GError **error);
+void pd_text_encoder_pass_free (PdTextEncoderPass *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextEncoderPass, pd_text_encoder_pass_free)
 
 /* @ids: [n][tokens], each below vocab_size; @context: [n][tokens][hidden_size], after the final
  * norm; @n_ids, @n_context: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (an id, or lengths that
  * are not the pass's: nothing is written), and those of a graph's run. */
-gboolean pd_text_pass_run (PdTextPass *self,
-                           const gint32 *ids,
-                           gsize n_ids,
-                           float *context,
-                           gsize n_context,
-                           GCancellable *cancellable,
-                           GError **error);
+gboolean pd_text_encoder_pass_run (PdTextEncoderPass *self,
+                                   const gint32 *ids,
+                                   gsize n_ids,
+                                   float *context,
+                                   gsize n_context,
+                                   GCancellable *cancellable,
+                                   GError **error);
 
 /* Where a sequence's pooled output is: the position of its end token. */
-guint pd_text_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens);
+guint pd_text_encoder_pooled_position (const PdTextConfig *config, const gint32 *ids, guint tokens);

@@ -88,8 +88,8 @@ read_blocks (PdLayerReader *reader,
       PdTinyBlock block;
 
       for (guint j = 0; j < 3; j++)
-        block.conv[j] = pd_read_conv (reader, channels, channels, TRUE, "%s.layers.%u.conv.%u",
-                                      half, *index, 2 * j);
+        block.conv[j] = pd_layer_read_conv (reader, channels, channels, TRUE,
+                                            "%s.layers.%u.conv.%u", half, *index, 2 * j);
       g_array_append_val (stage->blocks, block);
     }
 }
@@ -105,15 +105,15 @@ read_tiny_encoder (PdLayerReader *reader, PdTinyVae *self)
       guint channels = config->encoder_channels[i];
 
       self->encoder[i].conv =
-          pd_read_conv (reader, channels, i == 0 ? (guint) config->in_channels : channels, i == 0,
-                        "encoder.layers.%u", index);
+          pd_layer_read_conv (reader, channels, i == 0 ? (guint) config->in_channels : channels,
+                              i == 0, "encoder.layers.%u", index);
       index++;
       read_blocks (reader, &self->encoder[i], config->encoder_blocks[i], channels, "encoder",
                    &index);
     }
-  self->encoder_out = pd_read_conv (reader, config->latent_channels,
-                                    config->encoder_channels[config->n_encoder_stages - 1], TRUE,
-                                    "encoder.layers.%u", index);
+  self->encoder_out = pd_layer_read_conv (reader, config->latent_channels,
+                                          config->encoder_channels[config->n_encoder_stages - 1],
+                                          TRUE, "encoder.layers.%u", index);
 }
 
 /* Module numbers count what has no weights too: activations and upsamplers. */
@@ -126,8 +126,8 @@ read_tiny_vae (PdLayerReader *reader, gpointer part)
 
   if (self->base.has_encoder)
     read_tiny_encoder (reader, self);
-  self->decoder_in = pd_read_conv (reader, config->decoder_channels[0], config->latent_channels,
-                                   TRUE, "decoder.layers.0");
+  self->decoder_in = pd_layer_read_conv (reader, config->decoder_channels[0],
+                                         config->latent_channels, TRUE, "decoder.layers.0");
   for (int i = 0; i < config->n_decoder_stages; i++)
     {
       guint channels = config->decoder_channels[i];
@@ -136,8 +136,9 @@ read_tiny_vae (PdLayerReader *reader, gpointer part)
       read_blocks (reader, &self->decoder[i], config->decoder_blocks[i], channels, "decoder",
                    &index);
       index += last ? 0 : 1;
-      self->decoder[i].conv = pd_read_conv (reader, last ? (guint) config->out_channels : channels,
-                                            channels, last, "decoder.layers.%u", index);
+      self->decoder[i].conv =
+          pd_layer_read_conv (reader, last ? (guint) config->out_channels : channels, channels,
+                              last, "decoder.layers.%u", index);
       index++;
     }
 }
@@ -254,6 +255,6 @@ pd_tiny_vae_new (const PdBackend *backend,
       self->encoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
       self->decoder[i].blocks = g_array_new (FALSE, FALSE, sizeof (PdTinyBlock));
     }
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_tiny_vae, self, error);
+  self->weights = pd_layer_read_part (checkpoint, backend, self->paths, read_tiny_vae, self, error);
   return self->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

@@ -54,7 +54,7 @@ static void
 read_attention_of_block (
     PdLayerReader *reader, const PdUNetConfig *config, PdUNetBlock *block, guint level, guint layer)
 {
-  block->attentions[layer] = pd_read_transformer (
+  block->attentions[layer] = pd_blocks_read_transformer (
       reader, config->block_out_channels[level], config->cross_attention_dim, config->heads[level],
       config->transformer_layers[level], "%s.attentions.%u", block->path, layer);
 }
@@ -70,13 +70,14 @@ read_down_block (PdLayerReader *reader, PdUNet *self, guint level)
   block->n_layers = config->layers_per_block[level];
   for (guint i = 0; i < block->n_layers; i++)
     {
-      block->resnets[i] = pd_read_resnet (reader, i == 0 ? in : out, out, config->time_embed_dim,
-                                          "%s.resnets.%u", block->path, i);
+      block->resnets[i] = pd_blocks_read_resnet (
+          reader, i == 0 ? in : out, out, config->time_embed_dim, "%s.resnets.%u", block->path, i);
       if (config->down_attention[level])
         read_attention_of_block (reader, config, block, level, i);
     }
   if (level + 1 < (guint) config->n_blocks)
-    block->sampler = pd_read_conv (reader, out, out, TRUE, "%s.downsamplers.0.conv", block->path);
+    block->sampler =
+        pd_layer_read_conv (reader, out, out, TRUE, "%s.downsamplers.0.conv", block->path);
 }
 
 static void
@@ -87,8 +88,8 @@ read_mid_block (PdLayerReader *reader, PdUNet *self)
 
   self->mid.n_layers = config->mid_attention ? 2 : 1;
   for (guint i = 0; i < self->mid.n_layers; i++)
-    self->mid.resnets[i] = pd_read_resnet (reader, channels, channels, config->time_embed_dim,
-                                           "%s.resnets.%u", self->mid.path, i);
+    self->mid.resnets[i] = pd_blocks_read_resnet (
+        reader, channels, channels, config->time_embed_dim, "%s.resnets.%u", self->mid.path, i);
   if (config->mid_attention)
     read_attention_of_block (reader, config, &self->mid, level, 0);
 }
@@ -114,21 +115,22 @@ read_up_block (PdLayerReader *reader, PdUNet *self, guint index)
   block->n_layers = config->layers_per_block[level] + 1;
   for (guint i = 0; i < block->n_layers; i++)
     {
-      block->resnets[i] =
-          pd_read_resnet (reader, (i == 0 ? previous : out) + skip_channels (config, level, i), out,
-                          config->time_embed_dim, "%s.resnets.%u", block->path, i);
+      block->resnets[i] = pd_blocks_read_resnet (
+          reader, (i == 0 ? previous : out) + skip_channels (config, level, i), out,
+          config->time_embed_dim, "%s.resnets.%u", block->path, i);
       if (config->up_attention[index])
         read_attention_of_block (reader, config, block, level, i);
     }
   if (level > 0)
-    block->sampler = pd_read_conv (reader, out, out, TRUE, "%s.upsamplers.0.conv", block->path);
+    block->sampler =
+        pd_layer_read_conv (reader, out, out, TRUE, "%s.upsamplers.0.conv", block->path);
 }
 
 static void
 clear_block (PdUNetBlock *block)
 {
   for (guint i = 0; i < MAX_LAYERS; i++)
-    pd_transformer_clear (&block->attentions[i]);
+    pd_blocks_clear_transformer (&block->attentions[i]);
 }
 
 static void
@@ -150,16 +152,16 @@ read_unet (PdLayerReader *reader, gpointer part)
   guint first = config->block_out_channels[0], time = config->time_embed_dim;
 
   clear_blocks (self);
-  self->time_linear1 = pd_read_linear (reader, time, first, TRUE, "time_embedding.linear_1");
-  self->time_linear2 = pd_read_linear (reader, time, time, TRUE, "time_embedding.linear_2");
-  self->conv_in = pd_read_conv (reader, first, config->in_channels, TRUE, "conv_in");
+  self->time_linear1 = pd_layer_read_linear (reader, time, first, TRUE, "time_embedding.linear_1");
+  self->time_linear2 = pd_layer_read_linear (reader, time, time, TRUE, "time_embedding.linear_2");
+  self->conv_in = pd_layer_read_conv (reader, first, config->in_channels, TRUE, "conv_in");
   for (guint i = 0; i < (guint) config->n_blocks; i++)
     read_down_block (reader, self, i);
   read_mid_block (reader, self);
   for (guint i = 0; i < (guint) config->n_blocks; i++)
     read_up_block (reader, self, i);
-  self->conv_norm_out = pd_read_norm (reader, first, "conv_norm_out");
-  self->conv_out = pd_read_conv (reader, config->out_channels, first, TRUE, "conv_out");
+  self->conv_norm_out = pd_layer_read_norm (reader, first, "conv_norm_out");
+  self->conv_out = pd_layer_read_conv (reader, config->out_channels, first, TRUE, "conv_out");
 }
 
 static PdTensor *
@@ -167,15 +169,15 @@ build_time_embedding (PdUNet *self, PdGraph *graph, PdProbes *probes, PdTensor *
 {
   PdTensor *h, *temb;
 
-  pd_probe (probes, graph, "time_proj", timestep);
-  h = pd_apply_linear (graph, probes, timestep, &self->time_linear1,
-                       &(PdEpilogue){ .activation = PD_ACTIVATION_SILU });
+  pd_probes_keep (probes, graph, "time_proj", timestep);
+  h = pd_layer_apply_linear (graph, probes, timestep, &self->time_linear1,
+                             &(PdEpilogue){ .activation = PD_ACTIVATION_SILU });
   /* Every resnet takes silu (embedding): stored that way. */
-  temb = pd_apply_linear (graph, probes, h, &self->time_linear2,
-                          &(PdEpilogue){ .activation = PD_ACTIVATION_SILU });
+  temb = pd_layer_apply_linear (graph, probes, h, &self->time_linear2,
+                                &(PdEpilogue){ .activation = PD_ACTIVATION_SILU });
   if (pd_probes_want (probes, "time_embedding"))
-    pd_probe (probes, graph, "time_embedding",
-              pd_apply_linear (graph, NULL, h, &self->time_linear2, NULL));
+    pd_probes_keep (probes, graph, "time_embedding",
+                    pd_layer_apply_linear (graph, NULL, h, &self->time_linear2, NULL));
   return temb;
 }
 
@@ -184,7 +186,7 @@ probe_sampler (const PdBuilder *builder, const PdUNetBlock *block, const char *n
 {
   g_autofree char *path = g_strdup_printf ("%s.%s.0", block->path, name);
 
-  pd_probe (builder->probes, builder->graph, path, x);
+  pd_probes_keep (builder->probes, builder->graph, path, x);
 }
 
 static PdTensor *
@@ -192,18 +194,19 @@ build_down_block (const PdBuilder *builder, PdTensor *x, const PdUNetBlock *bloc
 {
   for (guint i = 0; i < block->n_layers; i++)
     {
-      x = pd_build_resnet (builder, x, &block->resnets[i]);
+      x = pd_blocks_build_resnet (builder, x, &block->resnets[i]);
       if (block->attentions[i].n_blocks > 0)
-        x = pd_build_transformer (builder, x, &block->attentions[i]);
+        x = pd_blocks_build_transformer (builder, x, &block->attentions[i]);
       g_ptr_array_add (skips, x);
     }
   if (block->sampler.weight != NULL)
     {
-      x = pd_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_HALF, NULL);
+      x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_HALF,
+                               NULL);
       probe_sampler (builder, block, "downsamplers", x);
       g_ptr_array_add (skips, x);
     }
-  pd_probe (builder->probes, builder->graph, block->path, x);
+  pd_probes_keep (builder->probes, builder->graph, block->path, x);
   return x;
 }
 
@@ -215,9 +218,9 @@ build_up_block (const PdBuilder *builder, PdTensor *x, const PdUNetBlock *block,
       PdTensor *skip = g_ptr_array_steal_index (skips, skips->len - 1);
 
       x = pd_concat (builder->graph, x, skip);
-      x = pd_build_resnet (builder, x, &block->resnets[i]);
+      x = pd_blocks_build_resnet (builder, x, &block->resnets[i]);
       if (block->attentions[i].n_blocks > 0)
-        x = pd_build_transformer (builder, x, &block->attentions[i]);
+        x = pd_blocks_build_transformer (builder, x, &block->attentions[i]);
     }
   if (block->sampler.weight != NULL)
     {
@@ -225,10 +228,11 @@ build_up_block (const PdBuilder *builder, PdTensor *x, const PdUNetBlock *block,
       const PdTensor *next = g_ptr_array_index (skips, skips->len - 1);
 
       x = pd_upsample (builder->graph, x, next->h, next->w, TRUE);
-      x = pd_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_SAME, NULL);
+      x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_SAME,
+                               NULL);
       probe_sampler (builder, block, "upsamplers", x);
     }
-  pd_probe (builder->probes, builder->graph, block->path, x);
+  pd_probes_keep (builder->probes, builder->graph, block->path, x);
   return x;
 }
 
@@ -237,8 +241,8 @@ build_unet (PdUNet *self, PdBuilder *builder, PdTensor *sample)
 {
   g_autoptr (GPtrArray) skips = g_ptr_array_new ();
   const PdUNetConfig *config = &self->config;
-  PdTensor *x =
-      pd_apply_conv (builder->graph, builder->probes, sample, &self->conv_in, PD_CONV_SAME, NULL);
+  PdTensor *x = pd_layer_apply_conv (builder->graph, builder->probes, sample, &self->conv_in,
+                                     PD_CONV_SAME, NULL);
 
   g_ptr_array_add (skips, x);
   for (guint i = 0; i < (guint) config->n_blocks; i++)
@@ -247,13 +251,13 @@ build_unet (PdUNet *self, PdBuilder *builder, PdTensor *sample)
       x = build_down_block (builder, x, &self->down[i], skips);
     }
 
-  x = pd_build_resnet (builder, x, &self->mid.resnets[0]);
+  x = pd_blocks_build_resnet (builder, x, &self->mid.resnets[0]);
   if (config->mid_attention)
     {
-      x = pd_build_transformer (builder, x, &self->mid.attentions[0]);
-      x = pd_build_resnet (builder, x, &self->mid.resnets[1]);
+      x = pd_blocks_build_transformer (builder, x, &self->mid.attentions[0]);
+      x = pd_blocks_build_resnet (builder, x, &self->mid.resnets[1]);
     }
-  pd_probe (builder->probes, builder->graph, self->mid.path, x);
+  pd_probes_keep (builder->probes, builder->graph, self->mid.path, x);
 
   for (guint i = 0; i < (guint) config->n_blocks; i++)
     {
@@ -261,8 +265,9 @@ build_unet (PdUNet *self, PdBuilder *builder, PdTensor *sample)
       x = build_up_block (builder, x, &self->up[i], skips);
     }
 
-  x = pd_build_group_norm (builder, x, &self->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
-  return pd_apply_conv (builder->graph, builder->probes, x, &self->conv_out, PD_CONV_SAME, NULL);
+  x = pd_blocks_build_group_norm (builder, x, &self->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
+  return pd_layer_apply_conv (builder->graph, builder->probes, x, &self->conv_out, PD_CONV_SAME,
+                              NULL);
 }
 
 /* A group norm over a few values divides by differences that may be no larger than the rounding of
@@ -506,6 +511,6 @@ pd_unet_new (const PdBackend *backend,
       self->up[i].path = g_string_chunk_insert (self->paths, up);
     }
   self->mid.path = g_string_chunk_insert (self->paths, "mid_block");
-  base->weights = pd_read_part (checkpoint, backend, self->paths, read_unet, self, error);
+  base->weights = pd_layer_read_part (checkpoint, backend, self->paths, read_unet, self, error);
   return base->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

@@ -67,14 +67,14 @@ static void
 read_mid (PdLayerReader *reader, const PdVaeConfig *config, PdVaeHalf *half, guint channels)
 {
   for (guint i = 0; i < 2; i++)
-    half->mid[i] =
-        pd_read_resnet (reader, channels, channels, 0, "%s.mid_block.resnets.%u", half->path, i);
+    half->mid[i] = pd_blocks_read_resnet (reader, channels, channels, 0, "%s.mid_block.resnets.%u",
+                                          half->path, i);
   if (!config->mid_attention)
     return;
   half->mid_norm =
-      pd_read_norm (reader, channels, "%s.mid_block.attentions.0.group_norm", half->path);
-  half->mid_attention = pd_read_attention (reader, channels, channels, 1, TRUE,
-                                           "%s.mid_block.attentions.0", half->path);
+      pd_layer_read_norm (reader, channels, "%s.mid_block.attentions.0.group_norm", half->path);
+  half->mid_attention = pd_blocks_read_attention (reader, channels, channels, 1, TRUE,
+                                                  "%s.mid_block.attentions.0", half->path);
 }
 
 static void
@@ -82,9 +82,10 @@ read_block (PdLayerReader *reader, PdVaeBlock *block, guint in, guint out, const
 {
   for (guint i = 0; i < block->n_layers; i++)
     block->resnets[i] =
-        pd_read_resnet (reader, i == 0 ? in : out, out, 0, "%s.resnets.%u", block->path, i);
+        pd_blocks_read_resnet (reader, i == 0 ? in : out, out, 0, "%s.resnets.%u", block->path, i);
   if (sampler != NULL)
-    block->sampler = pd_read_conv (reader, out, out, TRUE, "%s.%s.0.conv", block->path, sampler);
+    block->sampler =
+        pd_layer_read_conv (reader, out, out, TRUE, "%s.%s.0.conv", block->path, sampler);
 }
 
 static void
@@ -94,18 +95,18 @@ read_encoder (PdLayerReader *reader, PdVae *self)
   PdVaeHalf *half = &self->encoder;
   guint last = config->n_blocks - 1, moments = 2 * config->latent_channels;
 
-  half->conv_in = pd_read_conv (reader, config->block_out_channels[0], config->in_channels, TRUE,
-                                "encoder.conv_in");
+  half->conv_in = pd_layer_read_conv (reader, config->block_out_channels[0], config->in_channels,
+                                      TRUE, "encoder.conv_in");
   for (guint i = 0; i <= last; i++)
     read_block (reader, &half->blocks[i], config->block_out_channels[i > 0 ? i - 1 : 0],
                 config->block_out_channels[i], i < last ? "downsamplers" : NULL);
   read_mid (reader, config, half, config->block_out_channels[last]);
   half->conv_norm_out =
-      pd_read_norm (reader, config->block_out_channels[last], "encoder.conv_norm_out");
-  half->conv_out =
-      pd_read_conv (reader, moments, config->block_out_channels[last], TRUE, "encoder.conv_out");
+      pd_layer_read_norm (reader, config->block_out_channels[last], "encoder.conv_norm_out");
+  half->conv_out = pd_layer_read_conv (reader, moments, config->block_out_channels[last], TRUE,
+                                       "encoder.conv_out");
   if (config->use_quant_conv)
-    self->quant_conv = pd_read_linear (reader, moments, moments, TRUE, "quant_conv");
+    self->quant_conv = pd_layer_read_linear (reader, moments, moments, TRUE, "quant_conv");
 }
 
 static void
@@ -116,17 +117,17 @@ read_decoder (PdLayerReader *reader, PdVae *self)
   guint last = config->n_blocks - 1, latent = config->latent_channels;
 
   if (config->use_post_quant_conv)
-    self->post_quant_conv = pd_read_linear (reader, latent, latent, TRUE, "post_quant_conv");
-  half->conv_in =
-      pd_read_conv (reader, config->block_out_channels[last], latent, TRUE, "decoder.conv_in");
+    self->post_quant_conv = pd_layer_read_linear (reader, latent, latent, TRUE, "post_quant_conv");
+  half->conv_in = pd_layer_read_conv (reader, config->block_out_channels[last], latent, TRUE,
+                                      "decoder.conv_in");
   read_mid (reader, config, half, config->block_out_channels[last]);
   for (guint i = 0; i <= last; i++)
     read_block (reader, &half->blocks[i], config->block_out_channels[i > 0 ? last - i + 1 : last],
                 config->block_out_channels[last - i], i < last ? "upsamplers" : NULL);
   half->conv_norm_out =
-      pd_read_norm (reader, config->block_out_channels[0], "decoder.conv_norm_out");
-  half->conv_out = pd_read_conv (reader, config->out_channels, config->block_out_channels[0], TRUE,
-                                 "decoder.conv_out");
+      pd_layer_read_norm (reader, config->block_out_channels[0], "decoder.conv_norm_out");
+  half->conv_out = pd_layer_read_conv (reader, config->out_channels, config->block_out_channels[0],
+                                       TRUE, "decoder.conv_out");
 }
 
 static void
@@ -158,27 +159,29 @@ build_mid (PdVae *self, PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
   g_autofree char *path = g_strconcat (half->path, ".mid_block", NULL);
 
   builder->depth = self->config.n_blocks - 1;
-  x = pd_build_resnet (builder, x, &half->mid[0]);
+  x = pd_blocks_build_resnet (builder, x, &half->mid[0]);
   if (half->mid_norm.weight != NULL)
     {
       PdAttentionLayer attention = half->mid_attention;
-      PdTensor *h = pd_build_group_norm (builder, x, &half->mid_norm, PD_ACTIVATION_NONE, FALSE);
+      PdTensor *h =
+          pd_blocks_build_group_norm (builder, x, &half->mid_norm, PD_ACTIVATION_NONE, FALSE);
 
       /* This module's output contains its residual. */
       attention.path = attention.to_out.path;
-      x = pd_build_attention (builder, h, h, x, &attention);
-      pd_probe (builder->probes, builder->graph, half->mid_attention.path, x);
+      x = pd_blocks_build_attention (builder, h, h, x, &attention);
+      pd_probes_keep (builder->probes, builder->graph, half->mid_attention.path, x);
     }
-  x = pd_build_resnet (builder, x, &half->mid[1]);
-  pd_probe (builder->probes, builder->graph, path, x);
+  x = pd_blocks_build_resnet (builder, x, &half->mid[1]);
+  pd_probes_keep (builder->probes, builder->graph, path, x);
   return x;
 }
 
 static PdTensor *
 build_end (const PdBuilder *builder, PdTensor *x, const PdVaeHalf *half)
 {
-  x = pd_build_group_norm (builder, x, &half->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
-  return pd_apply_conv (builder->graph, builder->probes, x, &half->conv_out, PD_CONV_SAME, NULL);
+  x = pd_blocks_build_group_norm (builder, x, &half->conv_norm_out, PD_ACTIVATION_SILU, TRUE);
+  return pd_layer_apply_conv (builder->graph, builder->probes, x, &half->conv_out, PD_CONV_SAME,
+                              NULL);
 }
 
 static PdTensor *
@@ -186,22 +189,22 @@ build_encoder (PdVae *self, PdBuilder *builder, PdTensor *x)
 {
   const PdVaeHalf *half = &self->encoder;
 
-  x = pd_apply_conv (builder->graph, builder->probes, x, &half->conv_in, PD_CONV_SAME, NULL);
+  x = pd_layer_apply_conv (builder->graph, builder->probes, x, &half->conv_in, PD_CONV_SAME, NULL);
   for (guint i = 0; i < (guint) self->config.n_blocks; i++)
     {
       const PdVaeBlock *block = &half->blocks[i];
 
       builder->depth = i;
       for (guint j = 0; j < block->n_layers; j++)
-        x = pd_build_resnet (builder, x, &block->resnets[j]);
+        x = pd_blocks_build_resnet (builder, x, &block->resnets[j]);
       if (block->sampler.weight != NULL)
-        x = pd_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_HALF_RIGHT,
-                           NULL);
-      pd_probe (builder->probes, builder->graph, block->path, x);
+        x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler,
+                                 PD_CONV_HALF_RIGHT, NULL);
+      pd_probes_keep (builder->probes, builder->graph, block->path, x);
     }
   x = build_end (builder, build_mid (self, builder, x, half), half);
   if (self->quant_conv.weight != NULL)
-    x = pd_apply_linear (builder->graph, builder->probes, x, &self->quant_conv, NULL);
+    x = pd_layer_apply_linear (builder->graph, builder->probes, x, &self->quant_conv, NULL);
   return x;
 }
 
@@ -211,9 +214,9 @@ build_decoder (PdVae *self, PdBuilder *builder, PdTensor *x)
   const PdVaeHalf *half = &self->decoder;
 
   if (self->post_quant_conv.weight != NULL)
-    x = pd_apply_linear (builder->graph, builder->probes, x, &self->post_quant_conv,
-                         &(PdEpilogue){ .border = TRUE });
-  x = pd_apply_conv (builder->graph, builder->probes, x, &half->conv_in, PD_CONV_SAME, NULL);
+    x = pd_layer_apply_linear (builder->graph, builder->probes, x, &self->post_quant_conv,
+                               &(PdEpilogue){ .border = TRUE });
+  x = pd_layer_apply_conv (builder->graph, builder->probes, x, &half->conv_in, PD_CONV_SAME, NULL);
   x = build_mid (self, builder, x, half);
   for (guint i = 0; i < (guint) self->config.n_blocks; i++)
     {
@@ -221,14 +224,14 @@ build_decoder (PdVae *self, PdBuilder *builder, PdTensor *x)
 
       builder->depth = (guint) self->config.n_blocks - 1 - i;
       for (guint j = 0; j < block->n_layers; j++)
-        x = pd_build_resnet (builder, x, &block->resnets[j]);
+        x = pd_blocks_build_resnet (builder, x, &block->resnets[j]);
       if (block->sampler.weight != NULL)
         {
           x = pd_upsample (builder->graph, x, 2 * x->h, 2 * x->w, TRUE);
-          x = pd_apply_conv (builder->graph, builder->probes, x, &block->sampler, PD_CONV_SAME,
-                             NULL);
+          x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler,
+                                   PD_CONV_SAME, NULL);
         }
-      pd_probe (builder->probes, builder->graph, block->path, x);
+      pd_probes_keep (builder->probes, builder->graph, block->path, x);
     }
   return build_end (builder, x, half);
 }
@@ -272,6 +275,6 @@ pd_vae_new (const PdBackend *backend,
   self->paths = g_string_chunk_new (4096);
   name_half (self, &self->encoder, "encoder", "down_blocks", config->layers_per_block);
   name_half (self, &self->decoder, "decoder", "up_blocks", config->layers_per_block + 1);
-  self->weights = pd_read_part (checkpoint, backend, self->paths, read_vae, self, error);
+  self->weights = pd_layer_read_part (checkpoint, backend, self->paths, read_vae, self, error);
   return self->weights != NULL ? g_steal_pointer (&base) : NULL;
 }

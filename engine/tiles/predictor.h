@@ -2,7 +2,8 @@
 #pragma once
 
 #include "engine/networks/denoiser.h"
-#include "engine/networks/tile-attention.h"
+#include "engine/networks/bank-reader.h"
+#include "engine/networks/joint-attention.h"
 #include "engine/tiles/statistics.h"
 #include "engine/base/choices.h"
 

@@ -5,7 +5,7 @@
 
 #include "engine/base/error.h"
 #include "engine/networks/blocks.h"
-#include "engine/networks/tile-attention.h"
+#include "engine/networks/joint-attention.h"
 #include "engine/files/model-files.h"
 #include "engine/verify/parts.h"
 
@@ -32,9 +32,9 @@ read_block (PdLayerReader *reader, gpointer part)
 {
   Block *self = part;
 
-  self->norm = pd_read_norm (reader, self->channels, "%s.norm1", block_path);
-  self->attention = pd_read_attention (reader, self->channels, self->channels, self->heads, FALSE,
-                                       "%s.attn1", block_path);
+  self->norm = pd_layer_read_norm (reader, self->channels, "%s.norm1", block_path);
+  self->attention = pd_blocks_read_attention (reader, self->channels, self->channels, self->heads,
+                                              FALSE, "%s.attn1", block_path);
 }
 
 /* An image of rows × columns tokens, cut into tiles of tile_rows × tile_columns. */
@@ -107,14 +107,14 @@ attend_seen (const PdBuilder *builder, const Case *self, PdTensor *x, PdTensor *
 {
   const PdAttentionLayer *layer = &self->block->attention;
   PdGraph *graph = builder->graph;
-  PdTensor *q = pd_apply_linear (graph, NULL, x, &layer->to_q, NULL);
-  PdTensor *k = pd_apply_linear (graph, NULL, x, &layer->to_k, NULL);
-  PdTensor *v = pd_apply_linear (graph, NULL, x, &layer->to_v, NULL);
+  PdTensor *q = pd_layer_apply_linear (graph, NULL, x, &layer->to_q, NULL);
+  PdTensor *k = pd_layer_apply_linear (graph, NULL, x, &layer->to_k, NULL);
+  PdTensor *v = pd_layer_apply_linear (graph, NULL, x, &layer->to_v, NULL);
 
   *bias = pd_graph_input_f32 (graph, x->n, 1, 1, (x->n + 1) * x->h * x->w);
   k = pd_concat_tokens (graph, k, pd_tensor_join (graph, k, 0, k->n));
   v = pd_concat_tokens (graph, v, pd_tensor_join (graph, v, 0, v->n));
-  return pd_apply_linear (
+  return pd_layer_apply_linear (
       graph, NULL,
       pd_attention (
           graph,
@@ -152,13 +152,13 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
   PdTensor *x = tiled ? pd_graph_input (graph, images, self->tile_rows, self->tile_columns, c, 0)
                       : pd_graph_input (graph, 1, self->rows, self->columns, c, 0);
   PdTensor *norm = pd_graph_output (
-      graph, pd_apply_layer_norm (graph, NULL, x, &self->block->norm, layer_norm_eps));
+      graph, pd_layer_apply_layer_norm (graph, NULL, x, &self->block->norm, layer_norm_eps));
   PdTensor *bias = NULL, *y;
   gboolean done;
 
   y = sight == SEES_FOUR || sight == SEES_EIGHT
           ? attend_seen (&builder, self, norm, &bias)
-          : pd_build_attention (&builder, norm, norm, NULL, &self->block->attention);
+          : pd_blocks_build_attention (&builder, norm, norm, NULL, &self->block->attention);
   pd_graph_output (graph, y);
   if (tiled)
     reorder (self, TRUE, self->hidden, in);
@@ -226,8 +226,8 @@ pd_verify_tile_attention (PdVerifyFile *file, const char *model, GError **error)
     return FALSE;
   config = files->parts[PD_PART_UNET].config;
   block = (Block){ .channels = config->block_out_channels[LEVEL], .heads = config->heads[LEVEL] };
-  weights = pd_read_part (files->parts[PD_PART_UNET].checkpoint, file->verify->backend, paths,
-                          read_block, &block, error);
+  weights = pd_layer_read_part (files->parts[PD_PART_UNET].checkpoint, file->verify->backend, paths,
+                                read_block, &block, error);
   if (weights == NULL)
     return FALSE;
   for (guint i = 0; done && i < cases->len; i++)

@@ -193,8 +193,8 @@ verify_prompts (PdVerifyFile *file,
   PdProbes probes = { .wanted = wanted };
   g_autoptr (PdTextEncoder) encoder =
       pd_text_encoder_new (file->verify->backend, config, part->checkpoint, error);
-  g_autoptr (PdTextPass) pass =
-      encoder ? pd_text_pass_new (encoder, 1, PD_TOKENIZER_CHUNK, &probes, error) : NULL;
+  g_autoptr (PdTextEncoderPass) pass =
+      encoder ? pd_text_encoder_pass_new (encoder, 1, PD_TOKENIZER_CHUNK, &probes, error) : NULL;
   const gsize n_context = PD_TOKENIZER_CHUNK * width;
   g_autofree float *context = g_new (float, n_context);
   gint32 tokens[PD_TOKENIZER_CHUNK];
@@ -221,12 +221,14 @@ verify_prompts (PdVerifyFile *file,
         }
       for (guint t = 0; t < PD_TOKENIZER_CHUNK; t++)
         tokens[t] = (gint32) values[t];
-      if (!pd_text_pass_run (pass, tokens, PD_TOKENIZER_CHUNK, context, n_context, NULL, error))
+      if (!pd_text_encoder_pass_run (pass, tokens, PD_TOKENIZER_CHUNK, context, n_context, NULL,
+                                     error))
         return FALSE;
       pd_verify_file_check (file, last, context, n_context);
       pd_verify_file_check (
           file, pooled,
-          context + pd_text_pooled_position (config, tokens, PD_TOKENIZER_CHUNK) * width, width);
+          context + pd_text_encoder_pooled_position (config, tokens, PD_TOKENIZER_CHUNK) * width,
+          width);
       check_hidden (file, &probes, prompt, n_context, context, &failure);
       if (failure != NULL)
         {

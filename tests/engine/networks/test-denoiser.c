@@ -40,7 +40,7 @@ test_survey (void)
       if (a->kind == PD_SITE_ATTENTION)
         g_assert_cmpuint (a->channels, ==, (guint) config->block_out_channels[a->depth]);
     }
-  g_assert_cmpuint (pd_survey_count (small, PD_SITE_ATTENTION), ==, n[PD_SITE_ATTENTION]);
+  g_assert_cmpuint (pd_sites_count (small, PD_SITE_ATTENTION), ==, n[PD_SITE_ATTENTION]);
   g_assert_cmpuint (pd_norm_exchange_count (small), ==,
                     n[PD_SITE_NORM] * (guint) config->norm_num_groups);
 }

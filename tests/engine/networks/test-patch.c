@@ -185,10 +185,10 @@ test_on_and_off (gconstpointer data)
   before = predict (pass, &n);
   expected = predict (merged_pass, &n);
   g_assert_cmpint (memcmp (before, expected, n * sizeof (float)), !=, 0);
-  g_assert_true (pd_patch_part (unet->weights, part->checkpoint, patches, &error));
+  g_assert_true (pd_layer_patch_part (unet->weights, part->checkpoint, patches, &error));
   on = predict (pass, &n);
   g_assert_cmpmem (on, n * sizeof (float), expected, n * sizeof (float));
-  g_assert_true (pd_patch_part (unet->weights, part->checkpoint, none, &error));
+  g_assert_true (pd_layer_patch_part (unet->weights, part->checkpoint, none, &error));
   off = predict (pass, &n);
   g_assert_cmpmem (off, n * sizeof (float), before, n * sizeof (float));
   pd_fixture_remove (folder);
@@ -221,7 +221,7 @@ test_refused (void)
   g_assert_no_error (error);
   pass = new_pass (unet);
   before = predict (pass, &n);
-  g_assert_false (pd_patch_part (unet->weights, part->checkpoint, patches, &error));
+  g_assert_false (pd_layer_patch_part (unet->weights, part->checkpoint, patches, &error));
   pd_fixture_expect (&error, PD_ERROR_BAD_MODEL, "up_blocks.3.attentions.0.proj_in 32 31");
   after = predict (pass, &n);
   g_assert_cmpmem (after, n * sizeof (float), before, n * sizeof (float));

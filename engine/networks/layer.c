@@ -2,7 +2,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
-#include "engine/networks/layers.h"
+#include "engine/networks/layer.h"
 
 static char *
 insert_path (PdLayerReader *self, const char *format, va_list args)
@@ -89,7 +89,8 @@ read_layer (PdLayerReader *self, guint out, guint in, guint taps, gboolean bias,
 }
 
 PdLayer
-pd_read_linear (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
+pd_layer_read_linear (
+    PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
 {
   va_list args;
   char *name;
@@ -101,7 +102,7 @@ pd_read_linear (PdLayerReader *self, guint out, guint in, gboolean bias, const c
 }
 
 PdLayer
-pd_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
+pd_layer_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
 {
   va_list args;
   char *name;
@@ -113,7 +114,7 @@ pd_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const cha
 }
 
 PdNorm
-pd_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
+pd_layer_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
 {
   PdNorm norm = { 0 };
   va_list args;
@@ -127,12 +128,12 @@ pd_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
 }
 
 PdWeights *
-pd_read_part (PdCheckpoint *checkpoint,
-              const PdBackend *backend,
-              GStringChunk *paths,
-              void (*read) (PdLayerReader *reader, gpointer part),
-              gpointer part,
-              GError **error)
+pd_layer_read_part (PdCheckpoint *checkpoint,
+                    const PdBackend *backend,
+                    GStringChunk *paths,
+                    void (*read) (PdLayerReader *reader, gpointer part),
+                    gpointer part,
+                    GError **error)
 {
   PdLayerReader reader = { .checkpoint = checkpoint, .backend = backend, .paths = paths };
   g_autoptr (PdWeights) weights = NULL;
@@ -214,10 +215,10 @@ collect_patched (GPtrArray *all,
 }
 
 gboolean
-pd_patch_part (PdWeights *weights,
-               PdCheckpoint *checkpoint,
-               const GPtrArray *patches,
-               GError **error)
+pd_layer_patch_part (PdWeights *weights,
+                     PdCheckpoint *checkpoint,
+                     const GPtrArray *patches,
+                     GError **error)
 {
   const GPtrArray *matrices = pd_weights_matrices (weights);
   g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (patched_free);
@@ -237,19 +238,6 @@ pd_patch_part (PdWeights *weights,
   return pd_weights_finish (weights, error);
 }
 
-gboolean
-pd_probes_want (const PdProbes *self, const char *path)
-{
-  return self != NULL && g_hash_table_contains (self->wanted, path);
-}
-
-void
-pd_probe (PdProbes *self, PdGraph *graph, const char *path, PdTensor *tensor)
-{
-  if (pd_probes_want (self, path))
-    g_hash_table_replace (self->wanted, g_strdup (path), pd_graph_output (graph, tensor));
-}
-
 static gboolean
 epilogue_hides (const PdEpilogue *epilogue)
 {
@@ -258,56 +246,57 @@ epilogue_hides (const PdEpilogue *epilogue)
 }
 
 PdTensor *
-pd_apply_linear (
+pd_layer_apply_linear (
     PdGraph *graph, PdProbes *probes, PdTensor *x, const PdLayer *layer, const PdEpilogue *epilogue)
 {
   PdTensor *y = pd_linear (graph, x, layer->weight, layer->bias, epilogue);
 
   if (pd_probes_want (probes, layer->path))
-    pd_probe (probes, graph, layer->path,
-              epilogue_hides (epilogue) ? pd_linear (graph, x, layer->weight, layer->bias, NULL)
-                                        : y);
+    pd_probes_keep (
+        probes, graph, layer->path,
+        epilogue_hides (epilogue) ? pd_linear (graph, x, layer->weight, layer->bias, NULL) : y);
   return y;
 }
 
 PdTensor *
-pd_apply_conv (PdGraph *graph,
-               PdProbes *probes,
-               PdTensor *x,
-               const PdLayer *layer,
-               PdConv kind,
-               const PdEpilogue *epilogue)
+pd_layer_apply_conv (PdGraph *graph,
+                     PdProbes *probes,
+                     PdTensor *x,
+                     const PdLayer *layer,
+                     PdConv kind,
+                     const PdEpilogue *epilogue)
 {
   PdTensor *y = pd_conv2d (graph, x, layer->weight, layer->bias, kind, epilogue);
 
   if (pd_probes_want (probes, layer->path))
-    pd_probe (probes, graph, layer->path,
-              epilogue_hides (epilogue)
-                  ? pd_conv2d (graph, x, layer->weight, layer->bias, kind, NULL)
-                  : y);
+    pd_probes_keep (probes, graph, layer->path,
+                    epilogue_hides (epilogue)
+                        ? pd_conv2d (graph, x, layer->weight, layer->bias, kind, NULL)
+                        : y);
   return y;
 }
 
 PdTensor *
-pd_apply_group_norm (
+pd_layer_apply_group_norm (
     PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, const PdNormArgs *args)
 {
   const PdNormArgs plain = { .groups = args->groups, .eps = args->eps };
   PdTensor *y = pd_group_norm (graph, x, norm->weight, norm->bias, args);
 
   if (pd_probes_want (probes, norm->path))
-    pd_probe (probes, graph, norm->path,
-              args->activation != PD_ACTIVATION_NONE
-                  ? pd_group_norm (graph, x, norm->weight, norm->bias, &plain)
-                  : y);
+    pd_probes_keep (probes, graph, norm->path,
+                    args->activation != PD_ACTIVATION_NONE
+                        ? pd_group_norm (graph, x, norm->weight, norm->bias, &plain)
+                        : y);
   return y;
 }
 
 PdTensor *
-pd_apply_layer_norm (PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, float eps)
+pd_layer_apply_layer_norm (
+    PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, float eps)
 {
   PdTensor *y = pd_layer_norm (graph, x, norm->weight, norm->bias, eps);
 
-  pd_probe (probes, graph, norm->path, y);
+  pd_probes_keep (probes, graph, norm->path, y);
   return y;
 }

@@ -3,22 +3,9 @@
 
 #include "engine/networks/bank.h"
 
-/* What the self-attention layers of a network see beside their own image (cross-tile attention), as
- * hooks. The layers of Stable Diffusion carry no position code, so keys of other places need none.
- */
-
-/* Every layer attends to the keys of all images of its branch: plain attention over the canvas,
- * where its tiles partition it. The batch is branches · tiles images. */
-typedef struct
-{
-  PdHook hook;
-  guint branches;
-} PdJointAttention;
-
-PdJointAttention pd_joint_attention (guint branches);
-
-/* Layers that have tokens in a bank attend to those of their branch too, each with a bias for what
- * it stands for. For one pass. */
+/* A hook by which self-attention layers that have tokens in a bank attend to those of their branch
+ * too (cross-tile attention), each with a bias for what it stands for. The layers of Stable
+ * Diffusion carry no position code, so keys of other places need none. For one pass. */
 typedef struct _PdBankReader PdBankReader;
 
 /* @bank is borrowed. */

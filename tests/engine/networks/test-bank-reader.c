@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <math.h>
 
-#include "engine/networks/tile-attention.h"
+#include "engine/networks/bank-reader.h"
 
 /* Attention over keys of one's own and further ones, and the bank that the further ones come from.
  */
@@ -151,12 +151,12 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   device = pd_device_new (NULL, &error);
   g_assert_no_error (error);
-  g_test_add_data_func ("/tile-attention/more/general", GUINT_TO_POINTER (PD_KERNELS_GENERAL),
+  g_test_add_data_func ("/bank-reader/more/general", GUINT_TO_POINTER (PD_KERNELS_GENERAL),
                         test_more);
   if (pd_device_info (device)->is_cpu)
-    g_test_add_data_func ("/tile-attention/more/uniform", GUINT_TO_POINTER (PD_KERNELS_UNIFORM),
+    g_test_add_data_func ("/bank-reader/more/uniform", GUINT_TO_POINTER (PD_KERNELS_UNIFORM),
                           test_more);
-  g_test_add_func ("/tile-attention/bank", test_bank);
+  g_test_add_func ("/bank-reader/bank", test_bank);
   status = g_test_run ();
   g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
   pd_device_free (device);
