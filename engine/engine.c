@@ -17,7 +17,7 @@
 #include "engine/run/levels.h"
 #include "engine/run/original.h"
 #include "engine/run/plan.h"
-#include "engine/run/region.h"
+#include "engine/run/crop.h"
 #include "engine/pictures/storage.h"
 #include "engine/run/session.h"
 #include "engine/run/syntax.h"
@@ -268,24 +268,27 @@ report_kernels (guint done, guint n, gpointer user_data)
 
 /* The part of the input that is worked on where its mask leaves some of it; FALSE with an error. */
 static gboolean
-plan_region (const PdSession *session, GeglBuffer *mask, PdRegion *region, GError **error)
+plan_crop (const PdSession *session, GeglBuffer *mask, PdCrop *crop, GError **error)
 {
   const PdRequest *request = session->request;
-  GeglRectangle bounds;
+  const PdCropOptions options = { .picture = { request->height, request->width },
+                                  .padding = request->padding,
+                                  .native = pd_session_native_size (session),
+                                  .scale = session->model->autoencoder->info.scale };
+  PdRect bounds;
 
-  if (!pd_region_bounds (mask, &bounds, error))
+  if (!pd_crop_bounds (mask, &bounds, error))
     return FALSE;
-  pd_region_plan (region, &bounds, request->width, request->height, request->padding,
-                  pd_session_native_size (session), session->model->autoencoder->info.scale);
+  pd_crop_plan (crop, &bounds, &options);
   return TRUE;
 }
 
-/* The stages of the session's request; @region: see pd_stages_plan. */
+/* The stages of the session's request; @crop: see pd_stages_plan. */
 static guint
-plan_stages (const PdSession *session, const PdRegion *region, PdStage *stages, GError **error)
+plan_stages (const PdSession *session, const PdCrop *crop, PdStage *stages, GError **error)
 {
   return pd_stages_plan (session->request, pd_session_native_size (session),
-                         session->model->autoencoder->info.scale, region, stages, error);
+                         session->model->autoencoder->info.scale, crop, stages, error);
 }
 
 gboolean
@@ -317,7 +320,7 @@ pd_engine_run (PdEngine *self,
   PdImages shown = *images;
   PdStage stages[PD_MAX_LEVELS];
   guint n_stages;
-  PdRegion region;
+  PdCrop crop;
   gboolean masked;
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
@@ -360,8 +363,8 @@ pd_engine_run (PdEngine *self,
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
   masked = shown.mask != NULL && stages[0].start == PD_START_PICTURE;
-  if (masked && (!plan_region (&session, shown.mask, &region, error) ||
-                 (n_stages = plan_stages (&session, &region, stages, error)) == 0))
+  if (masked && (!plan_crop (&session, shown.mask, &crop, error) ||
+                 (n_stages = plan_stages (&session, &crop, stages, error)) == 0))
     return FALSE;
   if (!check_map (self->model, &stages[0], error) ||
       !check_machine (&session, stages, n_stages, error) ||
@@ -372,7 +375,7 @@ pd_engine_run (PdEngine *self,
   report->weight_bytes = pd_account_used (self->device);
 
   pd_queue_set_watch (self->device, &watch);
-  ok = masked ? pd_inpaint_run (&session, &stages[0], &region, &shown, error)
+  ok = masked ? pd_inpaint_run (&session, &stages[0], &crop, &shown, error)
               : pd_levels_run (&session, stages, n_stages, &shown, error);
   pd_queue_set_watch (self->device, NULL);
   if (ok && original.work != NULL)

@@ -70,21 +70,18 @@ void
 pd_noise_region (const PdNoiseSource *source,
                  guint32 draw,
                  gsize channels,
-                 gsize height,
-                 gsize width,
-                 gsize y,
-                 gsize x,
-                 gsize h,
-                 gsize w,
+                 PdSize size,
+                 const PdRect *part,
                  float *out)
 {
-  g_return_if_fail (y <= height && h <= height - y);
-  g_return_if_fail (x <= width && w <= width - x);
+  g_return_if_fail (part->y <= size.h && part->h <= size.h - part->y);
+  g_return_if_fail (part->x <= size.w && part->w <= size.w - part->x);
 
   for (gsize c = 0; c < channels; c++)
-    for (gsize row = 0; row < h; row++)
+    for (gsize row = 0; row < part->h; row++)
       {
-        pd_noise_source_draw (source, draw, (c * height + y + row) * width + x, w, out);
-        out += w;
+        pd_noise_source_draw (source, draw, (c * size.h + part->y + row) * size.w + part->x,
+                              part->w, out);
+        out += part->w;
       }
 }

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "engine/base/rect.h"
+
 /* Counter-based normal noise: the numbers PyTorch's CUDA generator gives for a seed, as other tools
  * of the field draw them, so that a seed means the same picture here.
  *
@@ -33,16 +35,11 @@ typedef struct
 void pd_noise_source_draw (
     const PdNoiseSource *self, guint32 draw, gsize first, gsize count, float *out);
 
-/* The part [y, y + h) x [x, x + w) of the noise of a whole canvas of channels x height x width
- * elements (element order C, H, W). out is channels x h x w. The region must lie inside the
- * canvas. */
+/* @part of the noise of a whole canvas of channels x size elements (element order C, H, W), in
+ * which it must lie. out is channels x part. */
 void pd_noise_region (const PdNoiseSource *source,
                       guint32 draw,
                       gsize channels,
-                      gsize height,
-                      gsize width,
-                      gsize y,
-                      gsize x,
-                      gsize h,
-                      gsize w,
+                      PdSize size,
+                      const PdRect *part,
                       float *out);

@@ -3,6 +3,8 @@
 
 #include <gegl.h>
 
+#include "engine/base/rect.h"
+
 /* Pictures as GeglBuffers from 0, 0 on; what does not fit GEGL's cache is on disk. gegl_init() must
  * have been called. */
 
@@ -45,3 +47,10 @@ void pd_picture_add_note (GeglBuffer *picture, char *note);
 
 /* The same picture in another size, as @format. */
 GeglBuffer *pd_picture_scale (GeglBuffer *picture, guint width, guint height, const char *format);
+
+/* @rect for GEGL. */
+static inline GeglRectangle
+pd_picture_rectangle (const PdRect *rect)
+{
+  return (GeglRectangle){ (gint) rect->x, (gint) rect->y, (gint) rect->w, (gint) rect->h };
+}

@@ -50,8 +50,8 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   PdGrid grid;
 
   pd_denoise_cut_tile (&options);
-  if (!pd_grid_init (&grid, options.height, options.width, options.tile, options.overlap,
-                     options.wrap_y, options.wrap_x, error))
+  if (!pd_grid_init (&grid, (PdSize){ options.height, options.width }, options.tile,
+                     options.overlap, options.wrap, error))
     return FALSE;
   parts = (guint64) pd_grid_n_tiles (&grid) * prompts;
   images = options.sync == PD_SYNC_EXACT ? pd_grid_n_tiles (&grid)

@@ -15,13 +15,13 @@ enum
 
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
 
-/* Rows of a region: what was there, what was made and the mask. */
+/* Rows of a part: what was there, what was made and the mask. */
 typedef struct
 {
-  GeglBuffer *original; /* holds the region from x, y on, also the mask */
+  GeglBuffer *original; /* holds the part at its place, also the mask */
   GeglBuffer *mask;
-  GeglBuffer *made; /* NULL: nothing, black; of the region, from 0, 0 on */
-  guint x, y, w, h;
+  GeglBuffer *made; /* NULL: nothing, black; of the part, from 0, 0 on */
+  PdRect place;
   float *original_rows, *made_rows, *mask_rows;
 } Layers;
 
@@ -38,7 +38,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Layers, layers_clear)
 static gboolean
 layers_start (Layers *self, GError **error)
 {
-  const gsize pixels = (gsize) self->w * ROWS;
+  const gsize pixels = (gsize) self->place.w * ROWS;
   const char *what = _ ("rows of the picture");
 
   return (self->original_rows = pd_try_new (float, pixels *COLORS, what, error)) != NULL &&
@@ -46,13 +46,14 @@ layers_start (Layers *self, GError **error)
          (self->mask_rows = pd_try_new (float, pixels, what, error)) != NULL;
 }
 
-/* Reads row @y of the region and those after. Returns: where they are in the original. */
+/* Reads row @y of the part and those after. Returns: where they are in the original. */
 static GeglRectangle
 layers_read (const Layers *self, guint y, guint *rows)
 {
-  GeglRectangle place = { (int) self->x, (int) (self->y + y), (int) self->w, 0 };
+  GeglRectangle place = pd_picture_rectangle (&self->place);
 
-  *rows = MIN (ROWS, self->h - y);
+  *rows = MIN (ROWS, self->place.h - y);
+  place.y += (int) y;
   place.height = (int) *rows;
   gegl_buffer_get (self->original, &place, 1.0, babl_format (pixel_format), self->original_rows,
                    GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
@@ -63,7 +64,7 @@ layers_read (const Layers *self, guint y, guint *rows)
                      babl_format (pixel_format), self->made_rows, GEGL_AUTO_ROWSTRIDE,
                      GEGL_ABYSS_NONE);
   else
-    memset (self->made_rows, 0, (gsize) *rows * self->w * COLORS * sizeof (float));
+    memset (self->made_rows, 0, (gsize) *rows * self->place.w * COLORS * sizeof (float));
   return place;
 }
 
@@ -72,24 +73,24 @@ layers_read (const Layers *self, guint y, guint *rows)
 static gboolean
 lay_over (Layers *self, gboolean apart, GError **error)
 {
-  g_autoptr (PdRim) rim = pd_rim_new (self->w, self->h, error);
+  g_autoptr (PdRim) rim = pd_rim_new (self->place.w, self->place.h, error);
   guint rows;
 
   if (rim == NULL || !layers_start (self, error))
     return FALSE;
-  for (guint y = 0; y < self->h; y += rows)
+  for (guint y = 0; y < self->place.h; y += rows)
     {
       layers_read (self, y, &rows);
       pd_rim_add (rim, y, rows, self->original_rows, self->made_rows, self->mask_rows);
     }
   if (!pd_rim_solve (rim, error))
     return FALSE;
-  for (guint y = 0; y < self->h; y += rows)
+  for (guint y = 0; y < self->place.h; y += rows)
     {
       GeglRectangle place = layers_read (self, y, &rows);
 
       pd_rim_apply (rim, y, rows, self->made_rows);
-      for (gsize i = 0; i < (gsize) rows * self->w; i++)
+      for (gsize i = 0; i < (gsize) rows * self->place.w; i++)
         for (guint c = 0; c < COLORS && self->mask_rows[i] > 0; c++)
           {
             float *value = &self->original_rows[i * COLORS + c];
@@ -106,46 +107,40 @@ lay_over (Layers *self, gboolean apart, GError **error)
 gboolean
 pd_inpaint_run (PdSession *session,
                 const PdStage *stage,
-                const PdRegion *region,
+                const PdCrop *crop,
                 const PdImages *images,
                 GError **error)
 {
-  g_autoptr (GeglBuffer) input = pd_region_take (region, images->input, pixel_format);
-  g_autoptr (GeglBuffer) mask = pd_region_take (region, images->mask, mask_format);
+  g_autoptr (GeglBuffer) input = pd_crop_take (crop, images->input, pixel_format);
+  g_autoptr (GeglBuffer) mask = pd_crop_take (crop, images->mask, mask_format);
   g_autoptr (GeglBuffer) work = NULL, made = NULL;
-  gboolean whole = region->w == session->request->width && region->h == session->request->height;
+  const PdRect *part = &crop->part;
 
-  if (!whole)
+  if (part->w != session->request->width || part->h != session->request->height)
     session->seamless = PD_TORUS_NONE;
-  session->area =
-      (GeglRectangle){ (int) region->x, (int) region->y, (int) region->w, (int) region->h };
+  session->area = *part;
   if (stage->strength >= 1 && session->model->denoiser->info.map_channels == 0)
     {
       /* What will be gone must not be seen: the autoencoder spreads it into the latents that stay.
        * The surroundings are carried on in its place. */
       g_auto (Layers)
-          layers = { .original = input, .mask = mask, .w = region->work_w, .h = region->work_h };
+          layers = { .original = input, .mask = mask, .place = pd_rect_of (crop->work) };
 
       if (!lay_over (&layers, FALSE, error))
         return FALSE;
     }
-  work = pd_picture_new (region->work_w, region->work_h, pixel_format);
+  work = pd_picture_new (crop->work.w, crop->work.h, pixel_format);
   if (!pd_session_encode_text (session, error) ||
       !pd_stage_run (session, stage, &(PdStageInput){ input, mask }, work, NULL, error))
     return FALSE;
-  made = region->work_w == region->w && region->work_h == region->h
+  made = crop->work.w == part->w && crop->work.h == part->h
              ? g_object_ref (work)
-             : pd_picture_scale (work, region->w, region->h, pixel_format);
+             : pd_picture_scale (work, part->w, part->h, pixel_format);
 
   gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
   {
-    g_auto (Layers) layers = { .original = images->output,
-                               .mask = images->mask,
-                               .made = made,
-                               .x = region->x,
-                               .y = region->y,
-                               .w = region->w,
-                               .h = region->h };
+    g_auto (Layers)
+        layers = { .original = images->output, .mask = images->mask, .made = made, .place = *part };
 
     return lay_over (&layers, images->apart, error);
   }

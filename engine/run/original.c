@@ -262,15 +262,16 @@ finish_same_size (const PdOriginal *self,
 
 /* A PdSourceReadFunc: alpha as grey. */
 static gboolean
-read_alpha (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+read_alpha (const PdRect *rect, float *rgb, gpointer user_data, GError **error)
 {
-  const gsize n = (gsize) w * h;
+  const GeglRectangle place = pd_picture_rectangle (rect);
+  const gsize n = pd_rect_area (rect);
   g_autofree float *alpha = pd_try_new (float, 2 * n, _ ("rows of the picture"), error);
 
   if (alpha == NULL)
     return FALSE;
-  gegl_buffer_get (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
-                   babl_format ("YA float"), alpha, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+  gegl_buffer_get (user_data, &place, 1.0, babl_format ("YA float"), alpha, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
   for (gsize i = 0; i < n; i++)
     rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = alpha[2 * i + 1];
   return TRUE;
@@ -285,12 +286,10 @@ finish_enlarged (const PdOriginal *self,
   GeglRectangle band = *gegl_buffer_get_extent (self->work);
   const int height = band.height;
   const gsize n = (gsize) band.width * ROWS;
-  const PdEnlargement enlargement = { .from_h = (guint) gegl_buffer_get_height (self->exact),
-                                      .from_w = (guint) gegl_buffer_get_width (self->exact),
-                                      .to_h = (guint) height,
-                                      .to_w = (guint) band.width,
-                                      .wrap_y = request->seamless & PD_TORUS_Y,
-                                      .wrap_x = request->seamless & PD_TORUS_X,
+  const PdEnlargement enlargement = { .from = { (guint) gegl_buffer_get_height (self->exact),
+                                                (guint) gegl_buffer_get_width (self->exact) },
+                                      .to = { (guint) height, (guint) band.width },
+                                      .wrap = request->seamless,
                                       .read = read_alpha,
                                       .user_data = self->exact };
   const char *what = _ ("rows of the picture");
@@ -306,10 +305,12 @@ finish_enlarged (const PdOriginal *self,
     return FALSE;
   for (; band.y < height; band.y += ROWS)
     {
+      PdRect rows;
+
       band.height = MIN (ROWS, height - band.y);
+      rows = (PdRect){ (guint) band.y, 0, (guint) band.height, (guint) band.width };
       gegl_buffer_get (self->work, &band, 1.0, NULL, made, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      if (!pd_enlarge (&enlargement, 0, (guint) band.y, (guint) band.width, (guint) band.height,
-                       alpha, error))
+      if (!pd_enlarge (&enlargement, &rows, alpha, error))
         return FALSE;
       for (gsize i = 0; i < (gsize) band.width * (guint) band.height; i++)
         {

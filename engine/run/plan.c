@@ -39,15 +39,15 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
     {
       PdGrid grid;
 
-      if (!pd_grid_init (&grid, options->height, options->width, options->tile, options->overlap,
-                         FALSE, FALSE, error))
+      if (!pd_grid_init (&grid, (PdSize){ options->height, options->width }, options->tile,
+                         options->overlap, PD_TORUS_NONE, error))
         return FALSE;
       n_alone = pd_grid_n_tiles (&grid);
       alone.height = grid.y.tile;
       alone.width = grid.x.tile;
       alone.overlap = 0;
       alone.batch = 1;
-      alone.wrap_y = alone.wrap_x = FALSE;
+      alone.wrap = PD_TORUS_NONE;
     }
   pd_account_begin_rehearsal (device);
   canvas = pd_canvas_new (&alone, error);

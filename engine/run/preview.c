@@ -118,7 +118,7 @@ give_up (PdPreview *self, const GError *error)
 
 /* A preview that fails is no reason for the run to fail. */
 static void
-show (guint h, guint w, const float *clean, gpointer user_data)
+show (PdSize canvas, const float *clean, gpointer user_data)
 {
   PdPreview *self = user_data;
   guint channels = self->model->denoiser->info.channels;
@@ -129,20 +129,21 @@ show (guint h, guint w, const float *clean, gpointer user_data)
 
   for (;; self->shrink *= 2)
     {
-      guint small_h, small_w;
+      PdSize size;
 
       g_clear_error (&error);
       g_clear_pointer (&mosaic, pd_mosaic_free);
-      mosaic = pd_mosaic_new (channels, h, w, MAX (1, MAX (h, w) / self->shrink), &error);
+      mosaic = pd_mosaic_new (channels, canvas, MAX (1, MAX (canvas.h, canvas.w) / self->shrink),
+                              &error);
       if (mosaic == NULL)
         {
           give_up (self, error);
           return;
         }
-      small = pd_mosaic_clean (mosaic, &small_h, &small_w);
-      if (prepare (self, small_h, small_w, &error))
+      small = pd_mosaic_clean (mosaic, &size);
+      if (prepare (self, size.h, size.w, &error))
         break;
-      if (MAX (small_h, small_w) / 2 < MIN_SIDE)
+      if (MAX (size.h, size.w) / 2 < MIN_SIDE)
         {
           give_up (self, error);
           return;

@@ -18,8 +18,8 @@ static const char mask_prefix[] = "mask=";
 typedef struct
 {
   char *prompt;
-  guint x, y, width, height; /* pixels, of a rectangle */
-  char *path;                /* of a mask; NULL for a rectangle */
+  PdRect rect; /* of the picture */
+  char *path;  /* of a mask; NULL for a rectangle */
   GeglBuffer *mask;
 
   /* On the canvas: a rectangle's weight is that of its row times that of its column. */
@@ -29,9 +29,8 @@ typedef struct
 
 struct _PdRegions
 {
-  guint width, height; /* of the picture */
-  guint h, w;          /* of the canvas */
-  GPtrArray *regions;  /* Region */
+  PdSize picture, canvas;
+  GPtrArray *regions; /* Region */
 };
 
 static void
@@ -88,10 +87,8 @@ parse_rectangle (
                                  width, height);
       return refuse (line, problem, error);
     }
-  self->x = (guint) numbers[0];
-  self->y = (guint) numbers[1];
-  self->width = (guint) numbers[2];
-  self->height = (guint) numbers[3];
+  self->rect =
+      (PdRect){ (guint) numbers[1], (guint) numbers[0], (guint) numbers[3], (guint) numbers[2] };
   return TRUE;
 }
 
@@ -133,8 +130,7 @@ parse_all (const char *text, guint width, guint height, GError **error)
   g_autoptr (PdRegions) self = g_new0 (PdRegions, 1);
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
 
-  self->width = width;
-  self->height = height;
+  self->picture = (PdSize){ height, width };
   self->regions = g_ptr_array_new_with_free_func (region_free);
   for (guint i = 0; lines[i]; i++)
     {
@@ -249,31 +245,35 @@ pd_regions_digest (const PdRegions *self, GChecksum *checksum, GError **error)
   return TRUE;
 }
 
-/* An axis of a canvas of @n latent pixels that shows @size pixels from @from on, of @whole. The
- * weights of begin … begin + length along it. Where the picture ends there is no rim. */
-static float *
-axis_weights (guint begin,
-              guint length,
-              guint whole,
-              double from,
-              double size,
-              guint n,
-              gboolean wrap,
-              GError **error)
+/* An axis of a canvas of @n latent pixels that shows @size pixels from @from on, of @whole. */
+typedef struct
 {
-  double first = (begin - from) * n / size, last = (begin + length - from) * n / size;
+  guint n;
+  double from, size;
+  guint whole;
+  gboolean wrap;
+} Axis;
+
+/* The weights of begin … begin + length along it. Where the picture ends there is no rim. */
+static float *
+axis_weights (const Axis *self, guint begin, guint length, GError **error)
+{
+  const guint n = self->n;
+  const gboolean all = length == self->whole;
+  double first = (begin - self->from) * n / self->size;
+  double last = (begin + length - self->from) * n / self->size;
   float *weights = pd_try_new (float, n, _ ("the regions"), error);
 
   if (weights == NULL)
     return NULL;
-  if (begin == 0 && (!wrap || length == whole))
+  if (begin == 0 && (!self->wrap || all))
     first = -INFINITY;
-  if (begin + length == whole && (!wrap || length == whole))
+  if (begin + length == self->whole && (!self->wrap || all))
     last = INFINITY;
   for (guint i = 0; i < n; i++)
     {
       weights[i] = 0;
-      for (int round = wrap ? -1 : 0; round <= (wrap ? 1 : 0); round++)
+      for (int round = self->wrap ? -1 : 0; round <= (self->wrap ? 1 : 0); round++)
         {
           double at = i + 0.5 + round * (double) n, inside = MIN (at - first, last - at);
 
@@ -283,61 +283,48 @@ axis_weights (guint begin,
   return weights;
 }
 
-/* The pixels [*first, *last) of @n that lie in cell @cell of @cells over from … from + size of
- * @whole; at least one. */
+/* The pixels [*first, *last) of the @n that a mask has along the axis that lie in latent pixel
+ * @cell; at least one. */
 static void
-cell_range (guint cell,
-            guint cells,
-            double from,
-            double size,
-            double whole,
-            guint n,
-            guint *first,
-            guint *last)
+axis_cell (const Axis *self, guint cell, guint n, guint *first, guint *last)
 {
-  double scale = n / whole;
+  double scale = n / (double) self->whole;
 
-  *first = (guint) CLAMP (floor ((from + size * cell / cells) * scale), 0, n - 1);
-  *last = (guint) CLAMP (ceil ((from + size * (cell + 1) / cells) * scale), *first + 1, n);
+  *first = (guint) CLAMP (floor ((self->from + self->size * cell / self->n) * scale), 0, n - 1);
+  *last = (guint) CLAMP (ceil ((self->from + self->size * (cell + 1) / self->n) * scale),
+                         *first + 1, n);
 }
 
 /* The mask's means over the latent pixels. */
 static float *
-mask_weights (const PdRegions *self,
-              GeglBuffer *mask,
-              double x,
-              double y,
-              double width,
-              double height,
-              GError **error)
+mask_weights (GeglBuffer *mask, const Axis *y, const Axis *x, GError **error)
 {
   guint mask_w = (guint) gegl_buffer_get_width (mask);
   guint mask_h = (guint) gegl_buffer_get_height (mask);
-  const gsize n = (gsize) self->h * self->w;
-  g_autofree float *weights = pd_try_new (float, n, _ ("the regions"), error);
+  g_autofree float *weights = pd_try_new (float, (gsize) y->n * x->n, _ ("the regions"), error);
 
   if (weights == NULL)
     return NULL;
-  for (guint i = 0; i < self->h; i++)
+  for (guint i = 0; i < y->n; i++)
     {
       g_autofree float *rows = NULL;
       guint top, bottom;
 
-      cell_range (i, self->h, y, height, self->height, mask_h, &top, &bottom);
+      axis_cell (y, i, mask_h, &top, &bottom);
       rows = pd_try_new (float, (gsize) (bottom - top) * mask_w, _ ("rows of the mask"), error);
       if (rows == NULL)
         return NULL;
       read_rows (mask, top, bottom, rows);
-      for (guint j = 0; j < self->w; j++)
+      for (guint j = 0; j < x->n; j++)
         {
           guint left, right;
           double sum = 0;
 
-          cell_range (j, self->w, x, width, self->width, mask_w, &left, &right);
+          axis_cell (x, j, mask_w, &left, &right);
           for (guint row = 0; row < bottom - top; row++)
             for (guint column = left; column < right; column++)
               sum += rows[(gsize) row * mask_w + column];
-          weights[(gsize) i * self->w + j] =
+          weights[(gsize) i * x->n + j] =
               (float) CLAMP (sum / ((double) (bottom - top) * (right - left)), 0, 1);
         }
     }
@@ -345,40 +332,29 @@ mask_weights (const PdRegions *self,
 }
 
 gboolean
-pd_regions_set_canvas (PdRegions *self,
-                       double x,
-                       double y,
-                       double width,
-                       double height,
-                       guint h,
-                       guint w,
-                       gboolean wrap_y,
-                       gboolean wrap_x,
-                       GError **error)
+pd_regions_set_canvas (
+    PdRegions *self, const PdRect *shown, PdSize canvas, PdTorus wrap, GError **error)
 {
-  self->h = h;
-  self->w = w;
+  const Axis y = { canvas.h, shown->y, shown->h, self->picture.h, (wrap & PD_TORUS_Y) != 0 };
+  const Axis x = { canvas.w, shown->x, shown->w, self->picture.w, (wrap & PD_TORUS_X) != 0 };
+
+  self->canvas = canvas;
   for (guint i = 0; i < self->regions->len; i++)
     {
       Region *region = self->regions->pdata[i];
+      const PdRect *rect = &region->rect;
 
       g_clear_pointer (&region->rows, g_free);
       g_clear_pointer (&region->columns, g_free);
       g_clear_pointer (&region->weights, g_free);
       if (region->mask != NULL)
         {
-          region->weights = mask_weights (self, region->mask, x, y, width, height, error);
+          region->weights = mask_weights (region->mask, &y, &x, error);
           if (region->weights == NULL)
             return FALSE;
-          continue;
         }
-      region->rows =
-          axis_weights (region->y, region->height, self->height, y, height, h, wrap_y, error);
-      if (region->rows == NULL)
-        return FALSE;
-      region->columns =
-          axis_weights (region->x, region->width, self->width, x, width, w, wrap_x, error);
-      if (region->columns == NULL)
+      else if ((region->rows = axis_weights (&y, rect->y, rect->h, error)) == NULL ||
+               (region->columns = axis_weights (&x, rect->x, rect->w, error)) == NULL)
         return FALSE;
     }
   return TRUE;
@@ -388,36 +364,26 @@ static float
 weight_at (const PdRegions *self, const Region *region, guint y, guint x)
 {
   if (region->weights != NULL)
-    return region->weights[(gsize) y * self->w + x];
+    return region->weights[(gsize) y * self->canvas.w + x];
   return region->rows[y] * region->columns[x];
 }
 
 void
-pd_regions_weights (guint region,
-                    guint y,
-                    guint x,
-                    guint h,
-                    guint w,
-                    guint to_h,
-                    guint to_w,
-                    float *weights,
-                    gpointer user_data)
+pd_regions_weights (
+    guint region, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
   const PdRegions *self = user_data;
 
-  for (guint i = 0; i < to_h; i++)
-    for (guint j = 0; j < to_w; j++)
+  for (guint i = 0; i < cells.h; i++)
+    for (guint j = 0; j < cells.w; j++)
       {
-        guint top = (guint) ((guint64) i * h / to_h);
-        guint bottom = (guint) ((guint64) (i + 1) * h / to_h);
-        guint left = (guint) ((guint64) j * w / to_w);
-        guint right = (guint) ((guint64) (j + 1) * w / to_w);
+        const PdRect cell = pd_rect_cell ((PdSize){ rect->h, rect->w }, cells, i, j);
         double sum = 0;
 
-        for (guint row = top; row < bottom; row++)
-          for (guint column = left; column < right; column++)
-            sum += weight_at (self, self->regions->pdata[region], (y + row) % self->h,
-                              (x + column) % self->w);
-        *weights++ = (float) (sum / ((double) (bottom - top) * (right - left)));
+        for (guint row = cell.y; row < cell.y + cell.h; row++)
+          for (guint column = cell.x; column < cell.x + cell.w; column++)
+            sum += weight_at (self, self->regions->pdata[region], (rect->y + row) % self->canvas.h,
+                              (rect->x + column) % self->canvas.w);
+        *weights++ = (float) (sum / ((double) cell.h * cell.w));
       }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/choices.h"
 #include "engine/tiles/prompts.h"
 
 /* Parts of a picture that have prompts of their own: rectangles with a rim of a few latent pixels
@@ -32,26 +33,11 @@ const GPtrArray *pd_regions_notes (const PdRegions *self, guint region);
 /* Adds what the masks show to @checksum. */
 gboolean pd_regions_digest (const PdRegions *self, GChecksum *checksum, GError **error);
 
-/* From now on weights are those of a canvas of h × w latent pixels that shows the rectangle x, y,
- * width, height of the picture. On axes that wrap, rims go round. */
-gboolean pd_regions_set_canvas (PdRegions *self,
-                                double x,
-                                double y,
-                                double width,
-                                double height,
-                                guint h,
-                                guint w,
-                                gboolean wrap_y,
-                                gboolean wrap_x,
-                                GError **error);
+/* From now on weights are those of a canvas of @canvas latent pixels that shows @shown of the
+ * picture. On axes that wrap, rims go round. */
+gboolean pd_regions_set_canvas (
+    PdRegions *self, const PdRect *shown, PdSize canvas, PdTorus wrap, GError **error);
 
 /* A PdPromptWeightsFunc; @self is a PdRegions. */
-void pd_regions_weights (guint region,
-                         guint y,
-                         guint x,
-                         guint h,
-                         guint w,
-                         guint to_h,
-                         guint to_w,
-                         float *weights,
-                         gpointer self);
+void
+pd_regions_weights (guint region, const PdRect *rect, PdSize cells, float *weights, gpointer self);

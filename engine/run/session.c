@@ -8,6 +8,7 @@
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
 #include "engine/base/error.h"
+#include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
@@ -172,8 +173,7 @@ pd_session_canvas_options (const PdSession *self)
     .width = self->w,
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
-    .wrap_y = self->seamless & PD_TORUS_Y,
-    .wrap_x = self->seamless & PD_TORUS_X,
+    .wrap = self->seamless,
     .batch = request->batch > 0                      ? request->batch
              : pd_device_info (self->device)->is_cpu ? 1
                                                      : GPU_BATCH,
@@ -301,15 +301,15 @@ place_regions (PdSession *self, GError **error)
   guint width = self->w * scale, height = self->h * scale;
   gboolean exact = width >= request->width && width < request->width + scale &&
                    height >= request->height && height < request->height + scale;
+  const PdSize canvas = { self->h, self->w };
+  PdRect all;
 
   if (self->regions == NULL)
     return TRUE;
-  if (self->area.width > 0)
-    return pd_regions_set_canvas (self->regions, self->area.x, self->area.y, self->area.width,
-                                  self->area.height, self->h, self->w, FALSE, FALSE, error);
-  return pd_regions_set_canvas (
-      self->regions, 0, 0, exact ? width : request->width, exact ? height : request->height,
-      self->h, self->w, request->seamless & PD_TORUS_Y, request->seamless & PD_TORUS_X, error);
+  if (self->area.w > 0)
+    return pd_regions_set_canvas (self->regions, &self->area, canvas, PD_TORUS_NONE, error);
+  all = (PdRect){ 0, 0, exact ? height : request->height, exact ? width : request->width };
+  return pd_regions_set_canvas (self->regions, &all, canvas, request->seamless, error);
 }
 
 gboolean
@@ -390,8 +390,7 @@ pd_session_coder_options (const PdSession *self)
                            .width = self->w,
                            .tile = CODER_TILE,
                            .batch = 1,
-                           .wrap_y = self->seamless & PD_TORUS_Y,
-                           .wrap_x = self->seamless & PD_TORUS_X };
+                           .wrap = self->seamless };
 }
 
 static void
@@ -404,23 +403,24 @@ report_coded (guint tiles_done, guint n_tiles, gpointer user_data)
 }
 
 gboolean
-pd_session_read_pixels (
-    guint x, guint y, guint w, guint h, float *rgb, gpointer buffer, GError **error)
+pd_session_read_pixels (const PdRect *rect, float *rgb, gpointer buffer, GError **error)
 {
-  gegl_buffer_get (buffer, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
-                   babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
-  for (gsize i = 0; i < (gsize) w * h * 3; i++)
+  const GeglRectangle place = pd_picture_rectangle (rect);
+
+  gegl_buffer_get (buffer, &place, 1.0, babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_CLAMP);
+  for (gsize i = 0; i < 3 * pd_rect_area (rect); i++)
     rgb[i] = CLAMP (rgb[i], 0.0f, 1.0f);
   return pd_storage_check (error);
 }
 
 /* GEGL drops what is outside the buffer. */
 static gboolean
-write_pixels (
-    guint x, guint y, guint w, guint h, const float *rgb, gpointer user_data, GError **error)
+write_pixels (const PdRect *rect, const float *rgb, gpointer user_data, GError **error)
 {
-  gegl_buffer_set (user_data, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 0,
-                   babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
+  const GeglRectangle place = pd_picture_rectangle (rect);
+
+  gegl_buffer_set (user_data, &place, 0, babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
   return pd_storage_check (error);
 }
 

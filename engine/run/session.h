@@ -25,7 +25,7 @@ typedef struct
   const PdCanvasProbe *probe; /* borrowed, NULL: nobody looks on */
 
   PdRegions *regions; /* with prompts of their own; borrowed, NULL: none */
-  GeglRectangle area; /* of the picture, that the canvas shows; without width: all of it */
+  PdRect area;        /* of the picture, that the canvas shows; empty: all of it */
   PdPreview *preview; /* borrowed, NULL if no previews were requested */
 
   /* The journal; borrowed, NULL: none is kept. A run in levels sets what the level being worked at
@@ -84,8 +84,7 @@ gboolean pd_session_blank_text (PdSession *self, GError **error);
 
 /* A function of PdPixelsReadFunc for a GeglBuffer in any format: colours outside sRGB are clamped,
  * beyond its extent the last row and column are repeated. */
-gboolean pd_session_read_pixels (
-    guint x, guint y, guint w, guint h, float *rgb, gpointer buffer, GError **error);
+gboolean pd_session_read_pixels (const PdRect *rect, float *rgb, gpointer buffer, GError **error);
 
 /* The latent of the pixels that @read gives. */
 gboolean pd_session_encode_from (

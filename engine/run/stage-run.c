@@ -7,6 +7,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
+#include "engine/pictures/picture.h"
 #include "engine/request/mode.h"
 #include "engine/tiles/guide.h"
 #include "engine/tiles/keep.h"
@@ -92,17 +93,18 @@ shrink_mask (const PdSession *session, GeglBuffer *mask, float *cells, GError **
 
 /* The picture without what the mask shows. */
 static gboolean
-read_around_mask (
-    guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+read_around_mask (const PdRect *rect, float *rgb, gpointer user_data, GError **error)
 {
   const Run *self = user_data;
-  g_autofree float *mask = pd_try_new (float, (gsize) w *h, _ ("rows of the mask"), error);
+  const GeglRectangle place = pd_picture_rectangle (rect);
+  const gsize n = pd_rect_area (rect);
+  g_autofree float *mask = pd_try_new (float, n, _ ("rows of the mask"), error);
 
-  if (mask == NULL || !pd_session_read_pixels (x, y, w, h, rgb, self->input->picture, error))
+  if (mask == NULL || !pd_session_read_pixels (rect, rgb, self->input->picture, error))
     return FALSE;
-  gegl_buffer_get (self->input->mask, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
-                   babl_format (mask_format), mask, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
-  for (gsize i = 0; i < (gsize) w * h * COLORS; i++)
+  gegl_buffer_get (self->input->mask, &place, 1.0, babl_format (mask_format), mask,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
+  for (gsize i = 0; i < n * COLORS; i++)
     if (mask[i / COLORS] >= 0.5f)
       rgb[i] = GREY;
   return TRUE;
@@ -171,7 +173,7 @@ run_picture (Run *self, float *latent, GError **error)
   const gsize n = session->n_elements, plane = (gsize) session->h * session->w;
   g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error), *noise = NULL;
   g_autofree float *cells = NULL;
-  PdKeep keep = { .channels = session->channels, .height = session->h, .width = session->w };
+  PdKeep keep = { .channels = session->channels, .size = { session->h, session->w } };
   const PdSessionDenoise masked = { .adjust_latent = pd_keep_before_step, .adjust_data = &keep };
 
   if (clean == NULL ||
@@ -204,23 +206,24 @@ run_picture (Run *self, float *latent, GError **error)
 }
 
 static gboolean
-read_before (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+read_before (const PdRect *rect, float *rgb, gpointer user_data, GError **error)
 {
   const Run *self = user_data;
+  const GeglRectangle place = pd_picture_rectangle (rect);
 
-  gegl_buffer_get (self->input->picture, GEGL_RECTANGLE ((int) x, (int) y, (int) w, (int) h), 1.0,
-                   babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+  gegl_buffer_get (self->input->picture, &place, 1.0, babl_format (pixel_format), rgb,
+                   GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
   return TRUE;
 }
 
 static gboolean
-read_enlarged (guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error)
+read_enlarged (const PdRect *rect, float *rgb, gpointer user_data, GError **error)
 {
   const Run *self = user_data;
 
-  if (!pd_enlarge (&self->enlargement, x, y, w, h, rgb, error))
+  if (!pd_enlarge (&self->enlargement, rect, rgb, error))
     return FALSE;
-  for (gsize i = 0; i < (gsize) w * h * COLORS; i++)
+  for (gsize i = 0; i < pd_rect_area (rect) * COLORS; i++)
     rgb[i] = CLAMP (rgb[i], 0.0f, 1.0f);
   return TRUE;
 }
@@ -228,15 +231,12 @@ read_enlarged (guint x, guint y, guint w, guint h, float *rgb, gpointer user_dat
 static void
 set_enlargement (Run *self)
 {
-  guint seamless = self->session->seamless;
   GeglBuffer *before = self->input->picture;
 
-  self->enlargement = (PdEnlargement){ .from_h = (guint) gegl_buffer_get_height (before),
-                                       .from_w = (guint) gegl_buffer_get_width (before),
-                                       .to_h = self->stage->height,
-                                       .to_w = self->stage->width,
-                                       .wrap_y = seamless & PD_TORUS_Y,
-                                       .wrap_x = seamless & PD_TORUS_X,
+  self->enlargement = (PdEnlargement){ .from = { (guint) gegl_buffer_get_height (before),
+                                                 (guint) gegl_buffer_get_width (before) },
+                                       .to = { self->stage->height, self->stage->width },
+                                       .wrap = self->session->seamless,
                                        .read = read_before,
                                        .user_data = self };
 }
@@ -252,13 +252,13 @@ only_enlarge (Run *self, GeglBuffer *output, GError **error)
     return FALSE;
   for (guint y = 0; y < height; y += STRIP)
     {
-      guint rows = MIN (STRIP, height - y);
+      const PdRect strip = { y, 0, MIN (STRIP, height - y), width };
+      const GeglRectangle place = pd_picture_rectangle (&strip);
 
       if (g_cancellable_set_error_if_cancelled (self->session->cancellable, error) ||
-          !read_enlarged (0, y, width, rows, rgb, self, error))
+          !read_enlarged (&strip, rgb, self, error))
         return FALSE;
-      gegl_buffer_set (output, GEGL_RECTANGLE (0, (int) y, (int) width, (int) rows), 0,
-                       babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
+      gegl_buffer_set (output, &place, 0, babl_format (pixel_format), rgb, GEGL_AUTO_ROWSTRIDE);
     }
   return TRUE;
 }
@@ -297,10 +297,8 @@ run_enlarged (Run *self, float *latent, GError **error)
   g_autofree float *reference = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
   g_autofree float *noise = NULL;
   PdGuide guide = { .channels = session->channels,
-                    .height = session->h,
-                    .width = session->w,
-                    .wrap_y = self->enlargement.wrap_y,
-                    .wrap_x = self->enlargement.wrap_x,
+                    .size = { session->h, session->w },
+                    .wrap = self->enlargement.wrap,
                     .reference = reference,
                     .seed = session->noise.seed,
                     .residual = RESIDUAL,

@@ -57,7 +57,7 @@ guint
 pd_stages_plan (const PdRequest *request,
                 guint native,
                 guint scale,
-                const PdRegion *region,
+                const PdCrop *crop,
                 PdStage stages[PD_MAX_LEVELS],
                 GError **error)
 {
@@ -79,11 +79,11 @@ pd_stages_plan (const PdRequest *request,
     case PD_REQUEST_MODE_INPAINT:
     default:
       stages[0] = (PdStage){
-        .width = region != NULL ? region->work_w : request->width,
-        .height = region != NULL ? region->work_h : request->height,
+        .width = crop != NULL ? crop->work.w : request->width,
+        .height = crop != NULL ? crop->work.h : request->height,
         .start = PD_START_PICTURE,
         .strength = request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength : 1,
-        .masked = region != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
+        .masked = crop != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
         .weight = 1,
       };
       return 1;

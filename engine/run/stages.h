@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/request/request.h"
-#include "engine/run/region.h"
+#include "engine/run/crop.h"
 #include "engine/tiles/progressive.h"
 
 /* A run as a list of stages: one canvas after another is made from noise or from a picture,
@@ -26,11 +26,11 @@ typedef struct
 } PdStage;
 
 /* The stages of @request with a model for pictures of @native² pixels and latents of 1 / @scale.
- * @region: what is worked on of a picture with a mask; NULL: all of it. Returns: their number; the
+ * @crop: what is worked on of a picture with a mask; NULL: all of it. Returns: their number; the
  * last one gives the result. Errors: PD_ERROR_BAD_REQUEST (a picture that would be too large). */
 guint pd_stages_plan (const PdRequest *request,
                       guint native,
                       guint scale,
-                      const PdRegion *region,
+                      const PdCrop *crop,
                       PdStage stages[PD_MAX_LEVELS],
                       GError **error);

@@ -98,8 +98,8 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
 
   self->options = *options;
   self->channels = options->denoiser->info.channels;
-  if (!pd_grid_init (grid, options->height, options->width, options->tile, options->overlap,
-                     options->wrap_y, options->wrap_x, error))
+  if (!pd_grid_init (grid, (PdSize){ options->height, options->width }, options->tile,
+                     options->overlap, options->wrap, error))
     return NULL;
   if (pd_grid_n_tiles (grid) == 1)
     {
@@ -123,8 +123,8 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   self->conditions[0] = options->conditions[options->branches - 1];
   for (guint i = 1; i < n_prompts (self); i++)
     self->conditions[i] = options->prompts->conditions[i - 1];
-  pd_weight_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
-  pd_weight_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
+  pd_fusion_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
+  pd_fusion_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
   return gather_team (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
@@ -200,11 +200,12 @@ static void
 mix_prompts (PdCanvas *self, guint tile)
 {
   PdView view = view_of (self, tile);
-  guint h = self->grid.y.tile, w = self->grid.x.tile;
+  PdSize size = pd_grid_tile (&self->grid);
+  PdRect rect = { view.y, view.x, size.h, size.w };
 
   if (self->shares_tile == tile)
     return;
-  pd_prompts_mix (self->options.prompts, view.y, view.x, h, w, h, w, self->shares);
+  pd_prompts_mix (self->options.prompts, &rect, size, self->shares);
   self->shares_tile = tile;
 }
 
@@ -247,7 +248,8 @@ gather (const PdItem *item, float *latent, gpointer user_data)
   const PdCanvas *canvas = self->canvas;
   gsize n = (gsize) canvas->channels * canvas->grid.y.tile * canvas->grid.x.tile;
 
-  pd_tile_read (&canvas->grid, canvas->channels, self->latent, item->view.y, item->view.x, latent);
+  pd_fusion_read (&canvas->grid, canvas->channels, self->latent, item->view.y, item->view.x,
+                  latent);
   for (gsize e = 0; e < n; e++)
     latent[e] = (float) (latent[e] * self->input_scale);
 }
@@ -258,8 +260,9 @@ fuse (const PdItem *item, float *prediction, float *conditional, gpointer user_d
 {
   const Prediction *self = user_data;
   PdCanvas *canvas = self->canvas;
-  const PdGrid *grid = &canvas->grid;
-  gsize pixels = (gsize) grid->y.tile * grid->x.tile;
+  PdFusion fusion = { &canvas->grid,     canvas->channels, canvas->profile_y,
+                      canvas->profile_x, self->sum,        canvas->mass };
+  gsize pixels = pd_size_area (pd_grid_tile (&canvas->grid));
   const PdCanvasProbe *probe = canvas->options.probe;
   const float *shares = NULL;
 
@@ -273,11 +276,12 @@ fuse (const PdItem *item, float *prediction, float *conditional, gpointer user_d
       mix_prompts (canvas, item->tile);
       shares = canvas->shares + item->prompt * pixels;
     }
-  pd_tile_add (grid, canvas->channels, prediction, canvas->profile_y, canvas->profile_x, shares,
-               item->view.y, item->view.x, self->sum, canvas->mass);
-  if (canvas->conditional != NULL)
-    pd_tile_add (grid, canvas->channels, conditional, canvas->profile_y, canvas->profile_x, shares,
-                 item->view.y, item->view.x, canvas->conditional, NULL);
+  pd_fusion_add (&fusion, prediction, shares, item->view.y, item->view.x);
+  if (canvas->conditional == NULL)
+    return;
+  fusion.sum = canvas->conditional;
+  fusion.mass = NULL;
+  pd_fusion_add (&fusion, conditional, shares, item->view.y, item->view.x);
 }
 
 /* A function of PdTeamWork. */

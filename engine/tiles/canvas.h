@@ -30,10 +30,10 @@ typedef struct
 typedef struct
 {
   PdDenoiser *denoiser;
-  guint height, width;     /* latent pixels */
-  guint tile, overlap;     /* latent pixels */
-  gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
-  guint batch;             /* tiles per call of the denoiser */
+  guint height, width; /* latent pixels */
+  guint tile, overlap; /* latent pixels */
+  PdTorus wrap;
+  guint batch; /* tiles per call of the denoiser */
   PdBlend blend;
   gboolean jitter;
   guint64 seed;

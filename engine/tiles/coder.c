@@ -169,9 +169,8 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
                      .decode = decode,
                      .channels = options->autoencoder->info.channels,
                      .scale = options->autoencoder->info.scale };
-  if (!pd_windows_init (&self->windows, options->height, options->width, options->tile,
-                        halo_of (options->autoencoder, decode), options->wrap_y, options->wrap_x,
-                        error))
+  if (!pd_windows_init (&self->windows, (PdSize){ options->height, options->width }, options->tile,
+                        halo_of (options->autoencoder, decode), options->wrap, error))
     return FALSE;
   self->h = grid->y.tile;
   self->w = grid->x.tile;

@@ -16,9 +16,9 @@ typedef struct
 {
   PdAutoencoder *autoencoder; /* borrowed */
   guint height, width;        /* of the canvas, latent pixels */
-  guint tile;              /* side of a window, latent pixels, halo included; more than 2 · halo */
-  guint batch;             /* windows per submission; the result does not depend on it */
-  gboolean wrap_y, wrap_x; /* the canvas is a torus along the axis */
+  guint tile;  /* side of a window, latent pixels, halo included; more than 2 · halo */
+  guint batch; /* windows per submission; the result does not depend on it */
+  PdTorus wrap;
 } PdCoderOptions;
 
 typedef struct

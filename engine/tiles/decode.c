@@ -39,10 +39,11 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
   guint scale = coder->scale, pitch = coder->w * scale;
   g_autoptr (GArray) pieces = NULL;
   PdCore y, x;
+  PdRect core;
 
   pd_windows_core (&coder->windows, window, &y, &x);
-  pieces = pd_windows_pieces (&coder->windows, scale, (y.start + y.first) * scale,
-                              (x.start + x.first) * scale, y.length * scale, x.length * scale);
+  core = (PdRect){ y.start + y.first, x.start + x.first, y.length, x.length };
+  pieces = pd_windows_pieces (&coder->windows, scale, &core);
   /* Windows become smaller at most. */
   if (self->piece == NULL)
     self->piece = pd_try_new (float, coder->pixel_elements, _ ("the autoencoder's windows"), error);
@@ -53,16 +54,15 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);
       float *target = self->piece;
 
-      for (guint row = 0; row < piece->h; row++)
+      for (guint row = 0; row < piece->on.h; row++)
         {
           gsize from = (gsize) (y.first * scale + piece->from_y + row) * pitch + x.first * scale +
                        piece->from_x;
 
-          for (gsize e = 3 * from; e < 3 * (from + piece->w); e++)
+          for (gsize e = 3 * from; e < 3 * (from + piece->on.w); e++)
             *target++ = CLAMP (picture[e] / 2 + 0.5f, 0.0f, 1.0f);
         }
-      if (!self->write (piece->x, piece->y, piece->w, piece->h, self->piece, self->user_data,
-                        error))
+      if (!self->write (&piece->on, self->piece, self->user_data, error))
         return FALSE;
     }
   return TRUE;

@@ -3,10 +3,12 @@
 
 #include "engine/tiles/coder.h"
 
-/* Receives w × h pixels from x, y of the picture on: @rgb is [h][w][3], R'G'B' in 0 … 1. Every
- * pixel of the canvas comes once. */
-typedef gboolean (*PdPixelsWriteFunc) (
-    guint x, guint y, guint w, guint h, const float *rgb, gpointer user_data, GError **error);
+/* Receives the pixels of @rect of the picture: @rgb is [h][w][3], R'G'B' in 0 … 1. Every pixel of
+ * the canvas comes once. */
+typedef gboolean (*PdPixelsWriteFunc) (const PdRect *rect,
+                                       const float *rgb,
+                                       gpointer user_data,
+                                       GError **error);
 
 /* Decodes @latents ([channels][height][width], in the UNet's scale) window by window: beside them
  * memory is needed for a batch of windows only, on the host and on the device. Errors: those of

@@ -19,14 +19,20 @@ typedef struct
   float *latent, *prediction;
 } Progress;
 
+static PdSize
+canvas_size (const PdDenoise *self)
+{
+  return (PdSize){ self->canvas.height, self->canvas.width };
+}
+
 static void
 show (const Progress *self)
 {
   const PdDenoisePreview *preview = self->denoise->preview;
-  guint h, w;
-  const float *clean = pd_mosaic_clean (self->mosaic, &h, &w);
+  PdSize size;
+  const float *clean = pd_mosaic_clean (self->mosaic, &size);
 
-  preview->show (h, w, clean, preview->user_data);
+  preview->show (size, clean, preview->user_data);
 }
 
 /* The tiles done so far of a step that is not complete. */
@@ -79,7 +85,7 @@ report_tiles (guint tiles_done, gpointer user_data)
 /* Moves the latent from the prediction of the step that is being done, by way of the clean latent
  * if that is adjusted. */
 static gboolean
-step (Progress *self, PdSolver *solver, const PdArea *area, const float *noise, GError **error)
+step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, GError **error)
 {
   const PdDenoise *denoise = self->denoise;
   const PdSchedule *schedule = denoise->schedule;
@@ -135,7 +141,7 @@ checkpoint (const PdDenoise *self,
 static gboolean
 run_steps (const PdDenoise *self,
            PdCanvas *canvas,
-           PdArea area,
+           PdRect area,
            float *latent,
            Progress *progress,
            GError **error)
@@ -181,8 +187,7 @@ run_steps (const PdDenoise *self,
       progress->canvas = NULL;
       if (pd_schedule_noise_draws (schedule, i) > 0)
         pd_noise_region (self->noise != NULL ? self->noise : &seeded, draw++, channels,
-                         self->canvas.height, self->canvas.width, area.y, area.x, area.h, area.w,
-                         noise);
+                         canvas_size (self), &area, noise);
       if (!step (progress, solver, &area, noise, error))
         return FALSE;
       checkpoint (self, canvas, solver, latent, i + 1 == n_steps);
@@ -265,10 +270,11 @@ denoise_apart (const PdDenoise *self,
   g_autofree guint *ys = NULL, *xs = NULL;
   g_autoptr (PdCanvas) canvas = NULL;
   PdCanvasOptions alone = *options;
+  PdFusion fusion;
   PdGrid grid;
 
-  if (!pd_grid_init (&grid, options->height, options->width, options->tile, options->overlap, FALSE,
-                     FALSE, error))
+  if (!pd_grid_init (&grid, canvas_size (self), options->tile, options->overlap, PD_TORUS_NONE,
+                     error))
     return FALSE;
   report->n_tiles = pd_grid_n_tiles (&grid);
   progress->progress.n_steps *= report->n_tiles;
@@ -292,18 +298,19 @@ denoise_apart (const PdDenoise *self,
       (tile = pd_try_new (float, (gsize) channels *grid.y.tile *grid.x.tile, _ ("the tiles"),
                           error)) == NULL)
     return FALSE;
-  pd_weight_profile (options->blend, grid.y.tile, grid.y.overlap, profile_y);
-  pd_weight_profile (options->blend, grid.x.tile, grid.x.overlap, profile_x);
+  pd_fusion_profile (options->blend, grid.y.tile, grid.y.overlap, profile_y);
+  pd_fusion_profile (options->blend, grid.x.tile, grid.x.overlap, profile_x);
   pd_grid_starts (&grid, FALSE, options->seed, 0, ys, xs);
+  fusion = (PdFusion){ &grid, channels, profile_y, profile_x, sum, mass };
   for (guint i = 0; i < report->n_tiles; i++)
     {
       guint y = ys[i / grid.x.count], x = xs[i % grid.x.count];
 
-      pd_tile_read (&grid, channels, latent, y, x, tile);
-      if (!run_steps (self, canvas, (PdArea){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
+      pd_fusion_read (&grid, channels, latent, y, x, tile);
+      if (!run_steps (self, canvas, (PdRect){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
                       error))
         return FALSE;
-      pd_tile_add (&grid, channels, tile, profile_y, profile_x, NULL, y, x, sum, mass);
+      pd_fusion_add (&fusion, tile, NULL, y, x);
       preview_step (progress, progress->progress.step, NULL, 0, sum, 1, mass);
     }
   pd_fusion_divide (channels, pixels, sum, mass);
@@ -329,8 +336,7 @@ denoise_together (const PdDenoise *self,
   report->bank_bytes = pd_canvas_bank_bytes (canvas);
   report->n_tiles = progress->progress.n_tiles = pd_canvas_n_tiles (canvas);
   report_tiles (0, progress);
-  if (!run_steps (self, canvas, (PdArea){ 0, 0, self->canvas.height, self->canvas.width }, latent,
-                  progress, error))
+  if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;
   report->unet_forwards = pd_canvas_forwards (canvas);
   return TRUE;
@@ -349,8 +355,8 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
     return TRUE;
   if (self->preview != NULL)
     {
-      mosaic = progress.mosaic = pd_mosaic_new (channels, self->canvas.height, self->canvas.width,
-                                                self->preview->side, error);
+      mosaic = progress.mosaic =
+          pd_mosaic_new (channels, canvas_size (self), self->preview->side, error);
       if (mosaic == NULL)
         return FALSE;
       if (self->clean != NULL)

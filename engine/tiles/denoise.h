@@ -16,18 +16,12 @@ typedef struct
 
 typedef void (*PdDenoiseProgressFunc) (const PdDenoiseProgress *progress, gpointer user_data);
 
-/* The part of the canvas that one run of the solver works on, latent pixels: all of it, or a tile
- * with PD_SYNC_NONE. */
-typedef struct
-{
-  guint y, x, h, w;
-} PdArea;
-
 /* Changes @latent ([channels][area->h][area->w]), which is noised to the level of step @i, before
- * the tiles see it. */
+ * the tiles see it. @area is the part of the canvas that the run of the solver works on: all of it,
+ * or a tile with PD_SYNC_NONE. */
 typedef gboolean (*PdAdjustLatentFunc) (const PdSchedule *schedule,
                                         guint i,
-                                        const PdArea *area,
+                                        const PdRect *area,
                                         float *latent,
                                         gpointer user_data,
                                         GError **error);
@@ -36,7 +30,7 @@ typedef gboolean (*PdAdjustLatentFunc) (const PdSchedule *schedule,
  * solver then finds in the latent changes with it. */
 typedef gboolean (*PdAdjustCleanFunc) (const PdSchedule *schedule,
                                        guint i,
-                                       const PdArea *area,
+                                       const PdRect *area,
                                        float *clean,
                                        gpointer user_data,
                                        GError **error);
@@ -47,8 +41,8 @@ typedef struct
   guint side; /* at most so many latent pixels a side */
   /* Whether to show one now; @complete: at the end of @step, else some of its tiles are done. */
   gboolean (*wanted) (guint step, gboolean complete, gpointer user_data);
-  /* @clean: [channels][h][w] */
-  void (*show) (guint h, guint w, const float *clean, gpointer user_data);
+  /* @clean: [channels][size.h][size.w] */
+  void (*show) (PdSize size, const float *clean, gpointer user_data);
   gpointer user_data; /* of both */
 } PdDenoisePreview;
 

@@ -21,8 +21,8 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
   Encoding *self = user_data;
   guint scale = coder->scale;
   float *picture = coder->pixels + image * coder->pixel_elements;
-  g_autoptr (GArray) pieces = pd_windows_pieces (&coder->windows, scale, part->y * scale,
-                                                 part->x * scale, part->h * scale, part->w * scale);
+  const PdRect rect = { part->y, part->x, part->h, part->w };
+  g_autoptr (GArray) pieces = pd_windows_pieces (&coder->windows, scale, &rect);
 
   /* Windows become smaller at most. */
   if (self->piece == NULL)
@@ -34,14 +34,14 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);
       const float *source = self->piece;
 
-      if (!self->read (piece->x, piece->y, piece->w, piece->h, self->piece, self->user_data, error))
+      if (!self->read (&piece->on, self->piece, self->user_data, error))
         return FALSE;
-      for (guint row = 0; row < piece->h; row++)
+      for (guint row = 0; row < piece->on.h; row++)
         {
           gsize to = (gsize) (part->to_y * scale + piece->from_y + row) * coder->w * scale +
                      part->to_x * scale + piece->from_x;
 
-          for (gsize e = 3 * to; e < 3 * (to + piece->w); e++)
+          for (gsize e = 3 * to; e < 3 * (to + piece->on.w); e++)
             picture[e] = 2 * *source++ - 1;
         }
     }

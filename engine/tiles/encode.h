@@ -4,10 +4,12 @@
 #include "engine/diffusion/noise.h"
 #include "engine/tiles/coder.h"
 
-/* Gives w × h pixels from x, y of the picture on: @rgb becomes [h][w][3], R'G'B' in 0 … 1. Pixels
- * are asked for more than once. */
-typedef gboolean (*PdPixelsReadFunc) (
-    guint x, guint y, guint w, guint h, float *rgb, gpointer user_data, GError **error);
+/* Gives the pixels of @rect of the picture: @rgb becomes [h][w][3], R'G'B' in 0 … 1. Pixels are
+ * asked for more than once. */
+typedef gboolean (*PdPixelsReadFunc) (const PdRect *rect,
+                                      float *rgb,
+                                      gpointer user_data,
+                                      GError **error);
 
 /* Encodes a picture of width · scale × height · scale window by window to @latents
  * ([channels][height][width], in the UNet's scale), sampled from the autoencoder's distribution

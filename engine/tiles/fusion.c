@@ -4,7 +4,7 @@
 #include "engine/tiles/fusion.h"
 
 void
-pd_weight_profile (PdBlend blend, guint tile, guint overlap, float *weights)
+pd_fusion_profile (PdBlend blend, guint tile, guint overlap, float *weights)
 {
   for (guint i = 0; i < tile; i++)
     {
@@ -35,12 +35,12 @@ wrapped (const PdGridAxis *axis, guint start, guint i)
 }
 
 void
-pd_tile_read (const PdGrid *grid,
-              guint channels,
-              const float *canvas,
-              guint start_y,
-              guint start_x,
-              float *tile)
+pd_fusion_read (const PdGrid *grid,
+                guint channels,
+                const float *canvas,
+                guint start_y,
+                guint start_x,
+                float *tile)
 {
   const PdGridAxis *y = &grid->y, *x = &grid->x;
 
@@ -55,31 +55,23 @@ pd_tile_read (const PdGrid *grid,
 }
 
 void
-pd_tile_add (const PdGrid *grid,
-             guint channels,
-             const float *tile,
-             const float *profile_y,
-             const float *profile_x,
-             const float *shares,
-             guint start_y,
-             guint start_x,
-             float *sum,
-             float *mass)
+pd_fusion_add (
+    const PdFusion *self, const float *tile, const float *shares, guint start_y, guint start_x)
 {
-  const PdGridAxis *y = &grid->y, *x = &grid->x;
+  const PdGridAxis *y = &self->grid->y, *x = &self->grid->x;
 
   for (guint i = 0; i < y->tile; i++)
     for (guint j = 0; j < x->tile; j++)
       {
         float share = shares != NULL ? shares[(gsize) i * x->tile + j] : 1;
-        float weight = profile_y[i] * profile_x[j] * share;
+        float weight = self->profile_y[i] * self->profile_x[j] * share;
         gsize at = (gsize) wrapped (y, start_y, i) * x->canvas + wrapped (x, start_x, j);
 
-        for (guint c = 0; c < channels; c++)
-          sum[c * (gsize) y->canvas * x->canvas + at] +=
+        for (guint c = 0; c < self->channels; c++)
+          self->sum[c * (gsize) y->canvas * x->canvas + at] +=
               weight * tile[((gsize) c * y->tile + i) * x->tile + j];
-        if (mass != NULL)
-          mass[at] += weight;
+        if (self->mass != NULL)
+          self->mass[at] += weight;
       }
 }
 

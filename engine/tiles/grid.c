@@ -32,25 +32,18 @@ init_axis (PdGridAxis *axis, guint canvas, guint tile, guint overlap, gboolean w
 }
 
 gboolean
-pd_grid_init (PdGrid *self,
-              guint canvas_h,
-              guint canvas_w,
-              guint tile,
-              guint overlap,
-              gboolean wrap_y,
-              gboolean wrap_x,
-              GError **error)
+pd_grid_init (PdGrid *self, PdSize canvas, guint tile, guint overlap, PdTorus wrap, GError **error)
 {
-  if (canvas_h == 0 || canvas_w == 0 || tile == 0 || overlap >= tile)
+  if (canvas.h == 0 || canvas.w == 0 || tile == 0 || overlap >= tile)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("A canvas of %u×%u latent pixels cannot be cut into tiles of %u that overlap "
                       "by %u: sizes must be positive and the overlap smaller than the tile"),
-                   canvas_w, canvas_h, tile, overlap);
+                   canvas.w, canvas.h, tile, overlap);
       return FALSE;
     }
-  init_axis (&self->y, canvas_h, tile, overlap, wrap_y);
-  init_axis (&self->x, canvas_w, tile, overlap, wrap_x);
+  init_axis (&self->y, canvas.h, tile, overlap, (wrap & PD_TORUS_Y) != 0);
+  init_axis (&self->x, canvas.w, tile, overlap, (wrap & PD_TORUS_X) != 0);
   if ((guint64) self->y.count * self->x.count > MAX_TILES)
     {
       g_set_error (
@@ -58,7 +51,7 @@ pd_grid_init (PdGrid *self,
           _ ("A canvas of %u × %u latent pixels would be cut into %u × %u tiles of %u that "
              "overlap by %u, more than %d; choose a larger tile, a smaller overlap or a "
              "smaller picture"),
-          canvas_w, canvas_h, self->x.count, self->y.count, tile, overlap, MAX_TILES);
+          canvas.w, canvas.h, self->x.count, self->y.count, tile, overlap, MAX_TILES);
       return FALSE;
     }
   return TRUE;
@@ -68,6 +61,12 @@ guint
 pd_grid_n_tiles (const PdGrid *self)
 {
   return self->y.count * self->x.count;
+}
+
+PdSize
+pd_grid_tile (const PdGrid *self)
+{
+  return (PdSize){ self->y.tile, self->x.tile };
 }
 
 /* A number in [0, range) for tile @index of axis @axis. */

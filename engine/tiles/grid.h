@@ -3,6 +3,9 @@
 
 #include <glib.h>
 
+#include "engine/base/choices.h"
+#include "engine/base/rect.h"
+
 /* Overlapping tiles over a canvas of latent pixels. On an axis that wraps the canvas is a torus:
  * tiles may start anywhere and run over the border to the other side. */
 typedef struct
@@ -18,19 +21,16 @@ typedef struct
   PdGridAxis y, x;
 } PdGrid;
 
-/* @canvas_h × @canvas_w ≥ 1 in tiles of at most @tile. A tile larger than the canvas is cut to it
+/* @canvas in tiles of at most @tile. A tile larger than the canvas is cut to it
  * (on an axis that wraps it goes round, so that it keeps its surroundings). Fails with
  * PD_ERROR_BAD_REQUEST when @overlap ≥ @tile, a size is 0 or there are more than 2^20 tiles. */
-gboolean pd_grid_init (PdGrid *self,
-                       guint canvas_h,
-                       guint canvas_w,
-                       guint tile,
-                       guint overlap,
-                       gboolean wrap_y,
-                       gboolean wrap_x,
-                       GError **error);
+gboolean
+pd_grid_init (PdGrid *self, PdSize canvas, guint tile, guint overlap, PdTorus wrap, GError **error);
 
 guint pd_grid_n_tiles (const PdGrid *self);
+
+/* Of every tile. */
+PdSize pd_grid_tile (const PdGrid *self);
 
 /* Where every tile starts along each axis: starts_y[y.count], starts_x[x.count], each below the
  * canvas. Without jitter they are spread evenly. With @jitter a grid that does not wrap moves its

@@ -14,7 +14,7 @@ static gboolean
 mix (const PdGuide *self,
      const PdSchedule *schedule,
      guint i,
-     const PdArea *area,
+     const PdRect *area,
      double share,
      float *latent,
      GError **error)
@@ -30,9 +30,9 @@ mix (const PdGuide *self,
       for (guint done = 0; done < area->w;)
         {
           /* Up to the edge of the canvas, which an area on a torus may cross. */
-          guint y = (area->y + row) % self->height, x = (area->x + done) % self->width;
-          guint count = MIN (area->w - done, self->width - x);
-          gsize from = ((gsize) c * self->height + y) * self->width + x;
+          guint y = (area->y + row) % self->size.h, x = (area->x + done) % self->size.w;
+          guint count = MIN (area->w - done, self->size.w - x);
+          gsize from = ((gsize) c * self->size.h + y) * self->size.w + x;
           const float *noise = self->noise != NULL ? self->noise + from : drawn;
           float *to = latent + ((gsize) c * area->h + row) * area->w + done;
 
@@ -53,19 +53,18 @@ mix (const PdGuide *self,
 gboolean
 pd_guide_start (const PdGuide *self, const PdSchedule *schedule, float *latent, GError **error)
 {
-  PdArea all = { 0, 0, self->height, self->width };
+  const PdRect all = pd_rect_of (self->size);
 
   if (pd_schedule_n_calls (schedule) > 0)
     return mix (self, schedule, 0, &all, 1, latent, error);
-  memcpy (latent, self->reference,
-          (gsize) self->channels * self->height * self->width * sizeof *latent);
+  memcpy (latent, self->reference, self->channels * pd_size_area (self->size) * sizeof *latent);
   return TRUE;
 }
 
 gboolean
 pd_guide_adjust_latent (const PdSchedule *schedule,
                         guint i,
-                        const PdArea *area,
+                        const PdRect *area,
                         float *latent,
                         gpointer user_data,
                         GError **error)
@@ -82,20 +81,21 @@ pd_guide_adjust_latent (const PdSchedule *schedule,
 gboolean
 pd_guide_adjust_clean (const PdSchedule *schedule,
                        guint i,
-                       const PdArea *area,
+                       const PdRect *area,
                        float *clean,
                        gpointer user_data,
                        GError **error)
 {
   const PdGuide *self = user_data;
   double share = self->pull * pd_level_fade (i, pd_schedule_n_calls (schedule));
-  gboolean wrap_y = self->wrap_y && area->h == self->height;
-  gboolean wrap_x = self->wrap_x && area->w == self->width;
+  const PdTorus whole = (area->h == self->size.h ? PD_TORUS_Y : PD_TORUS_NONE) |
+                        (area->w == self->size.w ? PD_TORUS_X : PD_TORUS_NONE);
+  const PdSize size = { area->h, area->w };
   g_autofree float *plane = NULL;
 
   if (share <= 0)
     return TRUE;
-  plane = pd_try_new (float, (gsize) area->h * area->w, _ ("the canvas"), error);
+  plane = pd_try_new (float, pd_rect_area (area), _ ("the canvas"), error);
   if (plane == NULL)
     return FALSE;
   for (guint c = 0; c < self->channels; c++)
@@ -105,14 +105,14 @@ pd_guide_adjust_clean (const PdSchedule *schedule,
       for (guint row = 0; row < area->h; row++)
         for (guint column = 0; column < area->w; column++)
           {
-            guint y = (area->y + row) % self->height, x = (area->x + column) % self->width;
+            guint y = (area->y + row) % self->size.h, x = (area->x + column) % self->size.w;
             gsize e = (gsize) row * area->w + column;
 
-            plane[e] = self->reference[((gsize) c * self->height + y) * self->width + x] - to[e];
+            plane[e] = self->reference[((gsize) c * self->size.h + y) * self->size.w + x] - to[e];
           }
-      if (!pd_low_pass (plane, area->h, area->w, self->radius, wrap_y, wrap_x, error))
+      if (!pd_low_pass (plane, size, self->radius, self->wrap & whole, error))
         return FALSE;
-      for (gsize e = 0; e < (gsize) area->h * area->w; e++)
+      for (gsize e = 0; e < pd_rect_area (area); e++)
         to[e] += (float) (share * plane[e]);
     }
   return TRUE;

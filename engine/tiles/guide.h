@@ -7,10 +7,11 @@
  * progressive run, whose reference is the level before, enlarged. */
 typedef struct
 {
-  guint channels, height, width; /* of the canvas, latent pixels */
-  gboolean wrap_y, wrap_x;       /* the canvas is a torus along the axis */
-  const float *reference;        /* clean latent, [channels][height][width] */
-  const float *noise;            /* of the level, same shape; NULL: drawn from seed and draw */
+  guint channels;
+  PdSize size; /* of the canvas */
+  PdTorus wrap;
+  const float *reference; /* clean latent, [channels][h][w] */
+  const float *noise;     /* of the level, same shape; NULL: drawn from seed and draw */
   guint64 seed;
   guint32 draw;
 
@@ -28,7 +29,7 @@ pd_guide_start (const PdGuide *self, const PdSchedule *schedule, float *latent, 
  * 2024, DemoFusion, formula 4). */
 gboolean pd_guide_adjust_latent (const PdSchedule *schedule,
                                  guint i,
-                                 const PdArea *area,
+                                 const PdRect *area,
                                  float *latent,
                                  gpointer self,
                                  GError **error);
@@ -36,7 +37,7 @@ gboolean pd_guide_adjust_latent (const PdSchedule *schedule,
 /* Moves the prediction's low frequencies towards the reference's, less from step to step. */
 gboolean pd_guide_adjust_clean (const PdSchedule *schedule,
                                 guint i,
-                                const PdArea *area,
+                                const PdRect *area,
                                 float *clean,
                                 gpointer self,
                                 GError **error);

@@ -6,16 +6,16 @@
 
 /* @area of @canvas, [channels][area->h][area->w]. */
 static float *
-crop (const PdKeep *self, const float *canvas, const PdArea *area, GError **error)
+crop (const PdKeep *self, const float *canvas, const PdRect *area, GError **error)
 {
-  const gsize n = (gsize) self->channels * area->h * area->w;
+  const gsize n = self->channels * pd_rect_area (area);
   float *part = pd_try_new (float, n, _ ("the canvas"), error), *row = part;
 
   if (part == NULL)
     return NULL;
   for (guint c = 0; c < self->channels; c++)
     for (guint y = 0; y < area->h; y++, row += area->w)
-      memcpy (row, canvas + (((gsize) c * self->height + area->y + y) * self->width + area->x),
+      memcpy (row, canvas + (((gsize) c * self->size.h + area->y + y) * self->size.w + area->x),
               area->w * sizeof *row);
   return part;
 }
@@ -23,12 +23,12 @@ crop (const PdKeep *self, const float *canvas, const PdArea *area, GError **erro
 /* @original: of the area. Latents whose share to be kept is above @least are put back. */
 static void
 put_back (
-    const PdKeep *self, const PdArea *area, double least, const float *original, float *latent)
+    const PdKeep *self, const PdRect *area, double least, const float *original, float *latent)
 {
   for (guint c = 0; c < self->channels; c++)
     for (guint y = 0; y < area->h; y++)
       {
-        const float *mask = self->mask + (gsize) (area->y + y) * self->width + area->x;
+        const float *mask = self->mask + (gsize) (area->y + y) * self->size.w + area->x;
         gsize line = ((gsize) c * area->h + y) * area->w;
 
         for (guint x = 0; x < area->w; x++)
@@ -40,7 +40,7 @@ put_back (
 gboolean
 pd_keep_before_step (const PdSchedule *schedule,
                      guint i,
-                     const PdArea *area,
+                     const PdRect *area,
                      float *latent,
                      gpointer keep,
                      GError **error)
@@ -53,8 +53,7 @@ pd_keep_before_step (const PdSchedule *schedule,
   if ((clean = crop (self, self->clean, area, error)) == NULL ||
       (noise = crop (self, self->noise, area, error)) == NULL)
     return FALSE;
-  pd_schedule_add_noise (schedule, i, (gsize) self->channels * area->h * area->w, clean, noise,
-                         clean);
+  pd_schedule_add_noise (schedule, i, self->channels * pd_rect_area (area), clean, noise, clean);
   put_back (self, area, (double) i / pd_schedule_n_calls (schedule), clean, latent);
   return TRUE;
 }
@@ -62,5 +61,7 @@ pd_keep_before_step (const PdSchedule *schedule,
 void
 pd_keep_finish (const PdKeep *self, float *latent)
 {
-  put_back (self, &(PdArea){ 0, 0, self->height, self->width }, 1, self->clean, latent);
+  const PdRect all = pd_rect_of (self->size);
+
+  put_back (self, &all, 1, self->clean, latent);
 }

@@ -9,24 +9,23 @@
 
 struct _PdMosaic
 {
-  guint channels, height, width;
-  guint h, w;
-  float *kept, *now; /* [channels][h][w] */
+  guint channels;
+  PdSize canvas, size;
+  float *kept, *now; /* [channels][size.h][size.w] */
 };
 
 PdMosaic *
-pd_mosaic_new (guint channels, guint height, guint width, guint side, GError **error)
+pd_mosaic_new (guint channels, PdSize canvas, guint side, GError **error)
 {
   g_autoptr (PdMosaic) self = g_new (PdMosaic, 1);
   gsize n;
-  double scale = MIN (1.0, (double) side / MAX (height, width));
+  double scale = MIN (1.0, (double) side / MAX (canvas.h, canvas.w));
 
   *self = (PdMosaic){ .channels = channels,
-                      .height = height,
-                      .width = width,
-                      .h = CLAMP ((guint) lround (height * scale), 1, height),
-                      .w = CLAMP ((guint) lround (width * scale), 1, width) };
-  n = (gsize) channels * self->h * self->w;
+                      .canvas = canvas,
+                      .size = { CLAMP ((guint) lround (canvas.h * scale), 1, canvas.h),
+                                CLAMP ((guint) lround (canvas.w * scale), 1, canvas.w) } };
+  n = channels * pd_size_area (self->size);
   if ((self->kept = pd_try_new0 (float, n, _ ("the preview"), error)) == NULL ||
       (self->now = pd_try_new0 (float, n, _ ("the preview"), error)) == NULL)
     return NULL;
@@ -52,23 +51,17 @@ typedef struct
 
 /* The mean of the covered pixels of a box times the share that is covered, and that share. */
 static double
-box_value (const PdMosaic *self,
-           const Source *source,
-           guint channel,
-           guint top,
-           guint bottom,
-           guint left,
-           guint right,
-           double *covered)
+box_value (
+    const PdMosaic *self, const Source *source, guint channel, const PdRect *box, double *covered)
 {
-  gsize plane = (gsize) self->height * self->width;
+  gsize plane = pd_size_area (self->canvas);
   double sum = 0;
   guint count = 0;
 
-  for (guint y = top; y < bottom; y++)
-    for (guint x = left; x < right; x++)
+  for (guint y = box->y; y < box->y + box->h; y++)
+    for (guint x = box->x; x < box->x + box->w; x++)
       {
-        gsize pixel = (gsize) y * self->width + x, element = channel * plane + pixel;
+        gsize pixel = (gsize) y * self->canvas.w + x, element = channel * plane + pixel;
         float mass = source->mass != NULL ? source->mass[pixel] : 1;
 
         if (!(mass > 0))
@@ -78,8 +71,8 @@ box_value (const PdMosaic *self,
         if (source->from_latent != 0)
           sum += source->from_latent * source->latent[element];
       }
-  *covered = count / ((double) (bottom - top) * (right - left));
-  return sum / ((double) (bottom - top) * (right - left));
+  *covered = count / ((double) box->h * box->w);
+  return sum / ((double) box->h * box->w);
 }
 
 void
@@ -94,15 +87,11 @@ pd_mosaic_update (PdMosaic *self,
   gsize element = 0;
 
   for (guint c = 0; c < self->channels; c++)
-    for (guint y = 0; y < self->h; y++)
-      for (guint x = 0; x < self->w; x++, element++)
+    for (guint y = 0; y < self->size.h; y++)
+      for (guint x = 0; x < self->size.w; x++, element++)
         {
-          guint top = (guint) ((guint64) y * self->height / self->h);
-          guint bottom = (guint) ((guint64) (y + 1) * self->height / self->h);
-          guint left = (guint) ((guint64) x * self->width / self->w);
-          guint right = (guint) ((guint64) (x + 1) * self->width / self->w);
-          double covered;
-          double value = box_value (self, &source, c, top, bottom, left, right, &covered);
+          const PdRect box = pd_rect_cell (self->canvas, self->size, y, x);
+          double covered, value = box_value (self, &source, c, &box, &covered);
 
           self->now[element] = (float) (value + (1 - covered) * self->kept[element]);
         }
@@ -111,13 +100,12 @@ pd_mosaic_update (PdMosaic *self,
 void
 pd_mosaic_keep (PdMosaic *self)
 {
-  memcpy (self->kept, self->now, (gsize) self->channels * self->h * self->w * sizeof *self->kept);
+  memcpy (self->kept, self->now, self->channels * pd_size_area (self->size) * sizeof *self->kept);
 }
 
 const float *
-pd_mosaic_clean (const PdMosaic *self, guint *h, guint *w)
+pd_mosaic_clean (const PdMosaic *self, PdSize *size)
 {
-  *h = self->h;
-  *w = self->w;
+  *size = self->size;
   return self->now;
 }

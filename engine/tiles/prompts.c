@@ -2,19 +2,12 @@
 #include "engine/tiles/prompts.h"
 
 void
-pd_prompts_mix (const PdPrompts *self,
-                guint y,
-                guint x,
-                guint h,
-                guint w,
-                guint to_h,
-                guint to_w,
-                float *shares)
+pd_prompts_mix (const PdPrompts *self, const PdRect *rect, PdSize cells, float *shares)
 {
-  gsize n = (gsize) to_h * to_w;
+  gsize n = pd_size_area (cells);
 
   for (guint part = 0; part < self->n; part++)
-    self->weights (part, y, x, h, w, to_h, to_w, shares + (part + 1) * n, self->user_data);
+    self->weights (part, rect, cells, shares + (part + 1) * n, self->user_data);
   for (gsize i = 0; i < n; i++)
     {
       float sum = 0;

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/rect.h"
 #include "engine/networks/condition.h"
 
 /* Prompts of parts of a canvas beside the one of the whole. Where several count, the model's
  * predictions for each are mixed by their weights, pixel by pixel (Barbero Jiménez 2023, Mixture of
  * Diffusers; Bar-Tal et al. 2023, MultiDiffusion, with weights for masks). */
 
-/* How much part @part counts in the h × w latent pixels from y, x of the canvas on, which go round
- * where an axis wraps: @weights becomes [to_h][to_w] means, 0 … 1, to_h ≤ h, to_w ≤ w. */
-typedef void (*PdPromptWeightsFunc) (guint part,
-                                     guint y,
-                                     guint x,
-                                     guint h,
-                                     guint w,
-                                     guint to_h,
-                                     guint to_w,
-                                     float *weights,
-                                     gpointer user_data);
+/* How much part @part counts in the latent pixels of @rect, which go round where an axis wraps:
+ * @weights becomes [cells.h][cells.w] means, 0 … 1, of at most as many cells as there are pixels.
+ */
+typedef void (*PdPromptWeightsFunc) (
+    guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data);
 
 typedef struct
 {
@@ -27,16 +22,9 @@ typedef struct
   gpointer user_data;
 } PdPrompts;
 
-/* The share of every prompt, [1 + n][to_h][to_w]: first that of the whole canvas, which gets what
- * the parts leave. At every pixel they add up to 1. */
-void pd_prompts_mix (const PdPrompts *self,
-                     guint y,
-                     guint x,
-                     guint h,
-                     guint w,
-                     guint to_h,
-                     guint to_w,
-                     float *shares);
+/* The share of every prompt, [1 + n][cells.h][cells.w]: first that of the whole canvas, which gets
+ * what the parts leave. At every pixel they add up to 1. */
+void pd_prompts_mix (const PdPrompts *self, const PdRect *rect, PdSize cells, float *shares);
 
 /* Whether any of @n shares is more than 0. */
 gboolean pd_prompts_count (const float *shares, gsize n);

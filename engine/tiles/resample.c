@@ -97,8 +97,8 @@ spans (const Axis *axis, guint size, gboolean wrap)
 static float *
 read_source (const PdEnlargement *self, const Axis *y, const Axis *x, GError **error)
 {
-  g_autoptr (GArray) rows = spans (y, self->from_h, self->wrap_y);
-  g_autoptr (GArray) columns = spans (x, self->from_w, self->wrap_x);
+  g_autoptr (GArray) rows = spans (y, self->from.h, self->wrap & PD_TORUS_Y);
+  g_autoptr (GArray) columns = spans (x, self->from.w, self->wrap & PD_TORUS_X);
   gsize size = (gsize) y->length * x->length * 3;
   g_autofree float *source = pd_try_new (float, size, _ ("enlarging"), error), *piece = NULL;
 
@@ -109,9 +109,9 @@ read_source (const PdEnlargement *self, const Axis *y, const Axis *x, GError **e
       {
         const Span *row = &g_array_index (rows, Span, i);
         const Span *column = &g_array_index (columns, Span, j);
+        const PdRect part = { row->from, column->from, row->length, column->length };
 
-        if (!self->read (column->from, row->from, column->length, row->length, piece,
-                         self->user_data, error))
+        if (!self->read (&part, piece, self->user_data, error))
           return NULL;
         for (guint line = 0; line < row->length; line++)
           memcpy (source + ((gsize) (row->to + line) * x->length + column->to) * 3,
@@ -122,20 +122,19 @@ read_source (const PdEnlargement *self, const Axis *y, const Axis *x, GError **e
 }
 
 gboolean
-pd_enlarge (
-    const PdEnlargement *self, guint x, guint y, guint w, guint h, float *rgb, GError **error)
+pd_enlarge (const PdEnlargement *self, const PdRect *rect, float *rgb, GError **error)
 {
   g_auto (Axis) rows = { 0 }, columns = { 0 };
   g_autofree float *source = NULL, *wide = NULL;
-  gsize pitch = (gsize) w * 3;
+  gsize pitch = (gsize) rect->w * 3;
 
-  if (!axis_init (&rows, self->from_h, self->to_h, y, h, error) ||
-      !axis_init (&columns, self->from_w, self->to_w, x, w, error) ||
+  if (!axis_init (&rows, self->from.h, self->to.h, rect->y, rect->h, error) ||
+      !axis_init (&columns, self->from.w, self->to.w, rect->x, rect->w, error) ||
       (source = read_source (self, &rows, &columns, error)) == NULL ||
       (wide = pd_try_new (float, rows.length *pitch, _ ("enlarging"), error)) == NULL)
     return FALSE;
   for (guint i = 0; i < rows.length; i++)
-    for (guint j = 0; j < w; j++)
+    for (guint j = 0; j < rect->w; j++)
       {
         const float *from = source + ((gsize) i * columns.length + columns.first[j]) * 3;
         const float *weight = columns.weights + (gsize) j * TAPS;
@@ -144,7 +143,7 @@ pd_enlarge (
           wide[i * pitch + j * 3 + c] = weight[0] * from[c] + weight[1] * from[3 + c] +
                                         weight[2] * from[6 + c] + weight[3] * from[9 + c];
       }
-  for (guint i = 0; i < h; i++)
+  for (guint i = 0; i < rect->h; i++)
     {
       const float *from = wide + rows.first[i] * pitch;
       const float *weight = rows.weights + (gsize) i * TAPS;
@@ -182,9 +181,9 @@ filter_line (const float *padded, guint size, const float *kernel, guint radius,
 }
 
 gboolean
-pd_low_pass (
-    float *plane, guint h, guint w, double sigma, gboolean wrap_y, gboolean wrap_x, GError **error)
+pd_low_pass (float *plane, PdSize size, double sigma, PdTorus wrap, GError **error)
 {
+  const guint h = size.h, w = size.w;
   guint radius = (guint) ceil (3 * sigma), longest = MAX (h, w);
   g_autofree float *kernel = NULL, *padded = NULL, *line = NULL;
   const char *what = _ ("the canvas");
@@ -206,13 +205,13 @@ pd_low_pass (
       float *row = plane + (gsize) y * w;
 
       for (guint i = 0; i < w + 2 * radius; i++)
-        padded[i] = row[fold ((gint64) i - radius, w, wrap_x)];
+        padded[i] = row[fold ((gint64) i - radius, w, wrap & PD_TORUS_X)];
       filter_line (padded, w, kernel, radius, row);
     }
   for (guint x = 0; x < w; x++)
     {
       for (guint i = 0; i < h + 2 * radius; i++)
-        padded[i] = plane[(gsize) fold ((gint64) i - radius, h, wrap_y) * w + x];
+        padded[i] = plane[(gsize) fold ((gint64) i - radius, h, wrap & PD_TORUS_Y) * w + x];
       filter_line (padded, h, kernel, radius, line);
       for (guint y = 0; y < h; y++)
         plane[(gsize) y * w + x] = line[y];

@@ -233,10 +233,11 @@ bank_shares (guint h, guint w, float *weights, gpointer user_data)
   const Share *self = user_data;
   const PdThumbnail *thumbnail = self->thumbnail;
   const PdThumbnailOptions *options = &thumbnail->options;
+  const PdRect all = { 0, 0, options->height, options->width };
   gsize n = (gsize) h * w;
   float *shares = thumbnail->layer_shares;
 
-  pd_prompts_mix (options->prompts, 0, 0, options->height, options->width, h, w, shares);
+  pd_prompts_mix (options->prompts, &all, (PdSize){ h, w }, shares);
   memcpy (weights, shares + self->prompt * n, n * sizeof *weights);
 }
 
@@ -246,12 +247,13 @@ run_prompts (PdThumbnail *self, const PdStep *step, GCancellable *cancellable, G
 {
   const PdThumbnailOptions *options = &self->options;
   const PdPrompts *prompts = options->prompts;
+  const PdRect all = { 0, 0, options->height, options->width };
   gsize pixels = (gsize) self->h * self->w;
   float *shares = self->shares;
   guint last = options->branches - 1;
 
   memset (self->bank_sum, 0, pd_bank_n_values (self->bank) * sizeof *self->bank_sum);
-  pd_prompts_mix (prompts, 0, 0, options->height, options->width, self->h, self->w, shares);
+  pd_prompts_mix (prompts, &all, (PdSize){ self->h, self->w }, shares);
   for (guint prompt = 0; prompt <= prompts->n; prompt++)
     {
       Share share = { self, prompt };

@@ -5,17 +5,11 @@
 #include "engine/base/host-memory.h"
 
 gboolean
-pd_windows_init (PdWindows *self,
-                 guint canvas_h,
-                 guint canvas_w,
-                 guint tile,
-                 guint halo,
-                 gboolean wrap_y,
-                 gboolean wrap_x,
-                 GError **error)
+pd_windows_init (
+    PdWindows *self, PdSize canvas, guint tile, guint halo, PdTorus wrap, GError **error)
 {
   *self = (PdWindows){ 0 };
-  if (!pd_grid_init (&self->grid, canvas_h, canvas_w, tile, 2 * halo, wrap_y, wrap_x, error))
+  if (!pd_grid_init (&self->grid, canvas, tile, 2 * halo, wrap, error))
     return FALSE;
   if ((self->starts_y = pd_try_new (guint, self->grid.y.count, _ ("the tiles"), error)) == NULL ||
       (self->starts_x = pd_try_new (guint, self->grid.x.count, _ ("the tiles"), error)) == NULL)
@@ -79,20 +73,21 @@ pd_windows_core (const PdWindows *self, guint window, PdCore *y, PdCore *x)
 }
 
 GArray *
-pd_windows_pieces (const PdWindows *self, guint scale, guint y, guint x, guint h, guint w)
+pd_windows_pieces (const PdWindows *self, guint scale, const PdRect *rect)
 {
   GArray *pieces = g_array_new (FALSE, FALSE, sizeof (PdPiece));
-  guint canvas_h = self->grid.y.canvas * scale, canvas_w = self->grid.x.canvas * scale;
+  const PdSize canvas = { self->grid.y.canvas * scale, self->grid.x.canvas * scale };
+  const guint h = rect->h * scale, w = rect->w * scale;
   PdPiece piece;
 
-  for (piece.from_y = 0; piece.from_y < h; piece.from_y += piece.h)
+  for (piece.from_y = 0; piece.from_y < h; piece.from_y += piece.on.h)
     {
-      piece.y = (y + piece.from_y) % canvas_h;
-      piece.h = MIN (h - piece.from_y, canvas_h - piece.y);
-      for (piece.from_x = 0; piece.from_x < w; piece.from_x += piece.w)
+      piece.on.y = (rect->y * scale + piece.from_y) % canvas.h;
+      piece.on.h = MIN (h - piece.from_y, canvas.h - piece.on.y);
+      for (piece.from_x = 0; piece.from_x < w; piece.from_x += piece.on.w)
         {
-          piece.x = (x + piece.from_x) % canvas_w;
-          piece.w = MIN (w - piece.from_x, canvas_w - piece.x);
+          piece.on.x = (rect->x * scale + piece.from_x) % canvas.w;
+          piece.on.w = MIN (w - piece.from_x, canvas.w - piece.on.x);
           g_array_append_val (pieces, piece);
         }
     }

@@ -22,14 +22,8 @@ typedef struct
 } PdCore;
 
 /* As pd_grid_init, with an overlap of 2 · halo. */
-gboolean pd_windows_init (PdWindows *self,
-                          guint canvas_h,
-                          guint canvas_w,
-                          guint tile,
-                          guint halo,
-                          gboolean wrap_y,
-                          gboolean wrap_x,
-                          GError **error);
+gboolean pd_windows_init (
+    PdWindows *self, PdSize canvas, guint tile, guint halo, PdTorus wrap, GError **error);
 void pd_windows_clear (PdWindows *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdWindows, pd_windows_clear)
 
@@ -40,10 +34,10 @@ void pd_windows_core (const PdWindows *self, guint window, PdCore *y, PdCore *x)
  * cross it has that part. */
 typedef struct
 {
-  guint y, x, h, w;     /* on the canvas */
+  PdRect on;            /* the canvas */
   guint from_y, from_x; /* in the larger one */
 } PdPiece;
 
-/* The pieces of the h × w pixels from y, x on, going round where an axis wraps; sizes are those of
- * @self times @scale. Returns: (element-type PdPiece) new array. */
-GArray *pd_windows_pieces (const PdWindows *self, guint scale, guint y, guint x, guint h, guint w);
+/* The pieces of @rect, which goes round where an axis wraps; pixels are those of @self, of which
+ * each is @scale a side. Returns: (element-type PdPiece) new array. */
+GArray *pd_windows_pieces (const PdWindows *self, guint scale, const PdRect *rect);

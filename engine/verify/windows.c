@@ -140,21 +140,13 @@ verify_kind (
 
 /* The prompt of every other window is the second one. */
 static void
-odd_windows (guint part,
-             guint y,
-             guint x,
-             guint h,
-             guint w,
-             guint to_h,
-             guint to_w,
-             float *weights,
-             gpointer user_data)
+odd_windows (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
   const Windows *self = user_data;
   guint columns = (self->w - WINDOW + STRIDE - 1) / STRIDE + 1;
 
-  for (guint i = 0; i < to_h * to_w; i++)
-    weights[i] = (float) ((y / STRIDE * columns + x / STRIDE) % 2);
+  for (gsize i = 0; i < pd_size_area (cells); i++)
+    weights[i] = (float) ((rect->y / STRIDE * columns + rect->x / STRIDE) % 2);
 }
 
 /* Where the windows lie, and the weights of one. */
@@ -167,7 +159,8 @@ verify_grid (Windows *self, GError **error)
   PdGrid grid;
   guint n;
 
-  if (!pd_grid_init (&grid, self->h, self->w, WINDOW, WINDOW - STRIDE, FALSE, FALSE, error))
+  if (!pd_grid_init (&grid, (PdSize){ self->h, self->w }, WINDOW, WINDOW - STRIDE, PD_TORUS_NONE,
+                     error))
     return FALSE;
   n = pd_grid_n_tiles (&grid);
   ys = g_new (guint, grid.y.count);
@@ -180,7 +173,7 @@ verify_grid (Windows *self, GError **error)
       spots[2 * i + 1] = (float) xs[i % grid.x.count];
     }
   pd_verify_file_check (self->file, "spots", spots, 2 * n);
-  pd_weight_profile (PD_BLEND_GAUSSIAN, WINDOW, WINDOW - STRIDE, profile);
+  pd_fusion_profile (PD_BLEND_GAUSSIAN, WINDOW, WINDOW - STRIDE, profile);
   for (guint i = 0; i < WINDOW * WINDOW; i++)
     square[i] = profile[i / WINDOW] * profile[i % WINDOW];
   pd_verify_file_check (self->file, "gaussian.weight", square, WINDOW * WINDOW);

@@ -22,14 +22,8 @@ init_axis (PdLayoutAxis *axis, const PdGridAxis *grid, guint size, guint unit)
 }
 
 PdLayout *
-pd_layout_new (guint width,
-               guint height,
-               guint tile,
-               guint overlap,
-               guint unit,
-               gboolean wrap_x,
-               gboolean wrap_y,
-               GError **error)
+pd_layout_new (
+    guint width, guint height, guint tile, guint overlap, guint unit, PdTorus wrap, GError **error)
 {
   PdGrid grid;
   PdLayout *self;
@@ -42,8 +36,8 @@ pd_layout_new (guint width,
                    width, height, tile, MIN_PICTURE, MIN_TILE);
       return NULL;
     }
-  if (unit == 0 || tile % unit || overlap % unit || (wrap_x && width % unit) ||
-      (wrap_y && height % unit))
+  if (unit == 0 || tile % unit || overlap % unit || ((wrap & PD_TORUS_X) && width % unit) ||
+      ((wrap & PD_TORUS_Y) && height % unit))
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("Tiles of %u pixels that overlap by %u are not whole latent pixels: sizes "
@@ -52,8 +46,8 @@ pd_layout_new (guint width,
       return NULL;
     }
   /* The last latent pixel of a picture that is no multiple of the unit reaches beyond it. */
-  if (!pd_grid_init (&grid, (height + unit - 1) / unit, (width + unit - 1) / unit, tile / unit,
-                     overlap / unit, wrap_y, wrap_x, error))
+  if (!pd_grid_init (&grid, (PdSize){ (height + unit - 1) / unit, (width + unit - 1) / unit },
+                     tile / unit, overlap / unit, wrap, error))
     return NULL;
   self = g_new0 (PdLayout, 1);
   init_axis (&self->x, &grid.x, width, unit);

@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "engine/base/choices.h"
+
 /* Where the tiles of a picture lie along one axis, in pixels. Between two tiles runs the centre
  * line of their overlap; what lies between two such lines is the cell of one tile. */
 typedef struct
@@ -28,14 +30,8 @@ enum
  * engine counts in latent pixels of @unit picture pixels: @tile and @overlap are picture pixels and
  * multiples of it; a picture has 16 pixels a side or more, a tile 8. Errors: PD_ERROR_BAD_REQUEST.
  */
-PdLayout *pd_layout_new (guint width,
-                         guint height,
-                         guint tile,
-                         guint overlap,
-                         guint unit,
-                         gboolean wrap_x,
-                         gboolean wrap_y,
-                         GError **error);
+PdLayout *pd_layout_new (
+    guint width, guint height, guint tile, guint overlap, guint unit, PdTorus wrap, GError **error);
 
 /* Replaces the starts of an axis with the comma-separated numbers of @text. They must ascend, leave
  * no gap, and on an axis that does not wrap cover it from end to end. Errors: PD_ERROR_BAD_REQUEST.

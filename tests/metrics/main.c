@@ -95,8 +95,10 @@ measure (const Options *options, gboolean *passes, GError **error)
   if (!picture)
     return FALSE;
   layout = pd_layout_new (picture->width, picture->height, (guint) options->tile,
-                          (guint) options->overlap, (guint) options->unit, options->wrap_x,
-                          options->wrap_y, error);
+                          (guint) options->overlap, (guint) options->unit,
+                          (options->wrap_x ? PD_TORUS_X : PD_TORUS_NONE) |
+                              (options->wrap_y ? PD_TORUS_Y : PD_TORUS_NONE),
+                          error);
   if (!layout)
     return FALSE;
   if (options->starts_x && !pd_layout_axis_parse (&layout->x, options->starts_x, error))

@@ -13,7 +13,7 @@ assert_positions (GArray *positions, guint n, const guint *expected)
 static void
 test_lines (void)
 {
-  g_autoptr (PdLayout) layout = pd_layout_new (160, 64, 64, 16, 8, FALSE, FALSE, NULL);
+  g_autoptr (PdLayout) layout = pd_layout_new (160, 64, 64, 16, 8, PD_TORUS_NONE, NULL);
   guint n;
   g_autofree guint *cells = pd_layout_axis_cells (&layout->x, FALSE, &n);
   g_autofree guint *shifted = NULL;
@@ -42,7 +42,7 @@ test_lines (void)
 static void
 test_torus (void)
 {
-  g_autoptr (PdLayout) layout = pd_layout_new (144, 144, 64, 16, 8, TRUE, TRUE, NULL);
+  g_autoptr (PdLayout) layout = pd_layout_new (144, 144, 64, 16, 8, PD_TORUS_XY, NULL);
   guint n;
   g_autofree guint *cells = pd_layout_axis_cells (&layout->x, FALSE, &n);
   g_autofree guint *shifted = NULL;
@@ -63,7 +63,7 @@ static void
 test_parse (void)
 {
   static const char *const bad[] = { "", "0,96", "0,48", "8,48,96", "0,48,48,96", "0,48,160", "x" };
-  g_autoptr (PdLayout) layout = pd_layout_new (160, 64, 64, 16, 8, FALSE, FALSE, NULL);
+  g_autoptr (PdLayout) layout = pd_layout_new (160, 64, 64, 16, 8, PD_TORUS_NONE, NULL);
   g_autoptr (GError) error = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
@@ -81,13 +81,13 @@ test_errors (void)
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (pd_layout_new (160, 160, 60, 16, 8, FALSE, FALSE, &error));
+  g_assert_null (pd_layout_new (160, 160, 60, 16, 8, PD_TORUS_NONE, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
   g_clear_error (&error);
-  g_assert_null (pd_layout_new (160, 8, 64, 16, 8, FALSE, FALSE, &error));
+  g_assert_null (pd_layout_new (160, 8, 64, 16, 8, PD_TORUS_NONE, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
   g_clear_error (&error);
-  g_assert_null (pd_layout_new (160, 160, 64, 64, 8, FALSE, FALSE, &error));
+  g_assert_null (pd_layout_new (160, 160, 64, 64, 8, PD_TORUS_NONE, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 

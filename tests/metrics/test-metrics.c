@@ -22,7 +22,8 @@ static PdLayout *
 make_layout (guint overlap, gboolean wrap)
 {
   g_autoptr (GError) error = NULL;
-  PdLayout *layout = pd_layout_new (SIDE, SIDE, TILE, overlap, 8, wrap, wrap, &error);
+  PdLayout *layout =
+      pd_layout_new (SIDE, SIDE, TILE, overlap, 8, wrap ? PD_TORUS_XY : PD_TORUS_NONE, &error);
 
   g_assert_no_error (error);
   return layout;
@@ -474,7 +475,7 @@ static void
 test_report_one_tile (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PdLayout) layout = pd_layout_new (64, 40, 512, 128, 8, FALSE, FALSE, &error);
+  g_autoptr (PdLayout) layout = pd_layout_new (64, 40, 512, 128, 8, PD_TORUS_NONE, &error);
   g_autoptr (PdPixels) large = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, 64, 1);
   g_autoptr (PdPixels) picture = pd_pixels_reduce (large, 64, 40);
   PdReport report = pd_report_measure (picture, layout, picture, picture, FALSE);

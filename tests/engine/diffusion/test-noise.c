@@ -103,20 +103,19 @@ test_region (void)
     C = 3,
     H = 7,
     W = 11,
-    Y = 2,
-    X = 4,
     PART_H = 5,
     PART_W = 6
   };
+  const PdRect rect = { 2, 4, PART_H, PART_W };
   float canvas[C * H * W], part[C * PART_H * PART_W];
 
   pd_noise_normal (99, 0, 0, C * H * W, canvas);
-  pd_noise_region (&(PdNoiseSource){ .seed = 99 }, 0, C, H, W, Y, X, PART_H, PART_W, part);
+  pd_noise_region (&(PdNoiseSource){ .seed = 99 }, 0, C, (PdSize){ H, W }, &rect, part);
   for (guint c = 0; c < C; c++)
     for (guint y = 0; y < PART_H; y++)
       for (guint x = 0; x < PART_W; x++)
         g_assert_cmpfloat (part[(c * PART_H + y) * PART_W + x], ==,
-                           canvas[(c * H + Y + y) * W + X + x]);
+                           canvas[(c * H + rect.y + y) * W + rect.x + x]);
 }
 
 int

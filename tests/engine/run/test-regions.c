@@ -82,11 +82,16 @@ test_many (void)
   g_assert_nonnull (strstr (error->message, "more than 256"));
 }
 
+/* All of the picture, and the canvas of an eighth of its size. */
+static const PdRect all = { 0, 0, 64, 128 }, whole = { 0, 0, 8, 16 };
+static const PdSize canvas = { 8, 16 };
+
 static void
 read_weights (PdRegions *regions, guint region, gboolean wrap, float weights[8 * 16])
 {
-  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, wrap, wrap, NULL));
-  pd_regions_weights (region, 0, 0, 8, 16, 8, 16, weights, regions);
+  g_assert_true (
+      pd_regions_set_canvas (regions, &all, canvas, wrap ? PD_TORUS_XY : PD_TORUS_NONE, NULL));
+  pd_regions_weights (region, &whole, canvas, weights, regions);
 }
 
 /* A soft rim where two parts meet, none where the picture ends; together they are 1. */
@@ -129,12 +134,13 @@ test_parts (void)
   g_autoptr (PdRegions) regions = parse ("64,0,64,64:moss");
   float weights[64], mean;
 
-  g_assert_true (pd_regions_set_canvas (regions, 64, 0, 64, 64, 8, 8, FALSE, FALSE, NULL));
-  pd_regions_weights (0, 0, 4, 8, 4, 8, 4, weights, regions);
+  g_assert_true (pd_regions_set_canvas (regions, &(PdRect){ 0, 64, 64, 64 }, (PdSize){ 8, 8 },
+                                        PD_TORUS_NONE, NULL));
+  pd_regions_weights (0, &(PdRect){ 0, 4, 8, 4 }, (PdSize){ 8, 4 }, weights, regions);
   for (guint i = 0; i < 32; i++)
     g_assert_cmpfloat (weights[i], ==, 1);
-  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE, NULL));
-  pd_regions_weights (0, 0, 0, 8, 16, 1, 1, &mean, regions);
+  g_assert_true (pd_regions_set_canvas (regions, &all, canvas, PD_TORUS_NONE, NULL));
+  pd_regions_weights (0, &whole, (PdSize){ 1, 1 }, &mean, regions);
   g_assert_cmpfloat_with_epsilon (mean, 0.5f, 1e-6f);
 }
 
@@ -170,8 +176,8 @@ test_mix (void)
   const PdPrompts prompts = { .n = 3, .weights = pd_regions_weights, .user_data = regions };
   float shares[4][8 * 16];
 
-  g_assert_true (pd_regions_set_canvas (regions, 0, 0, 128, 64, 8, 16, FALSE, FALSE, NULL));
-  pd_prompts_mix (&prompts, 0, 0, 8, 16, 8, 16, shares[0]);
+  g_assert_true (pd_regions_set_canvas (regions, &all, canvas, PD_TORUS_NONE, NULL));
+  pd_prompts_mix (&prompts, &whole, canvas, shares[0]);
   for (guint i = 0; i < 8 * 16; i++)
     g_assert_cmpfloat_with_epsilon (shares[0][i] + shares[1][i] + shares[2][i] + shares[3][i], 1,
                                     1e-6f);
@@ -184,10 +190,10 @@ test_mix (void)
 static void
 test_mosaic (void)
 {
-  g_autoptr (PdMosaic) mosaic = pd_mosaic_new (1, 2, 8, 4, NULL);
+  g_autoptr (PdMosaic) mosaic = pd_mosaic_new (1, (PdSize){ 2, 8 }, 4, NULL);
   float latent[16], prediction[16], mass[16];
   const float *clean;
-  guint h, w;
+  PdSize size;
 
   for (guint i = 0; i < 16; i++)
     {
@@ -195,9 +201,9 @@ test_mosaic (void)
       prediction[i] = 2;
       mass[i] = i % 8 < 3 ? 4 : 0;
     }
-  clean = pd_mosaic_clean (mosaic, &h, &w);
-  g_assert_cmpuint (h, ==, 1);
-  g_assert_cmpuint (w, ==, 4);
+  clean = pd_mosaic_clean (mosaic, &size);
+  g_assert_cmpuint (size.h, ==, 1);
+  g_assert_cmpuint (size.w, ==, 4);
   pd_mosaic_update (mosaic, NULL, 0, latent, 1, NULL);
   g_assert_cmpfloat (clean[3], ==, 10);
   pd_mosaic_keep (mosaic);

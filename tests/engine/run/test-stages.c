@@ -9,7 +9,7 @@ typedef struct
 {
   PdRequestMode mode;
   guint width, height;
-  gboolean region; /* 96 × 80 of it are worked on as 128 × 104 */
+  gboolean crop; /* 96 × 80 of it are worked on as 128 × 104 */
   guint n;
   PdStage first, last;
 } Case;
@@ -84,7 +84,7 @@ assert_stage (const PdStage *stage, const PdStage *expected)
 static void
 test_plan (void)
 {
-  static const PdRegion region = { 10, 20, 96, 80, 128, 104 };
+  static const PdCrop crop = { { 20, 10, 80, 96 }, { 104, 128 } };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
@@ -96,7 +96,7 @@ test_plan (void)
 
       g_object_set (request, "mode", c->mode, "width", c->width, "height", c->height, "strength",
                     0.3, "scale", 4, NULL);
-      n = pd_stages_plan (request, 128, 8, c->region ? &region : NULL, stages, &error);
+      n = pd_stages_plan (request, 128, 8, c->crop ? &crop : NULL, stages, &error);
       g_assert_no_error (error);
       g_assert_cmpuint (n, ==, c->n);
       assert_stage (&stages[0], &c->first);

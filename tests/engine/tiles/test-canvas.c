@@ -126,18 +126,10 @@ test_gaussian (void)
 
 /* The golden gives every other window the second prompt. */
 static void
-odd_windows (guint part,
-             guint y,
-             guint x,
-             guint h,
-             guint w,
-             guint to_h,
-             guint to_w,
-             float *weights,
-             gpointer user_data)
+odd_windows (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
-  for (guint i = 0; i < to_h * to_w; i++)
-    weights[i] = (float) ((y / 8 * 4 + x / 8) % 2);
+  for (gsize i = 0; i < pd_size_area (cells); i++)
+    weights[i] = (float) ((rect->y / 8 * 4 + rect->x / 8) % 2);
 }
 
 static void
@@ -198,19 +190,11 @@ test_batch (void)
 
 /* The left third for part 0, with a soft rim. */
 static void
-left_third (guint part,
-            guint y,
-            guint x,
-            guint h,
-            guint w,
-            guint to_h,
-            guint to_w,
-            float *weights,
-            gpointer user_data)
+left_third (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
-  for (guint i = 0; i < to_h; i++)
-    for (guint j = 0; j < to_w; j++)
-      weights[i * to_w + j] = CLAMP ((14 - (float) (x + j * w / to_w)) / 4, 0, 1);
+  for (guint i = 0; i < cells.h; i++)
+    for (guint j = 0; j < cells.w; j++)
+      weights[i * cells.w + j] = CLAMP ((14 - (float) (rect->x + j * rect->w / cells.w)) / 4, 0, 1);
 }
 
 /* Two prompts in one canvas: another picture than either's, the same bytes for every batch, and no
@@ -249,17 +233,9 @@ test_regions (void)
 
 /* A prompt of a part that is everywhere is the canvas's prompt. */
 static void
-everywhere (guint part,
-            guint y,
-            guint x,
-            guint h,
-            guint w,
-            guint to_h,
-            guint to_w,
-            float *weights,
-            gpointer user_data)
+everywhere (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
-  for (guint i = 0; i < to_h * to_w; i++)
+  for (gsize i = 0; i < pd_size_area (cells); i++)
     weights[i] = 1;
 }
 
@@ -334,7 +310,7 @@ keep_state (const PdSolver *solver,
 static gboolean
 darken (const PdSchedule *schedule,
         guint i,
-        const PdArea *area,
+        const PdRect *area,
         float *latent,
         gpointer user_data,
         GError **unused)

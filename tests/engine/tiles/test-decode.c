@@ -74,33 +74,34 @@ picture_new (const PdCoderOptions *options)
 }
 
 static gboolean
-write_pixels (guint x, guint y, guint w, guint h, const float *rgb, gpointer data, GError **error)
+write_pixels (const PdRect *rect, const float *rgb, gpointer data, GError **error)
 {
   Picture *self = data;
 
-  g_assert_cmpuint (x + w, <=, self->w);
-  g_assert_cmpuint (y + h, <=, self->h);
-  for (guint row = 0; row < h; row++)
+  g_assert_cmpuint (rect->x + rect->w, <=, self->w);
+  g_assert_cmpuint (rect->y + rect->h, <=, self->h);
+  for (guint row = 0; row < rect->h; row++)
     {
-      gsize to = (gsize) (y + row) * self->w + x;
+      gsize to = (gsize) (rect->y + row) * self->w + rect->x;
 
-      memcpy (self->rgb + 3 * to, rgb + (gsize) 3 * row * w, 3 * w * sizeof *rgb);
-      for (guint column = 0; column < w; column++)
+      memcpy (self->rgb + 3 * to, rgb + (gsize) 3 * row * rect->w, 3 * rect->w * sizeof *rgb);
+      for (guint column = 0; column < rect->w; column++)
         self->written[to + column]++;
     }
   return TRUE;
 }
 
 static gboolean
-read_pixels (guint x, guint y, guint w, guint h, float *rgb, gpointer data, GError **error)
+read_pixels (const PdRect *rect, float *rgb, gpointer data, GError **error)
 {
   const Picture *self = data;
 
-  g_assert_cmpuint (x + w, <=, self->w);
-  g_assert_cmpuint (y + h, <=, self->h);
-  for (guint row = 0; row < h; row++)
-    memcpy (rgb + (gsize) 3 * row * w, self->rgb + 3 * ((gsize) (y + row) * self->w + x),
-            3 * w * sizeof *rgb);
+  g_assert_cmpuint (rect->x + rect->w, <=, self->w);
+  g_assert_cmpuint (rect->y + rect->h, <=, self->h);
+  for (guint row = 0; row < rect->h; row++)
+    memcpy (rgb + (gsize) 3 * row * rect->w,
+            self->rgb + 3 * ((gsize) (rect->y + row) * self->w + rect->x),
+            3 * rect->w * sizeof *rgb);
   return TRUE;
 }
 
@@ -229,8 +230,7 @@ test_tiny_torus (void)
                              .width = 20,
                              .tile = 48,
                              .batch = 1,
-                             .wrap_y = TRUE,
-                             .wrap_x = TRUE };
+                             .wrap = PD_TORUS_XY };
   g_autofree float *latents = NULL, *before = NULL, *after = NULL;
   g_auto (Picture) straight = { 0 }, turned = { 0 };
 
@@ -335,7 +335,7 @@ cancel (guint tiles_done, guint n_tiles, gpointer data)
 }
 
 static gboolean
-refuse (guint x, guint y, guint w, guint h, const float *rgb, gpointer data, GError **error)
+refuse (const PdRect *rect, const float *rgb, gpointer data, GError **error)
 {
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "full");
   return FALSE;
@@ -510,8 +510,7 @@ test_kl_flat (void)
                                  .width = 7,
                                  .tile = 48,
                                  .batch = 1,
-                                 .wrap_y = TRUE,
-                                 .wrap_x = TRUE };
+                                 .wrap = PD_TORUS_XY };
       Picture picture = picture_new (&options), back;
       g_autofree float *latents = NULL;
 

@@ -119,8 +119,7 @@ beyond (int at, int size, gboolean wrap)
 }
 
 static double
-naive_low_pass (
-    const float *plane, int h, int w, double sigma, gboolean wrap_y, gboolean wrap_x, int y, int x)
+naive_low_pass (const float *plane, PdSize size, double sigma, PdTorus wrap, int y, int x)
 {
   int radius = (int) ceil (3 * sigma);
   double sum = 0, mass = 0;
@@ -129,8 +128,10 @@ naive_low_pass (
     for (int j = -radius; j <= radius; j++)
       {
         double weight = exp (-(i * i + j * j) / (2 * sigma * sigma));
+        guint row = beyond (y + i, (int) size.h, wrap & PD_TORUS_Y);
+        guint column = beyond (x + j, (int) size.w, wrap & PD_TORUS_X);
 
-        sum += weight * plane[beyond (y + i, h, wrap_y) * (guint) w + beyond (x + j, w, wrap_x)];
+        sum += weight * plane[row * size.w + column];
         mass += weight;
       }
   return sum / mass;
@@ -146,20 +147,19 @@ test_low_pass (void)
   } cases[] = { { 12, 17, 1.5 }, { 5, 40, 2 }, { 1, 1, 3 }, { 3, 2, 4 }, { 9, 9, 0.4 } };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    for (guint wrap = 0; wrap < 4; wrap++)
+    for (PdTorus wrap = PD_TORUS_NONE; wrap <= PD_TORUS_XY; wrap++)
       {
         int h = cases[i].h, w = cases[i].w;
+        const PdSize size = { (guint) h, (guint) w };
         g_autofree float *plane = g_new (float, (gsize) h *w), *out = NULL;
 
         pd_noise_normal (i, 0, 0, (gsize) h * w, plane);
         out = g_memdup2 (plane, (gsize) h * w * sizeof *out);
-        g_assert_true (
-            pd_low_pass (out, (guint) h, (guint) w, cases[i].sigma, wrap & 1, wrap >> 1, NULL));
+        g_assert_true (pd_low_pass (out, size, cases[i].sigma, wrap, NULL));
         for (int y = 0; y < h; y++)
           for (int x = 0; x < w; x++)
             g_assert_cmpfloat_with_epsilon (
-                out[y * w + x],
-                naive_low_pass (plane, h, w, cases[i].sigma, wrap & 1, wrap >> 1, y, x), 1e-5);
+                out[y * w + x], naive_low_pass (plane, size, cases[i].sigma, wrap, y, x), 1e-5);
       }
 }
 
@@ -171,15 +171,16 @@ typedef struct
 } Picture;
 
 static gboolean
-read_picture (guint x, guint y, guint w, guint h, float *rgb, gpointer data, GError **error)
+read_picture (const PdRect *rect, float *rgb, gpointer data, GError **error)
 {
   const Picture *self = data;
 
-  g_assert_cmpuint (x + w, <=, self->w);
-  g_assert_cmpuint (y + h, <=, self->h);
-  for (guint row = 0; row < h; row++)
-    memcpy (rgb + (gsize) row * w * 3, self->rgb + ((gsize) (y + row) * self->w + x) * 3,
-            (gsize) w * 3 * sizeof *rgb);
+  g_assert_cmpuint (rect->x + rect->w, <=, self->w);
+  g_assert_cmpuint (rect->y + rect->h, <=, self->h);
+  for (guint row = 0; row < rect->h; row++)
+    memcpy (rgb + (gsize) row * rect->w * 3,
+            self->rgb + ((gsize) (rect->y + row) * self->w + rect->x) * 3,
+            (gsize) rect->w * 3 * sizeof *rgb);
   return TRUE;
 }
 
@@ -195,17 +196,17 @@ cubic (double x)
 static double
 naive_enlarge (const PdEnlargement *how, const Picture *from, guint y, guint x, guint c)
 {
-  double at_y = (y + 0.5) * from->h / how->to_h - 0.5;
-  double at_x = (x + 0.5) * from->w / how->to_w - 0.5;
+  double at_y = (y + 0.5) * from->h / how->to.h - 0.5;
+  double at_x = (x + 0.5) * from->w / how->to.w - 0.5;
   double sum = 0;
 
   for (int i = (int) floor (at_y) - 1; i <= (int) floor (at_y) + 2; i++)
     for (int j = (int) floor (at_x) - 1; j <= (int) floor (at_x) + 2; j++)
       {
-        guint row =
-            how->wrap_y ? beyond (i, (int) from->h, TRUE) : (guint) CLAMP (i, 0, (int) from->h - 1);
-        guint column =
-            how->wrap_x ? beyond (j, (int) from->w, TRUE) : (guint) CLAMP (j, 0, (int) from->w - 1);
+        guint row = how->wrap & PD_TORUS_Y ? beyond (i, (int) from->h, TRUE)
+                                           : (guint) CLAMP (i, 0, (int) from->h - 1);
+        guint column = how->wrap & PD_TORUS_X ? beyond (j, (int) from->w, TRUE)
+                                              : (guint) CLAMP (j, 0, (int) from->w - 1);
 
         sum += cubic (at_y - i) * cubic (at_x - j) * from->rgb[(row * from->w + column) * 3 + c];
       }
@@ -219,29 +220,30 @@ test_enlarge (void)
   static const guint sizes[][4] = {
     { 6, 9, 12, 18 }, { 5, 7, 9, 15 }, { 1, 1, 8, 8 }, { 2, 3, 16, 24 }, { 4, 4, 4, 4 }
   };
-  static const guint parts[][4] = { { 0, 0, 1, 1 }, { 0, 0, 6, 4 }, { 3, 2, 7, 9 } };
+  static const PdRect parts[] = { { 0, 0, 1, 1 }, { 0, 0, 4, 6 }, { 2, 3, 9, 7 } };
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
-    for (guint wrap = 0; wrap < 4; wrap++)
+    for (PdTorus wrap = PD_TORUS_NONE; wrap <= PD_TORUS_XY; wrap++)
       for (guint p = 0; p < G_N_ELEMENTS (parts); p++)
         {
-          const guint *part = parts[p];
+          const PdRect *part = &parts[p];
           gsize n = (gsize) sizes[i][0] * sizes[i][1] * 3;
           g_autofree float *source = g_new (float, n), *out = NULL;
           Picture from = { sizes[i][0], sizes[i][1], source };
-          PdEnlargement how = { from.h,   from.w,    sizes[i][2],  sizes[i][3],
-                                wrap & 1, wrap >> 1, read_picture, &from };
+          PdEnlargement how = {
+            { from.h, from.w }, { sizes[i][2], sizes[i][3] }, wrap, read_picture, &from
+          };
           g_autoptr (GError) error = NULL;
 
           pd_noise_normal (i, 1, 0, n, source);
-          out = g_new (float, (gsize) part[2] * part[3] * 3);
-          g_assert_true (pd_enlarge (&how, part[0], part[1], part[2], part[3], out, &error));
-          for (guint y = 0; y < part[3]; y++)
-            for (guint x = 0; x < part[2]; x++)
+          out = g_new (float, 3 * pd_rect_area (part));
+          g_assert_true (pd_enlarge (&how, part, out, &error));
+          for (guint y = 0; y < part->h; y++)
+            for (guint x = 0; x < part->w; x++)
               for (guint c = 0; c < 3; c++)
                 g_assert_cmpfloat_with_epsilon (
-                    out[(y * part[2] + x) * 3 + c],
-                    naive_enlarge (&how, &from, part[1] + y, part[0] + x, c), 2e-5);
+                    out[(y * part->w + x) * 3 + c],
+                    naive_enlarge (&how, &from, part->y + y, part->x + x, c), 2e-5);
         }
 }
 
@@ -271,10 +273,8 @@ new_guide (float *reference)
 {
   pd_noise_normal (5, 0, 0, N, reference);
   return (PdGuide){ .channels = CHANNELS,
-                    .height = H,
-                    .width = W,
-                    .wrap_y = TRUE,
-                    .wrap_x = TRUE,
+                    .size = { H, W },
+                    .wrap = PD_TORUS_XY,
                     .reference = reference,
                     .seed = 9,
                     .draw = 4,
@@ -318,7 +318,7 @@ test_residual (void)
   g_autofree float *noised = g_new (float, N), *noise = g_new (float, N);
   PdGuide guide = new_guide (reference);
   g_autoptr (PdSchedule) schedule = new_schedule (0.5);
-  const PdArea all = { 0, 0, H, W }, part = { 10, 8, 6, 5 };
+  const PdRect all = { 0, 0, H, W }, part = { 10, 8, 6, 5 };
   g_autofree float *tile = g_new0 (float, CHANNELS *part.h *part.w);
   const guint step = 3;
   double fade = pd_level_fade (step, pd_schedule_n_calls (schedule)), share = fade * fade * fade;
@@ -344,7 +344,7 @@ test_pull (void)
   g_autofree float *before = g_new (float, N);
   PdGuide guide = new_guide (reference);
   g_autoptr (PdSchedule) schedule = new_schedule (0.5);
-  const PdArea all = { 0, 0, H, W };
+  const PdRect all = { 0, 0, H, W };
 
   for (guint step = 0; step < pd_schedule_n_calls (schedule); step += 4)
     {
@@ -362,8 +362,9 @@ test_pull (void)
               g_assert_cmpfloat_with_epsilon (
                   clean[(c * H + (guint) y) * W + (guint) x],
                   plane[y * W + x] +
-                      share * (naive_low_pass (target, H, W, guide.radius, TRUE, TRUE, y, x) -
-                               naive_low_pass (plane, H, W, guide.radius, TRUE, TRUE, y, x)),
+                      share *
+                          (naive_low_pass (target, guide.size, guide.radius, PD_TORUS_XY, y, x) -
+                           naive_low_pass (plane, guide.size, guide.radius, PD_TORUS_XY, y, x)),
                   2e-5);
         }
     }

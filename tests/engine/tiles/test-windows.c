@@ -5,15 +5,15 @@
 typedef struct
 {
   guint h, w, tile, halo;
-  gboolean wrap_y, wrap_x;
+  PdTorus wrap;
 } Shape;
 
 static const Shape shapes[] = {
-  { 64, 64, 32, 8, FALSE, FALSE },  { 97, 61, 32, 7, FALSE, FALSE },
-  { 5, 200, 48, 11, FALSE, FALSE }, { 20, 20, 32, 8, FALSE, FALSE },
-  { 64, 64, 32, 8, TRUE, TRUE },    { 61, 97, 32, 7, TRUE, FALSE },
-  { 33, 127, 40, 19, FALSE, TRUE }, { 9, 15, 32, 8, TRUE, TRUE },
-  { 17, 3, 40, 19, TRUE, TRUE },
+  { 64, 64, 32, 8, PD_TORUS_NONE },  { 97, 61, 32, 7, PD_TORUS_NONE },
+  { 5, 200, 48, 11, PD_TORUS_NONE }, { 20, 20, 32, 8, PD_TORUS_NONE },
+  { 64, 64, 32, 8, PD_TORUS_XY },    { 61, 97, 32, 7, PD_TORUS_Y },
+  { 33, 127, 40, 19, PD_TORUS_X },   { 9, 15, 32, 8, PD_TORUS_XY },
+  { 17, 3, 40, 19, PD_TORUS_XY },
 };
 
 /* Every pixel of the canvas is in one core, and away from its window's edges. */
@@ -27,8 +27,8 @@ test_partition (void)
       g_auto (PdWindows) windows = { 0 };
       g_autofree guint8 *covered = g_new0 (guint8, (gsize) shape->h * shape->w);
 
-      g_assert_true (pd_windows_init (&windows, shape->h, shape->w, shape->tile, shape->halo,
-                                      shape->wrap_y, shape->wrap_x, &error));
+      g_assert_true (pd_windows_init (&windows, (PdSize){ shape->h, shape->w }, shape->tile,
+                                      shape->halo, shape->wrap, &error));
       g_assert_no_error (error);
       for (guint window = 0; window < pd_windows_count (&windows); window++)
         {
@@ -61,26 +61,27 @@ test_partition (void)
 static void
 test_pieces (void)
 {
-  static const guint h = 6, w = 5, scale = 2, y = 9, x = 7, rows = 20, columns = 13;
+  static const guint h = 6, w = 5, scale = 2, y = 9, x = 7, rows = 10, columns = 7;
+  const PdRect rect = { y, x, rows, columns };
   g_auto (PdWindows) windows = { 0 };
-  g_autofree guint8 *seen = g_new0 (guint8, rows * columns);
+  g_autofree guint8 *seen = g_new0 (guint8, rows * columns * scale * scale);
   g_autoptr (GArray) pieces = NULL;
 
-  g_assert_true (pd_windows_init (&windows, h, w, 8, 1, TRUE, TRUE, NULL));
-  pieces = pd_windows_pieces (&windows, scale, y, x, rows, columns);
+  g_assert_true (pd_windows_init (&windows, (PdSize){ h, w }, 8, 1, PD_TORUS_XY, NULL));
+  pieces = pd_windows_pieces (&windows, scale, &rect);
   for (guint i = 0; i < pieces->len; i++)
     {
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);
 
-      g_assert_cmpuint (piece->y + piece->h, <=, h * scale);
-      g_assert_cmpuint (piece->x + piece->w, <=, w * scale);
-      g_assert_cmpuint ((y + piece->from_y) % (h * scale), ==, piece->y);
-      g_assert_cmpuint ((x + piece->from_x) % (w * scale), ==, piece->x);
-      for (guint row = 0; row < piece->h; row++)
-        for (guint column = 0; column < piece->w; column++)
-          seen[(piece->from_y + row) * columns + piece->from_x + column]++;
+      g_assert_cmpuint (piece->on.y + piece->on.h, <=, h * scale);
+      g_assert_cmpuint (piece->on.x + piece->on.w, <=, w * scale);
+      g_assert_cmpuint ((y * scale + piece->from_y) % (h * scale), ==, piece->on.y);
+      g_assert_cmpuint ((x * scale + piece->from_x) % (w * scale), ==, piece->on.x);
+      for (guint row = 0; row < piece->on.h; row++)
+        for (guint column = 0; column < piece->on.w; column++)
+          seen[(piece->from_y + row) * columns * scale + piece->from_x + column]++;
     }
-  for (guint i = 0; i < rows * columns; i++)
+  for (guint i = 0; i < rows * columns * scale * scale; i++)
     g_assert_cmpuint (seen[i], ==, 1);
 }
 
@@ -90,7 +91,7 @@ test_refusal (void)
   g_autoptr (GError) error = NULL;
   PdWindows windows;
 
-  g_assert_false (pd_windows_init (&windows, 64, 64, 16, 8, FALSE, FALSE, &error));
+  g_assert_false (pd_windows_init (&windows, (PdSize){ 64, 64 }, 16, 8, PD_TORUS_NONE, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
   pd_windows_clear (&windows);
 }
