@@ -44,7 +44,8 @@ struct _PdMethod
   guint max_order; /* solver_order is from 1 to this; 0: it is not heeded */
   gint n_history;  /* arrays kept of earlier steps; with max_order, beyond solver_order */
 
-  /* The class of diffusers that it is, and where the defaults of that class differ from others. */
+  /* The class of diffusers that it is (name NULL: diffusers has none, so that no model asks for
+   * it), and where the defaults of that class differ from others. */
   struct
   {
     const char *name;

@@ -68,7 +68,7 @@ pd_scheduler_class_find (const char *name, PdSolverType *type)
     return FALSE;
   name = without_framework (name);
   for (guint i = 0; i < PD_SOLVER_AUTO; i++)
-    if (g_str_equal (pd_solver_type_method (i)->scheduler.name, name))
+    if (g_strcmp0 (pd_solver_type_method (i)->scheduler.name, name) == 0)
       {
         *type = i;
         return TRUE;

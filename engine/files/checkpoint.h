@@ -18,7 +18,7 @@ enum
 const char *pd_part_name (PdPart part);
 
 /* The weights of one model part under the names diffusers (transformers for the text encoder) gives
- * its parameters, whatever the file's own names are. Nothing is copied: the data are in the mapped
+ * its parameters, whatever the file's own names are. Nothing is copied: the data are read from the
  * files, which the checkpoint holds open. May be read from any thread. */
 typedef struct _PdCheckpoint PdCheckpoint;
 

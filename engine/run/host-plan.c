@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/pictures/storage.h"
+#include "engine/request/mode.h"
 #include "engine/tiles/statistics.h"
 
 enum
@@ -30,7 +31,7 @@ count_arrays (
     n += 4 + plane; /* the original and its noise, and both cut to the canvas; the mask */
   else if (rises)
     n += 1 + plane; /* the level before; its low frequencies */
-  if (rises && request->mode == PD_REQUEST_MODE_UPSCALE && request->inversion > 0)
+  if (rises && pd_mode_enlarges (request->mode) && request->inversion > 0)
     n += 2;
   if (journal)
     n +=

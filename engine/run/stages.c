@@ -77,7 +77,6 @@ pd_stages_plan (const PdRequest *request,
                  : 0;
     case PD_REQUEST_MODE_RESTYLE:
     case PD_REQUEST_MODE_INPAINT:
-    default:
       stages[0] = (PdStage){
         .width = crop != NULL ? crop->work.w : request->width,
         .height = crop != NULL ? crop->work.h : request->height,
@@ -88,4 +87,5 @@ pd_stages_plan (const PdRequest *request,
       };
       return 1;
     }
+  g_return_val_if_reached (0);
 }

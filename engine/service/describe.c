@@ -66,13 +66,15 @@ describe_model (const PdCatalogEntry *entry)
   g_autoptr (PdModelFiles) files = NULL;
   g_autofree char *path = g_filename_display_name (entry->path), *reason = NULL;
   PdOfferedModel model = { .name = entry->name, .path = path };
+  const PdFamily *family = NULL;
 
   if (!g_cancellable_set_error_if_cancelled (g_cancellable_get_current (), &error))
     files = pd_model_files_open (entry->path, NULL, &error);
   if (files != NULL && check_model (files, &error))
+    family = pd_family_find (files, &error);
+  if (family != NULL)
     {
       const PdUNetConfig *unet = files->parts[PD_PART_UNET].config;
-      const PdFamily *family = pd_family_find (files, NULL);
 
       model.scale = family->autoencoder_info (files).scale;
       model.native = model.scale * (guint) MAX (0, unet->sample_size);
