@@ -5,11 +5,13 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/error.h"
 #include "engine/diffusion/noise.h"
 #include "engine/diffusion/schedule-json.h"
-#include "engine/base/error.h"
+#include "engine/gpu/account.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
+#include "engine/run/plan.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "engine/tiles/invert.h"
@@ -196,6 +198,60 @@ pd_session_canvas_options (const PdSession *self)
   };
 }
 
+PdCoderOptions
+pd_session_coder_options (const PdSession *self)
+{
+  return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
+                           .height = self->h,
+                           .width = self->w,
+                           .tile = CODER_TILE,
+                           .batch = 1,
+                           .wrap = self->seamless };
+}
+
+/* Makes batch and tile of @options fit the memory; tells what was chosen for the last canvas of the
+ * run, and what all of the run takes of the device. @n_steps: of the solver. */
+static gboolean
+plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error)
+{
+  const guint64 limit = pd_account_limit (self->device);
+  guint scale = self->model->autoencoder->info.scale;
+  g_autofree char *text = NULL, *kernels = NULL;
+  PdCoderOptions coder = pd_session_coder_options (self);
+  guint64 peak, preview = 0;
+  double coding;
+  PdPlan plan;
+
+  if (!pd_plan_canvas (self->device, options, scale, &plan, error) ||
+      !pd_plan_coder (self->device, &coder, TRUE, &peak, &coding, error))
+    return FALSE;
+  self->work += plan.work * n_steps;
+  kernels = pd_plan_describe_kernels (self->device);
+  pd_recorder_tell_plan (&self->recorder, kernels);
+  if (self->recorder.level < self->recorder.n_levels)
+    return TRUE;
+  if (self->preview != NULL)
+    preview = pd_preview_device_bytes (self->preview, self->h, self->w);
+  peak = MAX (peak, pd_account_peak (self->device));
+  peak = MAX (peak, MAX (plan.bytes, MIN (plan.bytes + preview, limit)));
+  text = pd_plan_describe (self->device, &plan, peak, scale);
+  pd_recorder_tell_plan (&self->recorder, text);
+  return TRUE;
+}
+
+/* Makes the windows of @options fit the memory. */
+static gboolean
+plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error)
+{
+  guint64 bytes;
+  double work;
+
+  if (!pd_plan_coder (self->device, options, decode, &bytes, &work, error))
+    return FALSE;
+  self->work += work;
+  return TRUE;
+}
+
 static void
 save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
 {
@@ -335,8 +391,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
   options.canvas.map = denoise->map;
   pd_recorder_begin (&self->recorder, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
-      !pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule),
-                               error) ||
+      !plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule), error) ||
       !restore (self, &options, latent, error))
     return FALSE;
   ok = pd_denoise (&options, latent, &denoised, error);
@@ -373,24 +428,13 @@ pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError *
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
   pd_recorder_begin (&self->recorder, PD_PHASE_INVERT);
-  if (!pd_session_plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
+  if (!plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
     return FALSE;
   if (!pd_invert (&options, latent, &forwards, error))
     return FALSE;
   self->recorder.report->forwards += forwards;
   self->recorder.report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
-}
-
-PdCoderOptions
-pd_session_coder_options (const PdSession *self)
-{
-  return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
-                           .height = self->h,
-                           .width = self->w,
-                           .tile = CODER_TILE,
-                           .batch = 1,
-                           .wrap = self->seamless };
 }
 
 static void
@@ -431,7 +475,7 @@ pd_session_encode_from (
   PdCoderOptions options = pd_session_coder_options (self);
 
   pd_recorder_begin (&self->recorder, PD_PHASE_ENCODE);
-  if (!pd_session_plan_coder (self, &options, FALSE, error) ||
+  if (!plan_coder (self, &options, FALSE, error) ||
       !pd_encode_canvas (&options, read, user_data, &self->noise, self->n_draws++, latent,
                          report_coded, self, self->cancellable, error))
     return FALSE;
@@ -445,7 +489,7 @@ pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GEr
   PdCoderOptions options = pd_session_coder_options (self);
 
   pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);
-  if (!pd_session_plan_coder (self, &options, TRUE, error) ||
+  if (!plan_coder (self, &options, TRUE, error) ||
       !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
                          self->cancellable, error))
     return FALSE;

@@ -63,15 +63,6 @@ gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double streng
 PdCanvasOptions pd_session_canvas_options (const PdSession *self);
 PdCoderOptions pd_session_coder_options (const PdSession *self);
 
-/* Makes batch and tile of @options fit the memory; tells what was chosen for the last canvas of the
- * run, and what all of the run takes of the device. @n_steps: of the solver. */
-gboolean
-pd_session_plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **error);
-
-/* Makes the windows of @options fit the memory. */
-gboolean
-pd_session_plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **error);
-
 /* Fills @out ([channels][h][w]) with the canvas's next noise array. */
 void pd_session_draw_noise (PdSession *self, float *out);
 
