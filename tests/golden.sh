@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Compares the engine with the reference tensors of $PD_SHARED/goldens (default: SOURCE/../shared).
-#   golden.sh PROGRAM SOURCE PRECISION KERNELS [parts]
-# All that verify covers must pass, and none of the files below may be left out; with "parts", of the
-# operations and networks alone, without whole pipelines. With "rejects" in
-# place of a precision: results that are not exact must be called failures when none is tolerated.
+#   golden.sh PROGRAM SOURCE PRECISION KERNELS [FILE…]
+# Each FILE must pass with all its tensors; without any, all that verify covers, and none of the files
+# named below may be left out. With "rejects" in place of a precision: results that are not exact must
+# be called failures when none is tolerated.
 set -eu
 program=$1 source=$2 precision=$3 kernels=${4:-auto}
 goldens=${PD_SHARED:-$source/../shared}/goldens
@@ -36,19 +36,21 @@ fi
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 status=0
-parts='ops sd1_text sd1_unet sd1_vae taesd'
-if [ "${5:-}" = parts ]; then
-  for file in $parts; do
-    "$program" verify "$goldens" --precision "$precision" --kernels "$kernels" --quiet --only "$file" \
-      >>"$output" 2>&1 || status=$?
-  done
+verify() {
+  "$program" verify "$goldens" --precision "$precision" --kernels "$kernels" --quiet "$@" >>"$output" 2>&1 || status=$?
+}
+shift 4
+if [ $# -eq 0 ]; then
+  verify
+  set -- tokenizer schedulers ops sd1_text sd1_unet sd1_vae taesd sd1_pipeline sd1_img2img sd1_inpaint sd1_windows \
+    sd1_tile_attention
 else
-  "$program" verify "$goldens" --precision "$precision" --kernels "$kernels" --quiet \
-    >"$output" 2>&1 || status=$?
-  parts="$parts tokenizer schedulers sd1_pipeline sd1_img2img"
+  for file; do
+    verify --only "$file"
+  done
 fi
 cat "$output"
-for file in $parts; do
+for file; do
   if ! grep -q "^$file: [1-9][0-9]* passed, 0 failed, 0 not covered" "$output"; then
     echo "$file did not pass as a whole"
     status=1
