@@ -473,11 +473,14 @@ pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
 {
   PdCoderOptions options = pd_session_coder_options (self);
+  const PdEncodeSource source = { read, user_data, &self->noise, self->n_draws };
+  const PdMonitor monitor = { report_coded, self, self->cancellable };
 
   pd_recorder_begin (&self->recorder, PD_PHASE_ENCODE);
-  if (!plan_coder (self, &options, FALSE, error) ||
-      !pd_encode_canvas (&options, read, user_data, &self->noise, self->n_draws++, latent,
-                         report_coded, self, self->cancellable, error))
+  if (!plan_coder (self, &options, FALSE, error))
+    return FALSE;
+  self->n_draws++;
+  if (!pd_encode_canvas (&options, &source, latent, &monitor, error))
     return FALSE;
   self->recorder.report->encode_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
@@ -487,11 +490,11 @@ gboolean
 pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error)
 {
   PdCoderOptions options = pd_session_coder_options (self);
+  const PdMonitor monitor = { report_coded, self, self->cancellable };
 
   pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);
   if (!plan_coder (self, &options, TRUE, error) ||
-      !pd_decode_canvas (&options, latent, write_pixels, output, report_coded, self,
-                         self->cancellable, error))
+      !pd_decode_canvas (&options, latent, write_pixels, output, &monitor, error))
     return FALSE;
   self->recorder.report->decode_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;

@@ -236,8 +236,7 @@ typedef struct
   const float *latent;
   double input_scale;
   float *sum;
-  PdCanvasTileFunc progress;
-  gpointer user_data;
+  const PdMonitor *monitor;
 } Prediction;
 
 /* A function of PdTeamWork. */
@@ -290,10 +289,9 @@ report (gsize done, gpointer user_data)
 {
   const Prediction *self = user_data;
   const PdCanvas *canvas = self->canvas;
+  guint n = pd_canvas_n_tiles (canvas);
 
-  if (self->progress != NULL)
-    self->progress (done < canvas->n_items ? canvas->items[done].tile : pd_canvas_n_tiles (canvas),
-                    self->user_data);
+  pd_monitor_tell (self->monitor, done < canvas->n_items ? canvas->items[done].tile : n, n);
 }
 
 static PdStep
@@ -315,17 +313,14 @@ pd_canvas_predict (PdCanvas *self,
                    guint i,
                    const float *latent,
                    float *prediction,
-                   PdCanvasTileFunc progress,
-                   gpointer user_data,
-                   GCancellable *cancellable,
+                   const PdMonitor *monitor,
                    GError **error)
 {
   const PdCanvasOptions *options = &self->options;
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
   const PdStep step = step_of (self, schedule, i);
   PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
-  Prediction call = { self,       i,        latent,   pd_schedule_input_scale (schedule, i),
-                      prediction, progress, user_data };
+  Prediction call = { self, i, latent, pd_schedule_input_scale (schedule, i), prediction, monitor };
   PdTeamWork work = { .items = self->items,
                       .n_prompts = n_prompts (self),
                       .conditions = self->conditions,
@@ -344,7 +339,7 @@ pd_canvas_predict (PdCanvas *self,
   memset (prediction, 0, elements * sizeof *prediction);
   if (self->conditional != NULL)
     memset (self->conditional, 0, elements * sizeof *self->conditional);
-  if (!pd_team_predict (self->team, &step, &work, cancellable, error))
+  if (!pd_team_predict (self->team, &step, &work, pd_monitor_cancellable (monitor), error))
     return FALSE;
   pd_fusion_divide (self->channels, pixels, prediction, self->mass);
   if (self->conditional != NULL)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/choices.h"
+#include "engine/base/monitor.h"
 #include "engine/diffusion/schedule.h"
 #include "engine/networks/denoiser.h"
 #include "engine/tiles/fusion.h"
@@ -88,17 +89,13 @@ gboolean pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error);
 /* How much the tiles done in this step weigh at each pixel, [height][width]; 0 where none is. */
 const float *pd_canvas_mass (const PdCanvas *self);
 
-typedef void (*PdCanvasTileFunc) (guint tiles_done, gpointer user_data);
-
 /* The guided, fused prediction for step @i of @schedule: @latent and @prediction are
- * [channels][height][width]. @progress may be NULL; when it is called, @prediction holds the sum of
- * the tiles done, each times its weights. */
+ * [channels][height][width]. When @monitor, which may be NULL, is told of tiles, @prediction holds
+ * the sum of those done, each times its weights. */
 gboolean pd_canvas_predict (PdCanvas *self,
                             const PdSchedule *schedule,
                             guint i,
                             const float *latent,
                             float *prediction,
-                            PdCanvasTileFunc progress,
-                            gpointer user_data,
-                            GCancellable *cancellable,
+                            const PdMonitor *monitor,
                             GError **error);

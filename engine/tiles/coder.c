@@ -289,11 +289,10 @@ pd_coder_run (const PdCoderOptions *options,
               PdCoderFillFunc fill,
               PdCoderTakeFunc take,
               gpointer user_data,
-              PdCoderProgressFunc progress,
-              gpointer progress_data,
-              GCancellable *cancellable,
+              const PdMonitor *monitor,
               GError **error)
 {
+  GCancellable *cancellable = pd_monitor_cancellable (monitor);
   g_auto (PdCoder) self = { 0 };
   guint n_tiles, batch;
 
@@ -322,8 +321,7 @@ pd_coder_run (const PdCoderOptions *options,
       for (guint image = 0; image < count; image++)
         if (!take (&self, image, first + image, user_data, error))
           return FALSE;
-      if (progress != NULL)
-        progress (first + count, n_tiles, progress_data);
+      pd_monitor_tell (monitor, first + count, n_tiles);
     }
   return TRUE;
 }

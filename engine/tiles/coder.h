@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/monitor.h"
 #include "engine/networks/autoencoder.h"
 #include "engine/networks/sample-statistics.h"
 #include "engine/tiles/windows.h"
@@ -54,8 +55,6 @@ typedef gboolean (*PdCoderFillFunc) (
 typedef gboolean (*PdCoderTakeFunc) (
     PdCoder *self, guint image, guint window, gpointer user_data, GError **error);
 
-typedef void (*PdCoderProgressFunc) (guint tiles_done, guint n_tiles, gpointer user_data);
-
 /* What the canvas takes: device bytes at the peak, with what is in use already, and work as
  * pd_account_work_rate counts it. @device is the autoencoder's; nothing is allocated on the device.
  */
@@ -70,7 +69,7 @@ gboolean pd_coder_plan (PdDevice *device,
 gboolean pd_coder_shrink (PdCoderOptions *options, gboolean decode);
 
 /* Runs every window of the canvas, with smaller windows where the device's memory does not hold
- * those asked for. @progress may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
+ * those asked for. @monitor may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
  * PD_ERROR_BAD_MODEL (values that are not numbers), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST,
  * G_IO_ERROR_CANCELLED (also within a window), and those of @fill and @take. */
 gboolean pd_coder_run (const PdCoderOptions *options,
@@ -78,7 +77,5 @@ gboolean pd_coder_run (const PdCoderOptions *options,
                        PdCoderFillFunc fill,
                        PdCoderTakeFunc take,
                        gpointer user_data,
-                       PdCoderProgressFunc progress,
-                       gpointer progress_data,
-                       GCancellable *cancellable,
+                       const PdMonitor *monitor,
                        GError **error);

@@ -73,14 +73,11 @@ pd_decode_canvas (const PdCoderOptions *options,
                   const float *latents,
                   PdPixelsWriteFunc write,
                   gpointer user_data,
-                  PdCoderProgressFunc progress,
-                  gpointer progress_data,
-                  GCancellable *cancellable,
+                  const PdMonitor *monitor,
                   GError **error)
 {
   Decoding self = { .latents = latents, .write = write, .user_data = user_data };
-  gboolean ok =
-      pd_coder_run (options, TRUE, fill, take, &self, progress, progress_data, cancellable, error);
+  gboolean ok = pd_coder_run (options, TRUE, fill, take, &self, monitor, error);
 
   g_free (self.piece);
   return ok;

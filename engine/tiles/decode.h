@@ -17,7 +17,5 @@ gboolean pd_decode_canvas (const PdCoderOptions *options,
                            const float *latents,
                            PdPixelsWriteFunc write,
                            gpointer user_data,
-                           PdCoderProgressFunc progress,
-                           gpointer progress_data,
-                           GCancellable *cancellable,
+                           const PdMonitor *monitor,
                            GError **error);

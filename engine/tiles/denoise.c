@@ -72,7 +72,7 @@ preview_step (const Progress *self,
 }
 
 static void
-report_tiles (guint tiles_done, gpointer user_data)
+report_tiles (guint tiles_done, guint unused, gpointer user_data)
 {
   Progress *self = user_data;
 
@@ -122,7 +122,7 @@ restore (
       !pd_canvas_load_state (canvas, self->canvas_state, error))
     return FALSE;
   progress->progress.step = pd_solver_position (solver);
-  report_tiles (0, progress);
+  report_tiles (0, 0, progress);
   return TRUE;
 }
 
@@ -154,6 +154,7 @@ run_steps (const PdDenoise *self,
   g_autofree float *prediction = NULL, *noise = NULL, *between = NULL;
   const PdNoiseSource seeded = { .seed = self->canvas.seed };
   const PdSchedule *schedule = self->schedule;
+  const PdMonitor monitor = { report_tiles, progress, self->cancellable };
   g_autoptr (PdSolver) solver = pd_solver_new (schedule, n, error);
   guint draw = self->first_draw, n_steps = pd_schedule_n_calls (schedule);
 
@@ -177,8 +178,7 @@ run_steps (const PdDenoise *self,
       progress->step = i;
       progress->latent = latent;
       progress->prediction = prediction;
-      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, report_tiles, progress,
-                              self->cancellable, error))
+      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, &monitor, error))
         {
           if (g_cancellable_is_cancelled (self->cancellable))
             checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
@@ -192,7 +192,7 @@ run_steps (const PdDenoise *self,
         return FALSE;
       checkpoint (self, canvas, solver, latent, i + 1 == n_steps);
       progress->progress.step++;
-      report_tiles (0, progress);
+      report_tiles (0, 0, progress);
     }
   return TRUE;
 }
@@ -335,7 +335,7 @@ denoise_together (const PdDenoise *self,
   pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
   report->bank_bytes = pd_canvas_bank_bytes (canvas);
   report->n_tiles = progress->progress.n_tiles = pd_canvas_n_tiles (canvas);
-  report_tiles (0, progress);
+  report_tiles (0, 0, progress);
   if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;
   report->unet_forwards = pd_canvas_forwards (canvas);

@@ -7,10 +7,7 @@
 
 typedef struct
 {
-  PdPixelsReadFunc read;
-  gpointer user_data;
-  const PdNoiseSource *noise;
-  guint32 draw;
+  const PdEncodeSource *source;
   float *latents;
   float *piece; /* of a window's picture */
 } Encoding;
@@ -34,7 +31,7 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
       const PdPiece *piece = &g_array_index (pieces, PdPiece, i);
       const float *source = self->piece;
 
-      if (!self->read (&piece->on, self->piece, self->user_data, error))
+      if (!self->source->read (&piece->on, self->piece, self->source->user_data, error))
         return FALSE;
       for (guint row = 0; row < piece->on.h; row++)
         {
@@ -71,7 +68,7 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
             gsize to = c * canvas + line + (x.start + x.first + column) % options->width;
             float noise;
 
-            pd_noise_source_draw (self->noise, self->draw, to, 1, &noise);
+            pd_noise_source_draw (self->source->noise, self->source->draw, to, 1, &noise);
             self->latents[to] =
                 pd_autoencoder_latent (options->autoencoder, mean[from], log_variance[from], noise);
           }
@@ -81,21 +78,13 @@ take (PdCoder *coder, guint image, guint window, gpointer user_data, GError **er
 
 gboolean
 pd_encode_canvas (const PdCoderOptions *options,
-                  PdPixelsReadFunc read,
-                  gpointer user_data,
-                  const PdNoiseSource *noise,
-                  guint32 draw,
+                  const PdEncodeSource *source,
                   float *latents,
-                  PdCoderProgressFunc progress,
-                  gpointer progress_data,
-                  GCancellable *cancellable,
+                  const PdMonitor *monitor,
                   GError **error)
 {
-  Encoding self = {
-    .read = read, .user_data = user_data, .noise = noise, .draw = draw, .latents = latents
-  };
-  gboolean ok =
-      pd_coder_run (options, FALSE, fill, take, &self, progress, progress_data, cancellable, error);
+  Encoding self = { .source = source, .latents = latents };
+  gboolean ok = pd_coder_run (options, FALSE, fill, take, &self, monitor, error);
 
   g_free (self.piece);
   return ok;

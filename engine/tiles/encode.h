@@ -11,17 +11,21 @@ typedef gboolean (*PdPixelsReadFunc) (const PdRect *rect,
                                       gpointer user_data,
                                       GError **error);
 
+/* A picture to be encoded. */
+typedef struct
+{
+  PdPixelsReadFunc read;
+  gpointer user_data;
+  const PdNoiseSource
+      *noise;   /* by which latents are sampled from the autoencoder's distribution … */
+  guint32 draw; /* … with this draw; an AutoencoderTiny has no distribution */
+} PdEncodeSource;
+
 /* Encodes a picture of width · scale × height · scale window by window to @latents
- * ([channels][height][width], in the UNet's scale), sampled from the autoencoder's distribution
- * with draw @draw of @noise; an AutoencoderTiny has no distribution. Errors:
- * those of pd_coder_run and of @read. */
+ * ([channels][height][width], as the denoiser takes them). @monitor may be NULL. Errors: those of
+ * pd_coder_run and of the source. */
 gboolean pd_encode_canvas (const PdCoderOptions *options,
-                           PdPixelsReadFunc read,
-                           gpointer user_data,
-                           const PdNoiseSource *noise,
-                           guint32 draw,
+                           const PdEncodeSource *source,
                            float *latents,
-                           PdCoderProgressFunc progress,
-                           gpointer progress_data,
-                           GCancellable *cancellable,
+                           const PdMonitor *monitor,
                            GError **error);

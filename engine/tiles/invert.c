@@ -11,7 +11,7 @@ typedef struct
 } Progress;
 
 static void
-report_tiles (guint tiles_done, gpointer user_data)
+report_tiles (guint tiles_done, guint unused, gpointer user_data)
 {
   Progress *self = user_data;
 
@@ -46,6 +46,7 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
   g_autofree float *output = NULL;
   PdDenoiseReport report;
   Progress progress = { .inversion = self };
+  const PdMonitor monitor = { report_tiles, &progress, self->cancellable };
 
   *unet_forwards = 0;
   progress.progress.n_steps = pd_schedule_n_calls (schedule);
@@ -61,12 +62,11 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
     return FALSE;
   for (guint i = progress.progress.n_steps; i-- > 0;)
     {
-      if (!pd_canvas_predict (canvas, schedule, i, latent, output, report_tiles, &progress,
-                              self->cancellable, error))
+      if (!pd_canvas_predict (canvas, schedule, i, latent, output, &monitor, error))
         return FALSE;
       step_back (schedule, i, output, n, latent);
       progress.progress.step++;
-      report_tiles (0, &progress);
+      report_tiles (0, 0, &progress);
     }
   *unet_forwards = pd_canvas_forwards (canvas);
   return TRUE;

@@ -123,7 +123,7 @@ verify_kind (
     return FALSE;
   for (guint i = 0; i < STEPS; i++)
     {
-      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, NULL, NULL, error))
+      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, error))
         return FALSE;
       if (i == 0)
         {

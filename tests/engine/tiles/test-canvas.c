@@ -103,8 +103,7 @@ check_windows (const char *kind,
   solver = pd_solver_new (schedule, n, NULL);
   for (guint i = 0; i < pd_schedule_n_calls (schedule); i++)
     {
-      g_assert_true (
-          pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, NULL, NULL, &error));
+      g_assert_true (pd_canvas_predict (canvas, schedule, i, latent, prediction, NULL, &error));
       if (i == 0 && noise != NULL)
         sd1_fixture_assert_close (prediction, noise, n, noise_tolerance);
       pd_solver_step (solver, prediction, NULL, latent);
@@ -489,7 +488,7 @@ predict_large (PdPrecision precision, guint *forwards)
   options.batch = 2;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
-  pd_canvas_predict (canvas, schedule, 0, latent, prediction, NULL, NULL, NULL, &error);
+  pd_canvas_predict (canvas, schedule, 0, latent, prediction, NULL, &error);
   g_assert_no_error (error);
   *forwards = pd_canvas_forwards (canvas);
   pd_canvas_free (canvas);

@@ -111,8 +111,7 @@ decode (const PdCoderOptions *options, const float *latents, Picture *picture)
   g_autoptr (GError) error = NULL;
 
   *picture = picture_new (options);
-  g_assert_true (
-      pd_decode_canvas (options, latents, write_pixels, picture, NULL, NULL, NULL, &error));
+  g_assert_true (pd_decode_canvas (options, latents, write_pixels, picture, NULL, &error));
   g_assert_no_error (error);
   for (gsize i = 0; i < (gsize) picture->h * picture->w; i++)
     g_assert_cmpuint (picture->written[i], ==, 1);
@@ -121,12 +120,13 @@ decode (const PdCoderOptions *options, const float *latents, Picture *picture)
 static float *
 encode (const PdCoderOptions *options, Picture *picture)
 {
+  const PdNoiseSource noise = { .seed = 5 };
+  const PdEncodeSource source = { read_pixels, picture, &noise, 0 };
   g_autoptr (GError) error = NULL;
   float *latents = g_new0 (float, (gsize) options->autoencoder->info.channels * options->height *
                                       options->width);
 
-  g_assert_true (pd_encode_canvas (options, read_pixels, picture, &(PdNoiseSource){ .seed = 5 }, 0,
-                                   latents, NULL, NULL, NULL, &error));
+  g_assert_true (pd_encode_canvas (options, &source, latents, NULL, &error));
   g_assert_no_error (error);
   return latents;
 }
@@ -303,8 +303,7 @@ check_plan (PdAutoencoder *autoencoder, guint side, gboolean exact)
   if (exact)
     assert_same_picture (&expected, &picture);
   pd_account_set_limit (device, before + (smaller - before) / 16);
-  g_assert_false (
-      pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, NULL, NULL, &error));
+  g_assert_false (pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
   pd_account_set_limit (device, 0);
 }
@@ -349,6 +348,7 @@ test_failures (void)
     .autoencoder = autoencoder, .height = 60, .width = 60, .tile = 44, .batch = 1
   };
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  const PdMonitor monitor = { cancel, cancellable, cancellable };
   g_autoptr (GError) error = NULL;
   g_autofree float *latents = NULL;
   g_auto (Picture) picture = { 0 };
@@ -357,16 +357,14 @@ test_failures (void)
     return;
   latents = random_latents (&options);
   picture = picture_new (&options);
-  g_assert_false (pd_decode_canvas (&options, latents, write_pixels, &picture, cancel, cancellable,
-                                    cancellable, &error));
+  g_assert_false (pd_decode_canvas (&options, latents, write_pixels, &picture, &monitor, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_false (pd_decode_canvas (&options, latents, refuse, NULL, NULL, NULL, NULL, &error));
+  g_assert_false (pd_decode_canvas (&options, latents, refuse, NULL, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE);
   g_clear_error (&error);
   options.tile = 2 * autoencoder->info.halo_decode;
-  g_assert_false (
-      pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, NULL, NULL, &error));
+  g_assert_false (pd_decode_canvas (&options, latents, write_pixels, &picture, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
 }
 
@@ -472,7 +470,7 @@ check_kl (PdAutoencoder *autoencoder, guint tile, double least_decoded, double l
   refuse_lengths (autoencoder);
 
   latents[0] = NAN;
-  g_assert_false (pd_decode_canvas (&tiled, latents, write_pixels, &a, NULL, NULL, NULL, &error));
+  g_assert_false (pd_decode_canvas (&tiled, latents, write_pixels, &a, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_MODEL);
 }
 
