@@ -124,7 +124,7 @@ give_up (PdEngineClient *self, const GError *why)
 /* Messages to the engine. */
 
 static void
-send (PdEngineClient *self, const char *method, gint64 id, GVariant *params)
+send_message (PdEngineClient *self, const char *method, gint64 id, GVariant *params)
 {
   GVariantDict message;
 
@@ -380,7 +380,7 @@ start (PdEngineClient *self, GError **error)
   self->timeout = g_timeout_add (self->start_timeout, on_start_timeout, self);
   g_variant_dict_init (&params, NULL);
   g_variant_dict_insert (&params, "folder", "s", folder);
-  send (self, "initialize", HELLO_ID, g_variant_dict_end (&params));
+  send_message (self, "initialize", HELLO_ID, g_variant_dict_end (&params));
   return TRUE;
 }
 
@@ -407,7 +407,7 @@ flush (PdEngineClient *self)
       }
     else
       {
-        send (self, call->method, call->id, call->params);
+        send_message (self, call->method, call->id, call->params);
         g_queue_push_tail (&self->sent, call);
       }
 }

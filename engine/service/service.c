@@ -83,7 +83,7 @@ on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-send (Service *self, GVariantDict *message)
+send_message (Service *self, GVariantDict *message)
 {
   g_autoptr (GVariant) variant = NULL;
 
@@ -107,7 +107,7 @@ notify (const char *method, GVariant *params, gpointer user_data)
   g_variant_dict_init (&message, NULL);
   g_variant_dict_insert (&message, "method", "s", method);
   g_variant_dict_insert_value (&message, "params", params);
-  send (user_data, &message);
+  send_message (user_data, &message);
 }
 
 /* @id NULL: the call's is not known. */
@@ -124,7 +124,7 @@ reply_error (Service *self, GVariant *id, const GError *error)
   g_variant_dict_insert_value (
       &message, "id", id != NULL ? id : g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
   g_variant_dict_insert_value (&message, "error", g_variant_dict_end (&details));
-  send (self, &message);
+  send_message (self, &message);
 }
 
 static void
@@ -135,7 +135,7 @@ reply (Service *self, GVariant *id, GVariant *result)
   g_variant_dict_init (&message, NULL);
   g_variant_dict_insert_value (&message, "id", id);
   g_variant_dict_insert_value (&message, "result", result);
-  send (self, &message);
+  send_message (self, &message);
 }
 
 static void
