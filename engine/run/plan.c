@@ -168,12 +168,18 @@ pd_plan_coder (PdDevice *device,
   const guint64 limit = pd_account_limit (device);
   g_autofree char *needed = NULL, *allowed = NULL;
   g_autoptr (GError) failure = NULL;
+  gboolean planned;
   guint side;
 
   do
     {
       g_clear_error (&failure);
-      if (pd_coder_plan (device, options, decode, bytes, work, &failure))
+      planned = pd_coder_plan (device, options, decode, bytes, work, &failure);
+      pd_debug (PD_DEBUG_PLAN,
+                "%s in windows of %u: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes%s",
+                decode ? "decoding" : "encoding", options->tile, *bytes, limit,
+                planned ? "" : ", and it failed");
+      if (planned)
         {
           if (*bytes <= limit)
             return TRUE;
