@@ -57,7 +57,7 @@ bench_linear (PdBench *bench, guint m, guint n, guint k, GError **error)
   x = lasting_input (graph, 1, m, k, 0);
   pd_graph_output (graph, pd_linear (graph, x, matrix, NULL, NULL));
   return pd_graph_compile (graph, FALSE, error) && write_random (x, error) &&
-         pd_bench_measure (bench, name, 2.0 * m * n * k, MIN_RUNS, run_graph, graph, error);
+         pd_bench_measure (bench, name, graph, MIN_RUNS, run_graph, graph, error);
 }
 
 static gboolean
@@ -77,8 +77,7 @@ bench_conv (PdBench *bench, guint side, guint in, guint out, GError **error)
   x = lasting_input (graph, side, side, in, 1);
   pd_graph_output (graph, pd_conv2d (graph, x, matrix, NULL, PD_CONV_SAME, NULL));
   return pd_graph_compile (graph, FALSE, error) && write_random (x, error) &&
-         pd_bench_measure (bench, name, 2.0 * side * side * 9 * in * out, MIN_RUNS, run_graph,
-                           graph, error);
+         pd_bench_measure (bench, name, graph, MIN_RUNS, run_graph, graph, error);
 }
 
 static gboolean
@@ -98,8 +97,7 @@ bench_attention (PdBench *bench, guint queries, guint keys, guint heads, guint d
                    pd_attention (graph, &(PdAttention){ .q = q, .k = k, .v = v, .heads = heads }));
   return pd_graph_compile (graph, FALSE, error) && write_random (q, error) &&
          write_random (k, error) && write_random (v, error) &&
-         pd_bench_measure (bench, name, 4.0 * queries * keys * heads * d, MIN_RUNS, run_graph,
-                           graph, error);
+         pd_bench_measure (bench, name, graph, MIN_RUNS, run_graph, graph, error);
 }
 
 gboolean

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,13 +117,13 @@ run_often (PdMeasurement *result, guint min_runs, PdBenchFunc func, gpointer dat
 gboolean
 pd_bench_measure (PdBench *self,
                   const char *name,
-                  double work,
+                  const PdGraph *graph,
                   guint min_runs,
                   PdBenchFunc func,
                   gpointer data,
                   GError **error)
 {
-  PdMeasurement result = { .name = g_strdup (name), .work = work };
+  PdMeasurement result = { .name = g_strdup (name), .work = pd_graph_operations (graph, NULL) };
 
   if (isatty (STDERR_FILENO))
     g_printerr ("%s …\n", name);
@@ -193,7 +192,7 @@ pd_bench_measure_peak (PdBench *self, GError **error)
 }
 
 void
-pd_bench_add_shares (PdBench *self, const char *part, PdGraph *graph, const PdWork *work)
+pd_bench_add_shares (PdBench *self, const char *part, PdGraph *graph)
 {
   g_autoptr (GArray) times = pd_graph_times (graph);
   double total = 0;
@@ -207,14 +206,9 @@ pd_bench_add_shares (PdBench *self, const char *part, PdGraph *graph, const PdWo
                           .label = g_strdup (time->label),
                           .seconds = time->seconds,
                           .share = time->seconds / total,
+                          .work = pd_graph_operations (graph, time->label),
                           .count = time->count };
 
-      if (strcmp (time->label, "convolution") == 0)
-        share.work = work->convolution;
-      else if (strcmp (time->label, "linear") == 0)
-        share.work = work->linear;
-      else if (strcmp (time->label, "attention") == 0)
-        share.work = work->attention;
       g_array_append_val (self->shares, share);
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/bench/work.h"
 #include "engine/files/model-files.h"
 #include "engine/networks/denoiser.h"
 #include "engine/nn/graph.h"
@@ -11,7 +10,7 @@
 typedef struct
 {
   char *name;
-  double work;  /* floating-point operations of one run */
+  double work;  /* floating-point operations that the model asks one run for */
   double first; /* wall seconds of the warm-up, where shaders may be compiled */
   guint n_runs;
   double wall, wall_min, wall_max; /* median, smallest, largest */
@@ -55,11 +54,11 @@ gboolean pd_bench_wants (const PdBench *self, const char *name);
 
 typedef gboolean (*PdBenchFunc) (gpointer data, GError **error);
 
-/* Runs @func once, then at least @min_runs times and until half a second is over. Says so on
- * standard error if that is a terminal. */
+/* Runs @func, which runs @graph, once, then at least @min_runs times and until half a second is
+ * over. Says so on standard error if that is a terminal. */
 gboolean pd_bench_measure (PdBench *self,
                            const char *name,
-                           double work,
+                           const PdGraph *graph,
                            guint min_runs,
                            PdBenchFunc func,
                            gpointer data,
@@ -68,24 +67,23 @@ gboolean pd_bench_measure (PdBench *self,
 /* Measures the device's ceiling; the best of all calls counts. */
 gboolean pd_bench_measure_peak (PdBench *self, GError **error);
 
-/* Takes the shares of ops from the last run of @graph, which was compiled with timestamps. @work:
- * the part's. */
-void pd_bench_add_shares (PdBench *self, const char *part, PdGraph *graph, const PdWork *work);
+/* Takes the shares of ops from the last run of @graph, which was compiled with timestamps. */
+void pd_bench_add_shares (PdBench *self, const char *part, PdGraph *graph);
 void pd_bench_add_figure (PdBench *self, const char *name, double value, const char *unit);
 
 /* Uniform in -1 … 1, always the same. */
 void pd_bench_fill (float *values, gsize count);
 
-/* bench-kernels.c: each kernel at the shapes SD 1.5 has. */
+/* kernels.c: each kernel at the shapes SD 1.5 has. */
 gboolean pd_bench_kernels (PdBench *self, GError **error);
-/* bench-sync.c: what a tile of h × w latent pixels costs with cross-tile attention, as figures. */
+/* sync.c: what a tile of h × w latent pixels costs with cross-tile attention, as figures. */
 gboolean pd_bench_sync (PdBench *self,
                         PdDenoiser *denoiser,
                         const PdCondition *condition,
                         guint h,
                         guint w,
                         GError **error);
-/* bench-model.c: loading a model, its parts at w × h pixels (0: the size it was trained at).
+/* model.c: loading a model, its parts at w × h pixels (0: the size it was trained at).
  * @elsewhere: parts that it does not bring. */
 gboolean pd_bench_model (PdBench *self,
                          const char *path,
@@ -94,6 +92,6 @@ gboolean pd_bench_model (PdBench *self,
                          guint height,
                          GError **error);
 
-/* bench-report.c */
+/* report.c */
 void pd_bench_print_table (const PdBench *self);
 void pd_bench_print_json (const PdBench *self);

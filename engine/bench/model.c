@@ -81,8 +81,6 @@ add_memory (PdBench *bench, const char *part, PdGraph *graph)
 static gboolean
 bench_text (Parts *self, GError **error)
 {
-  const PdTextConfig *config = self->model->files->parts[PD_PART_TEXT_ENCODER].config;
-  PdWork work = pd_work_of_text_encoder (config, PD_TOKENIZER_CHUNK);
   guint n_chunks;
   gboolean done;
 
@@ -94,8 +92,9 @@ bench_text (Parts *self, GError **error)
     return TRUE;
   self->text = pd_text_encoder_pass_new (self->model->conditioner->encoder, 1, PD_TOKENIZER_CHUNK,
                                          NULL, error);
-  done = self->text != NULL && pd_bench_measure (self->bench, "text encoder", pd_work_total (&work),
-                                                 self->bench->n_runs, run_text, self, error);
+  done = self->text != NULL &&
+         pd_bench_measure (self->bench, "text encoder", pd_text_encoder_pass_graph (self->text),
+                           self->bench->n_runs, run_text, self, error);
   g_clear_pointer (&self->text, pd_text_encoder_pass_free);
   return done;
 }
@@ -115,20 +114,18 @@ make_unet (Parts *self, gboolean timestamps, GError **error)
 static gboolean
 bench_unet (Parts *self, GError **error)
 {
-  PdWork work = pd_work_of_unet (self->model->files->parts[PD_PART_UNET].config, 1, self->h,
-                                 self->w, PD_TOKENIZER_CHUNK);
   g_autofree char *name = g_strdup_printf ("UNet forward, latent of %u × %u", self->w, self->h);
 
   if (!pd_bench_wants (self->bench, name))
     return TRUE;
   if (!make_unet (self, FALSE, error) ||
-      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_unet,
-                         self, error))
+      !pd_bench_measure (self->bench, name, pd_denoiser_pass_graph (self->unet),
+                         self->bench->n_runs, run_unet, self, error))
     return FALSE;
   add_memory (self->bench, "UNet", pd_denoiser_pass_graph (self->unet));
   if (!make_unet (self, TRUE, error) || !run_unet (self, error))
     return FALSE;
-  pd_bench_add_shares (self->bench, "UNet", pd_denoiser_pass_graph (self->unet), &work);
+  pd_bench_add_shares (self->bench, "UNet", pd_denoiser_pass_graph (self->unet));
   g_clear_pointer (&self->unet, pd_denoiser_pass_free);
   return TRUE;
 }
@@ -148,11 +145,7 @@ make_decoder (Parts *self, gboolean timestamps, GError **error)
 static gboolean
 bench_decoder (Parts *self, GError **error)
 {
-  const PdPartFiles *vae = &self->model->files->parts[PD_PART_VAE];
   guint scale = self->model->autoencoder->info.scale;
-  PdWork work = vae->class == PD_CLASS_AUTOENCODER_KL
-                    ? pd_work_of_vae_decoder (vae->config, self->h, self->w)
-                    : pd_work_of_tiny_vae_decoder (vae->config, self->h, self->w);
   g_autofree char *name =
       g_strdup_printf ("VAE decode, %u × %u pixels", self->w * scale, self->h * scale);
 
@@ -161,13 +154,13 @@ bench_decoder (Parts *self, GError **error)
   self->n_picture = (gsize) self->h * scale * self->w * scale * 3;
   self->picture = g_new (float, self->n_picture);
   if (!make_decoder (self, FALSE, error) ||
-      !pd_bench_measure (self->bench, name, pd_work_total (&work), self->bench->n_runs, run_decoder,
-                         self, error))
+      !pd_bench_measure (self->bench, name, pd_autoencoder_pass_graph (self->decoder),
+                         self->bench->n_runs, run_decoder, self, error))
     return FALSE;
   add_memory (self->bench, "VAE", pd_autoencoder_pass_graph (self->decoder));
   if (!make_decoder (self, TRUE, error) || !run_decoder (self, error))
     return FALSE;
-  pd_bench_add_shares (self->bench, "VAE", pd_autoencoder_pass_graph (self->decoder), &work);
+  pd_bench_add_shares (self->bench, "VAE", pd_autoencoder_pass_graph (self->decoder));
   return TRUE;
 }
 

@@ -193,7 +193,7 @@ pd_commands_get_times (PdCommands *self)
   for (gsize i = 0; i < self->n_operations; i++)
     {
       const PdOperation *o = &self->operations[i];
-      PdCommandTime time = { .label = o->label, .seconds = seconds[i], .work = o->work };
+      PdCommandTime time = { .label = o->label, .seconds = seconds[i] };
 
       if (o->kernel != NULL)
         g_array_append_val (times, time);

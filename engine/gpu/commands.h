@@ -33,7 +33,6 @@ typedef struct
 {
   const char *label; /* owned by the commands */
   double seconds;    /* of the last run */
-  double work;
 } PdCommandTime;
 
 /* @timestamps: measure every operation (ignored if the device cannot). */

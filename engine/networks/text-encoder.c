@@ -199,6 +199,12 @@ embed (const PdTextEncoder *encoder, gint32 id, guint position, float *row, GErr
   return TRUE;
 }
 
+PdGraph *
+pd_text_encoder_pass_graph (PdTextEncoderPass *self)
+{
+  return self->graph;
+}
+
 gboolean
 pd_text_encoder_pass_run (PdTextEncoderPass *self,
                           const gint32 *ids,

@@ -26,6 +26,8 @@ PdTextEncoderPass *pd_text_encoder_pass_new (
 void pd_text_encoder_pass_free (PdTextEncoderPass *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextEncoderPass, pd_text_encoder_pass_free)
 
+PdGraph *pd_text_encoder_pass_graph (PdTextEncoderPass *self);
+
 /* @ids: [n][tokens], each below vocab_size; @context: [n][tokens][hidden_size], after the final
  * norm; @n_ids, @n_context: the arrays' lengths. Errors: PD_ERROR_BAD_MODEL (an id, or lengths that
  * are not the pass's: nothing is written), and those of a graph's run. */

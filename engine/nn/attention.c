@@ -20,9 +20,11 @@ PdTensor *
 pd_attention (PdGraph *graph, const PdAttention *attention)
 {
   gboolean uniform = pd_graph_backend (graph)->kernels == PD_KERNELS_UNIFORM;
-  guint head = attention->q->c / attention->heads;
+  const PdTensor *q = attention->q, *k = attention->k, *more = attention->more_k;
+  guint head = q->c / attention->heads, keys = k->h * k->w + (more != NULL ? more->h * more->w : 0);
   PdAttention whole;
 
+  pd_graph_count (graph, "attention", 4.0 * q->n * q->h * q->w * keys * q->c);
   if (uniform && pd_attention_uniform_takes (head))
     return pd_attention_uniform (graph, attention);
   whole = joined (graph, attention);

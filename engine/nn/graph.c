@@ -20,8 +20,16 @@ struct _PdGraph
   GPtrArray *arena; /* PdBuffer, one per block */
   PdCommands *commands;
   PdGraphStats stats;
+  GArray *counts;  /* Count */
   GError *failure; /* of the first op that could not be done */
 };
+
+/* Floating-point operations of an op. */
+typedef struct
+{
+  const char *label;
+  double operations;
+} Count;
 
 /* Bytes that a dispatch touched since the last barrier. */
 typedef struct
@@ -54,6 +62,7 @@ pd_graph_new (const PdBackend *backend)
   self->tensors = g_ptr_array_new_with_free_func (g_free);
   self->storages = g_ptr_array_new_with_free_func (g_free);
   self->arena = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_buffer_free);
+  self->counts = g_array_new (FALSE, FALSE, sizeof (Count));
   return self;
 }
 
@@ -67,6 +76,7 @@ pd_graph_free (PdGraph *self)
   g_ptr_array_unref (self->storages);
   g_free (self->dispatches);
   g_ptr_array_unref (self->arena);
+  g_array_unref (self->counts);
   g_clear_error (&self->failure);
   g_free (self);
 }
@@ -241,6 +251,29 @@ pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch)
       storage->last = MAX (storage->last, index);
     }
   self->dispatches[self->n_dispatches++] = *dispatch;
+}
+
+void
+pd_graph_count (PdGraph *self, const char *label, double operations)
+{
+  const Count count = { label, operations };
+
+  g_array_append_val (self->counts, count);
+}
+
+double
+pd_graph_operations (const PdGraph *self, const char *label)
+{
+  double sum = 0;
+
+  for (guint i = 0; i < self->counts->len; i++)
+    {
+      const Count *count = &g_array_index (self->counts, Count, i);
+
+      if (label == NULL || strcmp (count->label, label) == 0)
+        sum += count->operations;
+    }
+  return sum;
 }
 
 static gboolean
@@ -481,7 +514,6 @@ pd_graph_times (PdGraph *self)
           sum = &g_array_index (sums, PdOpTime, sums->len - 1);
         }
       sum->seconds += time->seconds;
-      sum->work += time->work;
       sum->count++;
     }
   return sums;

@@ -69,6 +69,14 @@ void pd_graph_dispatch (PdGraph *self, const PdDispatch *dispatch);
  * first. Ops go on returning tensors of the right shape, so model code needs no checks. */
 void pd_graph_fail (PdGraph *self, GError *error);
 
+/* Notes that the model asks for so many floating-point operations (two per multiply-add) under
+ * @label, which outlives the graph: norms, activations and softmax are left out, as is what kernels
+ * compute to fill their tiles. */
+void pd_graph_count (PdGraph *self, const char *label, double operations);
+
+/* Those noted under @label; NULL: all. */
+double pd_graph_operations (const PdGraph *self, const char *label);
+
 /* Places, creates pipelines, records. With @timestamps pd_graph_times works. In a rehearsal of the
  * device it only places: pd_graph_stats works. */
 gboolean pd_graph_compile (PdGraph *self, gboolean timestamps, GError **error);
@@ -86,12 +94,12 @@ typedef struct
 
 void pd_graph_stats (const PdGraph *self, PdGraphStats *stats);
 
-/* Seconds and work per label of the last run (array of PdOpTime; labels belong to the graph), empty
- * unless compiled with timestamps. */
+/* Seconds per label of the last run (array of PdOpTime; labels belong to the graph), empty unless
+ * compiled with timestamps. */
 typedef struct
 {
   const char *label;
-  double seconds, work;
+  double seconds;
   guint count;
 } PdOpTime;
 

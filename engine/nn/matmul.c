@@ -4,6 +4,10 @@
 static PdTensor *
 run_matmul (PdGraph *graph, const PdMatmul *matmul)
 {
+  const PdMatrix *b = matmul->b;
+
+  pd_graph_count (graph, matmul->label,
+                  2.0 * matmul->a->n * matmul->h * matmul->w * b->taps * b->in * b->out);
   if (pd_graph_backend (graph)->kernels == PD_KERNELS_UNIFORM)
     return pd_matmul_uniform (graph, matmul);
   return pd_matmul_general (graph, matmul);

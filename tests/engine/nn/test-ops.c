@@ -203,6 +203,44 @@ run_case (gconstpointer data)
   end_run (&run);
 }
 
+/* A graph counts what it was asked for, whatever the kernels fill their tiles with. */
+static void
+test_operations (gconstpointer data)
+{
+  static const float zeros[7 * 5 * 9] = { 0 };
+  const Variant *variant = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdGraph) graph = NULL;
+  g_autoptr (PdWeights) weights = NULL;
+  const PdMatrix *taps, *matrix;
+  PdTensor *x, *y, *k, *more;
+
+  if (variant->obstacle != NULL)
+    {
+      g_test_skip (variant->obstacle);
+      return;
+    }
+  graph = pd_graph_new (&variant->backend);
+  weights = pd_weights_new (&variant->backend, 0);
+  taps = pd_weights_add_matrix (weights, zeros, 7, 5, 9, &error);
+  g_assert_no_error (error);
+  matrix = pd_weights_add_matrix (weights, zeros, 3, 7, 1, &error);
+  g_assert_no_error (error);
+  x = pd_graph_input (graph, 2, 5, 8, 5, 1);
+  k = pd_graph_input (graph, 2, 1, 6, 7, 0);
+  more = pd_graph_input (graph, 1, 1, 4, 7, 0);
+  g_assert_cmpfloat (pd_graph_operations (graph, NULL), ==, 0);
+  y = pd_conv2d (graph, x, taps, NULL, PD_CONV_HALF, NULL); /* 2 × 3 × 4 × 7 */
+  pd_linear (graph, y, matrix, NULL, NULL);
+  pd_linear (graph, y, matrix, NULL, NULL);
+  pd_attention (
+      graph, &(PdAttention){ .q = y, .k = k, .v = k, .heads = 1, .more_k = more, .more_v = more });
+  g_assert_cmpfloat (pd_graph_operations (graph, "convolution"), ==, 2 * 24 * 9 * 5 * 7);
+  g_assert_cmpfloat (pd_graph_operations (graph, "linear"), ==, 2 * 2 * 24 * 7 * 3);
+  g_assert_cmpfloat (pd_graph_operations (graph, "attention"), ==, 4 * 24 * (6 + 4) * 7);
+  g_assert_cmpfloat (pd_graph_operations (graph, NULL), ==, 15120 + 2016 + 6720);
+}
+
 /* Halves are rounded to nearest; what lies beyond the largest one becomes infinity. */
 static void
 test_halves (void)
@@ -261,6 +299,7 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (variants); i++)
     {
       Variant *variant = &variants[i];
+      g_autofree char *prefix = NULL, *operations = NULL;
 
       if (!pd_backend_init (&variant->backend, device, variant->kernels, variant->precision,
                             &error))
@@ -268,12 +307,14 @@ main (int argc, char **argv)
           variant->obstacle = g_strdup (error->message);
           g_clear_error (&error);
         }
+      prefix = g_strdup_printf ("/%s/%s", pd_kernels_to_string (variant->kernels),
+                                variant->precision == PD_PRECISION_F16 ? "f16" : "f32");
+      operations = g_strconcat (prefix, "/operations", NULL);
+      g_test_add_data_func (operations, variant, test_operations);
       for (guint j = 0; j < op_n_rows; j++)
         {
           g_autofree char *name = op_row_name (&op_rows[j]);
-          g_autofree char *path =
-              g_strdup_printf ("/%s/%s/%s", pd_kernels_to_string (variant->kernels),
-                               variant->precision == PD_PRECISION_F16 ? "f16" : "f32", name);
+          g_autofree char *path = g_strconcat (prefix, "/", name, NULL);
           Case c = { variant, &op_rows[j] };
 
           g_test_add_data_func_full (path, g_memdup2 (&c, sizeof c), run_case, g_free);
