@@ -220,7 +220,8 @@ on_note (PdEngineClient *client, const char *text, gpointer user_data)
 static void
 test_notes (void)
 {
-  static const char resumed[] = "{\"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}";
+  static const char resumed[] =
+      "{\"prompt\": \"a client\", \"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}";
   g_autoptr (PdEngineClient) client = new_client ();
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   g_auto (Answer) answer = { 0 };
