@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/files/catalog.h"
 #include "engine/cli/options.h"
+#include "engine/pictures/notes.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-file.h"
 #include "engine/pictures/storage.h"
@@ -233,7 +234,7 @@ note_cropping (Job *job)
 static void
 note_picture (Job *job, GeglBuffer *picture)
 {
-  const GPtrArray *notes = pd_picture_notes (picture);
+  const GPtrArray *notes = pd_notes_of (picture);
 
   for (guint i = 0; notes != NULL && i < notes->len; i++)
     pd_console_note (job->console, notes->pdata[i]);

@@ -440,7 +440,7 @@ apply_scale (PdCheckpoint *self, const char *name, const PdTensorInfo *info, GEr
     }
   if (isfinite (scaled.scale) && scaled.scale != 0)
     return keep (self, self->scaled, info, &scaled);
-  g_autofree char *shape = pd_tensor_format_shape (scale->n_dims, scale->dims);
+  g_autofree char *shape = pd_tensor_info_format_shape (scale->n_dims, scale->dims);
   pd_error_set_bad_model (
       error,
       _ ("%s: tensor \"%.200s\", %s of %.20s, is a scale that is not supported, "
@@ -465,7 +465,7 @@ pd_checkpoint_get (
     PdCheckpoint *self, const char *name, guint n_dims, const gint64 *dims, GError **error)
 {
   const PdTensorInfo *info = g_hash_table_lookup (self->tensors, name);
-  g_autofree char *expected = pd_tensor_format_shape (n_dims, dims);
+  g_autofree char *expected = pd_tensor_info_format_shape (n_dims, dims);
   if (info == NULL)
     {
       pd_error_set_bad_model (error, _ ("%s: tensor \"%s\" is missing, expected with shape %s"),
@@ -486,7 +486,7 @@ pd_checkpoint_get (
   const PdTensorInfo *view = info->n_dims != n_dims ? other_view (self, info) : info;
   if (view != NULL && shape_matches (view, n_dims, dims))
     return view;
-  g_autofree char *found = pd_tensor_format_shape (info->n_dims, info->dims);
+  g_autofree char *found = pd_tensor_info_format_shape (info->n_dims, info->dims);
   pd_error_set_bad_model (error, _ ("%s: tensor \"%s\" has shape %s, expected %s"), self->path,
                           info->name, found, expected);
   return NULL;

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/files/safetensors-private.h"
+#include "engine/files/dtype.h"
 
 #include <string.h>
-
-enum
-{
-  PIECE = 16 * 1024, /* values that are read at once to be converted */
-};
 
 static const struct
 {
@@ -42,13 +37,6 @@ pd_dtype_is_float (PdDtype dtype)
 {
   return dtype == PD_DTYPE_F16 || dtype == PD_DTYPE_BF16 || dtype == PD_DTYPE_F32 ||
          dtype == PD_DTYPE_F64 || dtype == PD_DTYPE_F8_E4M3 || dtype == PD_DTYPE_F8_E5M2;
-}
-
-gsize
-pd_tensor_info_count (const PdTensorInfo *self)
-{
-  gsize size = pd_dtype_size (self->dtype);
-  return size > 0 ? self->size / size : 0;
 }
 
 static float
@@ -164,72 +152,39 @@ integers_to_floats (const guint8 *data, gsize count, gsize size, gboolean is_sig
     }
 }
 
-static void
-to_floats (const PdTensorInfo *self, const guint8 *data, gsize count, float *out)
+void
+pd_dtype_to_floats (PdDtype dtype, const guint8 *bytes, gsize count, float *out)
 {
-  switch (self->dtype)
+  switch (dtype)
     {
     case PD_DTYPE_F64:
-      doubles_to_floats (data, count, out);
+      doubles_to_floats (bytes, count, out);
       break;
     case PD_DTYPE_F32:
-      floats_to_floats (data, count, out);
+      floats_to_floats (bytes, count, out);
       break;
     case PD_DTYPE_F16:
-      halves_to_floats (data, count, out);
+      halves_to_floats (bytes, count, out);
       break;
     case PD_DTYPE_BF16:
-      bfloats_to_floats (data, count, out);
+      bfloats_to_floats (bytes, count, out);
       break;
     case PD_DTYPE_I64:
     case PD_DTYPE_I32:
     case PD_DTYPE_I16:
     case PD_DTYPE_I8:
-      integers_to_floats (data, count, pd_dtype_size (self->dtype), TRUE, out);
+      integers_to_floats (bytes, count, pd_dtype_size (dtype), TRUE, out);
       break;
     case PD_DTYPE_U8:
     case PD_DTYPE_BOOL:
-      integers_to_floats (data, count, 1, FALSE, out);
+      integers_to_floats (bytes, count, 1, FALSE, out);
       break;
     case PD_DTYPE_F8_E4M3:
     case PD_DTYPE_F8_E5M2:
-      bytes_to_floats (data, count, self->dtype, out);
+      bytes_to_floats (bytes, count, dtype, out);
       break;
-    case PD_DTYPE_OTHER: /* it has no elements */
+    case PD_DTYPE_OTHER:
+      memset (out, 0, count * sizeof *out);
       break;
     }
-  for (gsize i = 0; self->scale != 0 && i < count; i++)
-    out[i] *= self->scale;
-}
-
-gboolean
-pd_tensor_info_read (const PdTensorInfo *self, gsize first, gsize count, void *out, GError **error)
-{
-  gsize size = pd_dtype_size (self->dtype);
-  if (self->file != NULL)
-    return pd_safetensors_read (self->file, self->offset + first * size, out, count * size, error);
-  memcpy (out, self->data + first * size, count * size);
-  return TRUE;
-}
-
-gboolean
-pd_tensor_info_read_f32 (
-    const PdTensorInfo *self, gsize first, gsize count, float *out, GError **error)
-{
-  guint8 bytes[PIECE * sizeof (double)];
-  for (gsize done = 0; done < count;)
-    {
-      gsize piece = MIN (count - done, PIECE);
-      if (!pd_tensor_info_read (self, first + done, piece, bytes, error))
-        return FALSE;
-      to_floats (self, bytes, piece, out + done);
-      done += piece;
-    }
-  return TRUE;
-}
-
-gboolean
-pd_tensor_info_to_f32 (const PdTensorInfo *self, float *out, GError **error)
-{
-  return pd_tensor_info_read_f32 (self, 0, pd_tensor_info_count (self), out, error);
 }

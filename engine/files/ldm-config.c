@@ -54,7 +54,7 @@ finder_size (Finder *self, guint dim, gint64 max, const char *format, ...)
     }
   if (dim < info->n_dims && info->dims[dim] >= 1 && info->dims[dim] <= max)
     return (int) info->dims[dim];
-  g_autofree char *shape = pd_tensor_format_shape (info->n_dims, info->dims);
+  g_autofree char *shape = pd_tensor_info_format_shape (info->n_dims, info->dims);
   pd_error_set_bad_model (
       &self->error, _ ("%s: tensor \"%s\" is %s, expected from 1 to %" PRId64 " in dimension %u"),
       pd_safetensors_get_path (self->file), full, shape, max, dim);

@@ -49,8 +49,8 @@ pd_patch_new (const char *path,
       up->dims[1] != down->dims[0] || n_up != (gsize) (up->dims[0] * up->dims[1]) ||
       !pd_dtype_is_float (up->dtype) || !pd_dtype_is_float (down->dtype))
     {
-      g_autofree char *up_shape = pd_tensor_format_shape (up->n_dims, up->dims);
-      g_autofree char *down_shape = pd_tensor_format_shape (down->n_dims, down->dims);
+      g_autofree char *up_shape = pd_tensor_info_format_shape (up->n_dims, up->dims);
+      g_autofree char *down_shape = pd_tensor_info_format_shape (down->n_dims, down->dims);
 
       pd_error_set_bad_model (error, _ ("%.200s: %s of %.20s and %s of %.20s are not two factors"),
                               path, up_shape, up->dtype_name, down_shape, down->dtype_name);

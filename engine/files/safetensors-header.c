@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/files/safetensors-private.h"
+#include "engine/files/safetensors-header.h"
 
 #include <gio/gio.h>
 #include <glib/gi18n-lib.h>
@@ -158,7 +158,7 @@ check_size (Header *self, PdTensorEntry *entry, guint n_offsets)
   info->size = entry->end - entry->begin;
   if (info->dtype == PD_DTYPE_OTHER)
     return TRUE;
-  g_autofree char *shape = pd_tensor_format_shape (info->n_dims, info->dims);
+  g_autofree char *shape = pd_tensor_info_format_shape (info->n_dims, info->dims);
   if (!shape_bytes (info, &bytes))
     return pd_safetensors_fail (self->path, self->tensor, self->error,
                                 _ ("the shape %s of %s is too large"), shape, info->dtype_name);

@@ -12,7 +12,12 @@
 #include "engine/base/file.h"
 #include "engine/base/foreign.h"
 #include "engine/files/keyed-hash.h"
-#include "engine/files/safetensors-private.h"
+#include "engine/files/safetensors-header.h"
+
+enum
+{
+  PIECE = 16 * 1024, /* values that are read at once to be converted */
+};
 
 /* Room for some 80,000 tensors; the largest public checkpoints need a tenth. */
 static const guint64 MAX_HEADER = 8 * 1024 * 1024;
@@ -26,24 +31,6 @@ struct _PdSafetensors
   gsize n_tensors;
   GHashTable *index; /* name -> PdTensorInfo in tensors */
 };
-
-char *
-pd_tensor_format_shape (guint n_dims, const gint64 *dims)
-{
-  if (n_dims == 0)
-    return g_strdup (_ ("scalar"));
-  GString *text = g_string_new (NULL);
-  for (guint i = 0; i < n_dims; i++)
-    {
-      if (i > 0)
-        g_string_append_c (text, 'x');
-      if (dims[i] < 0)
-        g_string_append_c (text, '?');
-      else
-        g_string_append_printf (text, "%" G_GINT64_FORMAT, dims[i]);
-    }
-  return g_string_free (text, FALSE);
-}
 
 static gint
 compare_data (gconstpointer a, gconstpointer b)
@@ -156,10 +143,39 @@ name_foreign (PdSafetensors *self, int fd, guint64 file_size)
 }
 
 gboolean
-pd_safetensors_read (
-    const PdSafetensors *self, guint64 offset, void *out, gsize size, GError **error)
+pd_tensor_info_read (const PdTensorInfo *self, gsize first, gsize count, void *out, GError **error)
 {
-  return pd_file_read_at (self->fd, self->path, offset, out, size, error);
+  gsize size = pd_dtype_size (self->dtype);
+  if (self->file != NULL)
+    return pd_file_read_at (self->file->fd, self->file->path, self->offset + first * size, out,
+                            count * size, error);
+  memcpy (out, self->data + first * size, count * size);
+  return TRUE;
+}
+
+gboolean
+pd_tensor_info_read_f32 (
+    const PdTensorInfo *self, gsize first, gsize count, float *out, GError **error)
+{
+  guint8 bytes[PIECE * sizeof (double)];
+
+  for (gsize done = 0; done < count;)
+    {
+      gsize piece = MIN (count - done, PIECE);
+      if (!pd_tensor_info_read (self, first + done, piece, bytes, error))
+        return FALSE;
+      pd_dtype_to_floats (self->dtype, bytes, piece, out + done);
+      done += piece;
+    }
+  for (gsize i = 0; self->scale != 0 && i < count; i++)
+    out[i] *= self->scale;
+  return TRUE;
+}
+
+gboolean
+pd_tensor_info_to_f32 (const PdTensorInfo *self, float *out, GError **error)
+{
+  return pd_tensor_info_read_f32 (self, 0, pd_tensor_info_count (self), out, error);
 }
 
 static void

@@ -25,7 +25,7 @@ struct _PdTextEncoder
   PdNorm final_norm;
 };
 
-struct _PdTextPass
+struct _PdTextEncoderPass
 {
   PdTextEncoder *encoder; /* not owned */
   PdGraph *graph;

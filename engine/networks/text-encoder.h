@@ -17,7 +17,7 @@ void pd_text_encoder_free (PdTextEncoder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTextEncoder, pd_text_encoder_free)
 
 /* The text encoder for a number of sequences, recorded. */
-typedef struct _PdTextPass PdTextEncoderPass;
+typedef struct _PdTextEncoderPass PdTextEncoderPass;
 
 /* @n sequences of @tokens ids, at most max_positions. The probes are "hidden.0" (token + position
  * embedding) and "hidden.N" (after layer N - 1, before the final norm). */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/pictures/picture.h"
+#include "engine/pictures/notes.h"
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/pictures/png-file.h"
@@ -18,28 +19,6 @@ GeglBuffer *
 pd_picture_new (guint width, guint height, const char *format)
 {
   return gegl_buffer_new (GEGL_RECTANGLE (0, 0, (int) width, (int) height), babl_format (format));
-}
-
-static const char notes_key[] = "pd-picture-notes";
-
-const GPtrArray *
-pd_picture_notes (GeglBuffer *picture)
-{
-  return g_object_get_data (G_OBJECT (picture), notes_key);
-}
-
-void
-pd_picture_add_note (GeglBuffer *picture, char *note)
-{
-  GPtrArray *notes = g_object_get_data (G_OBJECT (picture), notes_key);
-
-  if (notes == NULL)
-    {
-      notes = g_ptr_array_new_with_free_func (g_free);
-      g_object_set_data_full (G_OBJECT (picture), notes_key, notes,
-                              (GDestroyNotify) g_ptr_array_unref);
-    }
-  g_ptr_array_add (notes, note);
 }
 
 /* "PNG, JPEG, TIFF, …" */
@@ -76,16 +55,6 @@ set_unreadable (const char *path, const GError *cause, GError **error)
   else
     g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("%s: cannot be read as a picture: %s"),
                  path, cause->message);
-}
-
-void
-pd_picture_note_profile (GeglBuffer *picture, const char *path, const char *problem)
-{
-  pd_picture_add_note (
-      picture,
-      g_strdup_printf (_ ("%s: its colour profile is not followed, the colours are taken as "
-                          "those of sRGB: %s"),
-                       path, problem));
 }
 
 /* gdk-pixbuf rather than gegl:load: a damaged JPEG ends the process there (libjpeg's own handler),
@@ -153,7 +122,7 @@ load_with_pixbuf (const char *path, GError **error)
   space = color_space (pixbuf, &problem);
   picture = space != NULL ? pd_profile_apply (space, numbers, error) : g_object_ref (numbers);
   if (picture != NULL && problem != NULL)
-    pd_picture_note_profile (picture, path, problem);
+    pd_notes_add_profile (picture, path, problem);
   return picture;
 }
 
@@ -309,13 +278,13 @@ mask_from_alpha (GeglBuffer *picture, GeglBuffer *mask, const char *path, GError
                      parts.brightest - parts.darkest <= same_color && parts.greatest_alpha >= shows;
   parts.inverted = parts.brightest < black;
   if (parts.from_alpha && parts.inverted)
-    pd_picture_add_note (mask, g_strdup_printf (_ ("%s: the mask is black and partly transparent: "
-                                                   "what is transparent counts as white"),
-                                                path));
+    pd_notes_add (mask, g_strdup_printf (_ ("%s: the mask is black and partly transparent: "
+                                            "what is transparent counts as white"),
+                                         path));
   else if (parts.from_alpha && parts.darkest < 1 - same_color)
-    pd_picture_add_note (mask, g_strdup_printf (_ ("%s: the mask has one colour and is partly "
-                                                   "transparent: what is opaque counts as white"),
-                                                path));
+    pd_notes_add (mask, g_strdup_printf (_ ("%s: the mask has one colour and is partly "
+                                            "transparent: what is opaque counts as white"),
+                                         path));
   return for_each_band (picture, format, write_mask_with_alpha, &parts, error);
 }
 
@@ -331,9 +300,9 @@ pd_picture_load_mask (const char *path, GError **error)
     return NULL;
   mask = pd_picture_new ((guint) gegl_buffer_get_width (picture),
                          (guint) gegl_buffer_get_height (picture), "Y float");
-  notes = pd_picture_notes (picture);
+  notes = pd_notes_of (picture);
   for (guint i = 0; notes != NULL && i < notes->len; i++)
-    pd_picture_add_note (mask, g_strdup (notes->pdata[i]));
+    pd_notes_add (mask, g_strdup (notes->pdata[i]));
   good = has_alpha (picture)
              ? mask_from_alpha (picture, mask, path, error)
              : for_each_band (picture, babl_format ("Y' float"), write_mask, mask, error);

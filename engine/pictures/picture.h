@@ -22,7 +22,7 @@ GeglBuffer *pd_picture_new (guint width, guint height, const char *format);
 
 /* Reads PNG, JPEG, TIFF and what else gdk-pixbuf has a loader for, the right way up: in the file's
  * depth if its colours are those of sRGB, else as float in sRGB; what was to be said of it is in
- * pd_picture_notes(). Errors: PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more than
+ * pd_notes_of(). Errors: PD_ERROR_BAD_REQUEST (unreadable, no picture, damaged, more than
  * 65536 pixels a side, more than the memory holds). */
 GeglBuffer *pd_picture_load (const char *path, GError **error);
 
@@ -34,16 +34,6 @@ gboolean pd_picture_forget_hidden (GeglBuffer *picture, GError **error);
  * Where it has transparency, that multiplies them; where all that shows has one colour, it is the
  * mask: opaque 1, or 0 if the colour is black. */
 GeglBuffer *pd_picture_load_mask (const char *path, GError **error);
-
-/* Lines for people about a picture that was loaded: what of the file is not as they may think.
- * NULL: none. */
-const GPtrArray *pd_picture_notes (GeglBuffer *picture);
-
-/* Adds that the colour profile of @path is not followed. */
-void pd_picture_note_profile (GeglBuffer *picture, const char *path, const char *problem);
-
-/* @note: (transfer full) */
-void pd_picture_add_note (GeglBuffer *picture, char *note);
 
 /* The same picture in another size, as @format. */
 GeglBuffer *pd_picture_scale (GeglBuffer *picture, guint width, guint height, const char *format);

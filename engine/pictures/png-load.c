@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* What is read from PNG files. Of their ancillary chunks libpng sees those that are listed here. */
 #include "engine/base/error.h"
+#include "engine/pictures/notes.h"
 #include "engine/pictures/orientation.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-chunks.h"
@@ -271,7 +272,7 @@ pd_png_load (const char *path, GError **error)
   if (picture == NULL)
     return NULL;
   if (reading.unfollowed != NULL)
-    pd_picture_note_profile (picture, path, reading.unfollowed);
+    pd_notes_add_profile (picture, path, reading.unfollowed);
   return picture;
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
+#include "engine/pictures/notes.h"
 #include "engine/pictures/picture.h"
 
 /* Width of a rectangle's rim, latent pixels: half within, half without. */
@@ -208,7 +209,7 @@ pd_regions_notes (const PdRegions *self, guint region)
 {
   GeglBuffer *mask = ((const Region *) self->regions->pdata[region])->mask;
 
-  return mask != NULL ? pd_picture_notes (mask) : NULL;
+  return mask != NULL ? pd_notes_of (mask) : NULL;
 }
 
 /* Rows @top … @bottom of a mask, 0 … 1. */

@@ -27,7 +27,7 @@ gboolean pd_regions_check (const char *text, guint width, guint height, GError *
 guint pd_regions_count (const PdRegions *self);
 const char *pd_regions_prompt (const PdRegions *self, guint region);
 
-/* What is to be said of the region's mask, see pd_picture_notes(); NULL: nothing. */
+/* What is to be said of the region's mask, see pd_notes_of(); NULL: nothing. */
 const GPtrArray *pd_regions_notes (const PdRegions *self, guint region);
 
 /* Adds what the masks show to @checksum. */

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include "engine/pictures/notes.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-file.h"
 #include "engine/run/regions.h"
@@ -193,7 +194,7 @@ check_picture (GeglBuffer *picture, const GError *error)
   if (picture == NULL)
     return;
   gegl_buffer_get (picture, &corner, 1.0, NULL, pixels, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_CLAMP);
-  notes = pd_picture_notes (picture);
+  notes = pd_notes_of (picture);
   for (guint i = 0; notes != NULL && i < notes->len; i++)
     g_assert_true (g_utf8_validate (notes->pdata[i], -1, NULL));
 }

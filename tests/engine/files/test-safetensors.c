@@ -367,7 +367,7 @@ test_golden (void)
   g_assert_no_error (error);
   g_assert_cmpuint (pd_safetensors_get_n_tensors (file), ==, 684);
   const PdTensorInfo *info = pd_safetensors_find (file, "conv_in.weight");
-  g_autofree char *shape = pd_tensor_format_shape (info->n_dims, info->dims);
+  g_autofree char *shape = pd_tensor_info_format_shape (info->n_dims, info->dims);
   g_assert_cmpstr (shape, ==, "32x4x3x3");
   g_assert_cmpint (info->dtype, ==, PD_DTYPE_F16);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Pictures from files of any kind, and in other sizes. */
 #include "engine/base/error.h"
+#include "engine/pictures/notes.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-file.h"
 #include "tests/fixtures/picture-fixture.h"
@@ -193,7 +194,7 @@ load_mask_of (const guchar pixels[2][4], char **note)
   g_assert_no_error (error);
   gegl_buffer_get (mask, NULL, 1.0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE,
                    GEGL_ABYSS_NONE);
-  *note = pd_picture_notes (mask) ? g_strdup (pd_picture_notes (mask)->pdata[0]) : NULL;
+  *note = pd_notes_of (mask) ? g_strdup (pd_notes_of (mask)->pdata[0]) : NULL;
   return values;
 }
 

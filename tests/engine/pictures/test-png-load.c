@@ -2,6 +2,7 @@
 /* What PNG files say beside their pixels: followed, passed over, and never more than it may cost.
  */
 #include "engine/base/error.h"
+#include "engine/pictures/notes.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/png-file.h"
 #include "tests/fixtures/chunk-fixture.h"
@@ -117,7 +118,7 @@ test_gamma_without_effect (void)
         insert_numbers (png, "cHRM", srgb, 8);
       picture = load (png);
       g_assert_true (gegl_buffer_get_format (picture) == babl_format ("R'G'B' u8"));
-      g_assert_cmpint (pd_picture_notes (picture) != NULL, ==, i == 3);
+      g_assert_cmpint (pd_notes_of (picture) != NULL, ==, i == 3);
     }
   pd_picture_fixture_empty ();
 }
@@ -211,9 +212,9 @@ test_profile (void)
       found = first_pixel (picture);
       g_assert_cmpfloat_with_epsilon (
           found[1], damaged ? 140 / 255.0 : srgb_from_light (pow (140 / 255.0, 1.6)), 0.4 / 255);
-      g_assert_cmpint (pd_picture_notes (picture) != NULL, ==, damaged);
+      g_assert_cmpint (pd_notes_of (picture) != NULL, ==, damaged);
       if (damaged)
-        g_assert_nonnull (strstr (pd_picture_notes (picture)->pdata[0], "colour profile"));
+        g_assert_nonnull (strstr (pd_notes_of (picture)->pdata[0], "colour profile"));
     }
   pd_picture_fixture_empty ();
 }
