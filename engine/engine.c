@@ -126,7 +126,7 @@ static gboolean
 check_parts (
     const PdModel *model, const PdRequest *request, const PdStage *stages, guint n, GError **error)
 {
-  if ((n == 1 && stages[0].start == PD_START_NOISE) || model->autoencoder->has_encoder)
+  if ((n == 1 && stages[0].start == PD_START_NOISE) || pd_model_files_has_encoder (model->files))
     return TRUE;
   if (stages[0].start == PD_START_NOISE)
     pd_error_set_bad_model (
@@ -156,16 +156,14 @@ check_map (const PdModel *model, const PdStage *stage, GError **error)
 
 /* Tells what is to be said of the regions' masks. */
 static void
-note_regions (const PdRegions *regions, const PdListener *listener)
+note_regions (const PdRegions *regions, const PdRecorder *recorder)
 {
-  if (listener == NULL || listener->note == NULL)
-    return;
   for (guint i = 0; i < pd_regions_count (regions); i++)
     {
       const GPtrArray *notes = pd_regions_notes (regions, i);
 
       for (guint k = 0; notes != NULL && k < notes->len; k++)
-        listener->note (notes->pdata[k], listener->user_data);
+        pd_recorder_note (recorder, notes->pdata[k]);
     }
 }
 
@@ -180,7 +178,6 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
                             .regions = session->regions,
                             .kernels = session->recorder.report->kernels,
                             .precision = session->recorder.report->precision };
-  const PdListener *listener = session->recorder.listener;
   const PdJournal *journal;
 
   g_clear_pointer (&self->resume, pd_resume_free);
@@ -195,11 +192,11 @@ begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GErro
       session->noise.seed = journal->seed;
       session->recorder.report->seed = journal->seed;
     }
-  else if (listener != NULL && listener->note != NULL)
-    listener->note (session->request->sync == PD_SYNC_NONE
-                        ? _ ("runs with --sync none keep no journal: started anew")
-                        : _ ("there is no journal of such a run: started anew"),
-                    listener->user_data);
+  else
+    pd_recorder_note (&session->recorder,
+                      session->request->sync == PD_SYNC_NONE
+                          ? _ ("runs with --sync none keep no journal: started anew")
+                          : _ ("there is no journal of such a run: started anew"));
   return TRUE;
 }
 
@@ -209,16 +206,13 @@ note_prompt (const PdSession *session, const char *prompt, const char *name)
   g_autoptr (GPtrArray) notes = pd_syntax_notes (prompt, name);
 
   for (guint i = 0; i < notes->len; i++)
-    session->recorder.listener->note (g_ptr_array_index (notes, i),
-                                      session->recorder.listener->user_data);
+    pd_recorder_note (&session->recorder, g_ptr_array_index (notes, i));
 }
 
 /* What is syntax elsewhere and words here. */
 static void
 note_syntax (const PdSession *session)
 {
-  if (session->recorder.listener == NULL || session->recorder.listener->note == NULL)
-    return;
   note_prompt (session, session->request->prompt, "prompt");
   note_prompt (session, session->request->negative, "negative");
   for (guint i = 0; session->regions != NULL && i < pd_regions_count (session->regions); i++)
@@ -346,8 +340,7 @@ pd_engine_run (PdEngine *self,
       !check_images (request, images, error) || !pd_original_open (&original, images, error))
     return FALSE;
   for (guint i = 0; i < self->model->files->notes->len; i++)
-    if (listener != NULL && listener->note != NULL)
-      listener->note (self->model->files->notes->pdata[i], listener->user_data);
+    pd_recorder_note (&session.recorder, self->model->files->notes->pdata[i]);
   pd_original_note (&original, request, images, listener);
   shown.input = original.shown;
   if (original.work != NULL)
@@ -358,7 +351,7 @@ pd_engine_run (PdEngine *self,
           pd_regions_new (request->regions, request->width, request->height, error);
       if (regions == NULL)
         return FALSE;
-      note_regions (regions, listener);
+      note_regions (regions, &session.recorder);
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);

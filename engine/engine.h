@@ -42,7 +42,7 @@ gboolean pd_engine_run (PdEngine *self,
                         GError **error);
 
 /* Estimates @request, for modes with an input of @input_width × @input_height pixels (else
- * ignored); of inpaint as if all of the input were made anew. Device memory is not touched, but for
+ * ignored); of inpaint as if all of the input were repainted. Device memory is not touched, but for
  * a short measurement of the device when none is on record. Errors: as pd_engine_run where they can
  * be known before, PD_ERROR_OUT_OF_MEMORY in particular. */
 gboolean pd_engine_estimate (PdEngine *self,

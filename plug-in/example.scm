@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: GPL-3.0-or-later
-; What a script does with Parallel Diffusion: opens a picture, selects a region, has it made anew from
+; What a script does with Parallel Diffusion: opens a picture, selects a region, has it repainted from
 ; a description, and saves the layers (XCF) and the picture (PNG).
 ;
 ;   gimp-console-2.10 -i -d -f -b "$(cat plug-in/example.scm)

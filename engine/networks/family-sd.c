@@ -42,7 +42,6 @@ autoencoder_info (const PdModelFiles *files)
 }
 
 const PdFamily pd_family_sd = {
-  .name = "sd",
   .recognises = recognises,
   .conditioner_new = pd_conditioner_new,
   .denoiser_new = denoiser_new,

@@ -9,7 +9,6 @@
  * in family.c. Nothing of @files is used once a part is made. */
 typedef struct
 {
-  const char *name;
   gboolean (*recognises) (const PdModelFiles *files);
   PdConditioner *(*conditioner_new) (const PdBackend *backend,
                                      const PdModelFiles *files,

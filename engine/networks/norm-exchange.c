@@ -105,12 +105,6 @@ pd_norm_exchange_hook (PdNormExchange *self)
   return &self->hook;
 }
 
-guint
-pd_norm_exchange_images (const PdNormExchange *self)
-{
-  return self->images;
-}
-
 gboolean
 pd_norm_exchange_write (PdNormExchange *self, const PdNormShift *shifts, GError **error)
 {

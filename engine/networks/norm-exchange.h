@@ -30,8 +30,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdNormExchange, pd_norm_exchange_free)
 
 PdHook *pd_norm_exchange_hook (PdNormExchange *self);
 
-guint pd_norm_exchange_images (const PdNormExchange *self);
-
 /* Moments of one image of a network with the sites of @survey. */
 guint pd_norm_exchange_count (const GArray *survey);
 

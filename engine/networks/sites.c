@@ -57,13 +57,3 @@ pd_sites_before_run (PdHook *const *hooks, GError **error)
       return FALSE;
   return TRUE;
 }
-
-guint
-pd_sites_count (const GArray *survey, PdSiteKind kind)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < survey->len; i++)
-    n += g_array_index (survey, PdSite, i).kind == kind;
-  return n;
-}

@@ -63,6 +63,3 @@ PdTensor *pd_sites_norm (PdSites *self,
 
 /* Calls before_run of all @hooks, which may be NULL. */
 gboolean pd_sites_before_run (PdHook *const *hooks, GError **error);
-
-/* The number of sites of @kind in @survey. */
-guint pd_sites_count (const GArray *survey, PdSiteKind kind);

@@ -5,7 +5,7 @@
 
 /* Makes new pixels meet the original around them: where a picture is kept, the original and what
  * the model gave for it differ a little in colour (the autoencoder loses some, the model adds
- * some). That difference, smoothed a little, is carried on into what was made anew as a membrane
+ * some). That difference, smoothed a little, is carried on into what was repainted as a membrane
  * does (Pérez et al. 2003, Poisson image editing), and added there.
  *
  * Rows of pixels are given from top to bottom, each once, in groups of any number. */

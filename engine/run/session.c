@@ -405,7 +405,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
   report->n_tiles = denoised.n_tiles;
   report->tile = denoised.tile * self->model->autoencoder->info.scale;
   report->batch = denoised.batch;
-  report->forwards += denoised.unet_forwards;
+  report->forwards += denoised.forwards;
   report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }

@@ -22,8 +22,8 @@ enum
 /* How a level is kept near the one before, see PdGuide. */
 static const double RESIDUAL = 1, PULL = 1, RADIUS = 2;
 
-static const float GREY =
-    0.5f; /* what an inpainting model's autoencoder sees instead of the hole */
+/* What an inpainting model's autoencoder sees instead of the hole. */
+static const float GREY = 0.5f;
 
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
 

@@ -315,7 +315,7 @@ denoise_apart (const PdDenoise *self,
     }
   pd_fusion_divide (channels, pixels, sum, mass);
   memcpy (latent, sum, channels * pixels * sizeof *latent);
-  report->unet_forwards = pd_canvas_forwards (canvas);
+  report->forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }
 
@@ -338,7 +338,7 @@ denoise_together (const PdDenoise *self,
   report_tiles (0, 0, progress);
   if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;
-  report->unet_forwards = pd_canvas_forwards (canvas);
+  report->forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }
 

@@ -77,7 +77,7 @@ typedef struct
 
 typedef struct
 {
-  guint unet_forwards, n_tiles;
+  guint forwards, n_tiles;
   guint tile, batch;  /* chosen: at most those asked for */
   PdGraphStats graph; /* of the tiles' UNet pass */
   gsize bank_bytes;

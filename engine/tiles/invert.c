@@ -37,7 +37,7 @@ step_back (const PdSchedule *schedule, guint i, const float *output, gsize n, fl
 }
 
 gboolean
-pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError **error)
+pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **error)
 {
   const PdCanvasOptions *options = &self->canvas;
   gsize n = (gsize) options->denoiser->info.channels * options->height * options->width;
@@ -48,7 +48,7 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
   Progress progress = { .inversion = self };
   const PdMonitor monitor = { report_tiles, &progress, self->cancellable };
 
-  *unet_forwards = 0;
+  *forwards = 0;
   progress.progress.n_steps = pd_schedule_n_calls (schedule);
   if (progress.progress.n_steps == 0)
     return TRUE;
@@ -68,6 +68,6 @@ pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError 
       progress.progress.step++;
       report_tiles (0, 0, &progress);
     }
-  *unet_forwards = pd_canvas_forwards (canvas);
+  *forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }

@@ -17,4 +17,4 @@ typedef struct
 /* @latent: [channels][height][width], clean; becomes that of the level of the schedule's first
  * step. The step from one level to the next noisier one takes the noise predicted at the noisier
  * timestep. */
-gboolean pd_invert (const PdInversion *self, float *latent, guint *unet_forwards, GError **error);
+gboolean pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **error);

@@ -84,13 +84,12 @@ static gboolean
 share_norms (PdPredictor *self, Recording *recording, GError **error)
 {
   const PdPredictorOptions *options = &self->options;
-  g_autoptr (GArray) survey = pd_denoiser_survey (options->denoiser, options->h, options->w);
   const gsize images = n_images (self, recording);
   const char *what = _ ("what is known of the tiles' brightness");
 
-  self->count = pd_norm_exchange_count (survey);
+  self->count = pd_norm_exchange_count (options->survey);
   recording->norms =
-      pd_norm_exchange_new (options->denoiser->backend, survey, (guint) images, error);
+      pd_norm_exchange_new (options->denoiser->backend, options->survey, (guint) images, error);
   return recording->norms != NULL &&
          (recording->shifts = pd_try_new (PdNormShift, images * self->count, what, error)) !=
              NULL &&

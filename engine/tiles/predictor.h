@@ -21,6 +21,7 @@ typedef struct
   const PdMap *map;         /* of the canvas; NULL: none */
   PdBank *bank;             /* to be read; NULL with other kinds of sync than PD_SYNC_ATTENTION */
   PdStatistics *statistics; /* of group norms, to be shared; NULL: every tile has its own */
+  const GArray *survey;     /* of a tile's pass; not used without statistics */
 } PdPredictorOptions;
 
 /* What is predicted: a tile, for the prompt of the canvas (0) or of a part of it. */

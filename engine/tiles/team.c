@@ -10,7 +10,8 @@ struct _PdTeam
   guint batch, branches;
   PdPredictor *predictor;
   PdThumbnail *thumbnail;   /* NULL unless tiles read its bank */
-  PdStatistics *statistics; /* NULL unless tiles share them */
+  PdStatistics *statistics; /* NULL unless tiles share them; with … */
+  GArray *survey;           /* … the sites of a tile's pass */
   gsize *parts;             /* of the items of a batch */
   const PdCondition **conditions;
 };
@@ -19,10 +20,11 @@ static gboolean
 share_statistics (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
   const PdPredictorOptions *tiles = &options->tiles;
-  g_autoptr (GArray) survey = pd_denoiser_survey (tiles->denoiser, tiles->h, tiles->w);
 
-  self->statistics = pd_statistics_new (options->norm_share, options->n_parts,
-                                        tiles->branches * pd_norm_exchange_count (survey), error);
+  self->survey = pd_denoiser_survey (tiles->denoiser, tiles->h, tiles->w);
+  self->statistics =
+      pd_statistics_new (options->norm_share, options->n_parts,
+                         tiles->branches * pd_norm_exchange_count (self->survey), error);
   return self->statistics != NULL;
 }
 
@@ -48,6 +50,7 @@ pd_team_new (const PdTeamOptions *options, GError **error)
   if (options->norm_share > 0 && !share_statistics (self, options, error))
     return NULL;
   tiles.statistics = self->statistics;
+  tiles.survey = self->survey;
   self->predictor = pd_predictor_new (&tiles, error);
   return self->predictor != NULL ? g_steal_pointer (&self) : NULL;
 }
@@ -60,6 +63,7 @@ pd_team_free (PdTeam *self)
   pd_predictor_free (self->predictor);
   pd_thumbnail_free (self->thumbnail);
   pd_statistics_free (self->statistics);
+  g_clear_pointer (&self->survey, g_array_unref);
   g_free (self->parts);
   g_free (self->conditions);
   g_free (self);

@@ -219,7 +219,7 @@ test_regions (void)
   g_assert_cmpint (memcmp (plain, one, size), !=, 0);
   /* 2 branches, 5 steps: 8 tiles, of which 2 × 2 have both prompts; and the thumbnail, which has
    * both. */
-  g_assert_cmpuint (report.unet_forwards, ==, 2 * 5 * (8 + 4 + 2));
+  g_assert_cmpuint (report.forwards, ==, 2 * 5 * (8 + 4 + 2));
   for (guint batch = 2; batch <= 4; batch += 2)
     {
       g_autofree float *more = NULL;
