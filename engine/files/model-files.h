@@ -9,7 +9,7 @@ typedef enum
 {
   PD_LAYOUT_DIFFUSERS,   /* a pipeline's folder, or the folder of one part */
   PD_LAYOUT_SINGLE_FILE, /* one .safetensors file with CompVis/LDM names, SD 1.x */
-} PdLayout;
+} PdModelLayout;
 
 /* Where parts are that the model does not have, or has others of: a .safetensors file with tensors
  * under the names of diffusers or of CompVis, with or without what whole files put before them; a
@@ -42,7 +42,7 @@ typedef struct
 typedef struct
 {
   char *path;
-  PdLayout layout;
+  PdModelLayout layout;
   PdPipelineConfig pipeline;
 
   PdPartFiles parts[PD_N_PARTS];
