@@ -115,6 +115,22 @@ PdTensor *pd_group_norm_apply (PdGraph *graph,
 PdTensor *pd_layer_norm (
     PdGraph *graph, PdTensor *x, const PdVector *weight, const PdVector *bias, float eps);
 
+/* Mean and variance (of a sample: over one pixel less) of each channel over the pixels of an image,
+ * f32 on the device: [n][channels, surplus included]{mean, variance}. */
+gsize pd_channel_moments_bytes (guint n, guint c);
+void pd_channel_moments (PdGraph *graph, PdTensor *x, PdStorage *found);
+
+/* Moments of @n images, of which each stands for x->n / n neighbouring ones. */
+typedef struct
+{
+  PdStorage *moments;
+  guint n;
+} PdMomentsOf;
+
+/* Gives every channel of @x, whose moments are @own, those of @target (adaptive instance
+ * normalisation, Huang and Belongie 2017); @eps is added to variances. */
+PdTensor *pd_match (PdGraph *graph, PdTensor *x, PdMomentsOf own, PdMomentsOf target, float eps);
+
 PdTensor *pd_activate (PdGraph *graph, PdTensor *x, PdActivation activation);
 
 /* First half of the channels · GELU (second half). */

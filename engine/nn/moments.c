@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/nn/ops.h"
+
+#include "engine/nn/walk.h"
+#include "shaders/abi/channel-moments.h"
+#include "shaders/abi/match.h"
+
+/* Statistics of channels, and what gives them to others. */
+
+gsize
+pd_channel_moments_bytes (guint n, guint c)
+{
+  return (gsize) n * pd_align_channels (c) * 2 * sizeof (float);
+}
+
+void
+pd_channel_moments (PdGraph *graph, PdTensor *x, PdStorage *found)
+{
+  const PdBackend *backend = pd_graph_backend (graph);
+  guint quads = pd_align_channels (x->c) / 4;
+
+  for (guint image = 0; image < x->n; image++)
+    {
+      const PdSlice slice = pd_slice_images (x, image, 1);
+      PdDispatch dispatch = { .label = "channel moments",
+                              .shader = x->type == PD_TYPE_F16 ? "channel-moments-f16"
+                                                               : "channel-moments",
+                              .constants = { pd_dispatch_workgroup (backend) },
+                              .n_constants = 1,
+                              .groups = { quads, 1, 1 } };
+      PdChannelMomentsPush push = {
+        .width = x->w, .pixels = x->h * x->w, .quads = quads, .image = image
+      };
+
+      push.x = pd_slice_bind (pd_slice_stored (slice, x), backend, &dispatch, x, PD_ACCESS_READ);
+      pd_dispatch_bind_all (&dispatch, found, PD_ACCESS_WRITE);
+      pd_dispatch_push (&dispatch, &push, sizeof push);
+      dispatch.work = pd_dispatch_memory_work (dispatch.access[0].range);
+      pd_graph_dispatch (graph, &dispatch);
+    }
+}
+
+PdTensor *
+pd_match (PdGraph *graph, PdTensor *x, PdMomentsOf own, PdMomentsOf target, float eps)
+{
+  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, x->h, x->w, x->c, 0);
+  const PdMatchPush push = { .own_images = x->n / own.n,
+                             .target_images = x->n / target.n,
+                             .eps = eps };
+
+  g_return_val_if_fail (x->n % own.n == 0 && x->n % target.n == 0, y);
+  pd_walk (graph, &(PdWalk){ .label = "match",
+                             .shader = x->type == PD_TYPE_F16 ? "match-f16" : "match",
+                             .inputs = { x },
+                             .n_inputs = 1,
+                             .result = y,
+                             .per_image = TRUE,
+                             .extra = { own.moments, target.moments },
+                             .n_extra = 2,
+                             .push = &push,
+                             .push_size = sizeof push,
+                             .walk = &push.walk });
+  return y;
+}
