@@ -43,7 +43,7 @@ shift 4
 if [ $# -eq 0 ]; then
   verify
   set -- tokenizer schedulers ops sd1_text sd1_unet sd1_vae taesd sd1_pipeline sd1_img2img sd1_inpaint sd1_windows \
-    sd1_tile_attention
+    sd1_tile_attention sd1_inversion sd1_style_aligned
 else
   for file; do
     verify --only "$file"

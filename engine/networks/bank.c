@@ -36,13 +36,21 @@ static void
 add_layer (PdBank *self, const PdSite *site, const PdBankOptions *options)
 {
   PdBankLayer layer = { .used = site->depth >= options->first_depth,
+                        .h = site->h,
+                        .w = site->w,
                         .c = site->channels,
                         .sources = site->h * site->w };
-  guint most = MIN (options->tokens, MAX (1, layer.sources / MIN_SOURCES));
 
-  /* The thumbnail's shape, as nearly as whole numbers allow. */
-  layer.h = CLAMP ((guint) sqrt ((double) most * site->h / site->w), 1, site->h);
-  layer.w = CLAMP (most / layer.h, 1, site->w);
+  if (options->takes != NULL)
+    layer.used = options->takes (site);
+  else
+    {
+      guint most = MIN (options->tokens, MAX (1, layer.sources / MIN_SOURCES));
+
+      /* The thumbnail's shape, as nearly as whole numbers allow. */
+      layer.h = CLAMP ((guint) sqrt ((double) most * site->h / site->w), 1, site->h);
+      layer.w = CLAMP (most / layer.h, 1, site->w);
+    }
   if (layer.used)
     {
       layer.keys = self->bytes;

@@ -15,6 +15,9 @@ typedef struct
                    since the tiles' attention costs in proportion */
   guint
       first_depth; /* 0 for all layers, 1 to leave out those at the latent's full size, and so on */
+  /* The sites of which all tokens are kept, and no others are; NULL: those that the members above
+   * name. */
+  gboolean (*takes) (const PdSite *site);
 } PdBankOptions;
 
 /* For a thumbnail with the sites of @survey. Errors: PD_ERROR_OUT_OF_MEMORY. */

@@ -29,6 +29,7 @@ typedef struct
   PdProbes *probes; /* may be NULL */
   PdSites *sites;
   guint depth; /* of the sites that are built now */
+  gboolean decoder;
   guint groups;
   float eps;
   PdTensor *temb;    /* silu (time embedding), n × 1 × 1 × width; NULL in autoencoders */

@@ -20,6 +20,7 @@ typedef struct
   const char *path; /* diffusers' module path; the network's */
   guint index;      /* among the sites of its kind, the same in every pass of the network */
   guint depth;      /* halvings below the largest size at which the network works */
+  gboolean decoder; /* in the half of the network that draws what the other half made out */
   guint h, w, channels;
   guint parts; /* heads of attention, groups of a norm */
 } PdSite;

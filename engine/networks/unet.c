@@ -259,6 +259,7 @@ build_unet (PdUNet *self, PdBuilder *builder, PdTensor *sample)
     }
   pd_probes_keep (builder->probes, builder->graph, self->mid.path, x);
 
+  builder->decoder = TRUE;
   for (guint i = 0; i < (guint) config->n_blocks; i++)
     {
       builder->depth = (guint) config->n_blocks - 1 - i;

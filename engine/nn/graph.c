@@ -148,14 +148,20 @@ pd_tensor_channels (PdGraph *self, PdTensor *tensor, guint first, guint count)
 }
 
 PdTensor *
-pd_tensor_image (PdGraph *self, PdTensor *tensor, guint image)
+pd_tensor_images (PdGraph *self, PdTensor *tensor, guint first, guint count)
 {
   PdTensor *view = add_tensor (self, tensor);
 
-  g_return_val_if_fail (image < tensor->n, view);
-  view->n = 1;
-  view->offset += image * pd_tensor_image_pitch (tensor) * pd_type_size (tensor->type);
+  g_return_val_if_fail (first + count <= tensor->n, view);
+  view->n = count;
+  view->offset += first * pd_tensor_image_pitch (tensor) * pd_type_size (tensor->type);
   return view;
+}
+
+PdTensor *
+pd_tensor_image (PdGraph *self, PdTensor *tensor, guint image)
+{
+  return pd_tensor_images (self, tensor, image, 1);
 }
 
 PdTensor *

@@ -37,6 +37,9 @@ PdStorage *pd_graph_scratch (PdGraph *self, gsize size);
 /* Channels first … first + count - 1 of @tensor; @first is a multiple of PD_CHANNEL_ALIGN. */
 PdTensor *pd_tensor_channels (PdGraph *self, PdTensor *tensor, guint first, guint count);
 
+/* Images first … first + count - 1 of @tensor. */
+PdTensor *pd_tensor_images (PdGraph *self, PdTensor *tensor, guint first, guint count);
+
 /* One image of @tensor. */
 PdTensor *pd_tensor_image (PdGraph *self, PdTensor *tensor, guint image);
 

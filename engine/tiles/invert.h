@@ -7,8 +7,10 @@
  * section 4.3), with all tiles together. */
 typedef struct
 {
-  PdCanvasOptions canvas;         /* with one branch, or what guidance adds cannot be undone */
-  const PdSchedule *schedule;     /* of DDIM; its steps are taken from the last to the first */
+  PdCanvasOptions canvas;     /* with one branch, or what guidance adds cannot be undone */
+  const PdSchedule *schedule; /* of DDIM; its steps are taken from the last to the first */
+  float *path; /* [calls][channels][height][width]: gets the latent of every call's level; or NULL
+                */
   PdDenoiseProgressFunc progress; /* may be NULL */
   gpointer user_data;
   GCancellable *cancellable;

@@ -43,6 +43,14 @@ gboolean pd_verify_windows (PdVerifyFile *file, const char *model, GError **erro
  * four, eight or all of the others. */
 gboolean pd_verify_tile_attention (PdVerifyFile *file, const char *model, GError **error);
 
+/* content and style → both inverted, in both orders of timesteps; queries, keys and values of
+ * self-attention layers; start; and the content drawn again in the look of the style. */
+gboolean pd_verify_inversion (PdVerifyFile *file, const char *model, GError **error);
+
+/* block.x → a self-attention layer's output; unet.sample → the network's: plain, and with the first
+ * image as the reference of all. */
+gboolean pd_verify_style_aligned (PdVerifyFile *file, const char *model, GError **error);
+
 /* The text of prompt @index of data/prompts.json; owned by @prompts, which
  * pd_verify_load_prompts made. */
 JsonArray *pd_verify_load_prompts (const PdVerify *verify, GError **error);

@@ -50,10 +50,16 @@ static const struct
   const char *ending;
   gboolean (*verify) (PdVerifyFile *file, const char *model, GError **error);
 } endings[] = {
-  { "_text", pd_verify_text },       { "_unet", pd_verify_unet },
-  { "_vae", pd_verify_vae },         { "_pipeline", pd_verify_pipeline },
-  { "_img2img", pd_verify_img2img }, { "_inpaint", pd_verify_inpaint },
-  { "_windows", pd_verify_windows }, { "_tile_attention", pd_verify_tile_attention },
+  { "_text", pd_verify_text },
+  { "_unet", pd_verify_unet },
+  { "_vae", pd_verify_vae },
+  { "_pipeline", pd_verify_pipeline },
+  { "_img2img", pd_verify_img2img },
+  { "_inpaint", pd_verify_inpaint },
+  { "_windows", pd_verify_windows },
+  { "_tile_attention", pd_verify_tile_attention },
+  { "_inversion", pd_verify_inversion },
+  { "_style_aligned", pd_verify_style_aligned },
 };
 
 /* A file called like a model folder that is an AutoencoderTiny. */
