@@ -281,8 +281,11 @@ plan_crop (const PdSession *session, GeglBuffer *mask, PdCrop *crop, GError **er
 static guint
 plan_stages (const PdSession *session, const PdCrop *crop, PdStage *stages, GError **error)
 {
-  return pd_stages_plan (session->request, pd_session_native_size (session),
-                         session->model->autoencoder->info.scale, crop, stages, error);
+  const PdStageModel model = { .native = pd_session_native_size (session),
+                               .scale = session->model->autoencoder->info.scale,
+                               .level_strength = session->model->files->pipeline.level_strength };
+
+  return pd_stages_plan (session->request, &model, crop, stages, error);
 }
 
 gboolean

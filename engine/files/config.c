@@ -233,6 +233,7 @@ pd_pipeline_config_read (PdPipelineConfig *self,
 {
   PdJsonReader reader = { .name = name, .object = object };
   *self = (PdPipelineConfig){
+    .level_strength = pd_json_reader_double (&reader, "level_strength", 0, 0, 1),
     .class_name = known_class (pd_json_reader_string (&reader, "_class_name")),
     .unet = read_component (&reader, "unet"),
     .vae = read_component (&reader, "vae"),

@@ -109,6 +109,7 @@ typedef struct
  * have. Constants. */
 typedef struct
 {
+  double level_strength; /* that suits the model, see pd_level_strength; 0: it does not say */
   const char *class_name;
   const char *unet, *vae, *text_encoder, *text_encoder_2, *tokenizer, *scheduler;
 } PdPipelineConfig;

@@ -10,7 +10,7 @@ const PdModeInfo pd_modes[] = {
     .title = N_ ("Generate something new"),
     .summary = N_ ("Make a picture from a text"),
     .help = N_ ("Makes a picture from a text."),
-    .params = "width height progressive level-strength",
+    .params = "width height progressive level-strength level-steps",
   },
   [PD_REQUEST_MODE_RESTYLE] = {
     .name = "restyle",
@@ -38,7 +38,7 @@ const PdModeInfo pd_modes[] = {
     .help = N_ ("Makes a picture two, four or eight times as large and adds detail. A prompt that "
                 "says what it shows helps."),
     .needs = PD_TAKES_INPUT,
-    .params = "scale level-strength inversion source",
+    .params = "scale level-strength level-steps inversion source",
   },
   { NULL },
 };

@@ -169,8 +169,13 @@ static const Parameter parameters[] = {
         "auto: above twice the model's size"),
     CHOICE (progressive, PD_PROGRESSIVE_AUTO), .flags = PD_REQUEST_PARAM_SOME },
   { "level-strength", N_ ("Level strength"),
-    N_ ("How much each enlargement may add: 0 only enlarges, 1 ignores the smaller picture"),
-    G_TYPE_DOUBLE, FIELD (level_strength), 0.0, 1.0, 0.5, PD_REQUEST_PARAM_SOME },
+    N_ ("How much each enlargement may add: 0 only enlarges, 1 ignores the smaller picture; -1 is "
+        "what suits the model"),
+    G_TYPE_DOUBLE, FIELD (level_strength), -1.0, 1.0, -1.0, PD_REQUEST_PARAM_SOME },
+  { "level-steps", N_ ("Level steps"),
+    N_ ("Denoising steps of each enlargement: few are quick; 0 is the share of all steps that its "
+        "strength asks for"),
+    G_TYPE_UINT, FIELD (level_steps), 0, 1000, 0, PD_REQUEST_PARAM_SOME },
   { "scale", N_ ("Scale"), N_ ("How many times as large to make a picture"),
     CHOICE (scale, PD_REQUEST_SCALE_2), .flags = PD_REQUEST_PARAM_SOME },
   { "inversion", N_ ("Inversion"),

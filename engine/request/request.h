@@ -101,7 +101,9 @@ struct _PdRequest
   double bank_until;
   char *regions; /* one a line, see engine/run/regions.h */
   PdProgressive progressive;
-  double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it */
+  double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it, below
+                            0 as suits the model */
+  guint level_steps;     /* of every level after the base; 0: the strength's share of the steps */
   PdRequestScale scale;  /* of upscale */
   double inversion;      /* of upscale: share of the input's own noise in the noise of a level */
   PdPrecision precision;

@@ -86,9 +86,7 @@ pd_estimate_stages (PdSession *session,
     return FALSE;
   for (guint i = 0; i < n; i++)
     {
-      if (!pd_session_set_canvas (session, (stages[i].height + scale - 1) / scale,
-                                  (stages[i].width + scale - 1) / scale, stages[i].strength,
-                                  error) ||
+      if (!pd_session_set_stage (session, &stages[i], error) ||
           (stages[i].start != PD_START_NOISE &&
            !add_coding (session, FALSE, estimate, &work, error)) ||
           !add_denoising (session, estimate, &work, &plan, error) ||

@@ -88,18 +88,13 @@ static gboolean
 add_level (PdSession *session, const PdStage *level, PdHostPlan *plan, GError **error)
 {
   gboolean journal = session->request->sync != PD_SYNC_NONE;
-  guint scale = session->model->autoencoder->info.scale;
   gboolean rises = level->start == PD_START_ENLARGED, masked = level->masked;
   guint64 memory = 0, states = 0, latent, pixels;
   guint solver;
 
-  /* Of one latent pixel: for its number of arrays. */
-  if (!pd_session_set_canvas (session, 1, 1, 1, error))
+  if (!pd_session_set_stage (session, level, error))
     return FALSE;
   solver = pd_solver_n_arrays (session->schedule);
-  session->h = (level->height + scale - 1) / scale;
-  session->w = (level->width + scale - 1) / scale;
-  session->n_elements = (gsize) session->channels * session->h * session->w;
   latent = (guint64) session->n_elements * sizeof (float);
   pixels = (guint64) level->width * level->height;
   if (!add_tiles (session, &memory, &states, error))

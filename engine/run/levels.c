@@ -24,14 +24,12 @@ resume (PdSession *session,
         GError **error)
 {
   const float *base;
-  guint scale = session->model->autoencoder->info.scale;
   guint h, w, level = pd_session_resume_level (session, &base, &h, &w) - 1;
   g_autoptr (GeglBuffer) picture = NULL;
 
   if (level == 0 || level >= n)
     return TRUE;
-  if (!pd_session_set_canvas (session, (stages[level - 1].height + scale - 1) / scale,
-                              (stages[level - 1].width + scale - 1) / scale, 1, error))
+  if (!pd_session_set_stage (session, &stages[level - 1], error))
     return FALSE;
   if (session->h != h || session->w != w)
     return TRUE;

@@ -58,7 +58,7 @@ make_schedule (const PdSession *self, PdSolverType type, GPtrArray *notes, GErro
   if (request->karras && type != PD_SOLVER_DDIM)
     config.use_karras_sigmas = TRUE;
   config.eta = request->eta;
-  return pd_schedule_new (&config, type, request->steps, self->strength, error);
+  return pd_schedule_new (&config, type, self->steps, self->strength, error);
 }
 
 guint
@@ -70,14 +70,16 @@ pd_session_native_size (const PdSession *self)
 }
 
 gboolean
-pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error)
+pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error)
 {
+  guint scale = self->model->autoencoder->info.scale;
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
 
-  self->h = h;
-  self->w = w;
-  self->n_elements = (gsize) self->channels * h * w;
-  self->strength = strength;
+  self->h = (stage->height + scale - 1) / scale;
+  self->w = (stage->width + scale - 1) / scale;
+  self->n_elements = (gsize) self->channels * self->h * self->w;
+  self->steps = stage->steps;
+  self->strength = stage->strength;
   g_clear_pointer (&self->schedule, pd_schedule_free);
   self->schedule = make_schedule (self, self->request->solver, notes, error);
   if (self->schedule == NULL)

@@ -8,6 +8,7 @@
 #include "engine/run/recorder.h"
 #include "engine/run/regions.h"
 #include "engine/run/resume.h"
+#include "engine/run/stages.h"
 #include "engine/tiles/denoise.h"
 #include "engine/tiles/encode.h"
 
@@ -38,7 +39,8 @@ typedef struct
   /* The canvas that is worked on, latent pixels. */
   guint channels, h, w;
   gsize n_elements;
-  double strength;       /* of the run of the solver: 1 starts from noise */
+  guint steps; /* see PdStage, as the next is */
+  double strength;
   gboolean solver_noted; /* what was left out of the model's settings */
   PdSchedule *schedule;  /* owned */
 
@@ -56,8 +58,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdSession, pd_session_clear)
 /* Side in pixels of the pictures the model was made for. */
 guint pd_session_native_size (const PdSession *self);
 
-/* Takes up a canvas of @h × @w latent pixels, to be denoised with @strength. */
-gboolean pd_session_set_canvas (PdSession *self, guint h, guint w, double strength, GError **error);
+/* Takes up the canvas and the schedule of @stage. */
+gboolean pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error);
 
 /* How the canvas is denoised and coded, before the memory is asked. */
 PdCanvasOptions pd_session_canvas_options (const PdSession *self);

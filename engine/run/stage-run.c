@@ -20,7 +20,7 @@ enum
 };
 
 /* How a level is kept near the one before, see PdGuide. */
-static const double RESIDUAL = 1, PULL = 1, RADIUS = 2;
+static const double PULL = 1, RADIUS = 2;
 
 /* What an inpainting model's autoencoder sees instead of the hole. */
 static const float GREY = 0.5f;
@@ -263,29 +263,31 @@ only_enlarge (Run *self, GeglBuffer *output, GError **error)
   return TRUE;
 }
 
-/* Noise of the level, of which @share is what inversion finds in @reference instead of random
- * (Wang et al. 2023, noise inversion of tiled diffusion; both parts keep the variance). */
-static float *
-inverted_noise (PdSession *session, const float *reference, double share, GError **error)
+/* @noise becomes that of the level, of which @share is what inversion finds in @reference instead
+ * of random (Wang et al. 2023, noise inversion of tiled diffusion; both parts keep the variance).
+ */
+static gboolean
+inverted_noise (
+    PdSession *session, const float *reference, double share, float *noise, GError **error)
 {
   const gsize n = session->n_elements;
-  g_autofree float *noise = NULL, *inverted = pd_try_new (float, n, _ ("the canvas"), error);
+  g_autofree float *inverted = pd_try_new (float, n, _ ("the canvas"), error);
   double norm = sqrt (share * share + (1 - share) * (1 - share));
   PdNoiseLevel level;
 
   if (inverted == NULL)
-    return NULL;
+    return FALSE;
   memcpy (inverted, reference, n * sizeof *inverted);
-  if (!pd_session_invert (session, inverted, &level, error) ||
-      (noise = draw_noise (session, error)) == NULL)
-    return NULL;
+  if (!pd_session_invert (session, inverted, &level, error))
+    return FALSE;
+  pd_session_draw_noise (session, noise);
   for (gsize i = 0; i < n; i++)
     {
       double found = (inverted[i] - level.alpha * reference[i]) / level.sigma;
 
       noise[i] = (float) ((share * found + (1 - share) * noise[i]) / norm);
     }
-  return g_steal_pointer (&noise);
+  return TRUE;
 }
 
 /* The picture before, enlarged, noised and denoised again, and kept near itself. */
@@ -295,32 +297,24 @@ run_enlarged (Run *self, float *latent, GError **error)
   PdSession *session = self->session;
   double inversion = pd_mode_enlarges (session->request->mode) ? session->request->inversion : 0;
   g_autofree float *reference = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
-  g_autofree float *noise = NULL;
   PdGuide guide = { .channels = session->channels,
                     .size = { session->h, session->w },
                     .wrap = self->enlargement.wrap,
                     .reference = reference,
-                    .seed = session->noise.seed,
-                    .residual = RESIDUAL,
                     .pull = PULL,
                     .radius = RADIUS };
   const PdSessionDenoise denoise = { .clean = reference,
-                                     .adjust_latent = pd_guide_adjust_latent,
                                      .adjust_clean = pd_guide_adjust_clean,
                                      .adjust_data = &guide };
 
   if (reference == NULL || !pd_session_encode_from (session, read_enlarged, self, reference, error))
     return FALSE;
-  if (inversion > 0)
-    {
-      guide.noise = noise = inverted_noise (session, reference, inversion, error);
-      if (noise == NULL)
-        return FALSE;
-    }
-  else
-    guide.draw = session->n_draws++;
-  return pd_guide_start (&guide, session->schedule, latent, error) &&
-         pd_session_denoise (session, &denoise, latent, error);
+  if (inversion <= 0)
+    pd_session_draw_noise (session, latent);
+  else if (!inverted_noise (session, reference, inversion, latent, error))
+    return FALSE;
+  pd_schedule_add_noise (session->schedule, 0, session->n_elements, reference, latent, latent);
+  return pd_session_denoise (session, &denoise, latent, error);
 }
 
 gboolean
@@ -336,8 +330,7 @@ pd_stage_run (PdSession *session,
   g_autofree float *result = NULL;
   gboolean ok;
 
-  if (!pd_session_set_canvas (session, (stage->height + scale - 1) / scale,
-                              (stage->width + scale - 1) / scale, stage->strength, error))
+  if (!pd_session_set_stage (session, stage, error))
     return FALSE;
   session->recorder.report->full_width = session->w * scale;
   session->recorder.report->full_height = session->h * scale;

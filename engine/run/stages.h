@@ -20,17 +20,25 @@ typedef struct
 {
   guint width, height; /* of the picture that it gives, pixels */
   PdStart start;
-  double strength; /* of the solver's run: 1 starts from noise */
+  guint steps;     /* of the solver's whole schedule */
+  double strength; /* the share of them that is run, the last ones: 1 starts from noise */
   gboolean masked; /* what the mask does not show stays */
   double weight;   /* its time beside that of the others */
 } PdStage;
 
-/* The stages of @request with a model for pictures of @native² pixels and latents of 1 / @scale.
- * @crop: what is worked on of a picture with a mask; NULL: all of it. Returns: their number; the
- * last one gives the result. Errors: PD_ERROR_BAD_REQUEST (a picture that would be too large). */
+/* What stages depend on of a model. */
+typedef struct
+{
+  guint native;          /* side of the pictures it was made for, pixels */
+  guint scale;           /* pixels per latent pixel, along each side */
+  double level_strength; /* see PdPipelineConfig */
+} PdStageModel;
+
+/* The stages of @request. @crop: what is worked on of a picture with a mask; NULL: all of it.
+ * Returns: their number; the last one gives the result. Errors: PD_ERROR_BAD_REQUEST (a picture
+ * that would be too large). */
 guint pd_stages_plan (const PdRequest *request,
-                      guint native,
-                      guint scale,
+                      const PdStageModel *model,
                       const PdCrop *crop,
                       PdStage stages[PD_MAX_LEVELS],
                       GError **error);

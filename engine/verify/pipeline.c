@@ -341,6 +341,7 @@ verify_run (PdVerifyFile *file,
     return FALSE;
   stage.width = run.w * scale;
   stage.height = run.h * scale;
+  stage.steps = request->steps;
   stage.strength = json_object_get_double_member_with_default (settings, "strength", 1);
   return verify_stage (&run, request, &stage, error);
 }

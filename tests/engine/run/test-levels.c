@@ -96,7 +96,8 @@ test_batch (void)
 
   if (engine == NULL)
     return;
-  g_assert_cmpuint (pd_stages_plan (request, 128, 8, NULL, stages, NULL), ==, 2);
+  g_assert_cmpuint (pd_stages_plan (request, &(PdStageModel){ 128, 8, 0 }, NULL, stages, NULL), ==,
+                    2);
   g_object_set (request, "batch", 1, NULL);
   one = run (engine, request, NULL, WIDTH, HEIGHT, &report);
   g_object_set (request, "batch", 2, NULL);
@@ -107,7 +108,7 @@ test_batch (void)
   g_assert_cmpfloat (mean_difference (one, plain, n), >, 0.01);
 }
 
-/* A level whose share of the steps is none is the one before, enlarged. */
+/* A level without strength is the one before, enlarged. */
 static void
 test_no_steps (void)
 {
@@ -119,7 +120,7 @@ test_no_steps (void)
 
   if (engine == NULL)
     return;
-  g_object_set (request, "width", 128, "height", 128, "steps", 1, NULL);
+  g_object_set (request, "width", 128, "height", 128, "steps", 1, "level-strength", 0.0, NULL);
   base = run (engine, request, NULL, 128, 128, &report);
   forwards = report.forwards;
   g_object_set (request, "width", 256, "height", 256, NULL);

@@ -14,20 +14,22 @@ typedef struct
   PdStage first, last;
 } Case;
 
+static const PdStageModel model = { .native = 128, .scale = 8 };
+
 static const Case cases[] = {
   { PD_REQUEST_MODE_GENERATE,
     100,
     90,
     FALSE,
     1,
-    { 100, 90, PD_START_NOISE, 1 },
-    { 100, 90, PD_START_NOISE, 1 } },
+    { 100, 90, PD_START_NOISE, 30, 1 },
+    { 100, 90, PD_START_NOISE, 30, 1 } },
   { PD_REQUEST_MODE_GENERATE,
     512,
     400,
     FALSE,
     3,
-    { 128, 104, PD_START_NOISE, 1 },
+    { 128, 104, PD_START_NOISE, 30, 1 },
     { 512, 400, PD_START_ENLARGED } },
   { PD_REQUEST_MODE_UPSCALE,
     100,
@@ -41,30 +43,30 @@ static const Case cases[] = {
     400,
     FALSE,
     1,
-    { 512, 400, PD_START_PICTURE, 0.3 },
-    { 512, 400, PD_START_PICTURE, 0.3 } },
+    { 512, 400, PD_START_PICTURE, 30, 0.3 },
+    { 512, 400, PD_START_PICTURE, 30, 0.3 } },
   { PD_REQUEST_MODE_RESTYLE,
     512,
     400,
     TRUE,
     1,
-    { 128, 104, PD_START_PICTURE, 0.3, TRUE },
-    { 128, 104, PD_START_PICTURE, 0.3, TRUE } },
+    { 128, 104, PD_START_PICTURE, 30, 0.3, TRUE },
+    { 128, 104, PD_START_PICTURE, 30, 0.3, TRUE } },
   { PD_REQUEST_MODE_INPAINT,
     512,
     400,
     TRUE,
     1,
-    { 128, 104, PD_START_PICTURE, 1, TRUE },
-    { 128, 104, PD_START_PICTURE, 1, TRUE } },
+    { 128, 104, PD_START_PICTURE, 30, 1, TRUE },
+    { 128, 104, PD_START_PICTURE, 30, 1, TRUE } },
   /* As an estimate has it, which knows no mask. */
   { PD_REQUEST_MODE_INPAINT,
     512,
     400,
     FALSE,
     1,
-    { 512, 400, PD_START_PICTURE, 1, TRUE },
-    { 512, 400, PD_START_PICTURE, 1, TRUE } },
+    { 512, 400, PD_START_PICTURE, 30, 1, TRUE },
+    { 512, 400, PD_START_PICTURE, 30, 1, TRUE } },
 };
 
 static void
@@ -96,11 +98,46 @@ test_plan (void)
 
       g_object_set (request, "mode", c->mode, "width", c->width, "height", c->height, "strength",
                     0.3, "scale", 4, NULL);
-      n = pd_stages_plan (request, 128, 8, c->crop ? &crop : NULL, stages, &error);
+      n = pd_stages_plan (request, &model, c->crop ? &crop : NULL, stages, &error);
       g_assert_no_error (error);
       g_assert_cmpuint (n, ==, c->n);
       assert_stage (&stages[0], &c->first);
       assert_stage (&stages[n - 1], &c->last);
+    }
+}
+
+/* How deep levels begin and how many steps they make. */
+static void
+test_levels (void)
+{
+  static const struct
+  {
+    guint steps, level_steps;
+    double level_strength, of_model; /* asked for; what the model says */
+    double strength;                 /* of the first level after the base */
+    guint calls;                     /* of it */
+  } levels[] = {
+    { 20, 0, 0.5, 0.85, 0.5, 10 }, { 20, 0, -1, 0.85, 0.85, 17 }, { 20, 0, -1, 0, 0.4, 8 },
+    { 4, 0, 0.4, 0, 0.4, 1 },      { 4, 0, 0.2, 0, 0.2, 1 },      { 1, 0, 0.1, 0, 0.1, 1 },
+    { 20, 2, 0.4, 0, 0.4, 2 },     { 20, 4, 0.7, 0, 0.7, 4 },     { 4, 3, 0.3, 0, 0.3, 3 },
+    { 20, 0, 0, 0, 0, 0 },         { 20, 4, 0, 0, 0, 0 },         { 20, 5, 1, 0, 1, 5 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    {
+      const PdStageModel of_model = { .native = 128,
+                                      .scale = 8,
+                                      .level_strength = levels[i].of_model };
+      g_autoptr (PdRequest) request = pd_request_new ();
+      PdStage stages[PD_MAX_LEVELS];
+
+      g_object_set (request, "width", 256, "height", 256, "progressive", PD_PROGRESSIVE_ON, "steps",
+                    levels[i].steps, "level-steps", levels[i].level_steps, "level-strength",
+                    levels[i].level_strength, NULL);
+      g_assert_cmpuint (pd_stages_plan (request, &of_model, NULL, stages, NULL), ==, 2);
+      g_assert_cmpuint (stages[0].steps, ==, levels[i].steps);
+      g_assert_cmpfloat (stages[1].strength, ==, levels[i].strength);
+      g_assert_cmpuint ((guint) (stages[1].steps * stages[1].strength), ==, levels[i].calls);
     }
 }
 
@@ -113,7 +150,7 @@ test_too_large (void)
 
   g_object_set (request, "mode", PD_REQUEST_MODE_UPSCALE, "width", 20000, "height", 300, "scale", 4,
                 NULL);
-  g_assert_cmpuint (pd_stages_plan (request, 128, 8, NULL, stages, &error), ==, 0);
+  g_assert_cmpuint (pd_stages_plan (request, &model, NULL, stages, &error), ==, 0);
   pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, "80000 65536 scale");
 }
 
@@ -122,6 +159,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/stages/plan", test_plan);
+  g_test_add_func ("/stages/levels", test_levels);
   g_test_add_func ("/stages/too-large", test_too_large);
   return g_test_run ();
 }

@@ -276,64 +276,8 @@ new_guide (float *reference)
                     .size = { H, W },
                     .wrap = PD_TORUS_XY,
                     .reference = reference,
-                    .seed = 9,
-                    .draw = 4,
-                    .residual = 1,
                     .pull = 1,
                     .radius = 1.5 };
-}
-
-static void
-test_start (void)
-{
-  g_autofree float *reference = g_new (float, N), *latent = g_new (float, N);
-  g_autofree float *expected = g_new (float, N), *noise = g_new (float, N);
-  PdGuide guide = new_guide (reference);
-  g_autoptr (PdSchedule) schedule = new_schedule (0.5), still = new_schedule (0.04);
-
-  pd_noise_normal (9, 4, 0, N, noise);
-  pd_schedule_add_noise (schedule, 0, N, reference, noise, expected);
-  g_assert_true (pd_guide_start (&guide, schedule, latent, NULL));
-  for (guint i = 0; i < N; i++)
-    g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
-
-  /* Noise of one's own instead. */
-  pd_noise_normal (77, 0, 0, N, noise);
-  pd_schedule_add_noise (schedule, 0, N, reference, noise, expected);
-  guide.noise = noise;
-  g_assert_true (pd_guide_start (&guide, schedule, latent, NULL));
-  for (guint i = 0; i < N; i++)
-    g_assert_cmpfloat_with_epsilon (latent[i], expected[i], 1e-5);
-
-  g_assert_cmpuint (pd_schedule_n_calls (still), ==, 0);
-  g_assert_true (pd_guide_start (&guide, still, latent, NULL));
-  g_assert_cmpmem (latent, N * sizeof (float), reference, N * sizeof (float));
-}
-
-/* The same values for the canvas and for a part of it, also across the edge of a torus. */
-static void
-test_residual (void)
-{
-  g_autofree float *reference = g_new (float, N), *latent = g_new0 (float, N);
-  g_autofree float *noised = g_new (float, N), *noise = g_new (float, N);
-  PdGuide guide = new_guide (reference);
-  g_autoptr (PdSchedule) schedule = new_schedule (0.5);
-  const PdRect all = { 0, 0, H, W }, part = { 10, 8, 6, 5 };
-  g_autofree float *tile = g_new0 (float, CHANNELS *part.h *part.w);
-  const guint step = 3;
-  double fade = pd_level_fade (step, pd_schedule_n_calls (schedule)), share = fade * fade * fade;
-
-  pd_noise_normal (9, 4, 0, N, noise);
-  pd_schedule_add_noise (schedule, step, N, reference, noise, noised);
-  g_assert_true (pd_guide_adjust_latent (schedule, step, &all, latent, &guide, NULL));
-  g_assert_true (pd_guide_adjust_latent (schedule, step, &part, tile, &guide, NULL));
-  for (guint i = 0; i < N; i++)
-    g_assert_cmpfloat_with_epsilon (latent[i], share * noised[i], 1e-5);
-  for (guint c = 0; c < CHANNELS; c++)
-    for (guint y = 0; y < part.h; y++)
-      for (guint x = 0; x < part.w; x++)
-        g_assert_cmpfloat (tile[(c * part.h + y) * part.w + x], ==,
-                           latent[(c * H + (part.y + y) % H) * W + (part.x + x) % W]);
 }
 
 /* At the first step the low frequencies become the reference's and the rest stays; later less. */
@@ -380,8 +324,6 @@ main (int argc, char **argv)
   g_test_add_func ("/progressive/schedule", test_schedule);
   g_test_add_func ("/progressive/low-pass", test_low_pass);
   g_test_add_func ("/progressive/enlarge", test_enlarge);
-  g_test_add_func ("/progressive/guide/start", test_start);
-  g_test_add_func ("/progressive/guide/residual", test_residual);
   g_test_add_func ("/progressive/guide/pull", test_pull);
   return g_test_run ();
 }
