@@ -7,12 +7,14 @@
 #include <gegl.h>
 #include <glib/gi18n-lib.h>
 #include <locale.h>
+#include <math.h>
 
 typedef struct
 {
   int tile, overlap, unit;
   gboolean wrap_x, wrap_y, shift_half, json;
   char *starts_x, *starts_y, *reference, *base;
+  char **natives;
   char **pictures;
 } Options;
 
@@ -37,6 +39,8 @@ parse (Options *options, int *argc, char ***argv, GError **error)
       "Picture for M2: the level before, or the same without tiles", "FILE" },
     { "base", 'b', 0, G_OPTION_ARG_FILENAME, &options->base,
       "Picture for M5 (default: the reference)", "FILE" },
+    { "native", 'n', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->natives,
+      "Picture of one tile, for M6; may be given several times", "FILE" },
     { "shift-half", 's', 0, G_OPTION_ARG_NONE, &options->shift_half,
       "Also look for a border where the picture's own edges meet", NULL },
     { "json", 'j', 0, G_OPTION_ARG_NONE, &options->json, "Print JSON", NULL },
@@ -66,6 +70,7 @@ clear_options (Options *options)
   g_free (options->starts_y);
   g_free (options->reference);
   g_free (options->base);
+  g_strfreev (options->natives);
   g_strfreev (options->pictures);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, clear_options)
@@ -79,6 +84,24 @@ check_not_larger (const char *name, const PdPixels *small, const PdPixels *large
                _ ("%s has %u×%u pixels, more than the picture's %u×%u"), name, small->width,
                small->height, large->width, large->height);
   return FALSE;
+}
+
+/* The mean spread of the native pictures; NaN without any. */
+static gboolean
+measure_natives (const Options *options, double *spread, GError **error)
+{
+  guint n = options->natives ? g_strv_length (options->natives) : 0;
+
+  *spread = n > 0 ? 0 : NAN;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (PdPixels) native = pd_pixels_load (options->natives[i], error);
+
+      if (!native)
+        return FALSE;
+      *spread += pd_evenness_spread (native, (guint) options->tile) / n;
+    }
+  return TRUE;
 }
 
 /* Prints the findings. */
@@ -117,8 +140,10 @@ measure (const Options *options, gboolean *passes, GError **error)
       if (!base || !check_not_larger (options->base, base, picture, error))
         return FALSE;
     }
-  report =
-      pd_report_measure (picture, layout, reference, base ? base : reference, options->shift_half);
+  report = pd_report_measure (picture, layout, reference, base ? base : reference,
+                              (guint) options->unit, options->shift_half);
+  if (!measure_natives (options, &report.native, error))
+    return FALSE;
   *passes = pd_report_passes (&report);
   text = options->json ? pd_report_to_json (&report) : pd_report_to_table (&report);
   g_print (options->json ? "%s\n" : "%s", text);

@@ -50,7 +50,10 @@ void pd_borders_measure_middle (const PdPlane *rolled, guint tile, PdPhases *x, 
  * Found: clean offset ≤ 0.03. Offsets of 0.7 to 5.6, feathered: 81 to 90 % of them, ratio 1.6 to
  * 2.5; sharp: 64 to 76 % (a sharp tile is not quite its cell), 1.45 to 1.6. Detail that the
  * reference does not have, a tenth of a texture: offset up to 1.3, ratio 0.86 to 1.39 on 24
- * pictures. So the offset is a low estimate, and with few tiles a ratio near 1.4 proves little. */
+ * pictures. So the offset is a low estimate, and with few tiles a ratio near 1.4 proves little.
+ * Without a reference it is taken against one colour: natural blotches then count, too (a smooth
+ * field without tiles, of spread 12, has 3 to 5 ± 3), so it tells something as a mean of several
+ * pictures. */
 typedef struct
 {
   double on_grid, shifted, offset, ratio;
@@ -127,3 +130,36 @@ PdCoherence pd_coherence_measure (const PdPixels *picture,
                                   const PdPlane *luma,
                                   const PdPixels *base,
                                   const PdLayout *layout);
+
+/* M6, evenness: whether tiles show one thing of one colour, without a reference and wherever tiles
+ * lie. Cells are squares of half a tile.
+ * spread (S): standard deviation of the cells' means, root mean square over the channels, in 1/255.
+ * far_over_near: root mean square difference of cells at least a tile and a half apart over that of
+ * neighbours. Above 1.5 on a texture there are patches.
+ * grain (K): standard deviation over the cells of log (mean square) of the details of the luminance
+ * finer than a Gaussian of one latent pixel, then between those of one and two, of two and four.
+ * mid, fine: root mean squares of wavelengths of a quarter to a whole tile and of less, in 1/255:
+ * evenness must not cost detail, and patches are mid.
+ * No bounds: spread is to be seen against that of pictures of one tile (native), which is what the
+ * model itself varies inside a picture; S over it is natural at 1.0 to 1.4 on textures, to 3.0
+ * under skies. The others depend on the picture: compare methods on the same prompt and seed. */
+enum
+{
+  PD_N_GRAINS = 3,
+};
+
+typedef struct
+{
+  double spread, far_over_near;
+  double grain[PD_N_GRAINS];
+  double mid, fine;
+} PdEvenness;
+
+/* @unit: pixels per latent pixel. */
+PdEvenness pd_evenness_measure (const PdPixels *picture,
+                                const PdPlane *luma,
+                                const PdLayout *layout,
+                                guint unit);
+
+/* Spread alone. */
+double pd_evenness_spread (const PdPixels *picture, guint tile);

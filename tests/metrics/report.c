@@ -23,11 +23,15 @@ pd_report_measure (const PdPixels *picture,
                    PdLayout *layout,
                    const PdPixels *reference,
                    const PdPixels *base,
+                   guint unit,
                    gboolean shift_half)
 {
   g_autoptr (PdPlane) luma = pd_plane_luma (picture);
   g_autoptr (PdPlane) detail = NULL;
-  PdReport self = { .layout = layout, .seamless = shift_half, .has_reference = reference != NULL };
+  g_autoptr (PdPixels) grey = pd_pixels_new (1, 1, g_new0 (float, 3));
+  PdReport self = {
+    .layout = layout, .seamless = shift_half, .has_reference = reference != NULL, .native = NAN
+  };
 
   self.borders = pd_borders_measure (luma, layout);
   if (shift_half)
@@ -37,12 +41,12 @@ pd_report_measure (const PdPixels *picture,
       pd_borders_measure_middle (rolled, MIN (layout->x.tile, layout->y.tile), &self.middle_x,
                                  &self.middle_y);
     }
-  if (reference)
-    self.offsets = pd_offsets_measure (picture, reference, layout);
+  self.offsets = pd_offsets_measure (picture, reference != NULL ? reference : grey, layout);
   detail = pd_plane_detail (luma, DETAIL_RADIUS, layout->x.wrap, layout->y.wrap);
   self.repetition = pd_repetition_measure (luma, detail, layout);
   self.detail = pd_detail_measure (detail, layout);
   self.coherence = pd_coherence_measure (picture, luma, base, layout);
+  self.evenness = pd_evenness_measure (picture, luma, layout, unit);
   return self;
 }
 
@@ -105,11 +109,12 @@ add_borders (GArray *findings, const PdReport *self)
 }
 
 static void
-add_offsets (GArray *findings, const PdOffsets *offsets)
+add_offsets (GArray *findings, const PdOffsets *offsets, gboolean bounded)
 {
   add (findings, "M2", "on grid", offsets->on_grid);
   add (findings, "M2", "shifted by half", offsets->shifted);
-  add_bounded (findings, "M2", "offset", offsets->offset, 0.0, 0.5, offsets->ratio < 1.4);
+  add_bounded (findings, "M2", "offset", offsets->offset, 0.0, bounded ? 0.5 : INFINITY,
+               offsets->ratio < 1.4);
   add (findings, "M2", "ratio", offsets->ratio);
 }
 
@@ -148,6 +153,21 @@ add_coherence (GArray *findings, const PdCoherence *coherence)
   add (findings, "M5", "orientation", coherence->orientation);
 }
 
+static void
+add_evenness (GArray *findings, const PdEvenness *evenness, double native)
+{
+  static const char *const names[] = { "grain", "grain, 1 to 2", "grain, 2 to 4" };
+
+  add (findings, "M6", "spread", evenness->spread);
+  add (findings, "M6", "spread of native pictures", native);
+  add (findings, "M6", "spread over native", evenness->spread / native);
+  add (findings, "M6", "far over near", evenness->far_over_near);
+  for (guint i = 0; i < PD_N_GRAINS; i++)
+    add (findings, "M6", names[i], evenness->grain[i]);
+  add (findings, "M6", "mid", evenness->mid);
+  add (findings, "M6", "fine", evenness->fine);
+}
+
 /* Returns: (transfer full) Finding. */
 static GArray *
 collect (const PdReport *self)
@@ -155,11 +175,11 @@ collect (const PdReport *self)
   GArray *findings = g_array_new (FALSE, FALSE, sizeof (Finding));
 
   add_borders (findings, self);
-  if (self->has_reference)
-    add_offsets (findings, &self->offsets);
+  add_offsets (findings, &self->offsets, self->has_reference);
   add_repetition (findings, &self->repetition);
   add_detail (findings, &self->detail);
   add_coherence (findings, &self->coherence);
+  add_evenness (findings, &self->evenness, self->native);
   return findings;
 }
 
@@ -193,7 +213,7 @@ append_number (GString *text, double value)
 static void
 append_bounds (GString *text, const Finding *finding)
 {
-  if (isinf (finding->least) && isinf (finding->most))
+  if (isinf (finding->most))
     return;
   g_string_append (text, isinf (finding->least) ? "  ≤ " : "  ");
   if (!isinf (finding->least))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* M1 to M5 on synthetic pictures of 512×512 in 25 tiles, clean and with defects of known size. */
+/* M1 to M6 on synthetic pictures of 512×512 in 25 tiles, clean and with defects of known size. */
 #include "tests/metrics/report.h"
 #include "tests/metrics/synthetic.h"
 
@@ -449,14 +449,14 @@ test_report (void)
   g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
   g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, SIDE, 1);
   g_autoptr (PdPixels) base = pd_pixels_reduce (picture, SIDE / 4, SIDE / 4);
-  PdReport report = pd_report_measure (picture, layout, base, base, TRUE);
+  PdReport report = pd_report_measure (picture, layout, base, base, 8, TRUE);
   g_autofree char *text = NULL;
   g_autoptr (JsonNode) root = NULL;
   JsonObject *object;
 
   g_assert_true (pd_report_passes (&report));
   pd_synthetic_add_offsets (picture, layout, FALSE, 4.0, 51);
-  report = pd_report_measure (picture, layout, base, base, FALSE);
+  report = pd_report_measure (picture, layout, base, base, 8, FALSE);
   g_assert_false (pd_report_passes (&report));
   text = pd_report_to_json (&report);
   root = json_from_string (text, NULL);
@@ -470,6 +470,73 @@ test_report (void)
       "M1 starts x, z");
 }
 
+/* --- M6 --- */
+
+static PdEvenness
+measure_evenness (const PdPixels *picture, const PdLayout *layout)
+{
+  g_autoptr (PdPlane) luma = pd_plane_luma (picture);
+
+  return pd_evenness_measure (picture, luma, layout, 8);
+}
+
+/* Noise is the same everywhere, in colour and grain, and none of it is coarse. */
+static void
+test_evenness_clean (void)
+{
+  for (guint32 seed = 1; seed <= SEEDS; seed++)
+    {
+      g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
+      g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_NOISE, SIDE, seed);
+      PdEvenness evenness = measure_evenness (picture, layout);
+
+      assert_below (evenness.spread, 0.3);
+      assert_below (fabs (evenness.far_over_near - 1), 0.35);
+      assert_below (evenness.grain[0], 0.1);
+      assert_below (fabs (evenness.fine - 10), 0.3);
+      assert_below (evenness.mid, 0.5);
+    }
+}
+
+/* Offsets of tiles are spread, and not grain or fine detail; far cells differ more than near ones.
+ */
+static void
+test_evenness_offsets (void)
+{
+  for (guint32 seed = 1; seed <= SEEDS; seed++)
+    {
+      g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
+      g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_NOISE, SIDE, seed);
+      PdEvenness before = measure_evenness (picture, layout), after;
+      double steps = pd_synthetic_add_offsets (picture, layout, TRUE, 4, seed);
+
+      after = measure_evenness (picture, layout);
+      g_test_message ("seed %u: offsets %.2f, spread %.2f, far over near %.2f, mid %.2f, fine %.2f",
+                      seed, steps, after.spread, after.far_over_near, after.mid, after.fine);
+      g_assert_cmpfloat (after.spread, >, 0.6 * steps);
+      assert_below (after.spread, 1.2 * steps);
+      g_assert_cmpfloat (after.far_over_near, >, 1.15);
+      g_assert_cmpfloat (after.mid, >, 1.5 * before.mid);
+      assert_below (fabs (after.grain[0] - before.grain[0]), 0.02);
+      assert_below (fabs (after.fine - before.fine), 0.2);
+    }
+}
+
+/* One tile without its detail is another grain, not another colour. */
+static void
+test_evenness_grain (void)
+{
+  g_autoptr (PdLayout) layout = make_layout (OVERLAP, FALSE);
+  g_autoptr (PdPixels) picture = pd_synthetic_picture (PD_SYNTHETIC_NOISE, SIDE, 1);
+  PdEvenness before = measure_evenness (picture, layout), after;
+
+  pd_synthetic_drift_tile (picture, layout, 12, 0.2, 0);
+  after = measure_evenness (picture, layout);
+  g_assert_cmpfloat (after.grain[0], >, 4 * before.grain[0]);
+  assert_below (fabs (after.spread - before.spread), 1);
+  assert_below (after.fine, before.fine);
+}
+
 /* Nothing to compare: undefined, not a defect. */
 static void
 test_report_one_tile (void)
@@ -478,7 +545,7 @@ test_report_one_tile (void)
   g_autoptr (PdLayout) layout = pd_layout_new (64, 40, 512, 128, 8, PD_TORUS_NONE, &error);
   g_autoptr (PdPixels) large = pd_synthetic_picture (PD_SYNTHETIC_TEXTURE, 64, 1);
   g_autoptr (PdPixels) picture = pd_pixels_reduce (large, 64, 40);
-  PdReport report = pd_report_measure (picture, layout, picture, picture, FALSE);
+  PdReport report = pd_report_measure (picture, layout, picture, picture, 8, FALSE);
   g_autofree char *text = pd_report_to_json (&report);
   g_autofree char *table = pd_report_to_table (&report);
 
@@ -509,6 +576,9 @@ main (int argc, char **argv)
   g_test_add_func ("/metrics/coherence/values", test_coherence_values);
   g_test_add_func ("/metrics/coherence/drift", test_coherence_drift);
   g_test_add_func ("/metrics/coherence/orientation", test_coherence_orientation);
+  g_test_add_func ("/metrics/evenness/clean", test_evenness_clean);
+  g_test_add_func ("/metrics/evenness/offsets", test_evenness_offsets);
+  g_test_add_func ("/metrics/evenness/grain", test_evenness_grain);
   g_test_add_func ("/metrics/report", test_report);
   g_test_add_func ("/metrics/report/one-tile", test_report_one_tile);
   return g_test_run ();
