@@ -174,6 +174,18 @@ unipc_update (PdSolver *solver, const PdUpdate *update, float *latent)
                    latent);
 }
 
+/* The corrector starts again from the latent before. */
+static void
+unipc_move (PdSolver *solver, const PdMove *move)
+{
+  const double *sigma = &solver->schedule->sigmas[move->k];
+  const double kept =
+      sigma[1] / sigma[0] * sqrt ((1.0 + sigma[0] * sigma[0]) / (1.0 + sigma[1] * sigma[1]));
+
+  for (gsize e = 0; e < move->n; e++)
+    solver->history[0][move->first + e] += (float) (move->factor / kept * move->by[e]);
+}
+
 static void
 unipc_read_disable_corrector (PdJsonReader *reader, PdScheduleConfig *config)
 {
@@ -219,4 +231,5 @@ const PdMethod pd_method_unipc = {
   .scheduler = { "UniPCMultistepScheduler", PD_SPACING_LINSPACE },
   .read_config = unipc_read_config,
   .update = unipc_update,
+  .move = unipc_move,
 };

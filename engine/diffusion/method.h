@@ -37,6 +37,15 @@ typedef struct
   const float *noise;   /* NULL if noise_factor is 0 */
 } PdUpdate;
 
+/* Elements first … first + n - 1 of the latent after call k got @factor times @by. */
+typedef struct
+{
+  guint k;
+  gsize first, n;
+  const float *by;
+  double factor;
+} PdMove;
+
 struct _PdMethod
 {
   const char *name;
@@ -54,7 +63,7 @@ struct _PdMethod
     gboolean set_alpha_to_one;
   } scheduler;
 
-  /* Each may be NULL but the last. */
+  /* Each may be NULL but update. */
 
   /* Reads members of scheduler_config.json that only this class has. */
   void (*read_config) (PdJsonReader *reader, PdScheduleConfig *config);
@@ -66,6 +75,8 @@ struct _PdMethod
   double (*noise_factor) (const PdSchedule *schedule, guint k);
   /* @latent becomes that of the level after call k. */
   void (*update) (PdSolver *solver, const PdUpdate *update, float *latent);
+  /* Moves what the history would make the latent of again. NULL: nothing. */
+  void (*move) (PdSolver *solver, const PdMove *move);
 };
 
 extern const PdMethod pd_method_ddim, pd_method_euler, pd_method_euler_a, pd_method_heun,

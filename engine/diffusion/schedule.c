@@ -151,6 +151,21 @@ absolute (const PdSchedule *self, guint i)
   return self->begin + i;
 }
 
+guint
+pd_schedule_n_trained (const PdSchedule *self)
+{
+  return self->config.num_train_timesteps;
+}
+
+/* A call that repeats a step is made at the level of the one after it. */
+gboolean
+pd_schedule_ends_step (const PdSchedule *self, guint i)
+{
+  const guint n = pd_schedule_n_calls (self);
+
+  return i + 2 >= n || pd_schedule_timestep (self, i + 1) != pd_schedule_timestep (self, i + 2);
+}
+
 double
 pd_schedule_timestep (const PdSchedule *self, guint i)
 {

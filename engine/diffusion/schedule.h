@@ -37,8 +37,13 @@ double pd_schedule_init_sigma (const PdSchedule *self);
 /* Number of model calls of this run; i below is always less, unless it says otherwise. */
 guint pd_schedule_n_calls (const PdSchedule *self);
 
-/* The timestep the model is given. */
+/* The timestep the model is given, below the number of those it was trained on. */
 double pd_schedule_timestep (const PdSchedule *self, guint i);
+guint pd_schedule_n_trained (const PdSchedule *self);
+
+/* Whether call i ends a step of its solver: else call i + 1 is made at the same level and starts
+ * from what the step started from. */
+gboolean pd_schedule_ends_step (const PdSchedule *self, guint i);
 
 /* The level of the model's input in call i; with i = pd_schedule_n_calls that of the run's end. */
 PdNoiseLevel pd_schedule_level (const PdSchedule *self, guint i);

@@ -146,3 +146,15 @@ pd_solver_step (PdSolver *self, const float *model_output, const float *noise, f
   pd_schedule_to_x0 (self->schedule, self->next, self->n_elements, latent, model_output, self->x0);
   pd_solver_step_x0 (self, self->x0, noise, latent);
 }
+
+void
+pd_solver_move (PdSolver *self, gsize first, gsize n, const float *by, double factor, float *latent)
+{
+  const PdMethod *method = self->schedule->method;
+
+  g_assert (self->next > 0 && first + n <= self->n_elements);
+  for (gsize e = 0; e < n; e++)
+    latent[first + e] += (float) (factor * by[e]);
+  if (method->move != NULL)
+    method->move (self, &(PdMove){ self->schedule->begin + self->next - 1, first, n, by, factor });
+}

@@ -32,6 +32,12 @@ guint pd_solver_position (const PdSolver *self);
 void pd_solver_step_x0 (PdSolver *self, const float *x0, const float *noise, float *latent);
 void pd_solver_step (PdSolver *self, const float *model_output, const float *noise, float *latent);
 
+/* Adds @factor times @by, of @n elements, to those of @latent from @first on, between two steps,
+ * and to what the solver would make them of again: later steps go on from there. Not within a step
+ * of several calls (pd_schedule_ends_step). */
+void pd_solver_move (
+    PdSolver *self, gsize first, gsize n, const float *by, double factor, float *latent);
+
 /* Position and history of a run between two steps, in the machine's byte order. The latent is not
  * in it. To go on: a new solver with the same arguments, pd_solver_load, the same latent. Loading
  * checks type, size, schedule and values; PD_ERROR_BAD_REQUEST and no change if they do not fit. */

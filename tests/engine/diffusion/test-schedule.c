@@ -43,6 +43,32 @@ test_levels (void)
     }
 }
 
+/* As many calls end a step as there are steps, and the last does. */
+static void
+test_ends (void)
+{
+  enum
+  {
+    STEPS = 7,
+  };
+
+  for (PdSolverType type = 0; type < PD_SOLVER_AUTO; type++)
+    {
+      g_auto (PdScheduleConfig) config = { 0 };
+      g_autoptr (PdSchedule) schedule = NULL;
+      guint n, ends = 0;
+
+      normal_model_config (&config, type);
+      schedule = normal_model_schedule (type, &config, STEPS, 1);
+      n = pd_schedule_n_calls (schedule);
+      for (guint i = 0; i < n; i++)
+        ends += pd_schedule_ends_step (schedule, i);
+      g_assert_cmpuint (ends, ==, STEPS);
+      g_assert_true (pd_schedule_ends_step (schedule, n - 1));
+      g_assert_cmpfloat (pd_schedule_timestep (schedule, 0), <, pd_schedule_n_trained (schedule));
+    }
+}
+
 static void
 test_strength_edges (void)
 {
@@ -148,6 +174,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/schedule/ends", test_ends);
   g_test_add_func ("/schedule/levels", test_levels);
   g_test_add_func ("/schedule/strength-edges", test_strength_edges);
   g_test_add_func ("/schedule/refused", test_refused);

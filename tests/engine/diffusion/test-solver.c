@@ -286,6 +286,65 @@ test_clipping (void)
     g_assert_cmpfloat_with_epsilon (latent[e], by_quantile[e], 1e-6);
 }
 
+/* A latent that is moved has more noise: while the prediction stays, a step without noise keeps as
+ * much of the move as of the noise; nearly, for a step may lead to another timestep than the next.
+ */
+static void
+test_move (void)
+{
+  static const PdSolverType types[] = { PD_SOLVER_DDIM, PD_SOLVER_EULER, PD_SOLVER_HEUN,
+                                        PD_SOLVER_DPMPP_2M, PD_SOLVER_UNIPC };
+  static const float by[] = { 0.5f, -1 };
+  static const double factor = 0.4;
+
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    {
+      g_auto (PdScheduleConfig) config = { 0 };
+      g_autoptr (PdSchedule) schedule = NULL;
+      guint n;
+
+      normal_model_config (&config, types[t]);
+      schedule = normal_model_schedule (types[t], &config, 9, 1);
+      n = pd_schedule_n_calls (schedule);
+      for (guint at = 1; at + 3 < n; at++)
+        {
+          float latents[2][3];
+          double noise[2], scale;
+
+          if (!pd_schedule_ends_step (schedule, at))
+            continue;
+          for (guint moved = 0; moved < 2; moved++)
+            {
+              g_autoptr (PdSolver) solver = normal_model_solver (schedule, 3);
+              guint i = 0;
+
+              normal_model_start (schedule, 3, latents[moved]);
+              for (;; i++)
+                {
+                  const float x0[] = { 0.3f * (float) sin (i), 0.1f * (float) i, -0.2f };
+
+                  pd_solver_step_x0 (solver, x0, NULL, latents[moved]);
+                  if (i == at && moved)
+                    pd_solver_move (solver, 1, 2, by, factor, latents[moved]);
+                  if (i > at && pd_schedule_ends_step (schedule, i))
+                    break;
+                }
+              for (guint j = 0; j < 2; j++)
+                {
+                  const PdNoiseLevel level = pd_schedule_level (schedule, j == 0 ? at + 1 : i + 1);
+
+                  scale = pd_schedule_input_scale (schedule, j == 0 ? at + 1 : i + 1);
+                  noise[j] = level.sigma / scale;
+                }
+            }
+          g_assert_cmpfloat (latents[0][0], ==, latents[1][0]);
+          for (guint e = 0; e < 2; e++)
+            g_assert_cmpfloat_with_epsilon (latents[1][e + 1] - latents[0][e + 1],
+                                            factor * by[e] * noise[1] / noise[0], 1e-3);
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -295,6 +354,7 @@ main (int argc, char **argv)
   g_test_add_func ("/solver/clipping", test_clipping);
   g_test_add_func ("/solver/step-counts", test_step_counts);
   g_test_add_func ("/solver/zero-snr", test_zero_snr);
+  g_test_add_func ("/solver/move", test_move);
   g_test_add_func ("/solver/state", test_state);
   g_test_add_func ("/solver/state-refused", test_state_refused);
   return g_test_run ();
