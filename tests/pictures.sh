@@ -51,7 +51,7 @@ resumed() {
 quick="--model $tiny --prompt moss --steps 2"
 tiled="$quick --size 200x168 --tile 128"
 picture one generate $quick --size 128x128
-for sync in none fusion attention exact; do
+for sync in none fusion attention; do
   picture "tiles-$sync" generate $tiled --sync $sync
 done
 picture odd-size generate $quick --size 137x93 --depth 16

@@ -24,9 +24,8 @@ typedef enum
 typedef enum
 {
   PD_SYNC_NONE,      /* nothing: each is a picture of its own, blended when all are done */
-  PD_SYNC_FUSION,    /* their fused latents */
-  PD_SYNC_ATTENTION, /* and keys and values of the canvas's thumbnail, in every self-attention */
-  PD_SYNC_EXACT,     /* and the keys and values of all tiles: they are denoised as one batch */
+  PD_SYNC_FUSION,    /* their fused latents, the canvas's norms and its mean colour */
+  PD_SYNC_ATTENTION, /* and keys and values of some of them, in every self-attention */
 } PdSync;
 
 /* How much a tile's prediction counts at its pixels. */

@@ -5,16 +5,27 @@
 #include "engine/networks/bank-reader.h"
 
 /* What cross-tile attention costs a tile: the UNet of one tile with both branches of guidance, with
- * and without the bank of a canvas's thumbnail. They run by turns, so that what else the machine
- * does meets them alike; the bank holds zeros, which cost what other numbers cost. */
+ * and without the bank of four anchors. They run by turns, so that what else the machine does meets
+ * them alike; the bank holds zeros, which cost what other numbers cost. */
 
 enum
 {
   BRANCHES = 2,
+  PARTS = 4,
   MIN_ROUNDS = 5,
 };
 
-static const guint bank_tokens[] = { 0, 16, 64, 256 }; /* 0: no bank */
+/* With the names of their figures; the bank keeps one of so many tokens of its parts, 0: there is
+ * none. */
+static const struct
+{
+  guint every;
+  const char *name, *unit;
+} kinds[] = {
+  { 0, "tile step without a bank, CPU", "s" },
+  { 4 * PARTS, "tile step, bank of a quarter of a tile's tokens: times that without", "" },
+  { PARTS, "tile step, bank of a tile's tokens: times that without", "" },
+};
 
 typedef struct
 {
@@ -27,7 +38,7 @@ typedef struct
 
 typedef struct
 {
-  Variant variants[G_N_ELEMENTS (bank_tokens)];
+  Variant variants[G_N_ELEMENTS (kinds)];
   const PdCondition *conditions[BRANCHES];
   float *latents, *prediction;
   gsize n; /* elements of either */
@@ -36,7 +47,7 @@ typedef struct
 static void
 sync_clear (Sync *self)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
       pd_denoiser_pass_free (self->variants[i].pass);
       pd_bank_reader_free (self->variants[i].reader);
@@ -53,21 +64,21 @@ static gboolean
 make_variant (Variant *self,
               PdDenoiser *denoiser,
               const PdDenoiserPassOptions *shape,
-              guint tokens,
+              guint every,
               GError **error)
 {
   PdDenoiserPassOptions options = *shape;
 
   self->cpu = g_array_new (FALSE, FALSE, sizeof (double));
-  if (tokens > 0)
+  if (every > 0)
     {
       g_autoptr (GArray) survey = pd_denoiser_survey (denoiser, shape->h, shape->w);
-      const PdBankOptions bank = { .branches = BRANCHES, .tokens = tokens };
+      const PdBankOptions bank = { BRANCHES, PARTS, every };
 
       self->bank = pd_bank_new (denoiser->backend, survey, &bank, error);
       if (self->bank == NULL)
         return FALSE;
-      self->reader = pd_bank_reader_new (self->bank);
+      self->reader = pd_bank_reader_new (self->bank, 1);
       self->hooks[0] = pd_bank_reader_hook (self->reader);
       options.hooks = self->hooks;
     }
@@ -137,25 +148,21 @@ pd_bench_sync (PdBench *self,
   sync.latents = g_new (float, sync.n);
   sync.prediction = g_new (float, sync.n);
   pd_bench_fill (sync.latents, sync.n);
-  for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
-    if (!make_variant (&sync.variants[i], denoiser, &shape, bank_tokens[i], error) ||
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (!make_variant (&sync.variants[i], denoiser, &shape, kinds[i].every, error) ||
         !run_variant (&sync, &sync.variants[i], error)) /* warm-up */
       return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     g_array_set_size (sync.variants[i].cpu, 0);
   for (guint round = 0; round < MAX (MIN_ROUNDS, self->n_runs); round++)
-    for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
+    for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
       if (!run_variant (&sync, &sync.variants[i], error))
         return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS (bank_tokens); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
       double seconds = median (sync.variants[i].cpu);
-      g_autofree char *name =
-          i > 0 ? g_strdup_printf ("tile step, bank of at most %u tokens: times that without",
-                                   bank_tokens[i])
-                : g_strdup ("tile step without a bank, CPU");
 
-      pd_bench_add_figure (self, name, i > 0 ? seconds / plain : seconds, i > 0 ? "" : "s");
+      pd_bench_add_figure (self, kinds[i].name, i > 0 ? seconds / plain : seconds, kinds[i].unit);
       plain = i > 0 ? plain : seconds;
     }
   return TRUE;

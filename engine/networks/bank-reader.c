@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/networks/bank-reader.h"
+
 #include <math.h>
 
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
-#include "engine/networks/bank-reader.h"
 
-/* Leaves nothing of a key, and stays finite in every kernel. */
-static const double no_key = -1e30;
+static const double no_key = -1e30; /* bias that leaves nothing of a key */
 
-/* The bias of the keys of one layer that reads the bank. */
+/* Of one site. */
 typedef struct
 {
-  PdTensor *bias; /* images × 1 × 1 × (own + pooled) */
+  PdTensor *bias; /* images × 1 × 1 × (own + the bank's) */
   guint own;
-  double sources; /* tokens that each pooled one stands for */
+  guint tokens; /* of a part */
 } KeyBias;
 
 struct _PdBankReader
 {
   PdHook hook;
   PdBank *bank;
-  double strength;
-  GArray *biases; /* KeyBias */
+  guint images;
+  double *weights; /* [images] */
+  GArray *biases;  /* KeyBias */
 };
 
 /* A function of PdHook. */
@@ -32,14 +33,12 @@ attend_bank (
 {
   PdBankReader *self = (PdBankReader *) hook;
   const PdBankLayer *layer = pd_bank_layer (self->bank, site->index);
-  guint own = k->h * k->w, pooled = layer->h * layer->w;
-  KeyBias entry;
+  guint own = k->h * k->w, more = pd_bank_options (self->bank)->parts * layer->tokens;
+  KeyBias entry = { .own = own, .tokens = layer->tokens };
 
   if (!layer->used)
     return NULL;
-  entry = (KeyBias){ .bias = pd_graph_input_f32 (graph, q->n, 1, 1, own + pooled),
-                     .own = own,
-                     .sources = (double) layer->sources / pooled };
+  entry.bias = pd_graph_input_f32 (graph, q->n, 1, 1, own + more);
   g_array_append_val (self->biases, entry);
   return pd_attention (
       graph,
@@ -53,25 +52,38 @@ attend_bank (
           .more_v = pd_to_type (graph, pd_bank_values (self->bank, graph, layer), v->type) });
 }
 
+/* The biases of the bank's tokens in one image. */
+static void
+fill (const PdBankReader *self, const KeyBias *entry, double weight, float *bias)
+{
+  guint parts = pd_bank_options (self->bank)->parts;
+  double counts = log (weight * entry->own / ((double) parts * entry->tokens));
+
+  for (guint part = 0; part < parts; part++)
+    for (guint token = 0; token < entry->tokens; token++)
+      *bias++ = (float) (weight > 0 && pd_bank_is_written (self->bank, part) ? counts : no_key);
+}
+
 /* A function of PdHook. */
 static gboolean
 write_biases (PdHook *hook, GError **error)
 {
   const PdBankReader *self = (PdBankReader *) hook;
 
+  if (!pd_bank_clear_once (self->bank, error))
+    return FALSE;
   for (guint i = 0; i < self->biases->len; i++)
     {
       const KeyBias *entry = &g_array_index (self->biases, KeyBias, i);
       guint keys = entry->bias->c;
       const gsize n = (gsize) entry->bias->n * keys;
       g_autofree float *values = pd_try_new0 (float, n, _ ("the tiles"), error);
-      double pooled = self->strength > 0 ? log (entry->sources * self->strength) : no_key;
 
       if (values == NULL)
         return FALSE;
       for (guint image = 0; image < entry->bias->n; image++)
-        for (guint key = entry->own; key < keys; key++)
-          values[(gsize) image * keys + key] = (float) pooled;
+        fill (self, entry, self->weights[image % self->images],
+              values + (gsize) image * keys + entry->own);
       if (!pd_tensor_write (entry->bias, values, n, error))
         return FALSE;
     }
@@ -79,13 +91,14 @@ write_biases (PdHook *hook, GError **error)
 }
 
 PdBankReader *
-pd_bank_reader_new (PdBank *bank)
+pd_bank_reader_new (PdBank *bank, guint images)
 {
   PdBankReader *self = g_new (PdBankReader, 1);
 
   *self = (PdBankReader){ .hook = { .attention = attend_bank, .before_run = write_biases },
                           .bank = bank,
-                          .strength = 1,
+                          .images = images,
+                          .weights = g_new0 (double, images),
                           .biases = g_array_new (FALSE, FALSE, sizeof (KeyBias)) };
   return self;
 }
@@ -96,6 +109,7 @@ pd_bank_reader_free (PdBankReader *self)
   if (self == NULL)
     return;
   g_array_unref (self->biases);
+  g_free (self->weights);
   g_free (self);
 }
 
@@ -106,7 +120,8 @@ pd_bank_reader_hook (PdBankReader *self)
 }
 
 void
-pd_bank_reader_set_strength (PdBankReader *self, double strength)
+pd_bank_reader_set_weight (PdBankReader *self, guint image, double weight)
 {
-  self->strength = strength;
+  g_assert (image < self->images);
+  self->weights[image] = weight;
 }

@@ -3,19 +3,20 @@
 
 #include "engine/networks/bank.h"
 
-/* A hook by which self-attention layers that have tokens in a bank attend to those of their branch
- * too (cross-tile attention), each with a bias for what it stands for. The layers of Stable
- * Diffusion carry no position code, so keys of other places need none. For one pass. */
+/* A hook by which every self-attention site attends to the tokens of its branch in a bank, beside
+ * its own (cross-tile attention), each with a bias for how much it counts; those of parts that are
+ * not written do not. The layers of Stable Diffusion carry no position code, so keys of other
+ * places need none. For one pass. */
 typedef struct _PdBankReader PdBankReader;
 
-/* @bank is borrowed. */
-PdBankReader *pd_bank_reader_new (PdBank *bank);
+/* @bank is borrowed. @images: of a branch of the pass. */
+PdBankReader *pd_bank_reader_new (PdBank *bank, guint images);
 void pd_bank_reader_free (PdBankReader *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdBankReader, pd_bank_reader_free)
 
 PdHook *pd_bank_reader_hook (PdBankReader *self);
 
-/* How much the bank's tokens count in further runs: with 1, as in a new reader, they together count
- * like the tokens of the thumbnail they were pooled from (log of their number as bias); log
- * @strength is added; with 0 they do not count. */
-void pd_bank_reader_set_strength (PdBankReader *self, double strength);
+/* In further runs the tokens of all parts together count in image @image as much as its own times
+ * @weight; 0, as in a new reader: not at all. A token's share is the same however many parts are
+ * written. */
+void pd_bank_reader_set_weight (PdBankReader *self, guint image, double weight);

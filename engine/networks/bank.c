@@ -1,86 +1,67 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/networks/bank.h"
 
-#include <math.h>
-
 #include <glib/gi18n-lib.h>
 
-#include "engine/base/half.h"
 #include "engine/base/host-memory.h"
 
 enum
 {
-  MIN_SOURCES = 4, /* tokens of the thumbnail that a pooled one stands for at least */
+  ZEROS = 1 << 20, /* bytes that are written at once */
 };
 
 struct _PdBank
 {
-  PdHook writer;
   const PdBackend *backend;
-  guint branches;
-  GArray *layers;   /* PdBankLayer */
-  PdBuffer *buffer; /* NULL if no layer is used */
+  PdBankOptions options;
+  GArray *layers; /* PdBankLayer */
+  gboolean *written;
+  gboolean is_clear; /* else the buffer's contents are undefined */
+  PdBuffer *buffer;  /* NULL without sites */
   gsize bytes;
 };
 
 static gsize
-tensor_bytes (const PdBank *self, const PdBankLayer *layer)
+tensor_bytes (const PdBackend *backend, const PdBankOptions *options, const PdBankLayer *layer)
 {
-  gsize pixels = (gsize) self->branches * layer->h * layer->w + PD_PIXEL_SLACK;
+  gsize pixels = (gsize) options->branches * options->parts * layer->tokens + PD_PIXEL_SLACK;
 
   return pd_align_binding (pixels * pd_align_channels (layer->c) *
-                           pd_type_size (self->backend->activations));
+                           pd_type_size (backend->activations));
 }
 
-static void
-add_layer (PdBank *self, const PdSite *site, const PdBankOptions *options)
+/* The layers of all attention's sites go to @layers, which may be NULL. Returns: their bytes. */
+static gsize
+lay_out (const PdBackend *backend,
+         const GArray *survey,
+         const PdBankOptions *options,
+         GArray *layers)
 {
-  PdBankLayer layer = { .used = site->depth >= options->first_depth,
-                        .h = site->h,
-                        .w = site->w,
-                        .c = site->channels,
-                        .sources = site->h * site->w };
+  gsize bytes = 0;
 
-  if (options->takes != NULL)
-    layer.used = options->takes (site);
-  else
+  for (guint i = 0; i < survey->len; i++)
     {
-      guint most = MIN (options->tokens, MAX (1, layer.sources / MIN_SOURCES));
+      const PdSite *site = &g_array_index (survey, PdSite, i);
+      PdBankLayer layer = { .sources = site->h * site->w, .c = site->channels };
 
-      /* The thumbnail's shape, as nearly as whole numbers allow. */
-      layer.h = CLAMP ((guint) sqrt ((double) most * site->h / site->w), 1, site->h);
-      layer.w = CLAMP (most / layer.h, 1, site->w);
+      if (site->kind != PD_SITE_ATTENTION)
+        continue;
+      layer.used = options->takes == NULL || options->takes (site);
+      layer.tokens = MAX (1, layer.sources / options->every);
+      layer.keys = bytes;
+      layer.values = bytes + tensor_bytes (backend, options, &layer);
+      if (layer.used)
+        bytes += 2 * tensor_bytes (backend, options, &layer);
+      if (layers != NULL)
+        g_array_append_val (layers, layer);
     }
-  if (layer.used)
-    {
-      layer.keys = self->bytes;
-      layer.values = self->bytes + tensor_bytes (self, &layer);
-      self->bytes += 2 * tensor_bytes (self, &layer);
-    }
-  g_array_append_val (self->layers, layer);
+  return bytes;
 }
 
-static void
-store_pooled (PdGraph *graph, PdTensor *tokens, PdTensor *target)
+gsize
+pd_bank_measure (const PdBackend *backend, const GArray *survey, const PdBankOptions *options)
 {
-  PdTensor *pooled = pd_pool (graph, tokens, target->h, target->w);
-
-  pd_copy (graph, pd_to_type (graph, pooled, target->type), target);
-}
-
-/* A function of PdHook. */
-static PdTensor *
-store (PdHook *hook, PdGraph *graph, const PdSite *site, PdTensor *q, PdTensor *k, PdTensor *v)
-{
-  const PdBank *self = (PdBank *) hook;
-  const PdBankLayer *layer = pd_bank_layer (self, site->index);
-
-  if (layer->used)
-    {
-      store_pooled (graph, k, pd_bank_keys (self, graph, layer));
-      store_pooled (graph, v, pd_bank_values (self, graph, layer));
-    }
-  return NULL;
+  return lay_out (backend, survey, options, NULL);
 }
 
 PdBank *
@@ -91,17 +72,11 @@ pd_bank_new (const PdBackend *backend,
 {
   g_autoptr (PdBank) self = g_new0 (PdBank, 1);
 
-  self->writer.attention = store;
   self->backend = backend;
-  self->branches = options->branches;
+  self->options = *options;
   self->layers = g_array_new (FALSE, FALSE, sizeof (PdBankLayer));
-  for (guint i = 0; i < survey->len; i++)
-    {
-      const PdSite *site = &g_array_index (survey, PdSite, i);
-
-      if (site->kind == PD_SITE_ATTENTION)
-        add_layer (self, site, options);
-    }
+  self->written = g_new0 (gboolean, options->parts);
+  self->bytes = lay_out (backend, survey, options, self->layers);
   if (self->bytes > 0)
     {
       self->buffer = pd_buffer_new (backend->device, self->bytes, PD_BUFFER_DEVICE, error);
@@ -118,19 +93,56 @@ pd_bank_free (PdBank *self)
     return;
   pd_buffer_free (self->buffer);
   g_array_unref (self->layers);
+  g_free (self->written);
   g_free (self);
 }
 
-PdHook *
-pd_bank_writer (PdBank *self)
+const PdBankOptions *
+pd_bank_options (const PdBank *self)
 {
-  return &self->writer;
+  return &self->options;
 }
 
 gsize
 pd_bank_bytes (const PdBank *self)
 {
   return self->bytes;
+}
+
+void
+pd_bank_forget (PdBank *self)
+{
+  for (guint part = 0; part < self->options.parts; part++)
+    self->written[part] = FALSE;
+}
+
+void
+pd_bank_set_written (PdBank *self, guint part)
+{
+  g_assert (part < self->options.parts);
+  self->written[part] = TRUE;
+}
+
+gboolean
+pd_bank_is_written (const PdBank *self, guint part)
+{
+  g_assert (part < self->options.parts);
+  return self->written[part];
+}
+
+gboolean
+pd_bank_clear_once (PdBank *self, GError **error)
+{
+  g_autofree guint8 *zeros = NULL;
+
+  if (self->is_clear || self->buffer == NULL)
+    return TRUE;
+  zeros = pd_try_new0 (guint8, MIN (self->bytes, ZEROS), _ ("the tiles"), error);
+  for (gsize at = 0; zeros != NULL && at < self->bytes; at += ZEROS)
+    if (!pd_buffer_write (self->buffer, at, zeros, MIN (self->bytes - at, ZEROS), error))
+      return FALSE;
+  self->is_clear = zeros != NULL;
+  return self->is_clear;
 }
 
 const PdBankLayer *
@@ -142,10 +154,11 @@ pd_bank_layer (const PdBank *self, guint index)
 static PdTensor *
 place (const PdBank *self, PdGraph *graph, const PdBankLayer *layer, gsize offset)
 {
-  PdStorage *storage = pd_graph_external (graph, self->buffer, offset, tensor_bytes (self, layer));
+  PdStorage *storage = pd_graph_external (graph, self->buffer, offset,
+                                          tensor_bytes (self->backend, &self->options, layer));
 
-  return pd_graph_place (graph, storage, self->backend->activations, self->branches, layer->h,
-                         layer->w, layer->c);
+  return pd_graph_place (graph, storage, self->backend->activations, self->options.branches, 1,
+                         self->options.parts * layer->tokens, layer->c);
 }
 
 PdTensor *
@@ -158,92 +171,4 @@ PdTensor *
 pd_bank_values (const PdBank *self, PdGraph *graph, const PdBankLayer *layer)
 {
   return place (self, graph, layer, layer->values);
-}
-
-static gboolean
-is_half (const PdBank *self)
-{
-  return self->backend->activations == PD_TYPE_F16;
-}
-
-gsize
-pd_bank_n_values (const PdBank *self)
-{
-  return self->bytes / pd_type_size (self->backend->activations);
-}
-
-gboolean
-pd_bank_read (const PdBank *self, float *values, GError **error)
-{
-  g_autofree guint16 *halves = NULL;
-
-  if (self->bytes == 0)
-    return TRUE;
-  if (!is_half (self))
-    return pd_buffer_read (self->buffer, 0, values, self->bytes, error);
-  halves = pd_try_new (guint16, pd_bank_n_values (self), _ ("the small canvas"), error);
-  if (halves == NULL || !pd_buffer_read (self->buffer, 0, halves, self->bytes, error))
-    return FALSE;
-  for (gsize i = 0; i < pd_bank_n_values (self); i++)
-    values[i] = pd_half_to_float (halves[i]);
-  return TRUE;
-}
-
-gboolean
-pd_bank_write (PdBank *self, const float *values, GError **error)
-{
-  g_autofree guint16 *halves = NULL;
-
-  if (self->bytes == 0)
-    return TRUE;
-  if (!is_half (self))
-    return pd_buffer_write (self->buffer, 0, values, self->bytes, error);
-  halves = pd_try_new (guint16, pd_bank_n_values (self), _ ("the small canvas"), error);
-  if (halves == NULL)
-    return FALSE;
-  for (gsize i = 0; i < pd_bank_n_values (self); i++)
-    halves[i] = pd_half_from_float (values[i]);
-  return pd_buffer_write (self->buffer, 0, halves, self->bytes, error);
-}
-
-static void
-add_tensor (const PdBank *self,
-            const PdBankLayer *layer,
-            gsize offset,
-            const float *values,
-            const float *weights,
-            float *sum)
-{
-  gsize tokens = (gsize) layer->h * layer->w, pitch = pd_align_channels (layer->c);
-  gsize at = offset / pd_type_size (self->backend->activations);
-
-  for (guint branch = 0; branch < self->branches; branch++)
-    for (gsize token = 0; token < tokens; token++)
-      for (gsize c = 0; c < pitch; c++, at++)
-        sum[at] += weights[token] * values[at];
-}
-
-gboolean
-pd_bank_add (const PdBank *self,
-             const float *values,
-             PdBankWeightsFunc weights,
-             gpointer user_data,
-             float *sum,
-             GError **error)
-{
-  for (guint i = 0; i < self->layers->len; i++)
-    {
-      const PdBankLayer *layer = pd_bank_layer (self, i);
-      g_autofree float *shares = NULL;
-
-      if (!layer->used)
-        continue;
-      shares = pd_try_new (float, (gsize) layer->h * layer->w, _ ("the small canvas"), error);
-      if (shares == NULL)
-        return FALSE;
-      weights (layer->h, layer->w, shares, user_data);
-      add_tensor (self, layer, layer->keys, values, shares, sum);
-      add_tensor (self, layer, layer->values, values, shares, sum);
-    }
-  return TRUE;
 }

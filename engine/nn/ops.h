@@ -157,8 +157,10 @@ PdTensor *pd_zero_border (PdGraph *graph, PdTensor *x);
 /* Writes @source to @target, of the same size and type; borders may differ. */
 void pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target);
 
-/* Mean over boxes, to h × w ≤ the size of @x. */
-PdTensor *pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w);
+/* Token i of every image of @target, n × 1 × tokens × c, becomes token picks[i] of that image of
+ * @x, counted row by row, and where that is below 0 it stays. @picks: f32, 1 × 1 × 1 × tokens.
+ * Halves that are infinite become the largest there are. */
+void pd_pick (PdGraph *graph, PdTensor *x, PdTensor *picks, PdTensor *target);
 
 /* The pixels of @a, then those of @b, as one row of tokens. @b may have fewer images, of which each
  * then serves a->n / b->n neighbouring ones of @a. */

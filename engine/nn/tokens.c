@@ -27,22 +27,24 @@ pd_copy (PdGraph *graph, PdTensor *source, PdTensor *target)
                       .walk = &push.walk });
 }
 
-PdTensor *
-pd_pool (PdGraph *graph, PdTensor *x, guint h, guint w)
+void
+pd_pick (PdGraph *graph, PdTensor *x, PdTensor *picks, PdTensor *target)
 {
   const PdScalePush push = { .h = x->h, .w = x->w };
-  PdTensor *y = pd_graph_tensor_typed (graph, x->type, x->n, h, w, x->c, 0);
 
-  pd_walk (graph, &(PdWalk){ .label = "pool",
-                             .shader = x->type == PD_TYPE_F16 ? "pool-f16" : "pool",
+  g_return_if_fail (x->n == target->n && x->type == target->type && x->ld == target->ld);
+  g_return_if_fail (target->h == 1 && picks->c == target->w && picks->type == PD_TYPE_F32);
+  pd_walk (graph, &(PdWalk){ .label = "pick",
+                             .shader = x->type == PD_TYPE_F16 ? "pick-f16" : "pick",
                              .inputs = { x },
                              .n_inputs = 1,
-                             .result = y,
+                             .result = target,
                              .scaled = TRUE,
+                             .extra = { picks->storage },
+                             .n_extra = 1,
                              .push = &push,
                              .push_size = sizeof push,
                              .walk = &push.walk });
-  return y;
 }
 
 PdTensor *

@@ -22,8 +22,7 @@ G_DEFINE_ENUM_TYPE (PdSync,
                     pd_request_sync,
                     G_DEFINE_ENUM_VALUE (PD_SYNC_NONE, "none"),
                     G_DEFINE_ENUM_VALUE (PD_SYNC_FUSION, "fusion"),
-                    G_DEFINE_ENUM_VALUE (PD_SYNC_ATTENTION, "attention"),
-                    G_DEFINE_ENUM_VALUE (PD_SYNC_EXACT, "exact"))
+                    G_DEFINE_ENUM_VALUE (PD_SYNC_ATTENTION, "attention"))
 
 G_DEFINE_ENUM_TYPE (PdBlend,
                     pd_request_blend,
@@ -137,8 +136,9 @@ static const Parameter parameters[] = {
     N_ ("Tiles denoised at once; 0 is what the memory allows. The picture does not depend on it"),
     G_TYPE_UINT, FIELD (batch), 0, 64, 0, PD_REQUEST_PARAM_LOCAL },
   { "sync", N_ ("Sync"),
-    N_ ("What tiles know of each other: nothing, their fused pictures, the whole canvas through "
-        "attention, or all of each other"),
+    N_ ("What tiles know of each other: nothing, their colours and fused pictures, or also, "
+        "through "
+        "attention, what some of them show"),
     CHOICE (sync, PD_SYNC_ATTENTION) },
   { "blend", N_ ("Blend"), N_ ("How overlapping tiles are weighted"),
     CHOICE (blend, PD_BLEND_RAMP) },
@@ -148,18 +148,6 @@ static const Parameter parameters[] = {
   { "seamless", N_ ("Seamless"),
     N_ ("Directions in which the picture can be repeated without a seam"),
     CHOICE (seamless, PD_TORUS_NONE) },
-  { "bank-tokens", N_ ("Bank tokens"),
-    N_ ("Tokens of the canvas's thumbnail that each attention layer of a tile sees"), G_TYPE_UINT,
-    FIELD (bank_tokens), 1, 4096, 256 },
-  { "bank-level", N_ ("Bank level"),
-    N_ ("Finest level of the UNet whose layers see the thumbnail; 0 is all of them"), G_TYPE_UINT,
-    FIELD (bank_level), 0, 7, 0 },
-  { "bank-strength", N_ ("Bank strength"),
-    N_ ("How much the thumbnail counts beside the tile itself: 1 is as much as one more tile"),
-    G_TYPE_DOUBLE, FIELD (bank_strength), 0.0, 100.0, 0.25 },
-  { "bank-until", N_ ("Bank until"),
-    N_ ("Share of the steps at the end that do without the thumbnail"), G_TYPE_DOUBLE,
-    FIELD (bank_until), 0.0, 1.0, 0.0 },
   { "regions", N_ ("Regions"),
     N_ ("Parts of the picture with prompts of their own, one a line: x,y,width,height:prompt in "
         "pixels, or mask=FILE:prompt"),

@@ -95,10 +95,6 @@ struct _PdRequest
   PdBlend blend;
   gboolean fixed_grid; /* tiles do not move from step to step */
   PdTorus seamless;
-  guint bank_tokens; /* of the canvas's thumbnail, per self-attention layer */
-  guint bank_level;
-  double bank_strength;
-  double bank_until;
   char *regions; /* one a line, see engine/run/regions.h */
   PdProgressive progressive;
   double level_strength; /* of the first level after the base; 0 only enlarges, 1 ignores it, below

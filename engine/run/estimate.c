@@ -45,16 +45,13 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *l
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint scale = session->model->autoencoder->info.scale;
-  guint n_steps = pd_schedule_n_calls (session->schedule), thumbnails = 0;
+  guint n_steps = pd_schedule_n_calls (session->schedule);
   PdPlan plan;
 
   if (!pd_plan_canvas (session->device, &options, scale, &plan, error))
     return FALSE;
-  if (options.sync == PD_SYNC_ATTENTION && plan.n_tiles > 1)
-    for (guint i = 0; i < n_steps; i++)
-      thumbnails += n_steps - i > options.bank_until * n_steps;
   *work += n_steps * plan.work;
-  estimate->forwards += (n_steps * plan.n_tiles + thumbnails) * options.branches;
+  estimate->forwards += n_steps * plan.n_tiles * options.branches;
   estimate->n_tiles = plan.n_tiles;
   estimate->tile = plan.tile * scale;
   estimate->batch = plan.batch;

@@ -7,6 +7,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/pictures/storage.h"
 #include "engine/request/mode.h"
+#include "engine/tiles/anchors.h"
 #include "engine/tiles/statistics.h"
 
 enum
@@ -48,6 +49,7 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint prompts = 1 + (session->regions != NULL ? pd_regions_count (session->regions) : 0);
   guint64 parts, images, tile;
+  guint anchors[PD_ANCHORS_MAX];
   PdGrid grid;
 
   pd_denoise_cut_tile (&options);
@@ -55,13 +57,15 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
                      options.overlap, options.wrap, error))
     return FALSE;
   parts = (guint64) pd_grid_n_tiles (&grid) * prompts;
-  images = options.sync == PD_SYNC_EXACT ? pd_grid_n_tiles (&grid)
-                                         : MIN (options.batch, pd_grid_n_tiles (&grid));
+  images = MIN (options.batch, pd_grid_n_tiles (&grid));
+  /* Anchors have a pass of one tile, and their predictions are kept. */
+  if (options.sync == PD_SYNC_ATTENTION)
+    images += 1 + pd_anchors_choose (&grid, anchors);
   tile = (guint64) session->channels * grid.y.tile * grid.x.tile * sizeof (float);
   *memory += parts * sizeof (guint64) + 3 * images * options.branches * tile +
              prompts * tile / session->channels;
   *memory += (guint64) (prompts - 1) * session->h * session->w * sizeof (float);
-  if (options.sync >= PD_SYNC_ATTENTION && pd_grid_n_tiles (&grid) > 1)
+  if (options.sync != PD_SYNC_NONE && pd_grid_n_tiles (&grid) > 1)
     {
       g_autoptr (GArray) survey = pd_denoiser_survey (options.denoiser, grid.y.tile, grid.x.tile);
       guint64 statistics =

@@ -26,7 +26,7 @@ typedef struct
   guint8 digest[PD_JOURNAL_DIGEST_SIZE]; /* SHA-256 of the file with zeros here */
 } Header;
 
-static const char magic[8] = "PDJRNL1";
+static const char magic[8] = "PDJRNL2";
 static const guint32 BYTE_ORDER_MARK = 0x01020304;
 static const char suffix[] = ".journal";
 

@@ -32,6 +32,7 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
 {
   PdCanvasOptions alone = *options;
   guint n_alone = 0;
+  gsize bank = 0;
   PdCanvas *canvas;
 
   /* Every tile is a canvas of its own. */
@@ -59,17 +60,16 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
       pd_graph_stats (pd_canvas_graph (canvas), &stats);
       plan->n_tiles = n_tiles;
       plan->tile = options->tile;
-      plan->batch = options->sync == PD_SYNC_EXACT ? n_tiles : MIN (alone.batch, n_tiles);
+      plan->batch = MIN (alone.batch, n_tiles);
       plan->work = stats.work * ((n_tiles + plan->batch - 1) / plan->batch);
-      /* The thumbnail is one more tile. */
-      if (options->sync == PD_SYNC_ATTENTION && n_tiles > 1)
-        plan->work += stats.work / plan->batch;
+      bank = pd_canvas_bank_bytes (canvas);
       pd_canvas_free (canvas);
     }
   plan->bytes = pd_account_end_rehearsal (device);
   pd_debug (PD_DEBUG_PLAN,
-            "tile %u, %u at once: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes%s",
-            options->tile, plan->batch, plan->bytes, pd_account_limit (device),
+            "tile %u, %u at once: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+            " bytes, %" G_GSIZE_FORMAT " of them what anchors leave%s",
+            options->tile, plan->batch, plan->bytes, pd_account_limit (device), bank,
             canvas != NULL ? "" : ", and it failed");
   return canvas != NULL;
 }
@@ -92,8 +92,7 @@ pd_plan_canvas (
           if (plan->bytes <= limit)
             return TRUE;
         }
-      else if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
-               options->sync == PD_SYNC_EXACT)
+      else if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY))
         {
           g_propagate_error (error, g_steal_pointer (&failure));
           return FALSE;

@@ -186,10 +186,6 @@ pd_session_canvas_options (const PdSession *self)
     .seed = self->noise.seed,
     .probe = self->probe,
     .sync = request->sync,
-    .bank_tokens = request->bank_tokens,
-    .bank_level = request->bank_level,
-    .bank_strength = request->bank_strength,
-    .bank_until = request->bank_until,
     .norm_share = 1,
     .branches = self->branches,
     .conditions =
@@ -376,6 +372,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
   PdDenoise options = { .canvas = pd_session_canvas_options (self),
                         .schedule = self->schedule,
                         .noise = &self->noise,
+                        .pulls = denoise->invents && self->prompts.n == 0,
                         .clean = denoise->clean,
                         .adjust_latent = denoise->adjust_latent,
                         .adjust_clean = denoise->adjust_clean,

@@ -95,6 +95,7 @@ pd_session_resume_level (const PdSession *self, const float **base, guint *base_
 /* What denoising knows beside the latent; any may be NULL, all are borrowed. */
 typedef struct
 {
+  gboolean invents;   /* nothing but the prompts says what the picture shows */
   const float *clean; /* what is known of the result before it is denoised */
   const PdMap *map;   /* for denoisers that read one */
   /* See PdDenoise. */

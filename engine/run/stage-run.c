@@ -62,7 +62,7 @@ run_noise (Run *self, float *latent, GError **error)
 
   pd_session_draw_noise (session, latent);
   start_from_noise (session, latent, latent);
-  return pd_session_denoise (session, &(PdSessionDenoise){ 0 }, latent, error);
+  return pd_session_denoise (session, &(PdSessionDenoise){ .invents = TRUE }, latent, error);
 }
 
 /* The mask at the latents' size: the largest value of each cell, so that a line thinner than a

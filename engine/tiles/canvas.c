@@ -5,7 +5,6 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/diffusion/guidance.h"
 #include "engine/tiles/canvas-private.h"
@@ -61,30 +60,18 @@ gather_team (PdCanvas *self, GError **error)
 {
   const PdCanvasOptions *options = &self->options;
   const PdGrid *grid = &self->grid;
-  const PdThumbnailOptions thumbnail = { .denoiser = options->denoiser,
-                                         .height = options->height,
-                                         .width = options->width,
-                                         .tile_h = grid->y.tile,
-                                         .tile_w = grid->x.tile,
-                                         .seed = options->seed,
-                                         .branches = options->branches,
-                                         .conditions = options->conditions,
-                                         .prompts = options->prompts,
-                                         .map = options->map,
-                                         .bank_tokens = options->bank_tokens,
-                                         .bank_depth = options->bank_level };
-  const PdTeamOptions team = { .tiles = { .denoiser = options->denoiser,
-                                          .sync = options->sync,
-                                          .h = grid->y.tile,
-                                          .w = grid->x.tile,
-                                          .batch = options->batch,
-                                          .branches = options->branches,
-                                          .like = options->conditions[0],
-                                          .map = options->map },
-                               .thumbnail = options->sync == PD_SYNC_ATTENTION ? &thumbnail : NULL,
-                               .norm_share = options->norm_share,
-                               .n_parts = n_parts (self) };
+  PdTeamOptions team = { .tiles = { .denoiser = options->denoiser,
+                                    .h = grid->y.tile,
+                                    .w = grid->x.tile,
+                                    .batch = options->batch,
+                                    .branches = options->branches,
+                                    .like = options->conditions[0],
+                                    .map = options->map },
+                         .norm_share = options->norm_share,
+                         .n_parts = n_parts (self) };
 
+  if (options->sync == PD_SYNC_ATTENTION)
+    team.n_anchors = pd_anchors_choose (grid, team.anchors);
   self->team = pd_team_new (&team, error);
   return self->team != NULL;
 }
@@ -103,21 +90,10 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
     return NULL;
   if (pd_grid_n_tiles (grid) == 1)
     {
-      self->options.sync = PD_SYNC_FUSION;
+      self->options.norm_share = 0;
       blend = PD_BLEND_UNIFORM; /* a lone tile is the canvas: dividing would only round */
     }
-  if (self->options.sync < PD_SYNC_ATTENTION)
-    self->options.norm_share = 0;
-  if (self->options.sync == PD_SYNC_EXACT && options->prompts != NULL)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("Regions with prompts of their own are not possible with --sync exact; use "
-                      "--sync attention"));
-      return NULL;
-    }
-  self->options.batch = self->options.sync == PD_SYNC_EXACT
-                            ? pd_grid_n_tiles (grid)
-                            : MIN (options->batch, pd_grid_n_tiles (grid));
+  self->options.batch = MIN (options->batch, pd_grid_n_tiles (grid));
   if (!allocate (self, error))
     return NULL;
   self->conditions[0] = options->conditions[options->branches - 1];
@@ -167,18 +143,7 @@ pd_canvas_graph (PdCanvas *self)
 gsize
 pd_canvas_bank_bytes (const PdCanvas *self)
 {
-  PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
-
-  return thumbnail != NULL ? pd_bank_bytes (pd_thumbnail_bank (thumbnail)) : 0;
-}
-
-void
-pd_canvas_set_clean (PdCanvas *self, const float *clean)
-{
-  PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
-
-  if (thumbnail != NULL)
-    pd_thumbnail_set_clean (thumbnail, clean, 1, NULL, 0);
+  return pd_team_bank_bytes (self->team);
 }
 
 const float *
@@ -294,19 +259,6 @@ report (gsize done, gpointer user_data)
   pd_monitor_tell (self->monitor, done < canvas->n_items ? canvas->items[done].tile : n, n);
 }
 
-static PdStep
-step_of (const PdCanvas *self, const PdSchedule *schedule, guint i)
-{
-  guint n_steps = pd_schedule_n_calls (schedule);
-  PdNoiseLevel level = pd_schedule_level (schedule, i);
-
-  return (PdStep){ .timestep = pd_schedule_timestep (schedule, i),
-                   .alpha = level.alpha,
-                   .sigma = level.sigma,
-                   .reads_bank = n_steps - i > self->options.bank_until * n_steps,
-                   .bank_strength = self->options.bank_strength };
-}
-
 gboolean
 pd_canvas_predict (PdCanvas *self,
                    const PdSchedule *schedule,
@@ -318,8 +270,8 @@ pd_canvas_predict (PdCanvas *self,
 {
   const PdCanvasOptions *options = &self->options;
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
-  const PdStep step = step_of (self, schedule, i);
-  PdThumbnail *thumbnail = pd_team_thumbnail (self->team);
+  const PdStep step = { .timestep = pd_schedule_timestep (schedule, i),
+                        .draw = { options->seed, i } };
   Prediction call = { self, i, latent, pd_schedule_input_scale (schedule, i), prediction, monitor };
   PdTeamWork work = { .items = self->items,
                       .n_prompts = n_prompts (self),
@@ -346,13 +298,6 @@ pd_canvas_predict (PdCanvas *self,
     {
       pd_fusion_divide (self->channels, pixels, self->conditional, self->mass);
       pd_guidance_rescale (elements, self->conditional, options->guidance_rescale, prediction);
-    }
-  if (thumbnail != NULL)
-    {
-      double from_latent, from_output;
-
-      pd_schedule_x0_factors (schedule, i, &from_latent, &from_output);
-      pd_thumbnail_set_clean (thumbnail, latent, from_latent, prediction, from_output);
     }
   return TRUE;
 }

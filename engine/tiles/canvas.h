@@ -12,7 +12,8 @@
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
  * prediction fused instead of the stepped latent, so that multistep solvers keep one history).
  *
- * The result does not depend on `batch`: predictions are fused in the order of the tiles. */
+ * The result does not depend on `batch`: predictions are fused in the order of the tiles, and what
+ * tiles read of each other (anchors.h) is written one tile after the other. */
 
 /* Who looks on while a canvas is denoised: for verification. */
 typedef struct
@@ -39,45 +40,34 @@ typedef struct
   gboolean jitter;
   guint64 seed;
 
-  PdSync sync;          /* a canvas of one tile needs none */
-  guint bank_tokens;    /* most tokens of the thumbnail that a layer keeps */
-  guint bank_level;     /* finest level of the denoiser whose layers read it: 0 the latent's size, 1
-                           half, … */
-  double bank_strength; /* 1: the thumbnail counts like one more tile */
-  double bank_until;    /* read while more than this share of the timesteps is left, 0 … 1 */
+  PdSync sync; /* a canvas of one tile needs none */
   /* How much of the distance between a tile's statistics of group norms and the canvas's, as it was
-   * in the step before, is taken off, 0 … 1. Not with PD_SYNC_NONE and PD_SYNC_FUSION. */
+   * in the step before, is taken off, 0 … 1. */
   double norm_share;
 
   guint branches; /* 1, or 2 for guidance: conditions then hold the unconditional one first */
   const PdCondition *const *conditions; /* [branches] */
-  const PdPrompts *prompts; /* of parts of the canvas; NULL: none; not with PD_SYNC_EXACT */
-  const PdMap *map;         /* for denoisers that read one, of the canvas's size; else NULL */
+  const PdPrompts *prompts;             /* of parts of the canvas; NULL: none */
+  const PdMap *map; /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
   const PdCanvasProbe *probe; /* NULL: nobody looks on */
 } PdCanvasOptions;
 
 typedef struct _PdCanvas PdCanvas;
 
-/* Options and what they point to are borrowed. Records the denoiser for a batch of tiles; with
- * PD_SYNC_EXACT that is all of them, whatever the batch asked for. Errors: PD_ERROR_BAD_REQUEST
- * (tile and overlap), PD_ERROR_OUT_OF_MEMORY. */
+/* Options and what they point to are borrowed. Records the denoiser for a batch of tiles. Errors:
+ * PD_ERROR_BAD_REQUEST (tile and overlap), PD_ERROR_OUT_OF_MEMORY. */
 PdCanvas *pd_canvas_new (const PdCanvasOptions *options, GError **error);
 void pd_canvas_free (PdCanvas *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)
 
 guint pd_canvas_n_tiles (const PdCanvas *self);
-/* Images predicted so far: tiles · branches, times the prompts that count in a tile, and those of
- * the thumbnail. */
+/* Images predicted so far: tiles · branches, times the prompts that count in a tile. */
 guint pd_canvas_forwards (const PdCanvas *self);
 PdGraph *pd_canvas_graph (PdCanvas *self);
 
 /* Bytes of the bank; 0 without. */
 gsize pd_canvas_bank_bytes (const PdCanvas *self);
-
-/* What is known of the clean canvas before the first step ([channels][height][width]): the
- * thumbnail is made from it. Without it the first thumbnail is noise. */
-void pd_canvas_set_clean (PdCanvas *self, const float *clean);
 
 /* What the canvas knows beside the latent and the solver's state, between two steps or within one,
  * in the machine's byte order; a canvas with the same options goes on from it as the one that saved

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/tiles/denoise.h"
+#include "engine/tiles/pull.h"
 
 /* What pd_canvas_predict's progress means to the whole run. */
 typedef struct
@@ -12,6 +13,7 @@ typedef struct
   const PdDenoise *denoise;
   PdDenoiseProgress progress;
   PdMosaic *mosaic; /* NULL: no previews */
+  PdPull pull;      /* sigma 0: none */
 
   /* The step that is being done. */
   const PdCanvas *canvas;
@@ -83,7 +85,7 @@ report_tiles (guint tiles_done, guint unused, gpointer user_data)
 }
 
 /* Moves the latent from the prediction of the step that is being done, by way of the clean latent
- * if that is adjusted. */
+ * if that is adjusted or pulled. */
 static gboolean
 step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, GError **error)
 {
@@ -92,24 +94,24 @@ step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, 
   const gboolean whole = area->h == denoise->canvas.height && area->w == denoise->canvas.width;
   const gsize n = (gsize) denoise->canvas.denoiser->info.channels * area->h * area->w;
   float *latent = self->latent, *prediction = self->prediction;
+  const gboolean pulls = self->pull.sigma > 0 && pd_pull_counts (schedule, self->step);
   double from_latent = 0, from_prediction = 1;
 
-  if (denoise->adjust_clean != NULL)
-    {
-      pd_schedule_to_x0 (schedule, self->step, n, latent, prediction, prediction);
-      if (!denoise->adjust_clean (schedule, self->step, area, prediction, denoise->adjust_data,
-                                  error))
-        return FALSE;
-    }
+  if (denoise->adjust_clean != NULL || pulls)
+    pd_schedule_to_x0 (schedule, self->step, n, latent, prediction, prediction);
   else
     pd_schedule_x0_factors (schedule, self->step, &from_latent, &from_prediction);
+  if (denoise->adjust_clean != NULL &&
+      !denoise->adjust_clean (schedule, self->step, area, prediction, denoise->adjust_data, error))
+    return FALSE;
   if (whole)
     preview_step (self, self->step, latent, from_latent, prediction, from_prediction, NULL);
-  if (denoise->adjust_clean != NULL)
+  if (denoise->adjust_clean != NULL || pulls)
     pd_solver_step_x0 (solver, prediction, noise, latent);
   else
     pd_solver_step (solver, prediction, noise, latent);
-  return TRUE;
+  return !pulls ||
+         pd_pull_apply (&self->pull, schedule, self->step, solver, prediction, latent, error);
 }
 
 static gboolean
@@ -214,8 +216,6 @@ pd_denoise_cut_tile (PdCanvasOptions *options)
 gboolean
 pd_denoise_shrink (PdCanvasOptions *options)
 {
-  if (options->sync == PD_SYNC_EXACT)
-    return FALSE;
   if (options->batch > 1)
     options->batch /= 2;
   else if (options->tile / 2 >= LEAST_TILE)
@@ -330,11 +330,14 @@ denoise_together (const PdDenoise *self,
 
   if (canvas == NULL)
     return FALSE;
-  if (self->clean != NULL)
-    pd_canvas_set_clean (canvas, self->clean);
   pd_graph_stats (pd_canvas_graph (canvas), &report->graph);
   report->bank_bytes = pd_canvas_bank_bytes (canvas);
   report->n_tiles = progress->progress.n_tiles = pd_canvas_n_tiles (canvas);
+  if (self->pulls && report->n_tiles > 1)
+    progress->pull = (PdPull){ .channels = self->canvas.denoiser->info.channels,
+                               .size = canvas_size (self),
+                               .wrap = self->canvas.wrap,
+                               .sigma = report->tile / 2.0 };
   report_tiles (0, 0, progress);
   if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;

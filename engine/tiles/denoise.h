@@ -60,7 +60,9 @@ typedef struct
   PdCanvasOptions canvas;
   const PdSchedule *schedule;
   const PdNoiseSource *noise; /* of steps that add some; NULL: of the canvas's seed */
-  const float *clean; /* what is known of the result, [channels][height][width]; may be NULL */
+  const float *clean; /* what is known of the result, [channels][height][width], for the first
+                         preview; may be NULL */
+  gboolean pulls;     /* see pull.h; not with PD_SYNC_NONE or one tile */
   PdAdjustLatentFunc adjust_latent; /* may be NULL */
   PdAdjustCleanFunc adjust_clean;   /* may be NULL */
   gpointer adjust_data;             /* of both */
@@ -86,8 +88,7 @@ typedef struct
 /* A tile larger than both sides of the canvas becomes as large as the longer one. */
 void pd_denoise_cut_tile (PdCanvasOptions *options);
 
-/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest, or
- * with PD_SYNC_EXACT, whose tiles are all held at once. */
+/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest. */
 gboolean pd_denoise_shrink (PdCanvasOptions *options);
 
 /* The canvas of @options. The batch and then the tile asked for are halved for as long as the

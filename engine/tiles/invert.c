@@ -58,7 +58,6 @@ pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **err
   canvas = pd_denoise_canvas (options, &report, error);
   if (canvas == NULL)
     return FALSE;
-  pd_canvas_set_clean (canvas, latent);
   progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
   output = pd_try_new (float, n, _ ("the canvas"), error);
   if (output == NULL)

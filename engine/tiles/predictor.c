@@ -8,11 +8,11 @@
 
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
-#include "engine/gpu/account.h"
+#include "engine/tiles/anchors.h"
 
 enum
 {
-  MAX_HOOKS = 2, /* one reads keys, one shares norms */
+  MAX_HOOKS = 3, /* one writes keys, one reads them, one shares norms */
 };
 
 /* The denoiser for so many tiles, with what takes part in it. Images are branch by branch: every
@@ -20,7 +20,7 @@ enum
 typedef struct
 {
   guint tiles;
-  PdJointAttention joint;
+  PdBankWriter *writer;   /* of one tile with a bank; else NULL */
   PdBankReader *reader;   /* may be NULL */
   PdNormExchange *norms;  /* may be NULL */
   PdNormShift *shifts;    /* of all images; NULL without norms */
@@ -41,14 +41,25 @@ struct _PdPredictor
   gsize n;         /* numbers of a tile's latent */
   guint count;     /* moments of an image */
   Recording batch; /* as the backend stores activations */
-  Recording f32;   /* one tile, for what the other cannot hold; made when needed */
+  Recording one;   /* the same for one tile, for anchors, where the batch is more */
+  Recording f32;   /* one tile, for what the others cannot hold; made when needed */
   guint forwards;
 };
+
+/* One call of pd_predictor_run or pd_predictor_run_anchor. */
+typedef struct
+{
+  const PdStep *step;
+  const PdBatch *batch;
+  gint part; /* of the bank, that its one image writes, or PD_BANK_NO_PART */
+  GCancellable *cancellable;
+} Call;
 
 static void
 recording_clear (Recording *self)
 {
   pd_denoiser_pass_free (self->pass);
+  pd_bank_writer_free (self->writer);
   pd_bank_reader_free (self->reader);
   pd_norm_exchange_free (self->norms);
   g_free (self->shifts);
@@ -98,9 +109,10 @@ share_norms (PdPredictor *self, Recording *recording, GError **error)
 }
 
 static gboolean
-record (PdPredictor *self, Recording *recording, guint tiles, gboolean f32, GError **error)
+record (PdPredictor *self, Recording *recording, gboolean f32, GError **error)
 {
   const PdPredictorOptions *options = &self->options;
+  guint tiles = recording->tiles;
   PdHook **hook = recording->hooks;
   PdDenoiserPassOptions pass = { .n = tiles * options->branches,
                                  .h = options->h,
@@ -109,15 +121,14 @@ record (PdPredictor *self, Recording *recording, guint tiles, gboolean f32, GErr
                                  .hooks = recording->hooks,
                                  .f32 = f32 };
 
-  recording->tiles = tiles;
-  if (options->sync == PD_SYNC_EXACT)
+  if (options->bank != NULL && tiles == 1)
     {
-      recording->joint = pd_joint_attention (options->branches);
-      *hook++ = &recording->joint.hook;
+      recording->writer = pd_bank_writer_new (options->bank, 1);
+      *hook++ = pd_bank_writer_hook (recording->writer);
     }
-  else if (options->bank != NULL)
+  if (options->bank != NULL)
     {
-      recording->reader = pd_bank_reader_new (options->bank);
+      recording->reader = pd_bank_reader_new (options->bank, tiles);
       *hook++ = pd_bank_reader_hook (recording->reader);
     }
   if (options->statistics != NULL)
@@ -131,37 +142,11 @@ record (PdPredictor *self, Recording *recording, guint tiles, gboolean f32, GErr
   return recording->pass != NULL;
 }
 
-/* All tiles at once take as many times the memory of one as there are; told before a graph of them
- * is built, which for many takes long. */
 static gboolean
-check_exact (PdPredictor *self, GError **error)
+make (PdPredictor *self, Recording *recording, guint tiles, gboolean f32, GError **error)
 {
-  PdDevice *device = self->options.denoiser->backend->device;
-  guint64 used = pd_account_used (device), limit = pd_account_limit (device), bytes;
-  gboolean rehearsing = pd_account_is_rehearsing (device), ok;
-  guint n_tiles = self->options.batch;
-  g_autofree char *needed = NULL, *available = NULL;
-  Recording one = { 0 };
-
-  if (!rehearsing)
-    pd_account_begin_rehearsal (device);
-  ok = record (self, &one, 1, FALSE, error);
-  bytes = pd_account_used (device) - used;
-  recording_clear (&one);
-  if (!rehearsing)
-    pd_account_end_rehearsal (device);
-  if (!ok)
-    return FALSE;
-  if (used + n_tiles * bytes <= limit)
-    return TRUE;
-  needed = g_format_size_full (n_tiles * bytes, G_FORMAT_SIZE_IEC_UNITS);
-  available = g_format_size_full (limit - MIN (used, limit), G_FORMAT_SIZE_IEC_UNITS);
-  g_set_error (
-      error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY,
-      _ ("--sync exact denoises all %u tiles at once, which needs %s of device memory, but "
-         "%s are free; use --sync attention, choose a smaller picture, or raise --memory"),
-      n_tiles, needed, available);
-  return FALSE;
+  recording->tiles = tiles;
+  return allocate (self, recording, error) && record (self, recording, f32, error);
 }
 
 PdPredictor *
@@ -171,13 +156,10 @@ pd_predictor_new (const PdPredictorOptions *options, GError **error)
 
   self->options = *options;
   self->n = (gsize) options->denoiser->info.channels * options->h * options->w;
-  if (options->sync == PD_SYNC_EXACT && !check_exact (self, error))
+  if (!make (self, &self->batch, options->batch, FALSE, error) ||
+      (options->bank != NULL && options->batch > 1 && !make (self, &self->one, 1, FALSE, error)))
     return NULL;
-  self->batch.tiles = options->batch;
-  return allocate (self, &self->batch, error) &&
-                 record (self, &self->batch, options->batch, FALSE, error)
-             ? g_steal_pointer (&self)
-             : NULL;
+  return g_steal_pointer (&self);
 }
 
 void
@@ -186,6 +168,7 @@ pd_predictor_free (PdPredictor *self)
   if (self == NULL)
     return;
   recording_clear (&self->batch);
+  recording_clear (&self->one);
   recording_clear (&self->f32);
   g_free (self);
 }
@@ -221,6 +204,9 @@ set_image (PdPredictor *self, Recording *recording, guint image, const PdBatch *
 {
   guint branches = self->options.branches;
 
+  if (recording->reader != NULL)
+    pd_bank_reader_set_weight (recording->reader, image,
+                               batch->items[from].prompt == 0 ? pd_anchors_weight : 0);
   for (guint branch = 0; branch < branches; branch++)
     {
       gsize at = (gsize) branch * recording->tiles + image;
@@ -254,27 +240,23 @@ keep_moments (
 }
 
 static gboolean
-run (PdPredictor *self,
-     Recording *recording,
-     const PdStep *step,
-     GCancellable *cancellable,
-     GError **error)
+run (PdPredictor *self, Recording *recording, const Call *call, GError **error)
 {
   const gsize n = n_images (self, recording) * self->n;
   const PdDenoiserRun run = { .latents = recording->input,
                               .n_latents = n,
-                              .timestep = step->timestep,
+                              .timestep = call->step->timestep,
                               .conditions = recording->conditions,
                               .views = recording->views,
                               .map = self->options.map,
                               .prediction = recording->output,
                               .n_prediction = n };
 
-  if (recording->reader != NULL)
-    pd_bank_reader_set_strength (recording->reader, step->reads_bank ? step->bank_strength : 0);
+  if (recording->writer != NULL)
+    pd_bank_writer_choose (recording->writer, 0, call->part, &call->step->draw);
   return (recording->norms == NULL ||
           pd_norm_exchange_write (recording->norms, recording->shifts, error)) &&
-         pd_denoiser_pass_run (recording->pass, &run, cancellable, error) &&
+         pd_denoiser_pass_run (recording->pass, &run, call->cancellable, error) &&
          (recording->norms == NULL ||
           pd_norm_exchange_read (recording->norms, recording->moments, error));
 }
@@ -294,35 +276,47 @@ is_finite (PdPredictor *self, guint image)
   return TRUE;
 }
 
-/* Predicts image @image of the batch once more, in f32: what f16 cannot hold is why a network gives
- * infinities. Not for tiles that read each other's keys, which are one batch. */
+/* Predicts image @image of the batch with a recording of one tile; its input and output are where
+ * those of the batch are. */
 static gboolean
-run_f32 (PdPredictor *self,
-         const PdStep *step,
-         const PdBatch *batch,
-         guint image,
-         GCancellable *cancellable,
-         GError **error)
+run_one (PdPredictor *self, Recording *one, const Call *call, guint image, GError **error)
 {
-  Recording *one = &self->f32;
-
-  if (one->pass == NULL)
-    {
-      one->tiles = 1;
-      if (!allocate (self, one, error) || !record (self, one, 1, TRUE, error))
-        return FALSE;
-    }
-  memcpy (one->input, pd_predictor_input (self, image), self->n * sizeof *one->input);
-  set_image (self, one, 0, batch, image);
-  if (!run (self, one, step, cancellable, error))
+  memmove (one->input, pd_predictor_input (self, image), self->n * sizeof *one->input);
+  set_image (self, one, 0, call->batch, image);
+  if (!run (self, one, call, error))
     return FALSE;
   if (one->norms != NULL)
-    keep_moments (self, one, 0, batch, image);
+    keep_moments (self, one, 0, call->batch, image);
   for (guint branch = 0; branch < self->options.branches; branch++)
-    memcpy (pd_predictor_output (self, image, branch), one->output + branch * self->n,
-            self->n * sizeof *one->output);
+    memmove (pd_predictor_output (self, image, branch), one->output + branch * self->n,
+             self->n * sizeof *one->output);
   self->forwards += self->options.branches;
   return TRUE;
+}
+
+/* If image @image of the batch is not numbers, predicts it once more, in f32: what f16 cannot hold
+ * is why a network gives infinities. */
+static gboolean
+mend (PdPredictor *self, const Call *call, guint image, GError **error)
+{
+  const PdPredictorOptions *options = &self->options;
+  const PdView *view = &call->batch->items[image].view;
+
+  if (is_finite (self, image))
+    return TRUE;
+  if (options->denoiser->backend->activations != PD_TYPE_F32)
+    {
+      if ((self->f32.pass == NULL && !make (self, &self->f32, 1, TRUE, error)) ||
+          !run_one (self, &self->f32, call, image, error))
+        return FALSE;
+      if (is_finite (self, image))
+        return TRUE;
+    }
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
+               _ ("The UNet gave a value that is not a number in the tile at %u, %u (latent "
+                  "pixels); try --precision f32"),
+               view->x, view->y);
+  return FALSE;
 }
 
 gboolean
@@ -332,32 +326,37 @@ pd_predictor_run (PdPredictor *self,
                   GCancellable *cancellable,
                   GError **error)
 {
-  const PdPredictorOptions *options = &self->options;
-  gboolean again =
-      options->denoiser->backend->activations != PD_TYPE_F32 && options->sync != PD_SYNC_EXACT;
+  const Call call = { step, batch, PD_BANK_NO_PART, cancellable };
 
   for (guint image = 0; image < batch->count; image++)
     set_image (self, &self->batch, image, batch, image);
-  if (!run (self, &self->batch, step, cancellable, error))
+  if (!run (self, &self->batch, &call, error))
     return FALSE;
-  self->forwards += batch->count * options->branches;
+  self->forwards += batch->count * self->options.branches;
   for (guint image = 0; image < batch->count; image++)
     {
-      const PdView *view = &batch->items[image].view;
-
       if (self->batch.norms != NULL)
         keep_moments (self, &self->batch, image, batch, image);
-      if (is_finite (self, image))
-        continue;
-      if (again && !run_f32 (self, step, batch, image, cancellable, error))
+      if (!mend (self, &call, image, error))
         return FALSE;
-      if (again && is_finite (self, image))
-        continue;
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                   _ ("The UNet gave a value that is not a number in the tile at %u, %u (latent "
-                      "pixels); try --precision f32"),
-                   view->x, view->y);
-      return FALSE;
     }
+  return TRUE;
+}
+
+gboolean
+pd_predictor_run_anchor (PdPredictor *self,
+                         const PdStep *step,
+                         const PdBatch *batch,
+                         guint part,
+                         GCancellable *cancellable,
+                         GError **error)
+{
+  const Call call = { step, batch, (gint) part, cancellable };
+  Recording *one = self->one.pass != NULL ? &self->one : &self->batch;
+
+  g_assert (one->writer != NULL && batch->count == 1);
+  if (!run_one (self, one, &call, 0, error) || !mend (self, &call, 0, error))
+    return FALSE;
+  pd_bank_set_written (self->options.bank, part);
   return TRUE;
 }

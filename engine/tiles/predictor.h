@@ -3,9 +3,8 @@
 
 #include "engine/networks/denoiser.h"
 #include "engine/networks/bank-reader.h"
-#include "engine/networks/joint-attention.h"
+#include "engine/networks/bank-writer.h"
 #include "engine/tiles/statistics.h"
-#include "engine/base/choices.h"
 
 /* What predicts tiles on one device: the denoiser recorded for a batch of them. */
 typedef struct _PdPredictor PdPredictor;
@@ -13,13 +12,12 @@ typedef struct _PdPredictor PdPredictor;
 typedef struct
 {
   PdDenoiser *denoiser;
-  PdSync sync;
   guint h, w;               /* of a tile, latent pixels */
   guint batch;              /* tiles per call */
   guint branches;           /* of guidance */
   const PdCondition *like;  /* shapes of the conditions */
   const PdMap *map;         /* of the canvas; NULL: none */
-  PdBank *bank;             /* to be read; NULL with other kinds of sync than PD_SYNC_ATTENTION */
+  PdBank *bank;             /* of the canvas's prompt, to be written and read; NULL: none */
   PdStatistics *statistics; /* of group norms, to be shared; NULL: every tile has its own */
   const GArray *survey;     /* of a tile's pass; not used without statistics */
 } PdPredictorOptions;
@@ -35,13 +33,10 @@ typedef struct
 typedef struct
 {
   double timestep;
-  double alpha, sigma;  /* the level of noise of the step's latents */
-  gboolean reads_bank;  /* else the bank is not written either, and its tokens do not count */
-  double bank_strength; /* 1: the bank counts like one more tile */
+  PdBankDraw draw; /* of the tokens that go to the bank */
 } PdStep;
 
-/* What the options point to is borrowed. With PD_SYNC_EXACT the batch is all tiles. Errors:
- * PD_ERROR_OUT_OF_MEMORY. */
+/* What the options point to is borrowed. Errors: PD_ERROR_OUT_OF_MEMORY. */
 PdPredictor *pd_predictor_new (const PdPredictorOptions *options, GError **error);
 void pd_predictor_free (PdPredictor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPredictor, pd_predictor_free)
@@ -51,9 +46,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPredictor, pd_predictor_free)
 float *pd_predictor_input (PdPredictor *self, guint image);
 
 /* Predicts @count images: @items[i] has its latent at input i, and @conditions[i] is that of its
- * prompt; @unconditional is read with two branches. A tile for which the numbers of the device
- * are too small is predicted once more in f32. Errors: PD_ERROR_BAD_MODEL (a value that is not a
- * number), those of pd_denoiser_pass_run. */
+ * prompt; @unconditional is read with two branches. Tiles of the canvas's prompt read the bank. A
+ * tile for which the numbers of the device are too small is predicted once more in f32. Errors:
+ * PD_ERROR_BAD_MODEL (a value that is not a number), those of pd_denoiser_pass_run. */
 typedef struct
 {
   const PdItem *items;
@@ -68,6 +63,15 @@ gboolean pd_predictor_run (PdPredictor *self,
                            const PdBatch *batch,
                            GCancellable *cancellable,
                            GError **error);
+
+/* Predicts the one image of @batch, reading what the parts of the bank have so far, and lets it
+ * write part @part. With a bank only. */
+gboolean pd_predictor_run_anchor (PdPredictor *self,
+                                  const PdStep *step,
+                                  const PdBatch *batch,
+                                  guint part,
+                                  GCancellable *cancellable,
+                                  GError **error);
 
 /* What the last run gave for image @image in branch @branch. */
 float *pd_predictor_output (PdPredictor *self, guint image, guint branch);

@@ -1,31 +1,68 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/tiles/team.h"
 
+#include <string.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
 
+/* An anchor that was predicted before it is its turn to be fused. */
+typedef struct
+{
+  gsize item;
+  float *prediction; /* [branches][n] */
+} Held;
+
 struct _PdTeam
 {
   guint batch, branches;
+  gsize n; /* numbers of a tile's latent */
   PdPredictor *predictor;
-  PdThumbnail *thumbnail;   /* NULL unless tiles read its bank */
-  PdStatistics *statistics; /* NULL unless tiles share them; with … */
-  GArray *survey;           /* … the sites of a tile's pass */
-  gsize *parts;             /* of the items of a batch */
+  PdStatistics *statistics; /* NULL unless tiles share them */
+  GArray *survey;           /* the sites of a tile's pass */
+
+  PdBank *bank; /* NULL without anchors */
+  guint n_anchors, anchors[PD_ANCHORS_MAX];
+  Held held[PD_ANCHORS_MAX]; /* of this step, ascending; all have room for a prediction */
+  guint n_held;
+
+  /* Of the images of a batch. */
+  PdItem *items;
+  gsize *numbers; /* of the step's items */
+  gsize *parts;   /* of the statistics */
   const PdCondition **conditions;
 };
 
 static gboolean
 share_statistics (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
-  const PdPredictorOptions *tiles = &options->tiles;
-
-  self->survey = pd_denoiser_survey (tiles->denoiser, tiles->h, tiles->w);
   self->statistics =
       pd_statistics_new (options->norm_share, options->n_parts,
-                         tiles->branches * pd_norm_exchange_count (self->survey), error);
+                         options->tiles.branches * pd_norm_exchange_count (self->survey), error);
   return self->statistics != NULL;
+}
+
+static gboolean
+make_bank (PdTeam *self, const PdTeamOptions *options, GError **error)
+{
+  const PdBackend *backend = options->tiles.denoiser->backend;
+  const PdBankOptions bank =
+      pd_anchors_bank (backend, self->survey, self->branches, options->n_anchors);
+
+  self->bank = pd_bank_new (backend, self->survey, &bank, error);
+  if (self->bank == NULL)
+    return FALSE;
+  self->n_anchors = options->n_anchors;
+  memcpy (self->anchors, options->anchors, sizeof self->anchors);
+  for (guint i = 0; i < self->n_anchors; i++)
+    {
+      self->held[i].prediction =
+          pd_try_new (float, self->branches * self->n, _ ("the tiles"), error);
+      if (self->held[i].prediction == NULL)
+        return FALSE;
+    }
+  return TRUE;
 }
 
 PdTeam *
@@ -37,18 +74,17 @@ pd_team_new (const PdTeamOptions *options, GError **error)
 
   self->batch = tiles.batch;
   self->branches = tiles.branches;
-  if ((self->parts = pd_try_new (gsize, tiles.batch, what, error)) == NULL ||
+  self->n = (gsize) tiles.denoiser->info.channels * tiles.h * tiles.w;
+  if ((self->items = pd_try_new (PdItem, tiles.batch, what, error)) == NULL ||
+      (self->numbers = pd_try_new (gsize, tiles.batch, what, error)) == NULL ||
+      (self->parts = pd_try_new (gsize, tiles.batch, what, error)) == NULL ||
       (self->conditions = pd_try_new (const PdCondition *, tiles.batch, what, error)) == NULL)
     return NULL;
-  if (options->thumbnail != NULL)
-    {
-      self->thumbnail = pd_thumbnail_new (options->thumbnail, error);
-      if (self->thumbnail == NULL)
-        return NULL;
-      tiles.bank = pd_thumbnail_bank (self->thumbnail);
-    }
-  if (options->norm_share > 0 && !share_statistics (self, options, error))
+  self->survey = pd_denoiser_survey (tiles.denoiser, tiles.h, tiles.w);
+  if ((options->n_anchors > 0 && !make_bank (self, options, error)) ||
+      (options->norm_share > 0 && !share_statistics (self, options, error)))
     return NULL;
+  tiles.bank = self->bank;
   tiles.statistics = self->statistics;
   tiles.survey = self->survey;
   self->predictor = pd_predictor_new (&tiles, error);
@@ -61,44 +97,163 @@ pd_team_free (PdTeam *self)
   if (self == NULL)
     return;
   pd_predictor_free (self->predictor);
-  pd_thumbnail_free (self->thumbnail);
+  pd_bank_free (self->bank);
   pd_statistics_free (self->statistics);
   g_clear_pointer (&self->survey, g_array_unref);
+  for (guint i = 0; i < self->n_anchors; i++)
+    g_free (self->held[i].prediction);
+  g_free (self->items);
+  g_free (self->numbers);
   g_free (self->parts);
   g_free (self->conditions);
   g_free (self);
 }
 
-/* Predicts and fuses items first … first + count - 1. */
-static gboolean
-predict_batch (PdTeam *self,
-               const PdStep *step,
-               const PdTeamWork *work,
-               gsize first,
-               guint count,
-               GCancellable *cancellable,
-               GError **error)
+/* One call of pd_team_predict. */
+typedef struct
 {
-  const PdBatch batch = { .items = work->items + first,
-                          .parts = self->parts,
-                          .conditions = self->conditions,
-                          .unconditional = work->unconditional,
-                          .count = count };
+  PdTeam *team;
+  const PdStep *step;
+  const PdTeamWork *work;
+  gsize fused, predicted; /* items; those fused are the first */
+  GCancellable *cancellable;
+} Round;
 
+/* Puts item @number to image @image of the batch. */
+static void
+take (Round *self, guint image, gsize number)
+{
+  PdTeam *team = self->team;
+  const PdTeamWork *work = self->work;
+  const PdItem *item = &work->items[number];
+
+  team->items[image] = *item;
+  team->numbers[image] = number;
+  team->parts[image] = (gsize) item->tile * work->n_prompts + item->prompt;
+  team->conditions[image] = work->conditions[item->prompt];
+  work->gather (item, pd_predictor_input (team->predictor, image), work->user_data);
+}
+
+static PdBatch
+batch_of (const Round *self, guint count)
+{
+  const PdTeam *team = self->team;
+
+  return (PdBatch){ .items = team->items,
+                    .parts = team->parts,
+                    .conditions = team->conditions,
+                    .unconditional = self->work->unconditional,
+                    .count = count };
+}
+
+static const Held *
+find_held (const PdTeam *self, gsize item)
+{
+  for (guint i = 0; i < self->n_held; i++)
+    if (self->held[i].item == item)
+      return &self->held[i];
+  return NULL;
+}
+
+/* Fuses anchors for as long as it is their turn. */
+static void
+fuse_held (Round *self)
+{
+  const PdTeam *team = self->team;
+  const PdTeamWork *work = self->work;
+  const Held *held;
+
+  for (; self->fused < work->n_items && (held = find_held (team, self->fused)) != NULL;
+       self->fused++)
+    work->fuse (&work->items[self->fused], held->prediction,
+                team->branches == 2 ? held->prediction + team->n : NULL, work->user_data);
+}
+
+static void
+report (Round *self, gsize count)
+{
+  self->predicted += count;
+  self->work->progress (self->predicted, self->work->user_data);
+}
+
+/* The only item of tile @tile, for the canvas's prompt. Returns: FALSE if there are others. */
+static gboolean
+find_only (const PdTeamWork *work, guint tile, gsize *number)
+{
+  gsize n = 0;
+
+  for (gsize i = 0; i < work->n_items; i++)
+    if (work->items[i].tile == tile)
+      {
+        if (work->items[i].prompt > 0)
+          return FALSE;
+        *number = i;
+        n++;
+      }
+  return n == 1;
+}
+
+/* Another one is the first from step to step, for it reads none. */
+static gboolean
+predict_anchors (Round *self, GError **error)
+{
+  PdTeam *team = self->team;
+
+  team->n_held = 0;
+  if (team->bank == NULL)
+    return TRUE;
+  pd_bank_forget (team->bank);
+  for (guint i = 0; i < team->n_anchors; i++)
+    {
+      guint part = (i + self->step->draw.step) % team->n_anchors;
+      Held *held = &team->held[team->n_held];
+      PdBatch batch;
+
+      if (!find_only (self->work, team->anchors[part], &held->item))
+        continue;
+      take (self, 0, held->item);
+      batch = batch_of (self, 1);
+      if (!pd_predictor_run_anchor (team->predictor, self->step, &batch, part, self->cancellable,
+                                    error))
+        return FALSE;
+      for (guint branch = 0; branch < team->branches; branch++)
+        memcpy (held->prediction + branch * team->n,
+                pd_predictor_output (team->predictor, 0, branch),
+                team->n * sizeof *held->prediction);
+      team->n_held++;
+      report (self, 1);
+    }
+  return TRUE;
+}
+
+/* Predicts and fuses the next batch of other items, from @next on. */
+static gboolean
+predict_batch (Round *self, gsize *next, GError **error)
+{
+  PdTeam *team = self->team;
+  const PdTeamWork *work = self->work;
+  guint count = 0;
+  PdBatch batch;
+
+  for (; *next < work->n_items && count < team->batch; (*next)++)
+    if (find_held (team, *next) == NULL)
+      take (self, count++, *next);
+  batch = batch_of (self, count);
+  if (count > 0 &&
+      !pd_predictor_run (team->predictor, self->step, &batch, self->cancellable, error))
+    return FALSE;
+  fuse_held (self);
   for (guint i = 0; i < count; i++)
     {
-      const PdItem *item = &batch.items[i];
-
-      self->parts[i] = (gsize) item->tile * work->n_prompts + item->prompt;
-      self->conditions[i] = work->conditions[item->prompt];
-      work->gather (item, pd_predictor_input (self->predictor, i), work->user_data);
+      g_assert (team->numbers[i] == self->fused);
+      work->fuse (&team->items[i], pd_predictor_output (team->predictor, i, 0),
+                  team->branches == 2 ? pd_predictor_output (team->predictor, i, 1) : NULL,
+                  work->user_data);
+      self->fused++;
+      fuse_held (self);
     }
-  if (!pd_predictor_run (self->predictor, step, &batch, cancellable, error))
-    return FALSE;
-  for (guint i = 0; i < count; i++)
-    work->fuse (&batch.items[i], pd_predictor_output (self->predictor, i, 0),
-                self->branches == 2 ? pd_predictor_output (self->predictor, i, 1) : NULL,
-                work->user_data);
+  if (count > 0)
+    report (self, count);
   return TRUE;
 }
 
@@ -109,28 +264,19 @@ pd_team_predict (PdTeam *self,
                  GCancellable *cancellable,
                  GError **error)
 {
+  Round round = { .team = self, .step = step, .work = work, .cancellable = cancellable };
+  gsize next = 0;
+
   if (self->statistics != NULL)
     pd_statistics_begin (self->statistics);
-  if (self->thumbnail != NULL && step->reads_bank &&
-      !pd_thumbnail_run (self->thumbnail, step, cancellable, error))
+  if (!predict_anchors (&round, error))
     return FALSE;
-  for (gsize first = 0; first < work->n_items; first += self->batch)
-    {
-      gsize end = MIN (first + self->batch, work->n_items);
-
-      if (!predict_batch (self, step, work, first, (guint) (end - first), cancellable, error))
-        return FALSE;
-      work->progress (end, work->user_data);
-    }
+  while (round.fused < work->n_items)
+    if (!predict_batch (&round, &next, error))
+      return FALSE;
   if (self->statistics != NULL)
     pd_statistics_commit (self->statistics);
   return TRUE;
-}
-
-PdThumbnail *
-pd_team_thumbnail (PdTeam *self)
-{
-  return self->thumbnail;
 }
 
 PdStatistics *
@@ -139,11 +285,16 @@ pd_team_statistics (PdTeam *self)
   return self->statistics;
 }
 
+gsize
+pd_team_bank_bytes (const PdTeam *self)
+{
+  return self->bank != NULL ? pd_bank_bytes (self->bank) : 0;
+}
+
 guint
 pd_team_forwards (const PdTeam *self)
 {
-  return pd_predictor_forwards (self->predictor) +
-         (self->thumbnail != NULL ? pd_thumbnail_forwards (self->thumbnail) : 0);
+  return pd_predictor_forwards (self->predictor);
 }
 
 PdGraph *

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/tiles/anchors.h"
 #include "engine/tiles/predictor.h"
-#include "engine/tiles/thumbnail.h"
 
 /* Who predicts the tiles of a canvas, step by step: predictors, and what they tell each other once
  * a step. There is one predictor so far. */
@@ -10,10 +10,11 @@ typedef struct _PdTeam PdTeam;
 
 typedef struct
 {
-  PdPredictorOptions tiles;            /* bank and statistics are the team's own */
-  const PdThumbnailOptions *thumbnail; /* for PD_SYNC_ATTENTION; else NULL; borrowed for the call */
-  double norm_share;                   /* see pd_statistics_new; 0: none are shared */
-  gsize n_parts;                       /* tiles times prompts */
+  PdPredictorOptions tiles; /* bank and statistics are the team's own */
+  guint n_anchors;          /* tiles that all others read; 0: no tile reads another */
+  guint anchors[PD_ANCHORS_MAX];
+  double norm_share; /* see pd_statistics_new; 0: none are shared */
+  gsize n_parts;     /* tiles times prompts */
 } PdTeamOptions;
 
 PdTeam *pd_team_new (const PdTeamOptions *options, GError **error);
@@ -23,7 +24,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTeam, pd_team_free)
 /* The predictions of a step, and how they reach who asked for them. */
 typedef struct
 {
-  const PdItem *items;
+  const PdItem *items; /* in the order of the tiles */
   gsize n_items;
   guint n_prompts;                      /* with that of the canvas */
   const PdCondition *const *conditions; /* of each prompt */
@@ -35,23 +36,26 @@ typedef struct
    * are the same for any team. @prediction: of the first branch, @conditional of the second, NULL
    * with one branch; the first may be changed. */
   void (*fuse) (const PdItem *item, float *prediction, float *conditional, gpointer user_data);
-  /* After items that were fused, of which there are @done so far. */
+  /* After items that were predicted, of which there are @done so far. */
   void (*progress) (gsize done, gpointer user_data);
   gpointer user_data; /* of all */
 } PdTeamWork;
 
-/* Errors: those of pd_predictor_run. */
+/* An anchor in which other prompts count, too, is a tile like the others. Errors: those of
+ * pd_predictor_run. */
 gboolean pd_team_predict (PdTeam *self,
                           const PdStep *step,
                           const PdTeamWork *work,
                           GCancellable *cancellable,
                           GError **error);
 
-/* Both may be NULL; the team's. */
-PdThumbnail *pd_team_thumbnail (PdTeam *self);
+/* The team's; may be NULL. */
 PdStatistics *pd_team_statistics (PdTeam *self);
 
-/* Images predicted so far, those of the thumbnail included. */
+/* Bytes of the bank; 0 without. */
+gsize pd_team_bank_bytes (const PdTeam *self);
+
+/* Images predicted so far. */
 guint pd_team_forwards (const PdTeam *self);
 
 /* Of a predictor's tiles. */

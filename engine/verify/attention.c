@@ -5,7 +5,6 @@
 
 #include "engine/base/error.h"
 #include "engine/networks/blocks.h"
-#include "engine/networks/joint-attention.h"
 #include "engine/files/model-files.h"
 #include "engine/verify/parts.h"
 
@@ -97,6 +96,8 @@ sees (const Case *self, Sight sight, guint tile, guint other)
   guint dy = (guint) ABS ((int) (tile / across) - (int) (other / across));
   guint dx = (guint) ABS ((int) (tile % across) - (int) (other % across));
 
+  if (sight == SEES_ALL)
+    return tile != other;
   return sight == SEES_FOUR ? dx + dy == 1 : MAX (dx, dy) == 1;
 }
 
@@ -145,9 +146,7 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
   gsize count = (gsize) self->rows * self->columns * c;
   g_autofree float *in = g_new (float, count), *out = g_new (float, count);
   g_autoptr (PdGraph) graph = pd_graph_new (self->file->verify->backend);
-  PdJointAttention joint = pd_joint_attention (1);
-  PdHook *const all[] = { &joint.hook, NULL };
-  PdSites sites = { .hooks = tiled && sight == SEES_ALL ? all : NULL };
+  PdSites sites = { 0 };
   PdBuilder builder = { .graph = graph, .sites = &sites };
   PdTensor *x = tiled ? pd_graph_input (graph, images, self->tile_rows, self->tile_columns, c, 0)
                       : pd_graph_input (graph, 1, self->rows, self->columns, c, 0);
@@ -156,7 +155,7 @@ run (const Case *self, Sight sight, gboolean tiled, const char *name, GError **e
   PdTensor *bias = NULL, *y;
   gboolean done;
 
-  y = sight == SEES_FOUR || sight == SEES_EIGHT
+  y = sight != SEES_NONE
           ? attend_seen (&builder, self, norm, &bias)
           : pd_blocks_build_attention (&builder, norm, norm, NULL, &self->block->attention);
   pd_graph_output (graph, y);

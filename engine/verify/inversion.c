@@ -4,6 +4,7 @@
 
 #include "engine/diffusion/solver.h"
 #include "engine/diffusion/training.h"
+#include "engine/networks/bank-writer.h"
 #include "engine/networks/style-transfer.h"
 #include "engine/tiles/invert.h"
 #include "engine/tiles/recolor.h"
@@ -218,11 +219,14 @@ check_drawing (const PdVerifyStyle *self, const Drawing *drawing, GError **error
 {
   const PdSchedule *schedule = drawing->schedule;
   g_autoptr (GArray) survey = pd_denoiser_survey (self->unet, self->h, self->w);
-  const PdBankOptions bank_options = { .branches = 1, .takes = pd_style_transfer_takes };
+  const PdBankOptions bank_options = {
+    .branches = 1, .parts = 1, .every = 1, .takes = pd_style_transfer_takes
+  };
   g_autoptr (PdBank) bank = pd_bank_new (self->unet->backend, survey, &bank_options, error);
   g_autoptr (PdStyleTransfer) transfer =
       bank != NULL ? pd_style_transfer_new (bank, 1, &drawing->options) : NULL;
-  PdHook *writers[] = { bank != NULL ? pd_bank_writer (bank) : NULL, NULL };
+  g_autoptr (PdBankWriter) keeper = bank != NULL ? pd_bank_writer_new (bank, 1) : NULL;
+  PdHook *writers[] = { keeper != NULL ? pd_bank_writer_hook (keeper) : NULL, NULL };
   PdHook *readers[] = { transfer != NULL ? pd_style_transfer_hook (transfer) : NULL, NULL };
   g_autoptr (PdDenoiserPass) writer = NULL, reader = NULL;
   g_autoptr (PdSolver) solver = pd_solver_new (schedule, self->n, error);
@@ -234,6 +238,7 @@ check_drawing (const PdVerifyStyle *self, const Drawing *drawing, GError **error
       (writer = pd_verify_style_pass (self, 1, writers, NULL, error)) == NULL ||
       (reader = pd_verify_style_pass (self, 2, readers, NULL, error)) == NULL)
     return FALSE;
+  pd_bank_writer_choose (keeper, 0, 0, NULL);
   for (guint i = 0; i < STEPS; i++)
     {
       double timestep = pd_schedule_timestep (schedule, i);

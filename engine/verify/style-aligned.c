@@ -4,6 +4,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
+#include "engine/networks/bank-writer.h"
 #include "engine/networks/blocks.h"
 #include "engine/networks/style-align.h"
 #include "engine/verify/style.h"
@@ -20,6 +21,7 @@ enum
 typedef struct
 {
   PdBank *bank;
+  PdBankWriter *writer;
   PdStyleAlign *align;
   PdHook *writers[3], *readers[2];
 } Reference;
@@ -28,16 +30,11 @@ static void
 reference_clear (Reference *self)
 {
   pd_style_align_free (self->align);
+  pd_bank_writer_free (self->writer);
   pd_bank_free (self->bank);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Reference, reference_clear)
-
-static gboolean
-is_attention (const PdSite *site)
-{
-  return site->kind == PD_SITE_ATTENTION;
-}
 
 static gboolean
 make_reference (const PdVerifyStyle *self,
@@ -47,13 +44,15 @@ make_reference (const PdVerifyStyle *self,
                 GError **error)
 {
   const PdBackend *backend = self->unet->backend;
-  const PdBankOptions options = { .branches = branches, .takes = is_attention };
+  const PdBankOptions options = { .branches = branches, .parts = 1, .every = 1 };
 
   if ((reference->bank = pd_bank_new (backend, survey, &options, error)) == NULL ||
       (reference->align = pd_style_align_new (backend, reference->bank, survey, branches, error)) ==
           NULL)
     return FALSE;
-  reference->writers[0] = pd_bank_writer (reference->bank);
+  reference->writer = pd_bank_writer_new (reference->bank, 1);
+  pd_bank_writer_choose (reference->writer, 0, 0, NULL);
+  reference->writers[0] = pd_bank_writer_hook (reference->writer);
   reference->writers[1] = pd_style_align_writer (reference->align);
   reference->readers[0] = pd_style_align_reader (reference->align);
   return TRUE;
@@ -96,7 +95,8 @@ run_layer (const PdVerifyStyle *self,
       graph, pd_blocks_build_attention (&builder, input, input, NULL, &layer->attention));
 
   return pd_graph_compile (graph, FALSE, error) && pd_tensor_write (input, x, count, error) &&
-         pd_graph_run (graph, NULL, error) && pd_tensor_read (output, y, count, error);
+         pd_sites_before_run (hooks, error) && pd_graph_run (graph, NULL, error) &&
+         pd_tensor_read (output, y, count, error);
 }
 
 static gboolean

@@ -4,7 +4,7 @@
 
 #include "walk.h"
 
-/* upsample.comp and pool.comp */
+/* upsample.comp and pick.comp */
 PD_PUSH (PdScalePush)
 {
   PdStrides x; /* from pixel (0, 0) of the image */

@@ -16,7 +16,7 @@ enum
 };
 
 static const char *const words[] = {
-  "PDJRNL1", "PDSOLV2", "\xff\xff\xff\xff", "\x01\x01\x01\x01", "\x04\x03\x02\x01", NULL,
+  "PDJRNL2", "PDSOLV2", "\xff\xff\xff\xff", "\x01\x01\x01\x01", "\x04\x03\x02\x01", NULL,
 };
 
 static PdSchedule *

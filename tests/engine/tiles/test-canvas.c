@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/diffusion/noise.h"
-#include "engine/gpu/account.h"
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
 #include "engine/tiles/denoise.h"
@@ -62,9 +61,6 @@ golden_options (const Pair *conditions)
                             .overlap = 8,
                             .batch = 1,
                             .sync = PD_SYNC_FUSION,
-                            .bank_tokens = 64,
-                            .bank_strength = 1,
-                            .norm_share = 1,
                             .branches = 2,
                             .conditions = (const PdCondition *const *) conditions->all,
                             .guidance = 5 };
@@ -169,6 +165,7 @@ test_batch (void)
 
   options.jitter = TRUE;
   options.blend = PD_BLEND_RAMP;
+  options.norm_share = 1;
   for (guint s = 0; s < G_N_ELEMENTS (syncs); s++)
     {
       g_autofree float *one = NULL;
@@ -197,7 +194,7 @@ left_third (guint part, const PdRect *rect, PdSize cells, float *weights, gpoint
 }
 
 /* Two prompts in one canvas: another picture than either's, the same bytes for every batch, and no
- * forwards but in the tiles that have both. */
+ * forwards but in the tiles that have both. Anchors are those that have the canvas's alone. */
 static void
 test_regions (void)
 {
@@ -213,13 +210,13 @@ test_regions (void)
   PdDenoiseReport report;
 
   options.sync = PD_SYNC_ATTENTION;
+  options.norm_share = 1;
   plain = denoise (&options, NULL);
   options.prompts = &prompts;
   one = denoise (&options, &report);
   g_assert_cmpint (memcmp (plain, one, size), !=, 0);
-  /* 2 branches, 5 steps: 8 tiles, of which 2 × 2 have both prompts; and the thumbnail, which has
-   * both. */
-  g_assert_cmpuint (report.forwards, ==, 2 * 5 * (8 + 4 + 2));
+  /* 2 branches, 5 steps: 8 tiles, of which 2 × 2 have both prompts. */
+  g_assert_cmpuint (report.forwards, ==, 2 * 5 * (8 + 4));
   for (guint batch = 2; batch <= 4; batch += 2)
     {
       g_autofree float *more = NULL;
@@ -230,7 +227,8 @@ test_regions (void)
     }
 }
 
-/* A prompt of a part that is everywhere is the canvas's prompt. */
+/* A prompt of a part that is everywhere is the canvas's prompt, but no tile reads another: the bank
+ * is that of the canvas's prompt. */
 static void
 everywhere (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
 {
@@ -244,16 +242,20 @@ test_region_everywhere (void)
   gsize n;
   g_auto (Pair) conditions = pair_new ();
   g_autoptr (PdCondition) other = sd1_fixture_condition (&sd1, "context2");
-  g_autofree float *with_region = NULL, *with_prompt = NULL;
+  g_autofree float *with_region = NULL, *with_prompt = NULL, *reading_none = NULL;
   const PdPrompts prompts = { .n = 1,
                               .conditions = (const PdCondition *const[]){ other },
                               .weights = everywhere };
   PdCanvasOptions options = golden_options (&conditions);
 
   n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
-  options.sync = PD_SYNC_ATTENTION;
+  options.norm_share = 1;
   options.prompts = &prompts;
   with_region = denoise (&options, NULL);
+  options.sync = PD_SYNC_ATTENTION;
+  reading_none = denoise (&options, NULL);
+  sd1_fixture_assert_close (reading_none, with_region, n, 1e-3);
+  options.sync = PD_SYNC_FUSION;
   options.prompts = NULL;
   options.conditions = (const PdCondition *const[]){ conditions.all[0], other };
   with_prompt = denoise (&options, NULL);
@@ -331,6 +333,7 @@ test_resume (void)
   g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_EULER_A, 3);
   PdDenoise run = { .canvas = golden_options (&conditions),
                     .schedule = schedule,
+                    .pulls = TRUE,
                     .adjust_latent = darken,
                     .checkpoint = keep_state,
                     .progress = stop_later };
@@ -339,6 +342,7 @@ test_resume (void)
 
   size = pd_tensor_info_count (pd_safetensors_find (sd1.golden, "start")) * sizeof (float);
   run.canvas.sync = PD_SYNC_ATTENTION;
+  run.canvas.norm_share = 1;
   run.canvas.jitter = TRUE;
   run.user_data = &never;
   g_assert_true (pd_denoise (&run, expected, &report, &error));
@@ -376,9 +380,10 @@ test_sync (void)
   g_auto (Pair) conditions = pair_new ();
   PdCanvasOptions options = golden_options (&conditions);
   gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
-  float *latents[4] = { NULL };
+  float *latents[3] = { NULL };
 
-  for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_EXACT; sync++)
+  options.norm_share = 1;
+  for (PdSync sync = PD_SYNC_NONE; sync <= PD_SYNC_ATTENTION; sync++)
     {
       options.sync = sync;
       latents[sync] = denoise (&options, NULL);
@@ -391,64 +396,28 @@ test_sync (void)
     g_free (latents[i]);
 }
 
-/* With strength 0 the bank's keys do not count: what is left without shared norms is fusion. */
+/* Nothing is left to even out in one tile. */
 static void
-test_strength (void)
+test_one_tile (void)
 {
   g_auto (Pair) conditions = pair_new ();
-  g_autofree float *fused = NULL, *silent = NULL;
-  PdCanvasOptions options = golden_options (&conditions);
-  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
-
-  fused = denoise (&options, NULL);
-  options.sync = PD_SYNC_ATTENTION;
-  options.bank_strength = options.norm_share = 0;
-  silent = denoise (&options, NULL);
-  sd1_fixture_assert_close (silent, fused, n, 1e-3);
-}
-
-/* All tiles at once are all tiles, whatever the batch asked for. */
-static void
-test_exact_batch (void)
-{
-  g_auto (Pair) conditions = pair_new ();
-  g_autofree float *one = NULL, *more = NULL;
-  PdCanvasOptions options = golden_options (&conditions);
-  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
-
-  options.sync = PD_SYNC_EXACT;
-  options.overlap = 0;
-  one = denoise (&options, NULL);
-  options.batch = 4;
-  more = denoise (&options, NULL);
-  g_assert_cmpmem (one, n * sizeof *one, more, n * sizeof *more);
-}
-
-/* Half the memory that all tiles take is refused beforehand, half as much again is enough. */
-static void
-test_exact_memory (void)
-{
-  g_auto (Pair) conditions = pair_new ();
+  g_autofree float *plain = NULL, *same = sd1_fixture_read (&sd1, "start");
   g_autoptr (GError) error = NULL;
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
   PdCanvasOptions options = golden_options (&conditions);
-  guint64 used = pd_account_used (sd1.device), taken;
+  gsize n = (gsize) sd1.denoiser->info.channels * options.height * options.width;
+  PdDenoise run = { .schedule = schedule, .pulls = TRUE };
   PdDenoiseReport report;
-  PdCanvas *canvas;
 
-  options.sync = PD_SYNC_EXACT;
-  canvas = pd_canvas_new (&options, &error);
+  options.tile = MAX (options.height, options.width);
+  plain = denoise (&options, NULL);
+  options.sync = PD_SYNC_ATTENTION;
+  options.norm_share = 1;
+  run.canvas = options;
+  g_assert_true (pd_denoise (&run, same, &report, &error));
   g_assert_no_error (error);
-  taken = pd_account_used (sd1.device) - used;
-  pd_canvas_free (canvas);
-
-  pd_account_set_limit (sd1.device, used + taken / 2);
-  g_assert_null (pd_denoise_canvas (&options, &report, &error));
-  pd_fixture_expect (&error, PD_ERROR_OUT_OF_MEMORY, "8 MiB attention --memory");
-  pd_account_set_limit (sd1.device, used + taken / 2 * 3);
-  canvas = pd_denoise_canvas (&options, &report, &error);
-  pd_account_set_limit (sd1.device, 0);
-  g_assert_no_error (error);
-  pd_canvas_free (canvas);
+  g_assert_cmpuint (report.bank_bytes, ==, 0);
+  g_assert_cmpmem (plain, n * sizeof (float), same, n * sizeof (float));
 }
 
 enum
@@ -459,7 +428,7 @@ enum
 
 /* The prediction of two tiles, of which the right one has values that f16 does not hold. */
 static float *
-predict_large (PdPrecision precision, guint *forwards)
+predict_large (PdPrecision precision, PdSync sync, guint *forwards)
 {
   gsize n = 4 * WIDE_TILE * WIDE_CANVAS;
   g_auto (Pair) conditions = pair_new ();
@@ -486,6 +455,7 @@ predict_large (PdPrecision precision, guint *forwards)
   options.tile = WIDE_TILE;
   options.overlap = WIDE_TILE / 2;
   options.batch = 2;
+  options.sync = sync;
   canvas = pd_canvas_new (&options, &error);
   g_assert_no_error (error);
   pd_canvas_predict (canvas, schedule, 0, latent, prediction, NULL, &error);
@@ -495,13 +465,15 @@ predict_large (PdPrecision precision, guint *forwards)
   return prediction;
 }
 
-/* A tile that overflows in f16 is predicted again in f32, and only that one. */
+/* A tile that overflows in f16 is predicted again in f32, and only that one, also where it is an
+ * anchor. */
 static void
-test_wide (void)
+test_wide (gconstpointer sync)
 {
   guint forwards[2];
-  g_autofree float *narrow = predict_large (PD_PRECISION_F16, &forwards[0]);
-  g_autofree float *wide = predict_large (PD_PRECISION_F32, &forwards[1]);
+  g_autofree float *narrow =
+      predict_large (PD_PRECISION_F16, GPOINTER_TO_UINT (sync), &forwards[0]);
+  g_autofree float *wide = predict_large (PD_PRECISION_F32, GPOINTER_TO_UINT (sync), &forwards[1]);
 
   g_assert_true (forwards[0] == 6 && forwards[1] == 4);
   for (guint i = 0; i < 4 * WIDE_TILE * WIDE_CANVAS; i++)
@@ -526,10 +498,9 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/resume", test_resume);
   g_test_add_func ("/canvas/batch", test_batch);
   g_test_add_func ("/canvas/sync", test_sync);
-  g_test_add_func ("/canvas/strength", test_strength);
-  g_test_add_func ("/canvas/exact/batch", test_exact_batch);
-  g_test_add_func ("/canvas/exact/memory", test_exact_memory);
-  g_test_add_func ("/canvas/wide", test_wide);
+  g_test_add_func ("/canvas/one-tile", test_one_tile);
+  g_test_add_data_func ("/canvas/wide/fusion", GUINT_TO_POINTER (PD_SYNC_FUSION), test_wide);
+  g_test_add_data_func ("/canvas/wide/attention", GUINT_TO_POINTER (PD_SYNC_ATTENTION), test_wide);
   status = g_test_run ();
   sd1_fixture_close (&sd1);
   return status;
