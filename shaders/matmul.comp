@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Products for GPUs: y (m, o) = activation (Σ_k a (m, k) · b (o, k) + bias + image bias) + residual,
 // where m runs over the pixels of a slice and k over (tap, channel): a linear layer with one tap, a
-// 3 × 3 convolution over an input with border with nine, whose address is the pixel's plus the tap's.
+// 3 × 3 convolution over an input with border with nine, a phase of one of a doubled picture with four, whose address is the pixel's plus the tap's.
 // A workgroup makes a tile of ROWS × COLUMNS sums from tiles of A and B in shared memory, DEPTH deep;
 // DEPTH divides the channels, so that a tile of A lies in one tap. The next tiles are on their way
 // from memory while these are multiplied.
@@ -302,6 +302,7 @@ void
 main ()
 {
   uint depth = push.channels * push.taps;
+  uint tap_columns = push.taps == 4 ? 2 : 3;
   uint channel = 0, column = 0, tap_start = 0;
 
   begin_a ();
@@ -318,10 +319,10 @@ main ()
           channel = 0;
           column++;
           tap_start += push.tap_pixel;
-          if (column == 3)
+          if (column == tap_columns)
             {
               column = 0;
-              tap_start += push.tap_row - 3 * push.tap_pixel;
+              tap_start += push.tap_row - tap_columns * push.tap_pixel;
             }
         }
       if (k + DEPTH < depth)

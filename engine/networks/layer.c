@@ -3,6 +3,7 @@
 
 #include "engine/base/host-memory.h"
 #include "engine/networks/layer.h"
+#include "engine/nn/matmul.h"
 
 static char *
 insert_path (PdLayerReader *self, const char *format, va_list args)
@@ -113,6 +114,58 @@ pd_layer_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, con
   return read_layer (self, out, in, 9, bias, name);
 }
 
+/* One phase of a convolution. */
+typedef struct
+{
+  const PdTensorInfo *info;
+  guint phase;
+} PhaseSource;
+
+static gboolean
+read_phase (gconstpointer data, gsize first, gsize count, void *out, GError **error)
+{
+  const PhaseSource *self = data;
+  const gsize kernels = count / PD_PHASE_TAPS;
+  g_autofree float *values =
+      pd_try_new (float, kernels *PD_CONV_TAPS, _ ("the model's weights"), error);
+
+  if (values == NULL || !pd_tensor_info_read_f32 (self->info, first / PD_PHASE_TAPS * PD_CONV_TAPS,
+                                                  kernels * PD_CONV_TAPS, values, error))
+    return FALSE;
+  pd_weights_phase (self->phase, values, kernels, out);
+  return TRUE;
+}
+
+PdDoubling
+pd_layer_read_doubling (PdLayerReader *self, guint out, guint in, const char *path, ...)
+{
+  PdDoubling doubling = { 0 };
+  const PdTensorInfo *info = NULL;
+  va_list args;
+
+  va_start (args, path);
+  doubling.path = insert_path (self, path, args);
+  va_end (args);
+  if (self->error == NULL)
+    info = find_weight (self->checkpoint, doubling.path, out, in, PD_CONV_TAPS, &self->error);
+  for (guint phase = 0; phase < PD_N_PHASES; phase++)
+    {
+      PhaseSource *source;
+
+      self->bytes += pd_matrix_bytes (self->backend, out, in, PD_PHASE_TAPS);
+      if (info == NULL || self->weights == NULL || self->error != NULL)
+        continue;
+      source = g_new (PhaseSource, 1);
+      *source = (PhaseSource){ info, phase };
+      g_ptr_array_add (self->sources, source);
+      doubling.phases[phase] = pd_weights_read_matrix (
+          self->weights, &(PdWeightSource){ PD_FORMAT_F32, read_phase, source }, NULL, out, in,
+          PD_PHASE_TAPS, &self->error);
+    }
+  doubling.bias = read_vector (self, doubling.path, ".bias", out);
+  return doubling;
+}
+
 PdNorm
 pd_layer_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
 {
@@ -135,7 +188,10 @@ pd_layer_read_part (PdCheckpoint *checkpoint,
                     gpointer part,
                     GError **error)
 {
-  PdLayerReader reader = { .checkpoint = checkpoint, .backend = backend, .paths = paths };
+  g_autoptr (GPtrArray) sources = g_ptr_array_new_with_free_func (g_free);
+  PdLayerReader reader = {
+    .checkpoint = checkpoint, .backend = backend, .paths = paths, .sources = sources
+  };
   g_autoptr (PdWeights) weights = NULL;
 
   read (&reader, part);
@@ -198,7 +254,7 @@ collect_patched (GPtrArray *all,
   self->matrix = matrix;
   self->patches = g_ptr_array_new ();
   for (guint i = 0; i < patches->len; i++)
-    if (g_str_equal (pd_patch_path (patches->pdata[i]), matrix->name))
+    if (g_strcmp0 (pd_patch_path (patches->pdata[i]), matrix->name) == 0)
       {
         if (!pd_patch_check (patches->pdata[i], matrix->out, (gsize) matrix->in * matrix->taps,
                              error))
@@ -273,6 +329,15 @@ pd_layer_apply_conv (PdGraph *graph,
                     epilogue_hides (epilogue)
                         ? pd_conv2d (graph, x, layer->weight, layer->bias, kind, NULL)
                         : y);
+  return y;
+}
+
+PdTensor *
+pd_layer_apply_doubling (PdGraph *graph, PdProbes *probes, PdTensor *x, const PdDoubling *doubling)
+{
+  PdTensor *y = pd_conv2d_doubled (graph, x, doubling->phases, doubling->bias);
+
+  pd_probes_keep (probes, graph, doubling->path, y);
   return y;
 }
 

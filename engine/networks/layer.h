@@ -14,6 +14,14 @@ typedef struct
   const PdVector *bias; /* may be NULL */
 } PdLayer;
 
+/* A 3 × 3 convolution of a picture that is doubled before: pd_conv2d_doubled. */
+typedef struct
+{
+  char *path; /* of the convolution */
+  const PdMatrix *phases[PD_N_PHASES];
+  const PdVector *bias;
+} PdDoubling;
+
 typedef struct
 {
   char *path;
@@ -29,6 +37,7 @@ typedef struct
   const PdBackend *backend;
   PdWeights *weights;  /* NULL: measure only */
   GStringChunk *paths; /* owns every layer's path */
+  GPtrArray *sources;  /* what weights are made of, until they are */
   gsize bytes;
   GError *error;
 } PdLayerReader;
@@ -63,6 +72,8 @@ PdLayer pd_layer_read_linear (
 PdLayer
 pd_layer_read_conv (PdLayerReader *self, guint out, guint in, gboolean bias, const char *path, ...)
     G_GNUC_PRINTF (5, 6);
+PdDoubling pd_layer_read_doubling (PdLayerReader *self, guint out, guint in, const char *path, ...)
+    G_GNUC_PRINTF (4, 5);
 PdNorm pd_layer_read_norm (PdLayerReader *self, guint channels, const char *path, ...)
     G_GNUC_PRINTF (3, 4);
 
@@ -78,6 +89,9 @@ PdTensor *pd_layer_apply_conv (PdGraph *graph,
                                const PdLayer *layer,
                                PdConv kind,
                                const PdEpilogue *epilogue);
+/* pd_conv2d_doubled. */
+PdTensor *
+pd_layer_apply_doubling (PdGraph *graph, PdProbes *probes, PdTensor *x, const PdDoubling *doubling);
 /* Group norm, optionally with SiLU and a zero border for a convolution. */
 PdTensor *pd_layer_apply_group_norm (
     PdGraph *graph, PdProbes *probes, PdTensor *x, const PdNorm *norm, const PdNormArgs *args);

@@ -14,7 +14,9 @@ typedef struct
   char *path;
   guint n_layers;
   PdResnet resnets[MAX_LAYERS];
-  PdLayer sampler; /* down- or up-sampling convolution; none in the last block */
+  /* Of the encoder's and of the decoder's blocks; the last one has none. */
+  PdLayer downsampler;
+  PdDoubling upsampler;
 } PdVaeBlock;
 
 /* Encoder or decoder. */
@@ -78,14 +80,11 @@ read_mid (PdLayerReader *reader, const PdVaeConfig *config, PdVaeHalf *half, gui
 }
 
 static void
-read_block (PdLayerReader *reader, PdVaeBlock *block, guint in, guint out, const char *sampler)
+read_block (PdLayerReader *reader, PdVaeBlock *block, guint in, guint out)
 {
   for (guint i = 0; i < block->n_layers; i++)
     block->resnets[i] =
         pd_blocks_read_resnet (reader, i == 0 ? in : out, out, 0, "%s.resnets.%u", block->path, i);
-  if (sampler != NULL)
-    block->sampler =
-        pd_layer_read_conv (reader, out, out, TRUE, "%s.%s.0.conv", block->path, sampler);
 }
 
 static void
@@ -98,8 +97,15 @@ read_encoder (PdLayerReader *reader, PdVae *self)
   half->conv_in = pd_layer_read_conv (reader, config->block_out_channels[0], config->in_channels,
                                       TRUE, "encoder.conv_in");
   for (guint i = 0; i <= last; i++)
-    read_block (reader, &half->blocks[i], config->block_out_channels[i > 0 ? i - 1 : 0],
-                config->block_out_channels[i], i < last ? "downsamplers" : NULL);
+    {
+      PdVaeBlock *block = &half->blocks[i];
+      guint out = config->block_out_channels[i];
+
+      read_block (reader, block, config->block_out_channels[i > 0 ? i - 1 : 0], out);
+      if (i < last)
+        block->downsampler =
+            pd_layer_read_conv (reader, out, out, TRUE, "%s.downsamplers.0.conv", block->path);
+    }
   read_mid (reader, config, half, config->block_out_channels[last]);
   half->conv_norm_out =
       pd_layer_read_norm (reader, config->block_out_channels[last], "encoder.conv_norm_out");
@@ -122,8 +128,15 @@ read_decoder (PdLayerReader *reader, PdVae *self)
                                       "decoder.conv_in");
   read_mid (reader, config, half, config->block_out_channels[last]);
   for (guint i = 0; i <= last; i++)
-    read_block (reader, &half->blocks[i], config->block_out_channels[i > 0 ? last - i + 1 : last],
-                config->block_out_channels[last - i], i < last ? "upsamplers" : NULL);
+    {
+      PdVaeBlock *block = &half->blocks[i];
+      guint out = config->block_out_channels[last - i];
+
+      read_block (reader, block, config->block_out_channels[i > 0 ? last - i + 1 : last], out);
+      if (i < last)
+        block->upsampler =
+            pd_layer_read_doubling (reader, out, out, "%s.upsamplers.0.conv", block->path);
+    }
   half->conv_norm_out =
       pd_layer_read_norm (reader, config->block_out_channels[0], "decoder.conv_norm_out");
   half->conv_out = pd_layer_read_conv (reader, config->out_channels, config->block_out_channels[0],
@@ -197,8 +210,8 @@ build_encoder (PdVae *self, PdBuilder *builder, PdTensor *x)
       builder->depth = i;
       for (guint j = 0; j < block->n_layers; j++)
         x = pd_blocks_build_resnet (builder, x, &block->resnets[j]);
-      if (block->sampler.weight != NULL)
-        x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler,
+      if (block->downsampler.weight != NULL)
+        x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->downsampler,
                                  PD_CONV_HALF_RIGHT, NULL);
       pd_probes_keep (builder->probes, builder->graph, block->path, x);
     }
@@ -225,12 +238,8 @@ build_decoder (PdVae *self, PdBuilder *builder, PdTensor *x)
       builder->depth = (guint) self->config.n_blocks - 1 - i;
       for (guint j = 0; j < block->n_layers; j++)
         x = pd_blocks_build_resnet (builder, x, &block->resnets[j]);
-      if (block->sampler.weight != NULL)
-        {
-          x = pd_upsample (builder->graph, x, 2 * x->h, 2 * x->w, TRUE);
-          x = pd_layer_apply_conv (builder->graph, builder->probes, x, &block->sampler,
-                                   PD_CONV_SAME, NULL);
-        }
+      if (block->upsampler.phases[0] != NULL)
+        x = pd_layer_apply_doubling (builder->graph, builder->probes, x, &block->upsampler);
       pd_probes_keep (builder->probes, builder->graph, block->path, x);
     }
   return build_end (builder, x, half);

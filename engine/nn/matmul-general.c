@@ -93,11 +93,34 @@ input_slice (const PdMatmul *matmul, PdSlice slice)
 
   if (matmul->b->taps == 1)
     return pd_slice_stored (slice, a);
-  slice.row = slice.row * matmul->stride + a->border - matmul->pad;
-  slice.rows = (slice.rows - 1) * matmul->stride + 3;
-  slice.x = slice.x * matmul->stride + a->border - matmul->pad;
-  slice.width = (slice.width - 1) * matmul->stride + 3;
+  slice.row = slice.row * matmul->stride + pd_matmul_inset_y (matmul);
+  slice.rows = (slice.rows - 1) * matmul->stride + pd_matmul_tap_columns (matmul);
+  slice.x = slice.x * matmul->stride + pd_matmul_inset_x (matmul);
+  slice.width = (slice.width - 1) * matmul->stride + pd_matmul_tap_columns (matmul);
   return slice;
+}
+
+/* Binds what @slice makes of @y. */
+static PdStrides
+bind_result (const PdMatmul *matmul,
+             PdSlice slice,
+             const PdBackend *backend,
+             PdDispatch *dispatch,
+             const PdTensor *y)
+{
+  PdStrides strides;
+
+  if (matmul->into == NULL)
+    return pd_slice_bind (pd_slice_stored (slice, y), backend, dispatch, y, PD_ACCESS_WRITE);
+  slice.row *= 2;
+  slice.rows *= 2;
+  slice.x *= 2;
+  slice.width *= 2;
+  strides = pd_slice_bind (pd_slice_stored (slice, y), backend, dispatch, y, PD_ACCESS_WRITE);
+  strides.start += matmul->phase / 2 * strides.row + matmul->phase % 2 * strides.pixel;
+  strides.row *= 2;
+  strides.pixel *= 2;
+  return strides;
 }
 
 /* Activations may be stored in more than the weights, never in less. */
@@ -179,7 +202,7 @@ dispatch_slice (PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdSlice sli
     }
   else
     pd_dispatch_bind_unused (&dispatch);
-  push.y = pd_slice_bind (pd_slice_stored (slice, y), backend, &dispatch, y, PD_ACCESS_WRITE);
+  push.y = bind_result (matmul, slice, backend, &dispatch, y);
   push.y.start += columns.first / 4;
   pd_dispatch_push (&dispatch, &push, sizeof push);
   pd_graph_dispatch (graph, &dispatch);
@@ -224,9 +247,11 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   matmul.a = as_type (graph, matmul.a, backend->activations);
   epilogue->image_bias = as_type (graph, epilogue->image_bias, backend->activations);
   epilogue->residual = as_type (graph, epilogue->residual, backend->activations);
-  y = pd_graph_tensor (graph, matmul.a->n, matmul.h, matmul.w, b->out, epilogue->border);
+  y = matmul.into != NULL
+          ? matmul.into
+          : pd_graph_tensor (graph, matmul.a->n, matmul.h, matmul.w, b->out, epilogue->border);
 
-  limits = (PdSliceLimits){ .images = y->n, .rows = y->h, .width = y->w };
+  limits = (PdSliceLimits){ .images = y->n, .rows = matmul.h, .width = matmul.w };
   limits.extra_rows = 4;
   limits.max_pixels = (gsize) MAX (
       floor ((info->is_cpu ? WORK_CPU : WORK_GPU) / (2.0 * pd_matrix_depth (b) * step)), 64);
@@ -235,7 +260,8 @@ pd_matmul_general (PdGraph *graph, const PdMatmul *given)
   flatten (&matmul, y, &limits);
   limits.row_bytes = (gsize) (limits.width + 2) * pd_type_size (y->type) *
                      MAX (matmul.a->ld * matmul.stride * matmul.stride,
-                          MAX (y->ld, epilogue->residual ? epilogue->residual->ld : 0));
+                          MAX (y->ld * (matmul.into != NULL ? 4 : 1),
+                               epilogue->residual ? epilogue->residual->ld : 0));
   slices = pd_slice_cut (backend, &limits);
 
   for (guint first = 0; first < total; first += step)

@@ -6,7 +6,6 @@
 enum
 {
   MAX_DEPTH = 96, /* more leaves the instruction cache */
-  TAPS = 9,
 };
 
 G_STATIC_ASSERT (sizeof (PdMatmulUniformPush) == PD_DISPATCH_MAX_PUSH);
@@ -47,7 +46,7 @@ run_length (const PdMatmul *matmul)
 {
   guint in = pd_align_channels (matmul->b->in);
 
-  return matmul->b->taps == TAPS && matmul->a->ld == in ? 3 * in : in;
+  return matmul->a->ld == in ? pd_matmul_tap_columns (matmul) * in : in;
 }
 
 static Depth
@@ -75,11 +74,10 @@ chunk_offset (const Emitter *self, guint index)
   const PdMatmul *matmul = self->matmul;
   const PdTensor *a = matmul->a;
   gsize in = pd_align_channels (matmul->b->in), k = (gsize) index * self->depth.depth;
+  guint columns = pd_matmul_tap_columns (matmul);
   gsize tap = k / in;
 
-  if (matmul->b->taps != TAPS)
-    return k;
-  return tap / 3 * pd_tensor_row_pitch (a) + tap % 3 * a->ld + k % in;
+  return tap / columns * pd_tensor_row_pitch (a) + tap % columns * a->ld + k % in;
 }
 
 /* Floats from the storage's start. */
@@ -271,19 +269,27 @@ emit_tiles (const Emitter *self, const Tiles *tiles)
         }
 }
 
+/* From a pixel of the result to the next one that is made. */
+static guint
+step_of (const PdMatmul *matmul)
+{
+  return matmul->into != NULL ? 2 : 1;
+}
+
 /* The first tap of output pixel (@x, @row) of @tiles->image, and the pixel itself. */
 static void
 move_to (const Emitter *self, Tiles *tiles, guint x, guint row)
 {
   const PdMatmul *matmul = self->matmul;
   const PdTensor *a = matmul->a, *y = self->y;
-  guint inset = matmul->b->taps == TAPS ? a->border - matmul->pad : a->border;
+  guint step = step_of (matmul);
 
   tiles->a = tiles->image * pd_tensor_image_pitch (a) +
-             (row * matmul->stride + inset) * pd_tensor_row_pitch (a) +
-             (gsize) (x * matmul->stride + inset) * a->ld;
+             (row * matmul->stride + pd_matmul_inset_y (matmul)) * pd_tensor_row_pitch (a) +
+             (gsize) (x * matmul->stride + pd_matmul_inset_x (matmul)) * a->ld;
   tiles->y = tiles->image * pd_tensor_image_pitch (y) + pd_tensor_interior (y) +
-             row * pd_tensor_row_pitch (y) + (gsize) x * y->ld;
+             (row * step + matmul->phase / 2) * pd_tensor_row_pitch (y) +
+             (gsize) (x * step + matmul->phase % 2) * y->ld;
 }
 
 /* Pixels in memory order, as if in rows of MATMUL_TILE · UNIFORM_DIGITS. The last tile may run over
@@ -329,7 +335,7 @@ emit_rectangle (
 static void
 emit_image (const Emitter *self, Tiles tiles)
 {
-  guint w = self->y->w, h = self->y->h, tx = 1u << tiles.log_tx, ty = MATMUL_TILE / tx;
+  guint w = self->matmul->w, h = self->matmul->h, tx = 1u << tiles.log_tx, ty = MATMUL_TILE / tx;
 
   emit_rectangle (self, &tiles, 0, 0, w / tx, h / ty);
   if (w % tx != 0)
@@ -345,18 +351,19 @@ static void
 emit_small_image (Emitter *self, Tiles tiles)
 {
   PdTensor *y = self->y;
+  guint w = self->matmul->w;
 
   for (guint i = 0; i < G_N_ELEMENTS (self->collect); i++)
     self->collect[i] = pd_graph_tensor (self->graph, y->n, y->h, y->w, y->c, y->border);
-  tiles.log_tx = g_bit_storage (y->w) - 1;
+  tiles.log_tx = g_bit_storage (w) - 1;
   tiles.a_row = tiles.y_row = 0;
-  for (guint row = 0; row < y->h; row++)
+  for (guint row = 0; row < self->matmul->h; row++)
     {
       guint tx = 1u << tiles.log_tx;
 
-      emit_rectangle (self, &tiles, 0, row, y->w / tx, 1);
-      if (y->w % tx != 0)
-        emit_rectangle (self, &tiles, y->w - tx, row, 1, 1);
+      emit_rectangle (self, &tiles, 0, row, w / tx, 1);
+      if (w % tx != 0)
+        emit_rectangle (self, &tiles, w - tx, row, 1, 1);
     }
 }
 
@@ -392,7 +399,7 @@ shader_name (const PdBackend *backend, const PdMatrix *b)
 PdTensor *
 pd_matmul_uniform (PdGraph *graph, const PdMatmul *matmul)
 {
-  return pd_matmul_uniform_into (graph, matmul, (PdStorage *) &matmul->b->storage, NULL);
+  return pd_matmul_uniform_into (graph, matmul, (PdStorage *) &matmul->b->storage, matmul->into);
 }
 
 PdTensor *
@@ -434,14 +441,16 @@ pd_matmul_uniform_into (PdGraph *graph, const PdMatmul *given, PdStorage *panels
     }
   else
     {
-      shape = choose_shape (y->w, y->h);
+      const guint step = step_of (&matmul);
+
+      shape = choose_shape (matmul.w, matmul.h);
       for (guint image = 0; image < a->n; image++)
         {
           Tiles tiles = { .log_tx = (guint) MAX (shape, 0),
                           .a_pixel = (gsize) matmul.stride * a->ld,
                           .a_row = matmul.stride * pd_tensor_row_pitch (a),
-                          .y_pixel = y->ld,
-                          .y_row = pd_tensor_row_pitch (y),
+                          .y_pixel = (gsize) step * y->ld,
+                          .y_row = step * pd_tensor_row_pitch (y),
                           .image = image };
 
           if (shape >= 0)

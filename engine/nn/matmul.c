@@ -6,8 +6,11 @@ run_matmul (PdGraph *graph, const PdMatmul *matmul)
 {
   const PdMatrix *b = matmul->b;
 
+  /* The model asks for all nine taps. */
+  guint taps = b->taps == PD_PHASE_TAPS ? PD_CONV_TAPS : b->taps;
+
   pd_graph_count (graph, matmul->label,
-                  2.0 * matmul->a->n * matmul->h * matmul->w * b->taps * b->in * b->out);
+                  2.0 * matmul->a->n * matmul->h * matmul->w * taps * b->in * b->out);
   if (pd_graph_backend (graph)->kernels == PD_KERNELS_UNIFORM)
     return pd_matmul_uniform (graph, matmul);
   return pd_matmul_general (graph, matmul);
@@ -30,6 +33,15 @@ pd_linear (PdGraph *graph,
                                          .epilogue = epilogue ? *epilogue : (PdEpilogue){ 0 } });
 }
 
+/* @x with a zero border. */
+static PdTensor *
+bordered (PdGraph *graph, PdTensor *x)
+{
+  if (x->border == 0)
+    return pd_convert (graph, x, x->type, TRUE);
+  return x->border_zero ? x : pd_zero_border (graph, x);
+}
+
 PdTensor *
 pd_conv2d (PdGraph *graph,
            PdTensor *x,
@@ -41,10 +53,7 @@ pd_conv2d (PdGraph *graph,
   guint pad = kind == PD_CONV_HALF_RIGHT ? 0 : 1;
   guint stride = kind == PD_CONV_SAME ? 1 : 2;
 
-  if (x->border == 0)
-    x = pd_convert (graph, x, x->type, TRUE);
-  else if (!x->border_zero)
-    pd_zero_border (graph, x);
+  x = bordered (graph, x);
   return run_matmul (graph, &(PdMatmul){ .label = "convolution",
                                          .a = x,
                                          .b = weight,
@@ -54,4 +63,27 @@ pd_conv2d (PdGraph *graph,
                                          .stride = stride,
                                          .pad = pad,
                                          .epilogue = epilogue ? *epilogue : (PdEpilogue){ 0 } });
+}
+
+PdTensor *
+pd_conv2d_doubled (PdGraph *graph,
+                   PdTensor *x,
+                   const PdMatrix *const phases[PD_N_PHASES],
+                   const PdVector *bias)
+{
+  PdTensor *y = pd_graph_tensor (graph, x->n, 2 * x->h, 2 * x->w, phases[0]->out, 0);
+
+  x = bordered (graph, x);
+  for (guint phase = 0; phase < PD_N_PHASES; phase++)
+    run_matmul (graph, &(PdMatmul){ .label = "convolution",
+                                    .a = x,
+                                    .b = phases[phase],
+                                    .bias = bias,
+                                    .h = x->h,
+                                    .w = x->w,
+                                    .stride = 1,
+                                    .pad = 1,
+                                    .phase = phase,
+                                    .into = y });
+  return y;
 }

@@ -38,6 +38,14 @@ PdTensor *pd_conv2d (PdGraph *graph,
                      PdConv kind,
                      const PdEpilogue *epilogue);
 
+/* The convolution PD_CONV_SAME of @x enlarged to twice its size by nearest neighbour. Each of the
+ * four phases of the result's pixels sees 2 × 2 pixels of @x, so that 16 products do for 36;
+ * @phases: the matrices of 4 taps that pd_weights_phase makes. */
+PdTensor *pd_conv2d_doubled (PdGraph *graph,
+                             PdTensor *x,
+                             const PdMatrix *const phases[PD_N_PHASES],
+                             const PdVector *bias);
+
 typedef struct
 {
   PdTensor *q;     /* n × h × w × (heads · d) */

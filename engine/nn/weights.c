@@ -101,6 +101,19 @@ pd_vector_bytes (const PdBackend *backend, guint count)
   return pd_align_binding (vector_count (backend, count) * sizeof (float));
 }
 
+void
+pd_weights_phase (guint phase, const float *weights, gsize n, float *phase_weights)
+{
+  /* Which of the two rows or columns a tap falls into. */
+  static const guint part[2][3] = { { 0, 1, 1 }, { 0, 0, 1 } };
+
+  memset (phase_weights, 0, n * 4 * sizeof *phase_weights);
+  for (gsize i = 0; i < n; i++)
+    for (guint tap = 0; tap < 9; tap++)
+      phase_weights[4 * i + 2 * part[phase / 2][tap / 3] + part[phase % 2][tap % 3]] +=
+          weights[9 * i + tap];
+}
+
 PdWeights *
 pd_weights_new (const PdBackend *backend, gsize expected)
 {

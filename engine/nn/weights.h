@@ -36,6 +36,17 @@ guint pd_matrix_columns (const PdMatrix *self);
 gsize pd_matrix_bytes (const PdBackend *backend, guint out, guint in, guint taps);
 gsize pd_vector_bytes (const PdBackend *backend, guint count);
 
+enum
+{
+  PD_N_PHASES = 4,
+};
+
+/* What a 3 × 3 convolution is for the pixels (2 y + phase / 2, 2 x + phase % 2) of a picture of
+ * which 2 × 2 neighbouring pixels are the same: @weights, [n][3][3], become @phase_weights,
+ * [n][2][2], of the pixels of the picture of half the size from (y - 1 + phase / 2, x - 1 + phase %
+ * 2) on. */
+void pd_weights_phase (guint phase, const float *weights, gsize n, float *phase_weights);
+
 /* All weights of a model part, in few large buffers. Matrices and vectors live as long as it. */
 typedef struct _PdWeights PdWeights;
 
