@@ -25,7 +25,7 @@ layout (local_size_x = W, local_size_y = 1, local_size_z_id = 0) in;
 layout (constant_id = 0) const uint CHUNKS = 4;   // of a workgroup
 layout (constant_id = 1) const uint DEPTH = 80;   // of a chunk
 layout (constant_id = 2) const uint LOG_TX = 4;
-layout (constant_id = 3) const uint VECTORS = 0;  // that are added: 0, 1, 2
+layout (constant_id = 3) const uint VECTORS = 0;  // that are added: 0, 1, 2, or VECTORS_AFFINE
 layout (constant_id = 4) const uint ADDED = ADDED_NOWHERE;
 layout (constant_id = 5) const uint ACTIVATION = 0;
 layout (constant_id = 6) const uint EIGHTS = 1;   // units of 8 floats that are added up and stored at once
@@ -127,12 +127,15 @@ main ()
             LOAD_SHARED_8 (t, sums, from + (SHARED_START + c * MATMUL_TILE * W))
           s += t;
         }
-      if (VECTORS > 0)
+      if (VECTORS == 1 || VECTORS == 2)
         s += load_unit (vector + uint64_t (PANEL (copy) * (W * 4) + part * 32));
-      if (VECTORS > 1)
+      if (VECTORS == 2)
         s += load_unit (vector_2 + uint64_t (PANEL (copy) * (W * 4) + part * 32));
       if (ADDED == ADDED_BEFORE)
         s += load_unit (added + uint64_t (PLACE (copy, row, part)) * 32);
+      if (VECTORS == VECTORS_AFFINE)
+        s = s * load_unit (vector + uint64_t (PANEL (copy) * (W * 4) + part * 32)) +
+            load_unit (vector_2 + uint64_t (PANEL (copy) * (W * 4) + part * 32));
       s = activate (ACTIVATION, vec4 (s)).x;
       if (ADDED == ADDED_AFTER)
         s += load_unit (added + uint64_t (PLACE (copy, row, part)) * 32);

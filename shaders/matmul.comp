@@ -76,6 +76,8 @@ finish (uint pixel, uint quad, vec4 sum)
     sum += bias[push.bias_start + quad];
   if ((push.flags & MATMUL_IMAGE_BIAS) != 0)
     sum += values (image_bias[push.image_bias_start + p.x * push.image_bias_pitch + quad]);
+  if ((push.flags & MATMUL_AFFINE) != 0)
+    sum = sum * bias[push.bias_start + quad] + bias[push.image_bias_start + push.bias_start + quad];
   sum = activate (push.activation, sum);
   if ((push.flags & MATMUL_RESIDUAL) != 0)
     sum += values (residual[at (push.residual, p.x, p.y, p.z) + quad]);

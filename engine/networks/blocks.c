@@ -38,6 +38,20 @@ pd_blocks_read_resnet (
   return resnet;
 }
 
+/* Of a norm of a tensor of @x's size. */
+static PdSite
+norm_site (const PdBuilder *builder, const PdTensor *x, guint channels, const PdNorm *norm)
+{
+  return (PdSite){ .kind = PD_SITE_NORM,
+                   .path = norm->path,
+                   .depth = builder->depth,
+                   .decoder = builder->decoder,
+                   .h = x->h,
+                   .w = x->w,
+                   .channels = channels,
+                   .parts = builder->groups };
+}
+
 PdTensor *
 pd_blocks_build_group_norm (const PdBuilder *builder,
                             PdTensor *x,
@@ -45,14 +59,7 @@ pd_blocks_build_group_norm (const PdBuilder *builder,
                             PdActivation activation,
                             gboolean border)
 {
-  const PdSite site = { .kind = PD_SITE_NORM,
-                        .path = norm->path,
-                        .depth = builder->depth,
-                        .decoder = builder->decoder,
-                        .h = x->h,
-                        .w = x->w,
-                        .channels = x->c,
-                        .parts = builder->groups };
+  const PdSite site = norm_site (builder, x, x->c, norm);
   const PdNormArgs args = {
     .groups = builder->groups, .eps = builder->eps, .activation = activation, .border = border
   };
@@ -62,20 +69,43 @@ pd_blocks_build_group_norm (const PdBuilder *builder,
                    : pd_layer_apply_group_norm (builder->graph, builder->probes, x, norm, &args);
 }
 
+/* silu (norm (conv (x) + image_bias)), in one pass where the statistics are known. */
+static PdTensor *
+build_conv_norm (const PdBuilder *builder,
+                 PdTensor *x,
+                 const PdLayer *conv,
+                 PdTensor *image_bias,
+                 const PdNorm *norm)
+{
+  PdEpilogue epilogue = { .image_bias = image_bias };
+  PdStorage *table = NULL;
+
+  if (image_bias == NULL && builder->probes == NULL)
+    table = pd_sites_norm_table (builder->sites, builder->graph,
+                                 norm_site (builder, x, conv->weight->out, norm));
+  if (table == NULL)
+    {
+      x = pd_layer_apply_conv (builder->graph, builder->probes, x, conv, PD_CONV_SAME, &epilogue);
+      return pd_blocks_build_group_norm (builder, x, norm, PD_ACTIVATION_SILU, TRUE);
+    }
+  epilogue = (PdEpilogue){ .activation = PD_ACTIVATION_SILU, .border = TRUE };
+  epilogue.affine =
+      pd_group_norm_affine (builder->graph, table, conv->weight->out, norm->bias, conv->bias);
+  return pd_conv2d (builder->graph, x, conv->weight, NULL, PD_CONV_SAME, &epilogue);
+}
+
 PdTensor *
 pd_blocks_build_resnet (const PdBuilder *builder, PdTensor *x, const PdResnet *resnet)
 {
   g_autofree char *dropout = g_strconcat (resnet->path, ".dropout", NULL);
-  PdEpilogue first = { 0 }, second = { 0 };
-  PdTensor *h;
+  PdEpilogue second = { 0 };
+  PdTensor *temb = NULL, *h;
 
   if (builder->temb != NULL)
-    first.image_bias = pd_layer_apply_linear (builder->graph, builder->probes, builder->temb,
-                                              &resnet->time_emb_proj, NULL);
+    temb = pd_layer_apply_linear (builder->graph, builder->probes, builder->temb,
+                                  &resnet->time_emb_proj, NULL);
   h = pd_blocks_build_group_norm (builder, x, &resnet->norm1, PD_ACTIVATION_SILU, TRUE);
-  h = pd_layer_apply_conv (builder->graph, builder->probes, h, &resnet->conv1, PD_CONV_SAME,
-                           &first);
-  h = pd_blocks_build_group_norm (builder, h, &resnet->norm2, PD_ACTIVATION_SILU, TRUE);
+  h = build_conv_norm (builder, h, &resnet->conv1, temb, &resnet->norm2);
   pd_probes_keep (builder->probes, builder->graph, dropout, h);
   second.residual =
       resnet->conv_shortcut.weight != NULL

@@ -69,6 +69,23 @@ shares_of (const PdSampleAxis *axis, guint scale)
                                    (float) (axis->sample - 2 * FRAME) };
 }
 
+static PdStorage *
+table_of (const PdSampleStatistics *self, PdGraph *graph, const PdSite *site)
+{
+  gsize offset = g_array_index (self->places[PD_SITE_NORM], gsize, site->index);
+
+  return storage_of (self, graph, &offset, pd_group_norm_table_bytes (site->channels));
+}
+
+/* A function of PdHook. */
+static PdStorage *
+known_table (PdHook *hook, PdGraph *graph, const PdSite *site)
+{
+  const PdSampleStatistics *self = (PdSampleStatistics *) hook;
+
+  return self->mode == PD_SAMPLE_USE ? table_of (self, graph, site) : NULL;
+}
+
 /* A function of PdHook. */
 static PdTensor *
 normalize (PdHook *hook,
@@ -79,8 +96,7 @@ normalize (PdHook *hook,
            const PdNormArgs *args)
 {
   const PdSampleStatistics *self = (PdSampleStatistics *) hook;
-  gsize offset = g_array_index (self->places[PD_SITE_NORM], gsize, site->index);
-  PdStorage *table = storage_of (self, graph, &offset, pd_group_norm_table_bytes (x->c));
+  PdStorage *table = table_of (self, graph, site);
 
   if (self->mode == PD_SAMPLE_GATHER)
     {
@@ -172,7 +188,7 @@ pd_sample_statistics_new (const PdBackend *backend,
   g_autoptr (PdSampleStatistics) self = g_new0 (PdSampleStatistics, 1);
   gsize bytes = 0;
 
-  self->hook = (PdHook){ .attention = attend, .norm = normalize };
+  self->hook = (PdHook){ .attention = attend, .norm = normalize, .norm_table = known_table };
   memcpy (self->axes, axes, sizeof self->axes);
   for (guint kind = 0; kind < PD_N_SITE_KINDS; kind++)
     self->places[kind] = g_array_new (FALSE, FALSE, sizeof (gsize));

@@ -49,6 +49,20 @@ pd_sites_norm (PdSites *self,
   return result;
 }
 
+PdStorage *
+pd_sites_norm_table (PdSites *self, PdGraph *graph, PdSite site)
+{
+  PdStorage *table = NULL;
+
+  site.index = self->n_built[site.kind];
+  for (PdHook *const *hook = self->hooks; table == NULL && hook != NULL && *hook != NULL; hook++)
+    if ((*hook)->norm_table != NULL)
+      table = (*hook)->norm_table (*hook, graph, &site);
+  if (table != NULL)
+    visit (self, &site);
+  return table;
+}
+
 gboolean
 pd_sites_before_run (PdHook *const *hooks, GError **error)
 {

@@ -40,6 +40,9 @@ struct _PdHook
                      PdTensor *x,
                      const PdNorm *norm,
                      const PdNormArgs *args);
+  /* What normalises the tensor of a site, one table for all images, where it is known before the
+   * tensor is; NULL: it is not. The site's @norm is then not called. */
+  PdStorage *(*norm_table) (PdHook *self, PdGraph *graph, const PdSite *site);
   /* Before every run of a pass that was built with the hook. */
   gboolean (*before_run) (PdHook *self, GError **error);
 };
@@ -61,6 +64,9 @@ PdTensor *pd_sites_norm (PdSites *self,
                          PdTensor *x,
                          const PdNorm *norm,
                          const PdNormArgs *args);
+
+/* The table of a norm's site that a hook knows. NULL: none, and the site is still to be built. */
+PdStorage *pd_sites_norm_table (PdSites *self, PdGraph *graph, PdSite site);
 
 /* Calls before_run of all @hooks, which may be NULL. */
 gboolean pd_sites_before_run (PdHook *const *hooks, GError **error);

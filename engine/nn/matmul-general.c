@@ -168,7 +168,7 @@ dispatch_slice (PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdSlice sli
     .y_quads = columns.channels / 4,
     .bias_start = columns.first / 4,
     .flags = (matmul->bias ? MATMUL_BIAS : 0) | (epilogue->image_bias ? MATMUL_IMAGE_BIAS : 0) |
-             (epilogue->residual ? MATMUL_RESIDUAL : 0),
+             (epilogue->residual ? MATMUL_RESIDUAL : 0) | (epilogue->affine ? MATMUL_AFFINE : 0),
     .activation = epilogue->activation,
   };
 
@@ -179,7 +179,12 @@ dispatch_slice (PdGraph *graph, const PdMatmul *matmul, PdTensor *y, PdSlice sli
   push.a.row *= matmul->stride;
   push.a.pixel *= matmul->stride;
   push.b_start = (guint32) (pd_dispatch_bind (&dispatch, backend, &weights, PD_ACCESS_READ) / 16);
-  if (matmul->bias != NULL)
+  if (epilogue->affine != NULL)
+    {
+      pd_dispatch_bind_all (&dispatch, epilogue->affine, PD_ACCESS_READ);
+      push.image_bias_start = pd_align_channels (b->out) / 4;
+    }
+  else if (matmul->bias != NULL)
     pd_dispatch_bind_all (&dispatch, &matmul->bias->storage, PD_ACCESS_READ);
   else
     pd_dispatch_bind_unused (&dispatch);

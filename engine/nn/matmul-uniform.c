@@ -97,6 +97,18 @@ read_at (PdDispatch *dispatch, const PdStorage *storage, gsize first, gsize coun
   pd_dispatch_read_at (dispatch, &bytes, address_at);
 }
 
+/* Adds factors and shifts for @columns columns from @column on. */
+static guint
+read_affine (const Emitter *self, PdDispatch *dispatch, guint column, guint columns)
+{
+  const PdStorage *affine = self->matmul->epilogue.affine;
+
+  read_at (dispatch, affine, column, columns, G_STRUCT_OFFSET (PdMatmulUniformPush, vector));
+  read_at (dispatch, affine, pd_align_channels (self->y->c) + column, columns,
+           G_STRUCT_OFFSET (PdMatmulUniformPush, vector_2));
+  return VECTORS_AFFINE;
+}
+
 /* Adds the vectors of @tiles for @columns columns from @column on. */
 static guint
 read_vectors (
@@ -212,6 +224,8 @@ emit_dispatch (const Emitter *self, const Tiles *tiles, const Part *part)
           self->collect[0] == NULL ? y : self->collect[(part->first / self->depth.group + 1) % 2];
       added_when = ADDED_BEFORE;
     }
+  if (last && epilogue->affine != NULL)
+    vectors = read_affine (self, &dispatch, column, columns);
   y_first = start_of (y) + tiles->y + offset;
   y_count =
       last_pixel (tiles->log_tx, part->tiles[0], part->tiles[1], tiles->y_pixel, tiles->y_row) +

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/nn/walk.h"
 #include "shaders/abi/group-norm.h"
+#include "shaders/abi/group-norm-affine.h"
 #include "shaders/abi/group-norm-combine.h"
 #include "shaders/abi/group-norm-moments.h"
 #include "shaders/abi/layer-norm.h"
@@ -270,6 +271,32 @@ pd_group_norm_apply (PdGraph *graph,
                              .walk = &push.walk });
   y->border_zero = args->border;
   return y;
+}
+
+PdStorage *
+pd_group_norm_affine (PdGraph *graph,
+                      PdStorage *table,
+                      guint c,
+                      const PdVector *norm_bias,
+                      const PdVector *product_bias)
+{
+  const guint quads = pd_align_channels (c) / 4;
+  PdStorage *affine = pd_graph_scratch (graph, (gsize) 2 * quads * 16);
+  const PdAffinePush push = { .quads = quads };
+  PdDispatch dispatch = { .label = "group norm",
+                          .shader = "group-norm-affine",
+                          .constants = { COMBINE_WORKGROUP },
+                          .n_constants = 1,
+                          .groups = { (guint) pd_divide_up (quads, COMBINE_WORKGROUP), 1, 1 } };
+
+  pd_dispatch_bind_all (&dispatch, table, PD_ACCESS_READ);
+  pd_dispatch_bind_all (&dispatch, &norm_bias->storage, PD_ACCESS_READ);
+  pd_dispatch_bind_all (&dispatch, &product_bias->storage, PD_ACCESS_READ);
+  pd_dispatch_bind_all (&dispatch, affine, PD_ACCESS_WRITE);
+  pd_dispatch_push (&dispatch, &push, sizeof push);
+  dispatch.work = pd_dispatch_memory_work (affine->size);
+  pd_graph_dispatch (graph, &dispatch);
+  return affine;
 }
 
 PdTensor *

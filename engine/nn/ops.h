@@ -15,6 +15,9 @@ typedef struct
   PdTensor *image_bias; /* n × 1 × 1 × c: added to every pixel of its image (time embedding) */
   PdTensor *residual;   /* the result's shape, any border */
   gboolean border;      /* the result gets a zero border, for a following convolution */
+  /* y = activation (sum · factor + shift): of pd_group_norm_affine, in place of bias, image_bias
+   * and residual. */
+  PdStorage *affine;
 } PdEpilogue;
 
 /* x · wᵀ + bias over every pixel. 1 × 1 convolutions are this. */
@@ -118,6 +121,15 @@ PdTensor *pd_group_norm_apply (PdGraph *graph,
                                const PdVector *bias,
                                const PdNormArgs *args,
                                gboolean joint);
+
+/* Normalising by a table, known before the product is there whose results are normalised: factors
+ * and shifts of @c channels for the epilogue of pd_linear or pd_conv2d with weights whose bias is
+ * @product_bias. @norm_bias: the norm's. One table for all images. */
+PdStorage *pd_group_norm_affine (PdGraph *graph,
+                                 PdStorage *table,
+                                 guint c,
+                                 const PdVector *norm_bias,
+                                 const PdVector *product_bias);
 
 /* Normalises the channels of each pixel. */
 PdTensor *pd_layer_norm (

@@ -12,6 +12,9 @@ PD_CONSTANT (ADDED_NOWHERE, 0);
 PD_CONSTANT (ADDED_BEFORE, 1); /* the activation */
 PD_CONSTANT (ADDED_AFTER, 2);
 
+/* Vectors that are added: 0, 1, 2; or a factor and a shift, at the end. */
+PD_CONSTANT (VECTORS_AFFINE, 3);
+
 PD_PUSH (PdMatmulUniformPush)
 {
   uint64_t a, b, vector, vector_2, added; /* addresses, which the graph fills in */

@@ -7,6 +7,7 @@
 PD_CONSTANT (MATMUL_BIAS, 1);
 PD_CONSTANT (MATMUL_IMAGE_BIAS, 2);
 PD_CONSTANT (MATMUL_RESIDUAL, 4);
+PD_CONSTANT (MATMUL_AFFINE, 8); /* bias: factors, and shifts image_bias_start later; no other one */
 
 PD_PUSH (PdMatmulPush)
 {
