@@ -41,8 +41,17 @@ typedef struct
   PdLayer quant_conv, post_quant_conv; /* weight NULL where the config has none */
 } PdVae;
 
+/* Latent pixels beyond which nothing shows of those that a network reaches, norms and attention
+ * left out. */
 static guint
-halo (const PdVaeConfig *config)
+seen (guint reach)
+{
+  return (4 * reach + 6) / 7;
+}
+
+/* From the output back to the input. */
+static guint
+halo_decode (const PdVaeConfig *config)
 {
   guint convs = 2 * (config->layers_per_block + 1); /* of a block, without its upsampler */
   guint reach = 1 + convs;
@@ -50,7 +59,20 @@ halo (const PdVaeConfig *config)
   for (int i = 1; i < config->n_blocks; i++)
     reach = (reach + 1 + 1) / 2 + convs;
   reach += 2 * 2 + 1; /* middle block, conv_in */
-  return (4 * reach + 6) / 7;
+  return seen (reach);
+}
+
+static guint
+halo_encode (const PdVaeConfig *config)
+{
+  guint convs = 2 * config->layers_per_block; /* of a block, without its downsampler */
+  guint reach = 1 + 2 * 2 + convs;            /* conv_out, middle block */
+  guint scale = 1u << (config->n_blocks - 1);
+
+  for (int i = 1; i < config->n_blocks; i++)
+    reach = 2 * reach + 2 + convs;
+  reach += 1; /* conv_in */
+  return seen ((reach + scale - 1) / scale);
 }
 
 PdAutoencoderInfo
@@ -60,8 +82,8 @@ pd_vae_info (const PdVaeConfig *config)
                               .channels = config->latent_channels,
                               .scaling = config->scaling_factor,
                               .shift = config->shift_factor,
-                              .halo_decode = halo (config),
-                              .halo_encode = halo (config),
+                              .halo_decode = halo_decode (config),
+                              .halo_encode = halo_encode (config),
                               .needs_statistics = TRUE };
 }
 

@@ -15,6 +15,7 @@ enum
   LEAST_TILE = 24, /* of a window, unless its halo asks for more */
   BLOCK = 3, /* side of the blocks of the canvas that make its sample, latent pixels: measured with
                 tests/bench/norms.py */
+  SAMPLE = 64, /* side of the sample, latent pixels */
 };
 
 static void
@@ -91,11 +92,13 @@ run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error
   return TRUE;
 }
 
-/* Where block @i of the @count along an axis, of @size pixels, is taken from: the first and the
- * last one from the canvas's edges. */
+/* Where block @i of the @count along an axis of a sample of @side pixels, itself of @size, is taken
+ * from: the first and the last one from the canvas's edges. */
 static guint
-block_start (const PdGridAxis *axis, guint i, guint count, guint size)
+block_start (const PdGridAxis *axis, guint side, guint i, guint count, guint size)
 {
+  if (side == axis->canvas)
+    return i * BLOCK;
   return count > 1 ? (guint) ((guint64) i * (axis->canvas - size) / (count - 1)) : 0;
 }
 
@@ -114,8 +117,8 @@ fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **e
                              .to_y = i * side_y,
                              .to_x = j * side_x };
 
-        part.y = block_start (axis_y, i, count_y, part.h);
-        part.x = block_start (axis_x, j, count_x, part.w);
+        part.y = block_start (axis_y, self->h, i, count_y, part.h);
+        part.x = block_start (axis_x, self->w, j, count_x, part.w);
         if (!fill (self, 0, &part, user_data, error))
           return FALSE;
       }
@@ -137,6 +140,29 @@ make_pass (PdCoder *self, guint n, PdSampleMode mode, GError **error)
   return self->pass != NULL;
 }
 
+/* Of a window, or of the sample. */
+static void
+set_size (PdCoder *self, guint h, guint w)
+{
+  self->h = h;
+  self->w = w;
+  self->latent_elements = (gsize) self->channels * h * w;
+  self->pixel_elements = (gsize) COLORS * h * w * self->scale * self->scale;
+}
+
+static void
+set_window_size (PdCoder *self)
+{
+  set_size (self, self->windows.grid.y.tile, self->windows.grid.x.tile);
+}
+
+/* On a torus its border, which sees zeros, does not count and is no part of the canvas. */
+static guint
+sample_side (const PdCoder *self, const PdGridAxis *axis)
+{
+  return MIN (MIN (SAMPLE, self->options.tile), axis->canvas + (axis->wrap ? axis->overlap : 0));
+}
+
 /* The passes are made before anything is read or written, so that a smaller window can be tried
  * when the device's memory does not hold them. */
 static gboolean
@@ -144,9 +170,12 @@ make_gathering_pass (PdCoder *self, GError **error)
 {
   PdAutoencoder *autoencoder = self->options.autoencoder;
   const PdGridAxis *y = &self->windows.grid.y, *x = &self->windows.grid.x;
-  const PdSampleAxis axes[] = { { self->h, y->canvas, y->wrap }, { self->w, x->canvas, x->wrap } };
-  g_autoptr (GArray) survey = pd_autoencoder_survey (autoencoder, self->decode, self->h, self->w);
+  const PdSampleAxis axes[] = { { sample_side (self, y), y->canvas, y->wrap },
+                                { sample_side (self, x), x->canvas, x->wrap } };
+  g_autoptr (GArray) survey =
+      pd_autoencoder_survey (autoencoder, self->decode, axes[0].sample, axes[1].sample);
 
+  set_size (self, axes[0].sample, axes[1].sample);
   self->statistics = pd_sample_statistics_new (autoencoder->backend, survey, axes, error);
   return self->statistics != NULL && make_pass (self, 1, PD_SAMPLE_GATHER, error);
 }
@@ -163,8 +192,6 @@ pass_work (const PdCoder *self)
 static gboolean
 coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GError **error)
 {
-  const PdGrid *grid = &self->windows.grid;
-
   *self = (PdCoder){ .options = *options,
                      .decode = decode,
                      .channels = options->autoencoder->info.channels,
@@ -172,10 +199,7 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
   if (!pd_windows_init (&self->windows, (PdSize){ options->height, options->width }, options->tile,
                         halo_of (options->autoencoder, decode), options->wrap, error))
     return FALSE;
-  self->h = grid->y.tile;
-  self->w = grid->x.tile;
-  self->latent_elements = (gsize) self->channels * self->h * self->w;
-  self->pixel_elements = (gsize) COLORS * self->h * self->w * self->scale * self->scale;
+  set_window_size (self);
   self->options.batch = CLAMP (options->batch, 1, pd_windows_count (&self->windows));
   return TRUE;
 }
@@ -204,6 +228,7 @@ prepare (PdCoder *self,
           !run_batch (self, 1, cancellable, error))
         return FALSE;
       g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
+      set_window_size (self);
     }
   return make_pass (self, self->options.batch, PD_SAMPLE_USE, error);
 }
@@ -232,6 +257,7 @@ pd_coder_plan (PdDevice *device,
       if (ok)
         *work += pass_work (&self);
       g_clear_pointer (&self.pass, pd_autoencoder_pass_free);
+      set_window_size (&self);
     }
   ok = ok && make_pass (&self, self.options.batch, PD_SAMPLE_USE, error);
   if (ok)

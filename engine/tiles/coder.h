@@ -17,7 +17,7 @@ typedef struct
 {
   PdAutoencoder *autoencoder; /* borrowed */
   guint height, width;        /* of the canvas, latent pixels */
-  guint tile;  /* side of a window, latent pixels, halo included; more than 2 · halo */
+  guint tile;  /* largest side of a window, latent pixels, halo included; more than 2 · halo */
   guint batch; /* windows per submission; the result does not depend on it */
   PdTorus wrap;
 } PdCoderOptions;
@@ -28,8 +28,8 @@ typedef struct
   gboolean decode;
   guint channels, scale;
   PdWindows windows;
-  guint h, w;                            /* of a window, latent pixels */
-  gsize latent_elements, pixel_elements; /* of a window */
+  guint h, w;                            /* of a window, or of the sample, latent pixels */
+  gsize latent_elements, pixel_elements; /* of that */
   float *latents, *log_variance;         /* of a batch; [batch][channels][h][w]; encoded ones are
                                             the mean */
   float *pixels;                  /* of a batch; [batch][h · scale][w · scale][3], -1 … 1 */

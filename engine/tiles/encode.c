@@ -9,7 +9,8 @@ typedef struct
 {
   const PdEncodeSource *source;
   float *latents;
-  float *piece; /* of a window's picture */
+  float *piece;  /* of a window's picture, or of the sample's */
+  gsize n_piece; /* its elements */
 } Encoding;
 
 static gboolean
@@ -21,9 +22,12 @@ fill (PdCoder *coder, guint image, const PdCoderPart *part, gpointer user_data, 
   const PdRect rect = { part->y, part->x, part->h, part->w };
   g_autoptr (GArray) pieces = pd_windows_pieces (&coder->windows, scale, &rect);
 
-  /* Windows become smaller at most. */
-  if (self->piece == NULL)
-    self->piece = pd_try_new (float, coder->pixel_elements, _ ("the autoencoder's windows"), error);
+  if (self->n_piece < coder->pixel_elements)
+    {
+      g_free (self->piece);
+      self->n_piece = coder->pixel_elements;
+      self->piece = pd_try_new (float, self->n_piece, _ ("the autoencoder's windows"), error);
+    }
   if (self->piece == NULL)
     return FALSE;
   for (guint i = 0; i < pieces->len; i++)

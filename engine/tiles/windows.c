@@ -4,6 +4,25 @@
 #include "engine/tiles/windows.h"
 #include "engine/base/host-memory.h"
 
+enum
+{
+  STEP = 8, /* sides of windows are multiples of this: those of most canvases share kernels */
+};
+
+/* The smallest windows that cover the canvas, as many as of @axis's. */
+static void
+even_out (PdGridAxis *axis)
+{
+  const guint n = axis->count;
+  guint least;
+
+  if (!axis->wrap && n == 1)
+    return;
+  least = axis->wrap ? (axis->canvas + n - 1) / n + axis->overlap
+                     : (axis->canvas + (n - 1) * axis->overlap + n - 1) / n;
+  axis->tile = MIN (axis->tile, (least + STEP - 1) / STEP * STEP);
+}
+
 gboolean
 pd_windows_init (
     PdWindows *self, PdSize canvas, guint tile, guint halo, PdTorus wrap, GError **error)
@@ -11,6 +30,8 @@ pd_windows_init (
   *self = (PdWindows){ 0 };
   if (!pd_grid_init (&self->grid, canvas, tile, 2 * halo, wrap, error))
     return FALSE;
+  even_out (&self->grid.y);
+  even_out (&self->grid.x);
   if ((self->starts_y = pd_try_new (guint, self->grid.y.count, _ ("the tiles"), error)) == NULL ||
       (self->starts_x = pd_try_new (guint, self->grid.x.count, _ ("the tiles"), error)) == NULL)
     return FALSE;

@@ -21,7 +21,8 @@ typedef struct
       length; /* of the core: first + length ≤ tile; on an axis that wraps it may cross the edge */
 } PdCore;
 
-/* As pd_grid_init, with an overlap of 2 · halo. */
+/* As pd_grid_init with an overlap of 2 · @halo, but windows are no larger than as many of them need
+ * to be. */
 gboolean pd_windows_init (
     PdWindows *self, PdSize canvas, guint tile, guint halo, PdTorus wrap, GError **error);
 void pd_windows_clear (PdWindows *self);

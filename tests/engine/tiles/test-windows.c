@@ -16,6 +16,21 @@ static const Shape shapes[] = {
   { 17, 3, 40, 19, PD_TORUS_XY },
 };
 
+/* Windows are as few as those asked for, and 8 pixels less each would not do. */
+static void
+check_size (const PdGridAxis *axis, const Shape *shape)
+{
+  const guint shared = 2 * shape->halo, covered = axis->canvas - (axis->wrap ? 0 : shared);
+
+  g_assert_cmpuint (axis->tile, <=, shape->tile);
+  if (axis->wrap || axis->count > 1)
+    {
+      g_assert_cmpuint (axis->count, ==,
+                        (covered + shape->tile - shared - 1) / (shape->tile - shared));
+      g_assert_true (axis->tile <= shared + 8 || axis->count * (axis->tile - 8 - shared) < covered);
+    }
+}
+
 /* Every pixel of the canvas is in one core, and away from its window's edges. */
 static void
 test_partition (void)
@@ -30,6 +45,8 @@ test_partition (void)
       g_assert_true (pd_windows_init (&windows, (PdSize){ shape->h, shape->w }, shape->tile,
                                       shape->halo, shape->wrap, &error));
       g_assert_no_error (error);
+      check_size (&windows.grid.y, shape);
+      check_size (&windows.grid.x, shape);
       for (guint window = 0; window < pd_windows_count (&windows); window++)
         {
           const PdGridAxis *axes[2] = { &windows.grid.y, &windows.grid.x };
