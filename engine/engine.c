@@ -79,48 +79,6 @@ pd_engine_free (PdEngine *self)
   g_free (self);
 }
 
-static gboolean
-same_size (GeglBuffer *buffer, guint width, guint height)
-{
-  return gegl_buffer_get_width (buffer) == (int) width &&
-         gegl_buffer_get_height (buffer) == (int) height;
-}
-
-/* What the mode needs is there and fits the request. */
-static gboolean
-check_images (const PdRequest *request, const PdImages *images, GError **error)
-{
-  const PdModeInfo *mode = &pd_modes[request->mode];
-
-  if (!(mode->needs & PD_TAKES_INPUT))
-    return TRUE;
-  if (images->input == NULL || (mode->needs & PD_TAKES_MASK && images->mask == NULL))
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   images->input == NULL ? _ ("“%s” needs a picture to start from")
-                                         : _ ("“%s” needs a mask of what to repaint"),
-                   mode->name);
-      return FALSE;
-    }
-  if (!same_size (images->input, request->width, request->height))
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("The picture has %d × %d pixels, the request is for %u × %u"),
-                   gegl_buffer_get_width (images->input), gegl_buffer_get_height (images->input),
-                   request->width, request->height);
-      return FALSE;
-    }
-  if (images->mask != NULL && !same_size (images->mask, request->width, request->height))
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("The mask has %d × %d pixels, the picture %u × %u; they must be of one size"),
-                   gegl_buffer_get_width (images->mask), gegl_buffer_get_height (images->mask),
-                   request->width, request->height);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 /* What the model has is enough for the run. */
 static gboolean
 check_parts (
@@ -340,7 +298,7 @@ pd_engine_run (PdEngine *self,
   session.noise.seed = report->seed;
   n_stages = plan_stages (&session, NULL, stages, error);
   if (n_stages == 0 || !check_parts (self->model, request, stages, n_stages, error) ||
-      !check_images (request, images, error) || !pd_original_open (&original, images, error))
+      !pd_images_check (images, request, error) || !pd_original_open (&original, images, error))
     return FALSE;
   for (guint i = 0; i < self->model->files->notes->len; i++)
     pd_recorder_note (&session.recorder, self->model->files->notes->pdata[i]);

@@ -26,7 +26,7 @@ typedef struct
   PdOrigin *origin;
   GeglBuffer *selection;
   PdRest rest;
-  char *input, *mask, *output, *preview; /* files; NULL: not used */
+  char *given[PD_N_GIVEN], *output, *preview; /* files; NULL: not used */
   gint32 layer;
 } Run;
 
@@ -45,8 +45,8 @@ run_free (Run *run)
   g_clear_object (&run->selection);
   pd_origin_free (run->origin);
   pd_rest_clear (&run->rest);
-  remove_file (run->input);
-  remove_file (run->mask);
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    remove_file (run->given[given]);
   remove_file (run->output);
   remove_file (run->preview);
   g_free (run);
@@ -80,10 +80,20 @@ void
 pd_job_allow_files (PdEngineClient *client, PdRequest *request)
 {
   g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
+  g_autofree GParamSpec **params = NULL;
+  guint n_params;
+  PdGiven given;
 
   pd_engine_client_allow (client, request->model);
-  pd_engine_client_allow (client, request->vae);
-  pd_engine_client_allow (client, request->text_encoder);
+  params = g_object_class_list_properties (G_OBJECT_GET_CLASS (request), &n_params);
+  for (guint i = 0; i < n_params; i++)
+    if (params[i]->flags & PD_REQUEST_PARAM_FILE && !(params[i]->flags & PD_REQUEST_PARAM_LOCAL) &&
+        !pd_given_find (params[i]->name, &given))
+      {
+        g_autofree char *path = pd_request_get_text (request, params[i]->name);
+
+        pd_engine_client_allow (client, path);
+      }
   for (guint i = 0; regions[i] != NULL; i++)
     {
       g_autofree char *mask = pd_request_region_mask (regions[i]);
@@ -107,10 +117,9 @@ run_params (const Run *run)
   g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));
   g_variant_dict_insert (&dict, "output", "s", run->output);
   g_variant_dict_insert (&dict, "preview", "s", run->preview);
-  if (run->input != NULL)
-    g_variant_dict_insert (&dict, "input", "s", run->input);
-  if (run->mask != NULL)
-    g_variant_dict_insert (&dict, "mask", "s", run->mask);
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (run->given[given] != NULL)
+      g_variant_dict_insert (&dict, pd_given[given].name, "s", run->given[given]);
   return g_variant_dict_end (&dict);
 }
 
@@ -152,12 +161,11 @@ run_tell_source (const Run *run, PdEngineClient *client)
 
 /* Writes the pixels that the engine starts from. */
 static gboolean
-run_save_source (Run *run, PdEngineClient *client, const char *folder, GError **error)
+run_save_source (Run *run, PdEngineClient *client, const char *path, GError **error)
 {
   const PdRequestMode mode = run->request->mode;
 
-  run->input = g_build_filename (folder, "input.gegl", NULL);
-  if (!pd_pixels_save_source (&run->place, run->request->source, run->input, &run->rest, error))
+  if (!pd_pixels_save_source (&run->place, run->request->source, path, &run->rest, error))
     return FALSE;
   /* Filled pixels are opaque, and so is a new version of nothing but transparency. */
   if (pd_modes[mode].needs & PD_TAKES_MASK || (pd_mode_takes (mode, "strength") && run->rest.empty))
@@ -166,24 +174,63 @@ run_save_source (Run *run, PdEngineClient *client, const char *folder, GError **
   return TRUE;
 }
 
+static gboolean
+run_save_mask (Run *run, PdEngineClient *client, const char *path, GError **error)
+{
+  return pd_pixels_save_mask (&run->place, run->selection, path, error);
+}
+
+/* By PdGiven: what writes its file. */
+static const struct
+{
+  gboolean (*save) (Run *run, PdEngineClient *client, const char *path, GError **error);
+  guint channels; /* floats a pixel, at most */
+} givers[] = {
+  [PD_GIVEN_INPUT] = { run_save_source, 3 },
+  [PD_GIVEN_MASK] = { run_save_mask, 1 },
+};
+
+G_STATIC_ASSERT (G_N_ELEMENTS (givers) == PD_N_GIVEN);
+
+static gboolean
+run_needs (const Run *run, PdGiven given)
+{
+  return (pd_modes[run->request->mode].needs & 1u << given) != 0;
+}
+
+/* Writes all that the mode needs. */
+static gboolean
+run_save_given (Run *run, PdEngineClient *client, const char *folder, GError **error)
+{
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (run_needs (run, given))
+      {
+        g_autofree char *name = g_strconcat (pd_given[given].name, ".gegl", NULL);
+
+        run->given[given] = g_build_filename (folder, name, NULL);
+        if (!givers[given].save (run, client, run->given[given], error))
+          return FALSE;
+      }
+  return TRUE;
+}
+
 /* Checks before the long work that the folder has room for the files that the engine reads and
  * writes, of the context's size. A file system that does not tell is taken to have it. */
 static gboolean
 run_check_space (const Run *run, const char *folder, GError **error)
 {
-  const PdRequest *request = run->request;
   const guint64 n = (guint64) run->place.width * run->place.height;
-  const guint64 scale = pd_mode_scale (request);
-  const guint64 color = 3 * sizeof (float);
-  const guint64 input = pd_modes[request->mode].needs & PD_TAKES_INPUT ? n * color : 0;
-  const guint64 mask = pd_modes[request->mode].needs & PD_TAKES_MASK ? n * sizeof (float) : 0;
-  const guint64 needed = input + mask + n * scale * scale * color;
+  const guint64 scale = pd_mode_scale (run->request);
+  guint64 needed = n * scale * scale * 3 * sizeof (float);
   g_autoptr (GFile) file = g_file_new_for_path (folder);
   g_autoptr (GFileInfo) info =
       g_file_query_filesystem_info (file, G_FILE_ATTRIBUTE_FILESYSTEM_FREE, NULL, NULL);
   g_autofree char *needed_text = NULL, *free_text = NULL;
   guint64 free_bytes;
 
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (run_needs (run, given))
+      needed += n * givers[given].channels * sizeof (float);
   if (info == NULL || !g_file_info_has_attribute (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE))
     return TRUE;
   free_bytes = g_file_info_get_attribute_uint64 (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE);
@@ -202,7 +249,6 @@ run_check_space (const Run *run, const char *folder, GError **error)
 static gboolean
 run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **error)
 {
-  const PdModeInfo *mode = &pd_modes[run->request->mode];
   const char *folder = pd_engine_client_get_folder (client, error);
 
   if (folder == NULL ||
@@ -221,14 +267,7 @@ run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **
     pd_engine_client_note (client, _ ("Part of the selection lies outside the layer and is left "
                                       "out: enlarge the layer (Layer → Layer to Image Size), or "
                                       "start from what is visible (source=visible)"));
-  if (mode->needs & PD_TAKES_INPUT && !run_save_source (run, client, folder, error))
-    return FALSE;
-  if (mode->needs & PD_TAKES_MASK)
-    {
-      run->mask = g_build_filename (folder, "mask.gegl", NULL);
-      return pd_pixels_save_mask (&run->place, run->selection, run->mask, error);
-    }
-  return TRUE;
+  return run_save_given (run, client, folder, error);
 }
 
 /* Puts values that the request left to the engine into it. */

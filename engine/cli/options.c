@@ -285,6 +285,18 @@ pd_options_usage_error (PdOptions *self, const char *message)
   return 2;
 }
 
+/* @files: the options for those that the picture names; @meaning: of this one, to be translated. */
+static gboolean
+check_file (PdOptions *self, char **files, const char *option, const char *meaning, GError **error)
+{
+  if (!g_strv_contains ((const char *const *) files, option) || pd_options_given (self, option))
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: the picture names a file as %s: give it with --%s"), self->from, _ (meaning),
+               option);
+  return FALSE;
+}
+
 /* A picture from a stranger does not choose which files are opened: those that it names have to be
  * given. @files: the options for them. */
 static gboolean
@@ -294,23 +306,18 @@ check_files (PdOptions *self, char **files, GError **error)
   {
     const char *option, *meaning;
   } meanings[] = {
-    { "input", N_ ("its input") },
-    { "mask", N_ ("its mask") },
     { "region", N_ ("the mask of a region") },
     { "model", N_ ("its model") },
     { "vae", N_ ("the model's autoencoder") },
     { "text-encoder", N_ ("the model's text encoder") },
   };
 
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (!check_file (self, files, pd_given[given].name, pd_given[given].meaning, error))
+      return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (meanings); i++)
-    if (g_strv_contains ((const char *const *) files, meanings[i].option) &&
-        !pd_options_given (self, meanings[i].option))
-      {
-        g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                     _ ("%s: the picture names a file as %s: give it with --%s"), self->from,
-                     _ (meanings[i].meaning), meanings[i].option);
-        return FALSE;
-      }
+    if (!check_file (self, files, meanings[i].option, meanings[i].meaning, error))
+      return FALSE;
   return TRUE;
 }
 

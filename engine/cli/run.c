@@ -240,61 +240,94 @@ note_picture (Job *job, GeglBuffer *picture)
     pd_console_note (job->console, notes->pdata[i]);
 }
 
-/* @width, @height: of the input. */
-static gboolean
-load_mask (Job *job, guint width, guint height, GError **error)
-{
-  PdRequest *request = job->request;
-  g_autoptr (GeglBuffer) mask = pd_picture_load_mask (request->mask, error);
-
-  if (mask == NULL)
-    return FALSE;
-  note_picture (job, mask);
-  if (gegl_buffer_get_width (mask) != (int) width || gegl_buffer_get_height (mask) != (int) height)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("%s: the mask has %d × %d pixels, but %s has %u × %u; make them one size"),
-                   request->mask, gegl_buffer_get_width (mask), gegl_buffer_get_height (mask),
-                   request->input, width, height);
-      return FALSE;
-    }
-  if (width == request->width && height == request->height)
-    job->images.mask = g_steal_pointer (&mask);
-  else
-    job->images.mask = pd_picture_scale (mask, request->width, request->height, "Y float");
-  return TRUE;
-}
-
 static gboolean
 has_alpha (GeglBuffer *picture)
 {
   return babl_format_has_alpha (gegl_buffer_get_format (picture));
 }
 
-static gboolean
-load_input (Job *job, PdOptions *options, GError **error)
+/* Returns: (transfer full) what its file holds, of which everything that is to be said is told. */
+static GeglBuffer *
+read_given (Job *job, PdGiven given, GError **error)
+{
+  const char *path = pd_given_path (job->request, given);
+  const gboolean mask = given == PD_GIVEN_MASK;
+  g_autoptr (GeglBuffer) picture =
+      mask ? pd_picture_load_mask (path, error) : pd_picture_load (path, error);
+
+  if (picture == NULL)
+    return NULL;
+  note_picture (job, picture);
+  if (!mask && !pd_picture_forget_hidden (picture, error))
+    return NULL;
+  return g_steal_pointer (&picture);
+}
+
+/* @picture: (transfer full)
+ * Returns: (transfer full) it in the size of the request. */
+static GeglBuffer *
+fit_given (Job *job, PdGiven given, GeglBuffer *picture)
+{
+  const PdRequest *request = job->request;
+  g_autoptr (GeglBuffer) owned = picture;
+  const char *format = pd_given[given].format;
+
+  if (gegl_buffer_get_width (picture) == (int) request->width &&
+      gegl_buffer_get_height (picture) == (int) request->height)
+    return g_steal_pointer (&owned);
+  if (given == PD_GIVEN_INPUT && !has_alpha (picture))
+    format = "R'G'B' float";
+  return pd_picture_scale (picture, request->width, request->height, format);
+}
+
+/* Without a size of its own the request is for one of the input's. */
+static void
+set_size (Job *job, PdOptions *options, const PdSize *input)
 {
   PdRequest *request = job->request;
-  g_autoptr (GeglBuffer) input = pd_picture_load (request->input, error);
-  guint width, height;
 
-  if (input == NULL)
-    return FALSE;
-  note_picture (job, input);
-  if (!pd_picture_forget_hidden (input, error))
-    return FALSE;
-  width = (guint) gegl_buffer_get_width (input);
-  height = (guint) gegl_buffer_get_height (input);
   if (!pd_mode_takes (request->mode, "width") ||
       (!pd_options_given (options, "size") && !pd_options_given (options, "from")))
-    g_object_set (request, "width", width, "height", height, NULL);
-  if (*request->mask && !load_mask (job, width, height, error))
-    return FALSE;
-  if (width == request->width && height == request->height)
-    job->images.input = g_steal_pointer (&input);
-  else
-    job->images.input = pd_picture_scale (input, request->width, request->height,
-                                          has_alpha (input) ? "R'G'B'A float" : "R'G'B' float");
+    g_object_set (request, "width", (guint) input->w, "height", (guint) input->h, NULL);
+}
+
+/* Reads all that are given. Those that are as large as the request have to be as large as the input
+ * in their files. */
+static gboolean
+load_given (Job *job, PdOptions *options, GError **error)
+{
+  const PdRequest *request = job->request;
+  PdSize input = { 0 };
+
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    {
+      const char *path = pd_given_path (request, given);
+      g_autoptr (GeglBuffer) picture = NULL;
+      PdSize size;
+
+      if (!*path)
+        continue;
+      picture = read_given (job, given, error);
+      if (picture == NULL)
+        return FALSE;
+      size = (PdSize){ (guint) gegl_buffer_get_height (picture),
+                       (guint) gegl_buffer_get_width (picture) };
+      if (given == PD_GIVEN_INPUT)
+        {
+          input = size;
+          set_size (job, options, &input);
+        }
+      else if (pd_given[given].sized && (size.w != input.w || size.h != input.h))
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                       _ ("%s: %u × %u pixels, but %s has %u × %u; make them one size"), path,
+                       size.w, size.h, request->input, input.w, input.h);
+          return FALSE;
+        }
+      job->images.given[given] = pd_given[given].sized
+                                     ? fit_given (job, given, g_steal_pointer (&picture))
+                                     : g_steal_pointer (&picture);
+    }
   return TRUE;
 }
 
@@ -327,7 +360,7 @@ prepare (Job *job, PdOptions *options, GError **error)
   if (!pd_png_check_output (request->output, error) ||
       (*request->preview && !pd_png_check_output (request->preview, error)))
     return FALSE;
-  if (pd_modes[request->mode].needs & PD_TAKES_INPUT && !load_input (job, options, error))
+  if (!load_given (job, options, error))
     return FALSE;
   if (!check_regions (request, options, error))
     return FALSE;
@@ -383,20 +416,15 @@ find_clash (const PdRequest *request,
   const gboolean preview = g_str_equal (option, "preview");
   const char *from = pd_options_from (options);
   g_auto (GStrv) regions = g_strsplit (request->regions, "\n", -1);
-  const struct
-  {
-    const char *option, *path;
-  } read[] = {
-    { "--input", preview ? request->input : NULL },
-    { "--mask", request->mask },
-    { "--from", from },
-  };
   const char *const models[] = { model, request->vae, request->text_encoder };
 
-  for (guint i = 0; i < G_N_ELEMENTS (read); i++)
-    if (read[i].path != NULL && *read[i].path && is_same_file (path, read[i].path))
-      return g_strdup_printf (_ ("--%s would be written over %s: name another file"), option,
-                              read[i].option);
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if ((given != PD_GIVEN_INPUT || preview) && is_same_file (path, pd_given_path (request, given)))
+      return g_strdup_printf (_ ("--%s would be written over --%s: name another file"), option,
+                              pd_given[given].name);
+  if (from != NULL && is_same_file (path, from))
+    return g_strdup_printf (_ ("--%s would be written over --%s: name another file"), option,
+                            "from");
   for (guint i = 0; regions[i] != NULL; i++)
     {
       g_autofree char *mask = pd_request_region_mask (regions[i]);
@@ -481,7 +509,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
   const gint64 start = g_get_monotonic_time ();
   const PdModeInfo *mode = &pd_modes[request->mode];
   g_autoptr (PdConsole) console = pd_console_new (pd_options_json (options));
-  g_autofree char *clash = NULL;
+  g_autofree char *missing = NULL, *clash = NULL;
   g_auto (Job) job = { .request = request, .data_folder = data_folder, .console = console };
 
   give_up_rights (options);
@@ -490,10 +518,12 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
     return fail (console, options, job.error);
   if (!*request->output)
     return pd_console_usage_error (console, options, _ ("--output FILE.png is missing"));
-  if (mode->needs & PD_TAKES_INPUT && !*request->input)
-    return pd_console_usage_error (console, options, _ ("--input FILE is missing"));
-  if (mode->needs & PD_TAKES_MASK && !*request->mask)
-    return pd_console_usage_error (console, options, _ ("--mask FILE is missing"));
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (mode->needs & 1u << given && !*pd_given_path (request, given))
+      {
+        missing = g_strdup_printf (_ ("--%s FILE is missing"), pd_given[given].name);
+        return pd_console_usage_error (console, options, missing);
+      }
   clash = find_clashes (request, options, data_folder);
   if (clash != NULL)
     return pd_console_usage_error (console, options, clash);
@@ -516,9 +546,7 @@ make_picture (PdRequest *request, PdOptions *options, const char *data_folder)
             }
         }
     }
-  g_clear_object (&job.images.input);
-  g_clear_object (&job.images.mask);
-  g_clear_object (&job.images.output);
+  pd_images_clear (&job.images);
   gegl_exit ();
   return job.error != NULL ? fail (console, options, job.error) : 0;
 }

@@ -63,15 +63,13 @@ gboolean
 pd_mode_takes (PdRequestMode mode, const char *name)
 {
   const PdModeInfo *info = &pd_modes[mode];
-  const guint pictures = info->needs | info->optional;
+  PdGiven given;
   g_auto (GStrv) names = NULL;
 
   if (!(pd_request_param (name)->flags & PD_REQUEST_PARAM_SOME))
     return TRUE;
-  if (g_str_equal (name, "input"))
-    return (pictures & PD_TAKES_INPUT) != 0;
-  if (g_str_equal (name, "mask"))
-    return (pictures & PD_TAKES_MASK) != 0;
+  if (pd_given_find (name, &given))
+    return ((info->needs | info->optional) & 1u << given) != 0;
   names = g_strsplit (info->params, " ", -1);
   return g_strv_contains ((const char *const *) names, name);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include "engine/request/request.h"
+#include "engine/request/given.h"
 
 /* Pictures beside the request, as bits. */
 enum
 {
-  PD_TAKES_INPUT = 1 << 0, /* one to start from */
-  PD_TAKES_MASK = 1 << 1,  /* of the input: what is repainted */
+  PD_TAKES_INPUT = 1 << PD_GIVEN_INPUT,
+  PD_TAKES_MASK = 1 << PD_GIVEN_MASK,
 };
 
 /* A mode as the command line, the service, the plug-in and the dialog see it. A new mode is one row
@@ -20,8 +20,8 @@ typedef struct
   const char *help;    /* at the top of the verb's help */
   guint needs;         /* PD_TAKES_*: pictures without which it cannot be done */
   guint optional;      /* PD_TAKES_*: others that it makes something of */
-  /* Names of the parameters with PD_REQUEST_PARAM_SOME that it heeds, beside "input" and "mask";
-   * with a space between them. */
+  /* Names of the parameters with PD_REQUEST_PARAM_SOME that it heeds, beside the pictures; with a
+   * space between them. */
   const char *params;
 } PdModeInfo;
 

@@ -81,29 +81,26 @@ add_files (GChecksum *checksum, const GPtrArray *stamps)
 static gboolean
 add_pixels (GChecksum *checksum,
             GeglBuffer *buffer,
-            const char *format,
+            const PdGivenInfo *info,
             GCancellable *cancellable,
             GError **error)
 {
-  const GeglRectangle *extent;
-  gsize row_bytes;
+  const Babl *format = babl_format (info->format);
+  const GeglRectangle *extent = gegl_buffer_get_extent (buffer);
+  const gsize row_bytes = (gsize) extent->width * (gsize) babl_format_get_bytes_per_pixel (format);
   g_autofree guchar *row = NULL;
-  g_autofree char *size = NULL;
+  g_autofree char *size =
+      g_strdup_printf ("%d %d %d %d", extent->x, extent->y, extent->width, extent->height);
 
-  if (buffer == NULL)
-    return TRUE;
-  extent = gegl_buffer_get_extent (buffer);
-  size = g_strdup_printf ("%d %d %d %d", extent->x, extent->y, extent->width, extent->height);
+  add_text (checksum, info->name);
   add_text (checksum, size);
-  row_bytes =
-      (gsize) extent->width * (gsize) babl_format_get_bytes_per_pixel (babl_format (format));
   row = pd_try_new (guchar, row_bytes, _ ("a row of the picture"), error);
   if (row == NULL)
     return FALSE;
   for (int y = 0; y < extent->height; y++)
     {
       gegl_buffer_get (buffer, GEGL_RECTANGLE (extent->x, extent->y + y, extent->width, 1), 1.0,
-                       babl_format (format), row, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+                       format, row, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
       g_checksum_update (checksum, row, (gssize) row_bytes);
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
         return FALSE;
@@ -145,9 +142,11 @@ find_digest (PdResume *self, GCancellable *cancellable, GError **error)
   add_text (checksum, key->precision);
   add_text (checksum, key->model->files->path);
   add_files (checksum, key->model->stamps);
-  if (!add_pixels (checksum, key->images->input, "R'G'B'A float", cancellable, error) ||
-      !add_pixels (checksum, key->images->mask, "Y float", cancellable, error) ||
-      (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error)))
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (key->images->given[given] != NULL &&
+        !add_pixels (checksum, key->images->given[given], &pd_given[given], cancellable, error))
+      return FALSE;
+  if (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error))
     return FALSE;
   g_checksum_get_digest (checksum, self->run, &length);
   self->has_run = TRUE;

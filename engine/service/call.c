@@ -24,27 +24,34 @@ enum
 {
   REQUEST = 1 << 0,
   FOLDER = 1 << 1,
-  INPUT = 1 << 2,
-  MASK = 1 << 3,
-  OUTPUT = 1 << 4,
-  PREVIEW = 1 << 5,
-  DEVICE = 1 << 6,
-  WIDTH = 1 << 7,
-  HEIGHT = 1 << 8,
+  OUTPUT = 1 << 2,
+  PREVIEW = 1 << 3,
+  DEVICE = 1 << 4,
+  WIDTH = 1 << 5,
+  HEIGHT = 1 << 6,
+  N_OWN = 7,
+  N_PARAMS = N_OWN + PD_N_GIVEN,
 };
 
-/* By the bits above. */
-static const Param all_params[] = {
+/* By the bits above; behind them come the pictures that are given. */
+static const Param own_params[N_OWN] = {
   { "request", G_STRUCT_OFFSET (PdCall, request), IS_REQUEST },
   { "folder", G_STRUCT_OFFSET (PdCall, folder), IS_PATH },
-  { "input", G_STRUCT_OFFSET (PdCall, input), IS_PATH },
-  { "mask", G_STRUCT_OFFSET (PdCall, mask), IS_PATH },
   { "output", G_STRUCT_OFFSET (PdCall, output), IS_PATH },
   { "preview", G_STRUCT_OFFSET (PdCall, preview), IS_PATH },
   { "device", G_STRUCT_OFFSET (PdCall, device), IS_TEXT },
   { "width", G_STRUCT_OFFSET (PdCall, width), IS_SIZE },
   { "height", G_STRUCT_OFFSET (PdCall, height), IS_SIZE },
 };
+
+static Param
+param_at (guint i)
+{
+  if (i < N_OWN)
+    return own_params[i];
+  return (Param){ pd_given[i - N_OWN].name,
+                  G_STRUCT_OFFSET (PdCall, given) + (i - N_OWN) * sizeof (char *), IS_PATH };
+}
 
 typedef struct
 {
@@ -60,17 +67,11 @@ static const Method methods[] = {
   { "test", PD_CALL_TEST, 0, DEVICE },
 };
 
-static guint
-picture_params (guint pictures)
-{
-  return (pictures & PD_TAKES_INPUT ? INPUT : 0) | (pictures & PD_TAKES_MASK ? MASK : 0);
-}
-
 static Method
 method_of_mode (const PdModeInfo *mode)
 {
-  return (Method){ mode->name, PD_CALL_PICTURE, REQUEST | OUTPUT | picture_params (mode->needs),
-                   PREVIEW | picture_params (mode->optional) };
+  return (Method){ mode->name, PD_CALL_PICTURE, REQUEST | OUTPUT | mode->needs << N_OWN,
+                   PREVIEW | mode->optional << N_OWN };
 }
 
 /* The message is cleaned because formats such as %.60s may cut a quotation within a character. */
@@ -182,13 +183,16 @@ read_param (PdCall *self, const Param *param, JsonNode *node, const char *folder
     }
 }
 
-static const Param *
-find_param (const Method *method, const char *name)
+static gboolean
+find_param (const Method *method, const char *name, Param *param)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
-    if ((method->required | method->optional) & 1u << i && g_str_equal (name, all_params[i].name))
-      return &all_params[i];
-  return NULL;
+  for (guint i = 0; i < N_PARAMS; i++)
+    {
+      *param = param_at (i);
+      if ((method->required | method->optional) & 1u << i && g_str_equal (name, param->name))
+        return TRUE;
+    }
+  return FALSE;
 }
 
 static gboolean
@@ -196,9 +200,9 @@ fail_unknown_param (const Method *method, const char *name, GError **error)
 {
   g_autoptr (GString) names = g_string_new (NULL);
 
-  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
+  for (guint i = 0; i < N_PARAMS; i++)
     if ((method->required | method->optional) & 1u << i)
-      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", all_params[i].name);
+      g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", param_at (i).name);
   set_error (error, PD_WIRE_INVALID_PARAMS, _ ("“%s” has no parameter “%.60s”; it has: %s"),
              method->name, name, names->str);
   return FALSE;
@@ -215,19 +219,19 @@ read_params (
   json_object_iter_init (&iter, params);
   while (json_object_iter_next (&iter, &name, &node))
     {
-      const Param *param = find_param (method, name);
+      Param param;
 
-      if (param == NULL)
+      if (!find_param (method, name, &param))
         return fail_unknown_param (method, name, error);
-      if (!JSON_NODE_HOLDS_NULL (node) && !read_param (self, param, node, folder, error))
+      if (!JSON_NODE_HOLDS_NULL (node) && !read_param (self, &param, node, folder, error))
         return FALSE;
     }
-  for (guint i = 0; i < G_N_ELEMENTS (all_params); i++)
-    if (method->required & 1u << i && (!json_object_has_member (params, all_params[i].name) ||
-                                       json_object_get_null_member (params, all_params[i].name)))
+  for (guint i = 0; i < N_PARAMS; i++)
+    if (method->required & 1u << i && (!json_object_has_member (params, param_at (i).name) ||
+                                       json_object_get_null_member (params, param_at (i).name)))
       {
         set_error (error, PD_WIRE_INVALID_PARAMS, _ ("“%s” needs the parameter “%s”"), method->name,
-                   all_params[i].name);
+                   param_at (i).name);
         return FALSE;
       }
   return TRUE;
@@ -309,8 +313,8 @@ pd_call_free (PdCall *self)
   g_clear_pointer (&self->id, g_variant_unref);
   g_clear_object (&self->request);
   g_free (self->folder);
-  g_free (self->input);
-  g_free (self->mask);
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    g_free (self->given[given]);
   g_free (self->output);
   g_free (self->preview);
   g_free (self->device);

@@ -4,7 +4,7 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
-#include "engine/request/request.h"
+#include "engine/request/given.h"
 
 typedef enum
 {
@@ -22,7 +22,8 @@ typedef struct
 
   /* Parameters; NULL or 0 where the method has none of that name. */
   PdRequest *request; /* its mode is the method for PD_CALL_PICTURE */
-  char *folder, *input, *mask, *output, *preview, *device;
+  char *folder, *output, *preview, *device;
+  char *given[PD_N_GIVEN]; /* buffer files */
   guint width, height;
 
   GCancellable *cancellable;

@@ -201,25 +201,14 @@ open_engine (PdWorker *self, PdCall *call, GError **error)
   return TRUE;
 }
 
-/* @path NULL: none. */
 static gboolean
-load (const char *path, const PdRequest *request, GeglBuffer **buffer, GError **error)
+load_given (const PdCall *call, PdImages *images, GError **error)
 {
-  guint width, height;
-
-  if (path == NULL)
-    return TRUE;
-  *buffer = pd_buffer_file_load (path, error);
-  if (*buffer == NULL)
-    return FALSE;
-  width = (guint) gegl_buffer_get_width (*buffer);
-  height = (guint) gegl_buffer_get_height (*buffer);
-  if (width == request->width && height == request->height)
-    return TRUE;
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("%s: is %u × %u pixels, but the request says %u × %u"), path, width, height,
-               request->width, request->height);
-  return FALSE;
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    if (call->given[given] != NULL &&
+        (images->given[given] = pd_buffer_file_load (call->given[given], error)) == NULL)
+      return FALSE;
+  return pd_images_check (images, call->request, error);
 }
 
 static gboolean
@@ -262,22 +251,20 @@ make_picture (PdWorker *self, PdCall *call, GError **error)
   const int scale = (int) pd_mode_scale (request);
   const GeglRectangle extent = { 0, 0, (int) request->width * scale,
                                  (int) request->height * scale };
-  g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
-  PdImages images = { .apart = TRUE };
+  g_auto (PdImages) images = { .apart = TRUE };
   gboolean with_alpha, good;
 
   pd_storage_watch ();
   self->preview_failed = FALSE;
-  if (!check_output (call->output, error) || !load (call->input, request, &input, error) ||
-      !load (call->mask, request, &mask, error) || !open_engine (self, call, error) ||
+  if (!check_output (call->output, error) || !load_given (call, &images, error) ||
+      !open_engine (self, call, error) ||
       g_cancellable_set_error_if_cancelled (call->cancellable, error))
     return FALSE;
-  with_alpha = input != NULL && babl_format_has_alpha (gegl_buffer_get_format (input));
-  output = gegl_buffer_new (&extent, babl_format (with_alpha ? "R'G'B'A float" : "R'G'B' float"));
-  images.input = input;
-  images.mask = mask;
-  images.output = output;
-  good = pd_buffer_file_reserve (output, call->output, error) &&
+  with_alpha =
+      images.input != NULL && babl_format_has_alpha (gegl_buffer_get_format (images.input));
+  images.output =
+      gegl_buffer_new (&extent, babl_format (with_alpha ? "R'G'B'A float" : "R'G'B' float"));
+  good = pd_buffer_file_reserve (images.output, call->output, error) &&
          run_engine (self, call, &images, error);
   pd_buffer_file_give_back (call->output);
   return good;

@@ -102,10 +102,11 @@ check_error (gboolean succeeded, const GError *error)
 static void
 check_call (const PdCall *call, const Reading *reading)
 {
-  const char *const paths[] = { call->input, call->mask, call->output, call->preview };
+  const char *paths[PD_N_GIVEN + 2] = { call->output, call->preview };
   g_autofree char *begins =
       reading->folder != NULL ? g_strconcat (reading->folder, "/", NULL) : g_strdup ("/");
 
+  memcpy (paths + 2, call->given, sizeof call->given);
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     g_assert_true (paths[i] == NULL ||
                    (g_str_has_prefix (paths[i], begins) && strstr (paths[i], "/../") == NULL));

@@ -10,8 +10,8 @@ test_params (void)
   g_autofree GParamSpec **params = NULL;
   guint n_params;
 
-  g_hash_table_add (named, g_strdup ("input"));
-  g_hash_table_add (named, g_strdup ("mask"));
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    g_hash_table_add (named, g_strdup (pd_given[given].name));
   for (guint i = 0; pd_modes[i].name != NULL; i++)
     {
       g_auto (GStrv) names = g_strsplit (pd_modes[i].params, " ", -1);
