@@ -3,6 +3,7 @@
 #include "plug-in/arguments.h"
 #include "plug-in/pixels.h"
 #include "plug-in/job.h"
+#include "plug-in/style.h"
 
 #include <libgimp/gimp.h>
 
@@ -63,25 +64,44 @@ free_pixels (guchar *pixels, gpointer user_data)
   g_free (pixels);
 }
 
+/* @small: "R'G'B'A u8"
+ * Returns: (transfer full) the same for GTK. */
 static GdkPixbuf *
-get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
+pixbuf_of (GeglBuffer *small)
 {
-  g_autoptr (GeglBuffer) small = NULL;
-  const GeglRectangle *extent;
-  PdPlace place;
-  guchar *pixels;
+  const GeglRectangle *extent = gegl_buffer_get_extent (small);
+  guchar *pixels = g_malloc ((gsize) 4 * extent->width * extent->height);
 
-  if (!find_place (PD_GIMP_HOST (host), request, &place, error))
-    return NULL;
-  small = pd_pixels_small (&place, request->source, max_side, error);
-  if (small == NULL)
-    return NULL;
-  extent = gegl_buffer_get_extent (small);
-  pixels = g_malloc ((gsize) 4 * extent->width * extent->height);
   gegl_buffer_get (small, NULL, 1.0, babl_format ("R'G'B'A u8"), pixels, GEGL_AUTO_ROWSTRIDE,
                    GEGL_ABYSS_NONE);
   return gdk_pixbuf_new_from_data (pixels, GDK_COLORSPACE_RGB, TRUE, 8, extent->width,
                                    extent->height, 4 * extent->width, free_pixels, NULL);
+}
+
+static GdkPixbuf *
+get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
+{
+  g_autoptr (GeglBuffer) small = NULL;
+  PdPlace place;
+
+  if (!find_place (PD_GIMP_HOST (host), request, &place, error))
+    return NULL;
+  small = pd_pixels_small (&place, request->source, max_side, error);
+  return small != NULL ? pixbuf_of (small) : NULL;
+}
+
+static GPtrArray *
+list_styles (PdHost *host)
+{
+  return pd_style_list (PD_GIMP_HOST (host)->image);
+}
+
+static GdkPixbuf *
+get_style (PdHost *host, const char *style, guint max_side, GError **error)
+{
+  g_autoptr (GeglBuffer) small = pd_style_small (style, max_side, error);
+
+  return small != NULL ? pixbuf_of (small) : NULL;
 }
 
 /* @error: (transfer full) of the engine. Returns: (transfer full) it, as the dialog says it. */
@@ -290,6 +310,8 @@ pd_gimp_host_host_init (PdHostInterface *iface)
 {
   iface->get_region = get_region;
   iface->get_original = get_original;
+  iface->list_styles = list_styles;
+  iface->get_style = get_style;
   iface->start_engine_async = start_engine_async;
   iface->start_engine_finish = start_engine_finish;
   iface->estimate_async = estimate_async;

@@ -5,6 +5,7 @@
 #include "engine/request/mode.h"
 #include "engine/wire/messages.h"
 #include "plug-in/layer.h"
+#include "plug-in/style.h"
 
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
@@ -123,14 +124,14 @@ run_params (const Run *run)
   return g_variant_dict_end (&dict);
 }
 
-/* Returns: how much of the colours outside sRGB to keep: as much as the result keeps of its source.
- */
+/* Returns: how much of the colours outside sRGB to keep: as much as the result keeps of its source,
+ * but none beside those of a style. */
 static double
 run_share (const Run *run)
 {
   if (pd_mode_enlarges (run->request->mode))
     return 1.0;
-  return pd_mode_takes (run->request->mode, "strength") ? 1.0 - run->request->strength : 0.0;
+  return run->request->mode == PD_REQUEST_MODE_RESTYLE ? 1.0 - run->request->strength : 0.0;
 }
 
 /* Notes about the source that a person should know. */
@@ -180,30 +181,48 @@ run_save_mask (Run *run, PdEngineClient *client, const char *path, GError **erro
   return pd_pixels_save_mask (&run->place, run->selection, path, error);
 }
 
+static gboolean
+run_save_style (Run *run, PdEngineClient *client, const char *path, GError **error)
+{
+  gboolean transparent = FALSE;
+
+  if (!pd_style_save (run->request->style, path, &transparent, error))
+    return FALSE;
+  if (transparent)
+    pd_engine_client_note (client, _ ("Part of the style's picture is transparent and counts as "
+                                      "gray: a picture without gives its colours alone"));
+  return TRUE;
+}
+
 /* By PdGiven: what writes its file. */
 static const struct
 {
   gboolean (*save) (Run *run, PdEngineClient *client, const char *path, GError **error);
-  guint channels; /* floats a pixel, at most */
+  guint channels; /* floats a pixel of the context, at most; 0: it is not of its size */
 } givers[] = {
   [PD_GIVEN_INPUT] = { run_save_source, 3 },
   [PD_GIVEN_MASK] = { run_save_mask, 1 },
+  [PD_GIVEN_STYLE] = { run_save_style, 0 },
 };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (givers) == PD_N_GIVEN);
 
+/* Whether the mode needs it, or makes something of it and it was chosen. */
 static gboolean
-run_needs (const Run *run, PdGiven given)
+run_gives (const Run *run, PdGiven given)
 {
-  return (pd_modes[run->request->mode].needs & 1u << given) != 0;
+  const PdModeInfo *mode = &pd_modes[run->request->mode];
+
+  return (mode->needs & 1u << given) != 0 ||
+         ((mode->optional & 1u << given) != 0 && *pd_given_path (run->request, given));
 }
 
-/* Writes all that the mode needs. */
+/* Writes all that the run is given. */
 static gboolean
 run_save_given (Run *run, PdEngineClient *client, const char *folder, GError **error)
 {
   for (PdGiven given = 0; given < PD_N_GIVEN; given++)
-    if (run_needs (run, given))
+    if (run_gives (run, given))
       {
         g_autofree char *name = g_strconcat (pd_given[given].name, ".gegl", NULL);
 
@@ -229,7 +248,7 @@ run_check_space (const Run *run, const char *folder, GError **error)
   guint64 free_bytes;
 
   for (PdGiven given = 0; given < PD_N_GIVEN; given++)
-    if (run_needs (run, given))
+    if (run_gives (run, given))
       needed += n * givers[given].channels * sizeof (float);
   if (info == NULL || !g_file_info_has_attribute (info, G_FILE_ATTRIBUTE_FILESYSTEM_FREE))
     return TRUE;
@@ -270,15 +289,18 @@ run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **
   return run_save_given (run, client, folder, error);
 }
 
-/* Puts values that the request left to the engine into it. */
+/* Puts values that the request left to the engine into it, and in the place of what is open now
+ * what tells later. */
 static void
 run_note_used (Run *run, GVariant *report)
 {
+  g_autofree char *style = *run->request->style ? pd_style_name (run->request->style) : NULL;
   PdReport used;
 
   pd_fields_read (pd_report_fields, report, &used);
   pd_request_set_seed (run->request, used.seed);
-  g_object_set (run->request, "width", run->place.width, "height", run->place.height, NULL);
+  g_object_set (run->request, "width", run->place.width, "height", run->place.height, "style",
+                style, NULL);
 }
 
 static gboolean

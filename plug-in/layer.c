@@ -10,11 +10,24 @@ const char pd_layer_parasite[] = "parallel-diffusion";
 
 static const glong name_characters = 48;
 
+/* Returns: (transfer full) what stands for a request without a prompt. */
+static char *
+name_by_mode (PdRequest *request)
+{
+  g_autofree char *style = NULL;
+
+  if (request->mode != PD_REQUEST_MODE_STYLE)
+    return g_strdup (_ ("Parallel Diffusion"));
+  style = g_filename_display_basename (request->style);
+  return g_strdup_printf (_ ("In the style of %s"), style);
+}
+
 /* Returns: (transfer full) the prompt in one line, not too long for the list of layers. */
 static char *
 make_name (PdRequest *request)
 {
-  g_autofree char *line = g_utf8_make_valid (request->prompt, -1);
+  g_autofree char *line =
+      *request->prompt ? g_utf8_make_valid (request->prompt, -1) : name_by_mode (request);
 
   g_strdelimit (line, "\r\n\t", ' ');
   g_strstrip (line);

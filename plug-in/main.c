@@ -82,7 +82,8 @@ install_run (void)
       "Number the noise is drawn from, the same seed gives the same picture; -1 draws one" },
     { GIMP_PDB_STRING, "options",
       "Further parameters as \"name=value …\", quoted as in a shell: \"steps=20 guidance=6 "
-      "negative='people, text'\"; an unknown name is answered with the list of names" },
+      "negative='people, text'\"; an unknown name is answered with the list of names. style= takes "
+      "\"layer:NUMBER\" of any open image, \"image:NUMBER\" or a file" },
   };
   static const GimpParamDef results[] = {
     { GIMP_PDB_LAYER, "layer", "The new layer; for upscale that of the new image" },

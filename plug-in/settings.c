@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/settings.h"
 #include "engine/base/json.h"
+#include "plug-in/style.h"
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
@@ -65,13 +66,29 @@ pd_settings_new_client (void)
   return client;
 }
 
+/* Returns: (transfer full) the parameters but for files; of those the style's alone is kept, if it
+ * is one. */
+static char *
+last_json (PdRequest *request)
+{
+  g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
+  g_autofree char *whole = pd_request_to_json (request, 0);
+  g_autoptr (JsonNode) kept = json_from_string (json, NULL);
+  g_autoptr (JsonNode) all = json_from_string (whole, NULL);
+
+  if (!pd_style_is_open (request->style))
+    json_object_set_member (json_node_get_object (kept), "style",
+                            json_object_dup_member (json_node_get_object (all), "style"));
+  return json_to_string (kept, FALSE);
+}
+
 gboolean
 pd_settings_save (PdRequest *request, GError **error)
 {
   g_autoptr (JsonNode) root = load_root ();
   g_autofree char *path = settings_path ();
   g_autofree char *folder = g_path_get_dirname (path);
-  g_autofree char *json = pd_request_to_json (request, PD_REQUEST_PARAM_FILE);
+  g_autofree char *json = last_json (request);
   g_autofree char *text = NULL;
 
   json_object_set_member (json_node_get_object (root), "request", json_from_string (json, NULL));

@@ -40,6 +40,28 @@ pd_host_get_original (PdHost *self, PdRequest *request, guint max_side, GError *
 }
 
 void
+pd_host_style_free (PdHostStyle *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->style);
+  g_free (self->title);
+  g_free (self);
+}
+
+GPtrArray *
+pd_host_list_styles (PdHost *self)
+{
+  return PD_HOST_GET_IFACE (self)->list_styles (self);
+}
+
+GdkPixbuf *
+pd_host_get_style (PdHost *self, const char *style, guint max_side, GError **error)
+{
+  return PD_HOST_GET_IFACE (self)->get_style (self, style, max_side, error);
+}
+
+void
 pd_host_start_engine_async (PdHost *self,
                             GCancellable *cancellable,
                             GAsyncReadyCallback callback,

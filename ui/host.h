@@ -11,9 +11,9 @@
  * engine. The dialog knows neither libgimp nor JSON-RPC.
  *
  * All functions are called on the main thread and must not block it for longer than a frame or two;
- * only get_region and get_original answer at once. The dialog never has more than one estimate and
- * one run under way. Every GError's message is shown to a person: what was wrong and what would be
- * right.
+ * only what begins with get and list answers at once, get_style after reading a file. The dialog
+ * never has more than one estimate and one run under way. Every GError's message is shown to a
+ * person: what was wrong and what would be right.
  *
  * Signals, only while a run is under way:
  *   "progress" (const PdProgress *)
@@ -23,6 +23,15 @@
 #define PD_TYPE_HOST (pd_host_get_type ())
 G_DECLARE_INTERFACE (PdHost, pd_host, PD, HOST, GObject)
 
+/* A picture whose style can be taken. */
+typedef struct
+{
+  char *style; /* the value of the request's "style" */
+  char *title; /* as a person knows it */
+} PdHostStyle;
+
+void pd_host_style_free (PdHostStyle *self);
+
 struct _PdHostInterface
 {
   GTypeInterface parent;
@@ -30,6 +39,8 @@ struct _PdHostInterface
   gboolean (*get_region) (
       PdHost *self, PdRequest *request, guint *width, guint *height, GError **error);
   GdkPixbuf *(*get_original) (PdHost *self, PdRequest *request, guint max_side, GError **error);
+  GPtrArray *(*list_styles) (PdHost *self);
+  GdkPixbuf *(*get_style) (PdHost *self, const char *style, guint max_side, GError **error);
 
   void (*start_engine_async) (PdHost *self,
                               GCancellable *cancellable,
@@ -61,6 +72,15 @@ pd_host_get_region (PdHost *self, PdRequest *request, guint *width, guint *heigh
 /* @max_side: longest side of the answer in pixels; the aspect is the region's, nothing is enlarged.
  * Returns: (transfer full) the region's pixels as they are, sRGB, or NULL */
 GdkPixbuf *pd_host_get_original (PdHost *self, PdRequest *request, guint max_side, GError **error);
+
+/* Returns: (transfer full) of PdHostStyle: what is open and can be a style now. */
+GPtrArray *pd_host_list_styles (PdHost *self);
+
+/* @style: one of that list, or the path of a file
+ * @max_side: longest side of the answer in pixels; nothing is enlarged
+ * Returns: (transfer full) what the picture shows, sRGB, or NULL. Errors: it is not open any more,
+ * or cannot be opened. */
+GdkPixbuf *pd_host_get_style (PdHost *self, const char *style, guint max_side, GError **error);
 
 /* Starts the engine, or a new one when the last died.
  * finish returns: (transfer full) the answer to "initialize", for pd_offered_models() and

@@ -183,6 +183,13 @@ describe (PdRequest *request, const PdReport *report)
 
       g_string_append_printf (text, ", VAE: %s", vae);
     }
+  if (*request->style)
+    {
+      g_autofree char *style = g_filename_display_basename (request->style);
+      g_autofree char *share = pd_request_get_text (request, "style-strength");
+
+      g_string_append_printf (text, ", Style: %s, Style strength: %s", style, share);
+    }
   if (pd_mode_takes (request->mode, "strength"))
     g_string_append_printf (text, ", Denoising strength: %s", strength);
   return g_string_free (g_steal_pointer (&text), FALSE);
@@ -360,7 +367,7 @@ prepare (Job *job, PdOptions *options, GError **error)
   if (!pd_png_check_output (request->output, error) ||
       (*request->preview && !pd_png_check_output (request->preview, error)))
     return FALSE;
-  if (!load_given (job, options, error))
+  if (!load_given (job, options, error) || !pd_images_check (&job->images, request, error))
     return FALSE;
   if (!check_regions (request, options, error))
     return FALSE;

@@ -20,6 +20,14 @@ const PdGivenInfo pd_given[] = {
     .missing = N_ ("“%s” needs a mask of what to repaint"),
     .meaning = N_ ("its mask"),
   },
+  [PD_GIVEN_STYLE] = {
+    .name = "style",
+    .path = G_STRUCT_OFFSET (PdRequest, style),
+    .format = "R'G'B'A float",
+    .min_side = 32,
+    .missing = N_ ("“%s” needs a picture whose style to take"),
+    .meaning = N_ ("the picture of its style"),
+  },
 };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (pd_given) == PD_N_GIVEN);

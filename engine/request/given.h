@@ -10,6 +10,7 @@ typedef enum
 {
   PD_GIVEN_INPUT, /* one to start from */
   PD_GIVEN_MASK,  /* of the input: what is repainted */
+  PD_GIVEN_STYLE, /* one whose look the result takes */
   PD_N_GIVEN,
 } PdGiven;
 
@@ -18,7 +19,8 @@ typedef struct
   const char *name;    /* of the parameter with its path; on the wire, of its buffer file */
   gsize path;          /* offset in PdRequest of its path */
   const char *format;  /* of babl: in it pictures differ if and only if they are others */
-  gboolean sized;      /* as large as the request says; else of any size */
+  gboolean sized;      /* as large as the request says; else of any size … */
+  int min_side;        /* … from this one on, in pixels */
   const char *missing; /* says that the mode %s needs it; to be translated, as the next one is */
   const char *meaning; /* of what a picture made by a run names it as, "its mask" */
 } PdGivenInfo;

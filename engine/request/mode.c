@@ -9,8 +9,9 @@ const PdModeInfo pd_modes[] = {
     .name = "generate",
     .title = N_ ("Generate something new"),
     .summary = N_ ("Make a picture from a text"),
-    .help = N_ ("Makes a picture from a text."),
-    .params = "width height progressive level-strength level-steps",
+    .help = N_ ("Makes a picture from a text. With --style it gets the look of that picture."),
+    .optional = PD_TAKES_STYLE,
+    .params = "width height style-strength progressive level-strength level-steps",
   },
   [PD_REQUEST_MODE_RESTYLE] = {
     .name = "restyle",
@@ -22,14 +23,27 @@ const PdModeInfo pd_modes[] = {
     .optional = PD_TAKES_MASK,
     .params = "width height strength padding source",
   },
+  [PD_REQUEST_MODE_STYLE] = {
+    .name = "style",
+    .title = N_ ("Style transfer"),
+    .summary = N_ ("Give a picture the look of another one"),
+    .help = N_ ("Gives a picture the look of another one, --style: what it shows stays, colours, "
+                "strokes and textures are those of the style. Without --size it is as large as the "
+                "input. With --mask only what is white there changes."),
+    .needs = PD_TAKES_INPUT | PD_TAKES_STYLE,
+    .optional = PD_TAKES_MASK,
+    .params = "width height strength style-strength padding source",
+  },
   [PD_REQUEST_MODE_INPAINT] = {
     .name = "inpaint",
     .title = N_ ("Continue the surroundings"),
     .summary = N_ ("Repaint part of a picture so that it continues the rest"),
     .help = N_ ("Repaints the part of a picture that a mask shows, so that it continues the rest. "
-                "Where the mask is black, the picture stays as it is."),
+                "Where the mask is black, the picture stays as it is. With --style the new part gets "
+                "the look of that picture."),
     .needs = PD_TAKES_INPUT | PD_TAKES_MASK,
-    .params = "padding source",
+    .optional = PD_TAKES_STYLE,
+    .params = "style-strength padding source",
   },
   [PD_REQUEST_MODE_UPSCALE] = {
     .name = "upscale",

@@ -8,6 +8,7 @@ enum
 {
   PD_TAKES_INPUT = 1 << PD_GIVEN_INPUT,
   PD_TAKES_MASK = 1 << PD_GIVEN_MASK,
+  PD_TAKES_STYLE = 1 << PD_GIVEN_STYLE,
 };
 
 /* A mode as the command line, the service, the plug-in and the dialog see it. A new mode is one row

@@ -11,8 +11,8 @@
  *
  * Code that uses a request reads the fields; code that fills one sets the properties, so that
  * ranges hold. Strings are never NULL; "" is the absence of a value. They are UTF-8, but for paths,
- * which are bytes: input, mask, output, preview, model, vae, text_encoder and what regions say of
- * their masks. */
+ * which are bytes: input, mask, style, output, preview, model, vae, text_encoder and what regions
+ * say of their masks. */
 #define PD_TYPE_REQUEST (pd_request_get_type ())
 G_DECLARE_FINAL_TYPE (PdRequest, pd_request, PD, REQUEST, GObject)
 
@@ -20,6 +20,7 @@ typedef enum
 {
   PD_REQUEST_MODE_GENERATE,
   PD_REQUEST_MODE_RESTYLE,
+  PD_REQUEST_MODE_STYLE,
   PD_REQUEST_MODE_INPAINT,
   PD_REQUEST_MODE_UPSCALE,
 } PdRequestMode;
@@ -86,11 +87,12 @@ struct _PdRequest
   PdSolverType solver;
   gboolean karras;
   double eta;
-  double strength; /* of restyle: 0 keeps the input, 1 ignores it */
-  gint64 padding;  /* pixels around the mask that are looked at; -1: by the model's native size */
-  guint tile;      /* pixels; 0: the size the model was trained at */
-  gint64 overlap;  /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
-  guint batch;     /* tiles per UNet call; 0: what the memory allows */
+  double strength;       /* of restyle and style: 0 keeps the input, 1 ignores it */
+  double style_strength; /* 0: none of the style's look, 1: all of it */
+  gint64 padding; /* pixels around the mask that are looked at; -1: by the model's native size */
+  guint tile;     /* pixels; 0: the size the model was trained at */
+  gint64 overlap; /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
+  guint batch;    /* tiles per UNet call; 0: what the memory allows */
   PdSync sync;
   PdBlend blend;
   gboolean fixed_grid; /* tiles do not move from step to step */
@@ -109,6 +111,7 @@ struct _PdRequest
   PdRequestSource source; /* of the pixels, where the input is an image of layers */
   char *input;
   char *mask;
+  char *style; /* in GIMP also a layer or an image, see plug-in/style.h */
   char *output;
   char *preview;
   guint preview_every; /* steps; 0: as often as time allows */

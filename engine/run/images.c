@@ -8,6 +8,7 @@
 
 G_STATIC_ASSERT (G_STRUCT_OFFSET (PdImages, output) == PD_N_GIVEN * sizeof (GeglBuffer *));
 G_STATIC_ASSERT (G_STRUCT_OFFSET (PdImages, mask) == PD_GIVEN_MASK * sizeof (GeglBuffer *));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (PdImages, style) == PD_GIVEN_STYLE * sizeof (GeglBuffer *));
 
 void
 pd_images_clear (PdImages *self)
@@ -31,6 +32,20 @@ check_size (GeglBuffer *picture, const char *name, const PdRequest *request, GEr
   return FALSE;
 }
 
+static gboolean
+check_min_side (GeglBuffer *picture, const PdGivenInfo *info, GError **error)
+{
+  const int width = gegl_buffer_get_width (picture);
+  const int height = gegl_buffer_get_height (picture);
+
+  if (MIN (width, height) >= info->min_side)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("%s: %d × %d pixels are too few; take a picture of %d × %d or more"), info->name,
+               width, height, info->min_side, info->min_side);
+  return FALSE;
+}
+
 gboolean
 pd_images_check (const PdImages *self, const PdRequest *request, GError **error)
 {
@@ -46,7 +61,8 @@ pd_images_check (const PdImages *self, const PdRequest *request, GError **error)
           g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ (info->missing), mode->name);
           return FALSE;
         }
-      if (picture != NULL && info->sized && !check_size (picture, info->name, request, error))
+      if (picture != NULL && !(info->sized ? check_size (picture, info->name, request, error)
+                                           : check_min_side (picture, info, error)))
         return FALSE;
     }
   return TRUE;

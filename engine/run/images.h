@@ -19,6 +19,9 @@ typedef struct
       GeglBuffer *input;
       /* Inpaint, and restyle if not NULL: "Y float" of the input's size, 1: repainted, 0: kept. */
       GeglBuffer *mask;
+      /* Style, and generate and inpaint if not NULL: of any size from 32 × 32 on, any format. What
+       * is transparent or not finite is grey for the model here, too. */
+      GeglBuffer *style;
     };
     GeglBuffer *given[PD_N_GIVEN]; /* the same by PdGiven; NULL: none */
   };

@@ -228,7 +228,7 @@ finish_same_size (const PdOriginal *self,
   const gsize n = (gsize) band.width * ROWS;
   const gboolean restyle = request->mode == PD_REQUEST_MODE_RESTYLE;
   const Finish how = { .share = kept_share (request),
-                       .fills = !restyle,
+                       .fills = request->mode == PD_REQUEST_MODE_INPAINT,
                        .apart = images->apart && images->mask != NULL,
                        .keeps = restyle && request->strength == 0 && self->n_outside > 0,
                        .opaque = !has_alpha (images->output) };

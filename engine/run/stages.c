@@ -101,13 +101,14 @@ pd_stages_plan (const PdRequest *request,
                  ? plan_levels (request, model, levels, n, 1, stages)
                  : 0;
     case PD_REQUEST_MODE_RESTYLE:
+    case PD_REQUEST_MODE_STYLE:
     case PD_REQUEST_MODE_INPAINT:
       stages[0] = (PdStage){
         .width = crop != NULL ? crop->work.w : request->width,
         .height = crop != NULL ? crop->work.h : request->height,
         .start = PD_START_PICTURE,
         .steps = request->steps,
-        .strength = request->mode == PD_REQUEST_MODE_RESTYLE ? request->strength : 1,
+        .strength = request->mode == PD_REQUEST_MODE_INPAINT ? 1 : request->strength,
         .masked = crop != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
         .weight = 1,
       };

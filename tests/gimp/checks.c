@@ -6,6 +6,7 @@
 #include "tests/gimp/during.h"
 #include "tests/gimp/errors.h"
 #include "tests/gimp/picture.h"
+#include "tests/gimp/style.h"
 #include "tests/gimp/tap.h"
 
 #include <json-glib/json-glib.h>
@@ -457,8 +458,8 @@ query (void)
 {
   static const GimpParamDef arguments[] = {
     { GIMP_PDB_STRING, (char *) "group",
-      (char *) "modes, selections, kinds, colors, during, errors, info, profile, repeat, notes or "
-               "killed" },
+      (char *) "modes, selections, kinds, colors, during, errors, info, profile, repeat, notes, "
+               "style or killed" },
     { GIMP_PDB_STRING, (char *) "path", (char *) "File for the results" },
   };
 
@@ -479,7 +480,7 @@ run (const char *name, int n, const GimpParam *arguments, int *n_results, GimpPa
                  { "profile", check_profile }, { "repeat", check_repeat },
                  { "killed", check_killed },   { "info", check_info },
                  { "colors", check_colors },   { "during", check_during },
-                 { "notes", check_notes } };
+                 { "notes", check_notes },     { "style", check_style } };
   static GimpParam status = { .type = GIMP_PDB_STATUS, .data.d_status = GIMP_PDB_SUCCESS };
 
   *n_results = 1;

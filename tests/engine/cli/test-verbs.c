@@ -185,6 +185,42 @@ test_inpaint_refused (void)
                  "--size");
 }
 
+/* Another style gives another picture, and the content may be its own style. */
+static void
+test_style (void)
+{
+  g_autofree guint16 *first = NULL, *same = NULL, *other = NULL;
+
+  if (!have_model ())
+    return;
+  check_success ("style --input photo.png --style mask.png --seed 3 --steps 2 --strength 0.5 "
+                 "--depth 16 --output first.png");
+  check_success ("style --from first.png --input photo.png --style mask.png --output same.png");
+  check_failure ("style --from first.png --input photo.png --output out.png", 1, "with --style");
+  check_success ("style --input photo.png --style photo.png --seed 3 --steps 2 --strength 0.5 "
+                 "--depth 16 --output other.png");
+  first = load ("first.png", WIDTH, HEIGHT);
+  same = load ("same.png", WIDTH, HEIGHT);
+  other = load ("other.png", WIDTH, HEIGHT);
+  g_assert_cmpmem (first, WIDTH * HEIGHT * 6, same, WIDTH * HEIGHT * 6);
+  g_assert_cmpint (memcmp (first, other, WIDTH * HEIGHT * 6), !=, 0);
+}
+
+static void
+test_style_refused (void)
+{
+  check_failure ("style --style mask.png --output out.png", 2, "--input FILE");
+  check_failure ("style --input photo.png --output out.png", 2, "--style FILE");
+  check_failure ("style --input photo.png --style absent.png --output out.png", 1, "absent.png");
+  check_failure ("style --input photo.png --style small.png --output out.png", 1,
+                 "style: 10 × 12 pixels are too few");
+  check_failure ("style --input photo.png --style mask.png --style-strength 2 --output out.png", 2,
+                 "from 0 to 1");
+  check_failure ("style --input photo.png --style mask.png --output mask.png", 2,
+                 "written over --style");
+  check_failure ("restyle --input photo.png --style mask.png --output out.png", 2, "--style");
+}
+
 /* What is read is not written over, by whatever name. */
 static void
 test_clashes (void)
@@ -363,8 +399,9 @@ test_parts (void)
 int
 main (int argc, char **argv)
 {
-  static const char *const files[] = { "photo.png", "mask.png", "black.png",    "small.png",
-                                       "first.png", "same.png", "restyled.png", "large.png" };
+  static const char *const files[] = { "photo.png",    "mask.png",  "black.png",
+                                       "small.png",    "first.png", "same.png",
+                                       "restyled.png", "large.png", "other.png" };
   int status;
 
   g_test_init (&argc, &argv, NULL);
@@ -373,6 +410,8 @@ main (int argc, char **argv)
   make_files ();
   g_test_add_func ("/verbs/inpaint", test_inpaint);
   g_test_add_func ("/verbs/inpaint-refused", test_inpaint_refused);
+  g_test_add_func ("/verbs/style", test_style);
+  g_test_add_func ("/verbs/style-refused", test_style_refused);
   g_test_add_func ("/verbs/clashes", test_clashes);
   g_test_add_func ("/verbs/upscale", test_upscale);
   g_test_add_func ("/verbs/no-encoder", test_no_encoder);

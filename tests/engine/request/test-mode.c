@@ -35,18 +35,25 @@ test_takes (void)
   static const struct
   {
     const char *param;
-    gboolean generate, restyle, inpaint, upscale;
+    gboolean generate, restyle, style, inpaint, upscale;
   } rows[] = {
-    { "prompt", TRUE, TRUE, TRUE, TRUE },    { "input", FALSE, TRUE, TRUE, TRUE },
-    { "mask", FALSE, TRUE, TRUE, FALSE },    { "strength", FALSE, TRUE, FALSE, FALSE },
-    { "width", TRUE, TRUE, FALSE, FALSE },   { "scale", FALSE, FALSE, FALSE, TRUE },
-    { "padding", FALSE, TRUE, TRUE, FALSE }, { "progressive", TRUE, FALSE, FALSE, FALSE },
+    { "prompt", TRUE, TRUE, TRUE, TRUE, TRUE },
+    { "input", FALSE, TRUE, TRUE, TRUE, TRUE },
+    { "mask", FALSE, TRUE, TRUE, TRUE, FALSE },
+    { "style", TRUE, FALSE, TRUE, TRUE, FALSE },
+    { "strength", FALSE, TRUE, TRUE, FALSE, FALSE },
+    { "style-strength", TRUE, FALSE, TRUE, TRUE, FALSE },
+    { "width", TRUE, TRUE, TRUE, FALSE, FALSE },
+    { "scale", FALSE, FALSE, FALSE, FALSE, TRUE },
+    { "padding", FALSE, TRUE, TRUE, TRUE, FALSE },
+    { "progressive", TRUE, FALSE, FALSE, FALSE, FALSE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       g_assert_true (pd_mode_takes (PD_REQUEST_MODE_GENERATE, rows[i].param) == rows[i].generate);
       g_assert_true (pd_mode_takes (PD_REQUEST_MODE_RESTYLE, rows[i].param) == rows[i].restyle);
+      g_assert_true (pd_mode_takes (PD_REQUEST_MODE_STYLE, rows[i].param) == rows[i].style);
       g_assert_true (pd_mode_takes (PD_REQUEST_MODE_INPAINT, rows[i].param) == rows[i].inpaint);
       g_assert_true (pd_mode_takes (PD_REQUEST_MODE_UPSCALE, rows[i].param) == rows[i].upscale);
     }
