@@ -9,6 +9,7 @@
 #include "ui/presets-menu.h"
 #include "ui/preview-area.h"
 #include "ui/status.h"
+#include "ui/style-chooser.h"
 #include "ui/words.h"
 
 #include <glib/gi18n-lib.h>
@@ -63,6 +64,8 @@ static const struct
   { "source_label", "source", "source" },
   { "scale_label", "scale", "scale" },
   { "strength_label", "strength_box", "strength" },
+  { "style_label", "style", "style" },
+  { "style_strength_label", "style_strength_box", "style-strength" },
   { "seamless_label", "seamless", "seamless", .lacks = PD_TAKES_MASK },
   { "padding_label", "padding", "padding", .needs = PD_TAKES_MASK },
   { "inversion_label", "inversion", "inversion" },
@@ -164,13 +167,14 @@ region_changed (PdDialog *self)
 static gboolean
 focused (PdDialog *self)
 {
+  pd_style_chooser_refresh (PD_STYLE_CHOOSER (child (self, "style")));
   if (self->run == NULL)
     look_at_region (self, TRUE);
   return GDK_EVENT_PROPAGATE;
 }
 
 static void
-preview_changed (PdDialog *self)
+show_state (PdDialog *self)
 {
   g_autofree char *state = NULL;
 
@@ -405,6 +409,21 @@ bind_widgets (PdDialog *self)
   PdRequest *request = self->request;
   static const char *const choices[] = { "mode",        "source", "scale", "seamless",
                                          "progressive", "sync",   "solver" };
+  static const struct
+  {
+    const char *param, *control;
+    double step;
+    gboolean automatic; /* what the smallest value means */
+  } numbers[] = {
+    { "strength", "strength", 0.01 },
+    { "style-strength", "style_strength", 0.01 },
+    { "steps", "steps", 1 },
+    { "guidance", "guidance", 0.1 },
+    { "inversion", "inversion", 0.01 },
+    { "tile", "tile", 64, TRUE },
+    { "overlap", "overlap", 8, TRUE },
+    { "padding", "padding", 8, TRUE },
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (choices); i++)
     pd_bind_choice (request, choices[i], GTK_COMBO_BOX_TEXT (child (self, choices[i])));
@@ -413,19 +432,19 @@ bind_widgets (PdDialog *self)
   pd_bind_word (request, "model", self->model);
   gtk_combo_box_text_append (self->device, "", _ ("The best one"));
   pd_bind_word (request, "device", self->device);
-  pd_bind_number (request, "strength", GTK_SPIN_BUTTON (child (self, "strength")), 0.01, NULL);
-  pd_bind_number (request, "steps", GTK_SPIN_BUTTON (child (self, "steps")), 1, NULL);
-  pd_bind_number (request, "guidance", GTK_SPIN_BUTTON (child (self, "guidance")), 0.1, NULL);
-  pd_bind_number (request, "tile", GTK_SPIN_BUTTON (child (self, "tile")), 64, _ ("Automatic"));
-  pd_bind_number (request, "overlap", GTK_SPIN_BUTTON (child (self, "overlap")), 8,
-                  _ ("Automatic"));
-  pd_bind_number (request, "padding", GTK_SPIN_BUTTON (child (self, "padding")), 8,
-                  _ ("Automatic"));
-  pd_bind_number (request, "inversion", GTK_SPIN_BUTTON (child (self, "inversion")), 0.01, NULL);
+  pd_style_chooser_bind (PD_STYLE_CHOOSER (child (self, "style")), self->host, request,
+                         GTK_LABEL (child (self, "style_label")));
+  g_object_bind_property (child (self, "style"), "chosen", child (self, "style_strength_box"),
+                          "sensitive", G_BINDING_SYNC_CREATE);
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    pd_bind_number (request, numbers[i].param, GTK_SPIN_BUTTON (child (self, numbers[i].control)),
+                    numbers[i].step, numbers[i].automatic ? _ ("Automatic") : NULL);
   pd_bind_entry (request, "seed", self->seed, "-1");
   pd_bind_entry (request, "memory", self->memory, "0");
   gtk_widget_set_tooltip_text (child (self, "strength_scale"),
                                g_param_spec_get_blurb (pd_request_param ("strength")));
+  gtk_widget_set_tooltip_text (child (self, "style_strength_scale"),
+                               g_param_spec_get_blurb (pd_request_param ("style-strength")));
   g_object_bind_property_full (request, "seed", self->dice, "active",
                                G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE, seed_to_dice,
                                dice_to_seed, self, NULL);
@@ -434,25 +453,21 @@ bind_widgets (PdDialog *self)
 static void
 connect (PdDialog *self)
 {
-  GtkWidget *menu = pd_presets_menu_new (self->request);
+  const GConnectFlags swapped = G_CONNECT_SWAPPED;
+  PdRequest *request = self->request;
+  GtkWidget *menu = pd_presets_menu_new (request);
 
   gtk_menu_button_set_popover (self->presets_button, menu);
-  g_signal_connect_object (menu, "failed", G_CALLBACK (show_error), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (menu, "note", G_CALLBACK (preset_noted), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->estimator, "estimated", G_CALLBACK (estimated), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->host, "preview", G_CALLBACK (previewed), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->host, "note", G_CALLBACK (noted), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->request, "notify::mode", G_CALLBACK (region_changed), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->request, "notify::source", G_CALLBACK (region_changed), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->request, "notify::scale", G_CALLBACK (show_size), self,
-                           G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->preview, "notify::state", G_CALLBACK (preview_changed), self,
-                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (menu, "failed", G_CALLBACK (show_error), self, swapped);
+  g_signal_connect_object (menu, "note", G_CALLBACK (preset_noted), self, swapped);
+  g_signal_connect_object (self->estimator, "estimated", G_CALLBACK (estimated), self, swapped);
+  g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self, swapped);
+  g_signal_connect_object (self->host, "preview", G_CALLBACK (previewed), self, swapped);
+  g_signal_connect_object (self->host, "note", G_CALLBACK (noted), self, swapped);
+  g_signal_connect_object (request, "notify::mode", G_CALLBACK (region_changed), self, swapped);
+  g_signal_connect_object (request, "notify::source", G_CALLBACK (region_changed), self, swapped);
+  g_signal_connect_object (request, "notify::scale", G_CALLBACK (show_size), self, swapped);
+  g_signal_connect_object (self->preview, "notify::state", G_CALLBACK (show_state), self, swapped);
   g_object_bind_property (self->compare, "active", self->preview, "compare", G_BINDING_DEFAULT);
   g_signal_connect (self, "focus-in-event", G_CALLBACK (focused), NULL);
 }
@@ -500,14 +515,12 @@ pd_dialog_finalize (GObject *object)
 static void
 bind_children (GtkWidgetClass *class)
 {
-  static const char *const unnamed[] = {
-    "mode",           "prompt",         "negative",       "source",          "scale",
-    "strength",       "strength_box",   "strength_scale", "steps",           "guidance",
-    "seamless",       "tile",           "overlap",        "padding",         "sync",
-    "progressive",    "inversion",      "solver",         "source_label",    "scale_label",
-    "strength_label", "seamless_label", "padding_label",  "inversion_label", "advanced",
-    "reset_button",
-  };
+  static const char unnamed[] =
+      "mode prompt negative source scale strength strength_box strength_scale steps guidance "
+      "seamless tile overlap padding sync progressive inversion solver source_label scale_label "
+      "strength_label seamless_label padding_label inversion_label advanced reset_button style "
+      "style_label style_strength style_strength_scale style_strength_box style_strength_label";
+  g_auto (GStrv) ids = g_strsplit (unnamed, " ", -1);
 
   gtk_widget_class_bind_template_child (class, PdDialog, info_bar);
   gtk_widget_class_bind_template_child (class, PdDialog, info_label);
@@ -528,8 +541,8 @@ bind_children (GtkWidgetClass *class)
   gtk_widget_class_bind_template_child (class, PdDialog, generate_button);
   gtk_widget_class_bind_template_child (class, PdDialog, cancel_button);
   gtk_widget_class_bind_template_child (class, PdDialog, close_button);
-  for (guint i = 0; i < G_N_ELEMENTS (unnamed); i++)
-    gtk_widget_class_bind_template_child_full (class, unnamed[i], FALSE, 0);
+  for (guint i = 0; ids[i] != NULL; i++)
+    gtk_widget_class_bind_template_child_full (class, ids[i], FALSE, 0);
   gtk_widget_class_bind_template_callback (class, start_engine);
   gtk_widget_class_bind_template_callback (class, hide_error);
   gtk_widget_class_bind_template_callback (class, reset);
@@ -546,6 +559,7 @@ pd_dialog_class_init (PdDialogClass *class)
   g_resources_register (pd_ui_get_resource ());
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_default (), "/parallel-diffusion/icons");
   g_type_ensure (PD_TYPE_PREVIEW_AREA);
+  g_type_ensure (PD_TYPE_STYLE_CHOOSER);
   gtk_widget_class_set_template_from_resource (GTK_WIDGET_CLASS (class),
                                                "/parallel-diffusion/dialog.ui");
   bind_children (GTK_WIDGET_CLASS (class));

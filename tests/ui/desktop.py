@@ -249,6 +249,10 @@ class Dialog:
     def set(self, label, value):
         self.get(label, Atspi.Role.SPIN_BUTTON).get_value_iface().set_current_value(value)
 
+    def choose(self, label, index):
+        """A row of a list."""
+        self.get(label, Atspi.Role.COMBO_BOX).get_selection_iface().select_child(index)
+
     def hold(self, label, press):
         """The pointer's button over the middle of a widget."""
         area = self.get(label).get_component_iface().get_extents(Atspi.CoordType.SCREEN)

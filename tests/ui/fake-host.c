@@ -61,6 +61,41 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
   return picture (self->width, self->height, max_side, FALSE);
 }
 
+static void
+add_style (GPtrArray *list, const char *style, const char *title)
+{
+  PdHostStyle *made = g_new0 (PdHostStyle, 1);
+
+  made->style = g_strdup (style);
+  made->title = g_strdup (title);
+  g_ptr_array_add (list, made);
+}
+
+static GPtrArray *
+list_styles (PdHost *host)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_host_style_free);
+
+  if (!FAKE_HOST (host)->style_gone)
+    add_style (list, "layer:7", "Layer: Waves");
+  add_style (list, "image:2", "Image: sunflowers.jpg");
+  return list;
+}
+
+static GdkPixbuf *
+get_style (PdHost *host, const char *style, guint max_side, GError **error)
+{
+  FakeHost *self = FAKE_HOST (host);
+
+  if ((g_str_equal (style, "layer:7") && self->style_gone) ||
+      (g_path_is_absolute (style) && !g_file_test (style, G_FILE_TEST_EXISTS)))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s is not there", style);
+      return NULL;
+    }
+  return picture (400, 300, max_side, TRUE);
+}
+
 static GVariant *
 finish (PdHost *host, GAsyncResult *result, GError **error)
 {
@@ -197,6 +232,8 @@ fake_host_iface_init (PdHostInterface *iface)
 {
   iface->get_region = get_region;
   iface->get_original = get_original;
+  iface->list_styles = list_styles;
+  iface->get_style = get_style;
   iface->start_engine_async = start_engine_async;
   iface->start_engine_finish = finish;
   iface->estimate_async = estimate_async;

@@ -14,6 +14,7 @@ struct _FakeHost
 
   guint width; /* of the region; 0: there is none */
   guint height;
+  gboolean style_gone; /* the layer whose style could be taken */
   GError *start_error; /* the engine does not start; cleared by the test */
   GError *estimate_error;
   GError *run_error;

@@ -99,6 +99,23 @@ def follows_the_active_layer(gimp, state):
         generate(dialog, gimp)
 
 
+def transfers_a_style(gimp, state):
+    """Of another layer, a selected region of which becomes a new layer."""
+    dialog = state["dialog"]
+    image = "(vector-ref (cadr (gimp-image-list)) 0)"
+    gimp.evaluate(f"(let* ((image {image}) (below (car (gimp-image-get-active-layer image))) "
+                  "(layer (car (gimp-layer-new image 160 120 RGB-IMAGE \"Waves\" 100 LAYER-MODE-NORMAL)))) "
+                  "(gimp-image-insert-layer image layer 0 1) "
+                  "(gimp-drawable-edit-fill layer FILL-PATTERN) "
+                  "(gimp-image-set-active-layer image below))")
+    dialog.choose("_Mode:", 2)
+    wait_for("the list of styles", lambda: dialog.find("St_yle:", Atspi.Role.COMBO_BOX))
+    dialog.choose("St_yle:", 1)
+    generate(dialog, gimp)
+    gimp.screenshot("style")
+    dialog.choose("_Mode:", 0)
+
+
 def cancels(gimp, state):
     dialog = state["dialog"]
     layers = gimp.layers()
@@ -209,6 +226,7 @@ TESTS = {
     "is in the menu": is_in_the_menu,
     "opens by the menu and estimates": opens_and_estimates,
     "generates one layer, then another": makes_layers,
+    "transfers the style of a layer": transfers_a_style,
     "goes on after the layer is merged, deleted, flattened": follows_the_active_layer,
     "cancels within a second": cancels,
     "survives the engine's end": survives_the_engine,
@@ -222,7 +240,7 @@ TESTS = {
 def main():
     folder, plug_in, engine, wrapper, screenshot, locale, language, theme = sys.argv[1:]
     tests = TESTS if not language and theme != "Dark" else {
-        name: test for name, test in TESTS.items() if test in (is_in_the_menu, opens_and_estimates, makes_layers, refuses)}
+        name: test for name, test in TESTS.items() if test in (is_in_the_menu, opens_and_estimates, makes_layers, transfers_a_style, refuses)}
     if language and not os.path.isdir(os.path.join(locale, language)):
         print(f"1..0 # SKIP no translation into {language}")
         return 0

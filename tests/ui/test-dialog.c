@@ -9,6 +9,8 @@
 #include <libintl.h>
 #include <string.h>
 
+static const char *const modes[] = { "generate", "inpaint", "restyle", "style", "upscale" };
+
 typedef struct
 {
   FakeHost *host;
@@ -106,13 +108,15 @@ test_numbers (Fixture *fixture, gconstpointer data)
   {
     const char *name;
     double value;
-  } rows[] = { { "steps", 17 },   { "guidance", 7.5 }, { "strength", 0.25 }, { "tile", 256 },
-               { "overlap", 40 }, { "padding", 24 },   { "inversion", 0.5 } };
+  } rows[] = { { "steps", 17 },      { "guidance", 7.5 },       { "strength", 0.25 },
+               { "tile", 256 },      { "overlap", 40 },         { "padding", 24 },
+               { "inversion", 0.5 }, { "style-strength", 0.75 } };
 
   open_dialog (fixture);
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
-      GtkSpinButton *spin = GTK_SPIN_BUTTON (child (fixture, rows[i].name));
+      g_autofree char *id = g_strdelimit (g_strdup (rows[i].name), "-", '_');
+      GtkSpinButton *spin = GTK_SPIN_BUTTON (child (fixture, id));
       GParamSpec *param = pd_request_param (rows[i].name);
       g_auto (GValue) value = G_VALUE_INIT;
       g_auto (GValue) number = G_VALUE_INIT;
@@ -271,16 +275,17 @@ test_modes (Fixture *fixture, gconstpointer data)
   static const struct
   {
     const char *control;
-    const char *modes[5];
+    const char *modes[6];
   } rows[] = {
-    { "source", { "inpaint", "restyle", "upscale" } },
-    { "strength_box", { "restyle" } },
+    { "source", { "inpaint", "restyle", "style", "upscale" } },
+    { "strength_box", { "restyle", "style" } },
+    { "style", { "generate", "inpaint", "style" } },
+    { "style_strength_box", { "generate", "inpaint", "style" } },
     { "scale", { "upscale" } },
-    { "seamless", { "generate", "restyle", "upscale" } },
+    { "seamless", { "generate", "restyle", "style", "upscale" } },
     { "padding", { "inpaint" } },
-    { "prompt", { "generate", "inpaint", "restyle", "upscale" } },
+    { "prompt", { "generate", "inpaint", "restyle", "style", "upscale" } },
   };
-  static const char *const modes[] = { "generate", "inpaint", "restyle", "upscale" };
 
   open_dialog (fixture);
   gtk_expander_set_expanded (GTK_EXPANDER (child (fixture, "advanced")), TRUE);
@@ -505,10 +510,10 @@ check_control (GtkWidget *widget, gpointer n_controls)
 static void
 test_looks (Fixture *fixture, gconstpointer data)
 {
-  static const char *const modes[] = { "generate", "inpaint", "restyle", "upscale" };
   const char *folder = g_getenv ("PD_SCREENSHOTS");
 
-  g_object_set (fixture->request, "prompt", "mossy stone wall, soft morning light", NULL);
+  g_object_set (fixture->request, "prompt", "mossy stone wall, soft morning light", "style",
+                "layer:7", NULL);
   fixture->host->width = 1920;
   fixture->host->height = 1280;
   open_dialog (fixture);
