@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "engine/request/given.h"
 #include "tests/fuzz/fuzz.h"
 #include "ui/presets.h"
 
@@ -71,7 +72,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   pd_fuzz_check (applied, error);
   if (!applied)
     g_assert_cmpstr (after, ==, before);
-  g_assert_true (*request->input == '\0' && *request->mask == '\0' && *request->vae == '\0' &&
-                 *request->text_encoder == '\0' && !g_path_is_absolute (request->model));
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    g_assert_cmpstr (pd_given_path (request, given), ==, "");
+  g_assert_true (*request->vae == '\0' && *request->text_encoder == '\0' &&
+                 !g_path_is_absolute (request->model));
   return 0;
 }

@@ -53,6 +53,8 @@ static const char *const messages[] = {
   "\"width\":64,\"steps\":2},\"output\":\"" IN "o.gegl\",\"preview\":\"" IN "p.png\"}}",
   "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"inpaint\",\"params\":{\"request\":{},\"input\":"
   "\"" IN "i\",\"mask\":\"" IN "m\",\"output\":\"" IN "o\"}}",
+  "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"style\",\"params\":{\"request\":{},\"input\":\"" IN
+  "i\",\"style\":\"" IN "s\",\"output\":\"" IN "o\"}}",
   "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"estimate\",\"params\":{\"request\":{\"mode\":"
   "\"upscale\","
   "\"scale\":\"4\"},\"width\":512,\"height\":512}}",

@@ -327,6 +327,8 @@ test_others (void)
     { "{\"input\": \"i\", \"mask\": \"m\", \"output\": \"o\", \"preview\": \"p\", \"device\": "
       "\"d\"}",
       "input mask", "mine", "0,0,8,8:own" },
+    { "{\"mode\": \"style\", \"style\": \"/etc/passwd\", \"style-strength\": 0.5}", "style", "mine",
+      "0,0,8,8:own" },
     { "{\"regions\": \"0,0,4,4:a\\n mask=/m.png:b\\n1,1,2,2:mask=c\"}", "region", "mine",
       "0,0,4,4:a\n1,1,2,2:mask=c" },
     { "{\"regions\": \"mask=m.png:b\"}", "region", "mine", "" },
@@ -352,6 +354,7 @@ test_others (void)
       g_assert_cmpstr (request->input, ==, "own.png");
       g_assert_cmpstr (request->device, ==, "own");
       g_assert_cmpstr (request->vae, ==, "");
+      g_assert_cmpstr (request->style, ==, "");
       g_assert_cmpuint (request->steps, ==, i == 0 ? 9 : 30);
     }
 }
