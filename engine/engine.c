@@ -20,6 +20,7 @@
 #include "engine/run/crop.h"
 #include "engine/pictures/storage.h"
 #include "engine/run/session.h"
+#include "engine/run/style.h"
 #include "engine/run/syntax.h"
 
 struct _PdEngine
@@ -266,7 +267,8 @@ pd_engine_run (PdEngine *self,
                                                .n_levels = 1,
                                                .to = 1 },
                                  .seamless = request->seamless,
-                                 .channels = self->model->denoiser->info.channels };
+                                 .channels = self->model->denoiser->info.channels,
+                                 .styled = pd_style_is_wanted (request, images->style != NULL) };
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
                                 .user_data = &session.recorder };
@@ -320,7 +322,9 @@ pd_engine_run (PdEngine *self,
   if (masked && (!plan_crop (&session, shown.mask, &crop, error) ||
                  (n_stages = plan_stages (&session, &crop, stages, error)) == 0))
     return FALSE;
-  if (!check_map (self->model, &stages[0], error) ||
+  session.style_picture = session.styled ? shown.style : NULL;
+  if ((session.styled && !pd_style_check (self->model, request, error)) ||
+      !check_map (self->model, &stages[0], error) ||
       !check_machine (&session, stages, n_stages, error) ||
       !begin_journal (self, &session, &shown, error))
     return FALSE;
@@ -360,7 +364,8 @@ pd_engine_estimate (PdEngine *self,
                                  .request = sized,
                                  .recorder = { .report = &report },
                                  .seamless = request->seamless,
-                                 .channels = self->model->denoiser->info.channels };
+                                 .channels = self->model->denoiser->info.channels,
+                                 .styled = pd_style_is_wanted (request, *request->style != '\0') };
   PdStage stages[PD_MAX_LEVELS];
   guint n;
 
@@ -371,6 +376,7 @@ pd_engine_estimate (PdEngine *self,
     }
   n = plan_stages (&session, NULL, stages, error);
   return n > 0 && check_parts (self->model, request, stages, n, error) &&
+         (!session.styled || pd_style_check (self->model, request, error)) &&
          check_map (self->model, &stages[0], error) &&
          pd_estimate_stages (&session, &self->backend, stages, n, estimate, error);
 }

@@ -8,6 +8,7 @@ struct _PdStyleAlign
   PdHook writer, reader; /* the writer first */
   PdBank *bank;
   guint branches;
+  double share;
   GArray *offsets; /* gsize, of the moments of a site's queries; those of its keys follow */
   PdBuffer *buffer;
 };
@@ -61,8 +62,9 @@ attend_aligned (
   const PdStyleAlign *self =
       (PdStyleAlign *) ((guint8 *) hook - G_STRUCT_OFFSET (PdStyleAlign, reader));
   const PdBankLayer *layer = pd_bank_layer (self->bank, site->index);
+  PdTensor *result, *own;
 
-  return pd_attention (
+  result = pd_attention (
       graph,
       &(PdAttention){
           .q = aligned (self, graph, site, FALSE, q),
@@ -71,11 +73,19 @@ attend_aligned (
           .heads = site->parts,
           .more_k = pd_to_type (graph, pd_bank_keys (self->bank, graph, layer), k->type),
           .more_v = pd_to_type (graph, pd_bank_values (self->bank, graph, layer), v->type) });
+  if (self->share >= 1)
+    return result;
+  own = pd_attention (graph, &(PdAttention){ .q = q, .k = k, .v = v, .heads = site->parts });
+  return pd_add (graph, result, (float) self->share, own, (float) (1 - self->share));
 }
 
 PdStyleAlign *
-pd_style_align_new (
-    const PdBackend *backend, PdBank *bank, const GArray *survey, guint branches, GError **error)
+pd_style_align_new (const PdBackend *backend,
+                    PdBank *bank,
+                    const GArray *survey,
+                    guint branches,
+                    double share,
+                    GError **error)
 {
   g_autoptr (PdStyleAlign) self = g_new0 (PdStyleAlign, 1);
   gsize bytes = 0;
@@ -84,6 +94,7 @@ pd_style_align_new (
   self->reader.attention = attend_aligned;
   self->bank = bank;
   self->branches = branches;
+  self->share = share;
   self->offsets = g_array_new (FALSE, FALSE, sizeof (gsize));
   for (guint i = 0; i < survey->len; i++)
     {

@@ -8,10 +8,14 @@
  * reference's keys and values stand behind their own. */
 typedef struct _PdStyleAlign PdStyleAlign;
 
-/* @bank: of the reference's keys and values; borrowed. @survey: of its pass. Errors:
- * PD_ERROR_OUT_OF_MEMORY. */
-PdStyleAlign *pd_style_align_new (
-    const PdBackend *backend, PdBank *bank, const GArray *survey, guint branches, GError **error);
+/* @bank: of the reference's keys and values; borrowed. @survey: of its pass. @share: of this in
+ * what a site gives, 0 … 1; the rest is as without. Errors: PD_ERROR_OUT_OF_MEMORY. */
+PdStyleAlign *pd_style_align_new (const PdBackend *backend,
+                                  PdBank *bank,
+                                  const GArray *survey,
+                                  guint branches,
+                                  double share,
+                                  GError **error);
 void pd_style_align_free (PdStyleAlign *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdStyleAlign, pd_style_align_free)
 

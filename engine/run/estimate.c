@@ -8,6 +8,7 @@
 
 #include "engine/gpu/kernel.h"
 #include "engine/run/plan.h"
+#include "engine/run/style.h"
 
 /* The text encoder works before the canvas is there. */
 static gboolean
@@ -40,18 +41,58 @@ add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *w
   return TRUE;
 }
 
+/* Adds that the canvas of @options is followed back to noise. */
+static gboolean
+add_inversion (
+    PdSession *session, PdCanvasOptions options, PdEstimate *estimate, double *work, GError **error)
+{
+  guint n_steps = pd_schedule_n_calls (session->schedule);
+  PdPlan plan;
+
+  options.branches = 1;
+  if (!pd_plan_canvas (session->device, &options, session->model->autoencoder->info.scale, &plan,
+                       error))
+    return FALSE;
+  *work += n_steps * plan.work;
+  estimate->forwards += n_steps * plan.n_tiles;
+  estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, plan.bytes);
+  return TRUE;
+}
+
+/* Adds what is known of a style before its first step. */
+static gboolean
+add_style (
+    PdSession *session, const PdStyle *style, PdEstimate *estimate, double *work, GError **error)
+{
+  PdCanvasOptions canvas = pd_session_canvas_options (session), alone = canvas;
+
+  alone.height = style->h;
+  alone.width = style->w;
+  alone.tile = MAX (style->h, style->w);
+  alone.overlap = 0;
+  alone.batch = 1;
+  return add_inversion (session, alone, estimate, work, error) &&
+         (style->content == NULL || add_inversion (session, canvas, estimate, work, error));
+}
+
 static gboolean
 add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *last, GError **error)
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint scale = session->model->autoencoder->info.scale;
-  guint n_steps = pd_schedule_n_calls (session->schedule);
+  guint n_steps = pd_schedule_n_calls (session->schedule), blocks;
+  PdStyle style;
   PdPlan plan;
 
+  options.style = pd_style_plan (session, &style);
+  if (options.style != NULL && !add_style (session, &style, estimate, work, error))
+    return FALSE;
   if (!pd_plan_canvas (session->device, &options, scale, &plan, error))
     return FALSE;
+  blocks = options.branches + (options.style != NULL && style.content != NULL);
   *work += n_steps * plan.work;
-  estimate->forwards += n_steps * plan.n_tiles * options.branches;
+  estimate->forwards += n_steps * plan.n_tiles * blocks;
+  estimate->forwards += options.style != NULL ? n_steps : 0;
   estimate->n_tiles = plan.n_tiles;
   estimate->tile = plan.tile * scale;
   estimate->batch = plan.batch;

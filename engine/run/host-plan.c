@@ -7,6 +7,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/pictures/storage.h"
 #include "engine/request/mode.h"
+#include "engine/run/style.h"
 #include "engine/tiles/anchors.h"
 #include "engine/tiles/statistics.h"
 
@@ -48,7 +49,9 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint prompts = 1 + (session->regions != NULL ? pd_regions_count (session->regions) : 0);
-  guint64 parts, images, tile;
+  PdStyle style;
+  const PdStyle *styled = pd_style_plan (session, &style);
+  guint64 parts, images, tile, blocks;
   guint anchors[PD_ANCHORS_MAX];
   PdGrid grid;
 
@@ -56,20 +59,20 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   if (!pd_grid_init (&grid, (PdSize){ options.height, options.width }, options.tile,
                      options.overlap, options.wrap, error))
     return FALSE;
+  blocks = options.branches + (styled != NULL && styled->content != NULL);
   parts = (guint64) pd_grid_n_tiles (&grid) * prompts;
   images = MIN (options.batch, pd_grid_n_tiles (&grid));
   /* Anchors have a pass of one tile, and their predictions are kept. */
-  if (options.sync == PD_SYNC_ATTENTION)
+  if (options.sync == PD_SYNC_ATTENTION && styled == NULL)
     images += 1 + pd_anchors_choose (&grid, anchors);
   tile = (guint64) session->channels * grid.y.tile * grid.x.tile * sizeof (float);
-  *memory += parts * sizeof (guint64) + 3 * images * options.branches * tile +
-             prompts * tile / session->channels;
+  *memory +=
+      parts * sizeof (guint64) + 3 * images * blocks * tile + prompts * tile / session->channels;
   *memory += (guint64) (prompts - 1) * session->h * session->w * sizeof (float);
   if (options.sync != PD_SYNC_NONE && pd_grid_n_tiles (&grid) > 1)
     {
       g_autoptr (GArray) survey = pd_denoiser_survey (options.denoiser, grid.y.tile, grid.x.tile);
-      guint64 statistics =
-          pd_statistics_bytes (parts, options.branches * pd_norm_exchange_count (survey));
+      guint64 statistics = pd_statistics_bytes (parts, blocks * pd_norm_exchange_count (survey));
 
       *memory += statistics;
       *journal += statistics / 2;
@@ -94,6 +97,10 @@ add_level (PdSession *session, const PdStage *level, PdHostPlan *plan, GError **
   gboolean journal = session->request->sync != PD_SYNC_NONE;
   gboolean rises = level->start == PD_START_ENLARGED, masked = level->masked;
   guint64 memory = 0, states = 0, latent, pixels;
+  PdStyle style;
+  const PdStyle *styled = pd_style_plan (session, &style);
+  /* The clean latent, its noise and that of the step, and that of all steps in f16. */
+  gboolean content = styled != NULL && styled->content != NULL;
   guint solver;
 
   if (!pd_session_set_stage (session, level, error))
@@ -104,6 +111,8 @@ add_level (PdSession *session, const PdStage *level, PdHostPlan *plan, GError **
   if (!add_tiles (session, &memory, &states, error))
     return FALSE;
   memory += (guint64) (latent * count_arrays (session, rises, masked, journal, solver));
+  if (content)
+    memory += (guint64) (latent * (3 + level->steps * level->strength / 2));
   memory += MAX (window_bytes (session), (guint64) level->width * ROWS * COLORS * sizeof (float));
   if (masked)
     memory += MIN (RIM_CELLS, pixels / 4 + 1) * RIM_BYTES +
@@ -123,7 +132,7 @@ pd_host_plan (PdSession *session, const PdStage *stages, guint n, PdHostPlan *pl
   guint64 pictures = 0, cache = 0;
 
   *plan = (PdHostPlan){ 0 };
-  session->branches = session->request->guidance == 1.0 ? 1 : 2;
+  session->branches = pd_session_count_branches (session);
   for (guint i = 0; i < n; i++)
     {
       if (!add_level (session, &stages[i], plan, error))

@@ -29,6 +29,7 @@ pd_recorder_tell (PdRecorder *self, PdProgress progress, double done)
   /* Shares of the level's time: measured with the embedded model at its native size; the decoder's
    * share falls with the number of steps, which this leaves out. */
   static const double denoise_from = 0.02, denoise_to = 0.95;
+  const double inverted = denoise_from + (denoise_to - denoise_from) * self->inversion;
   double share = 0;
 
   if (self->listener == NULL || self->listener->progress == NULL)
@@ -37,8 +38,10 @@ pd_recorder_tell (PdRecorder *self, PdProgress progress, double done)
   progress.level = self->level;
   progress.n_levels = self->n_levels;
   progress.eta_seconds = -1;
-  if (self->phase == PD_PHASE_DENOISE)
-    share = denoise_from + (denoise_to - denoise_from) * done;
+  if (self->phase == PD_PHASE_INVERT && self->inversion > 0)
+    share = denoise_from + (inverted - denoise_from) * done;
+  else if (self->phase == PD_PHASE_DENOISE)
+    share = inverted + (denoise_to - inverted) * done;
   else if (self->phase == PD_PHASE_DECODE)
     share = denoise_to + (1 - denoise_to) * done;
   progress.fraction = self->fraction = self->from + (self->to - self->from) * share;

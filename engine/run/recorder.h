@@ -13,6 +13,7 @@ typedef struct
   gint64 engine_start;   /* µs, monotonic: when the engine was made */
   guint level, n_levels; /* that is worked at, from 1 */
   double from, to;       /* the share of the run's time that the level takes, 0 to 1 for all */
+  double inversion;      /* of that, the share of following the canvas back to noise; 0: not told */
   double fraction;       /* of the run, as it was told last */
   PdEta eta;
   PdPhase phase;

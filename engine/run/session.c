@@ -12,6 +12,7 @@
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
 #include "engine/run/plan.h"
+#include "engine/run/style.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
 #include "engine/tiles/invert.h"
@@ -30,6 +31,7 @@ pd_session_clear (PdSession *self)
 {
   g_clear_pointer (&self->schedule, pd_schedule_free);
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
+  g_clear_pointer (&self->style_path, g_free);
 }
 
 /* The schedule of solver @type on the model's training schedule; with PD_SOLVER_AUTO of the solver
@@ -69,6 +71,37 @@ pd_session_native_size (const PdSession *self)
   return (native > 0 ? native : DEFAULT_TILE) * self->model->autoencoder->info.scale;
 }
 
+/* Noise is found by steps of DDIM, and taken away again by the same. */
+static PdSolverType
+choose_solver (const PdSession *self)
+{
+  return self->styled ? PD_SOLVER_DDIM : self->request->solver;
+}
+
+/* Tells what of the request the run leaves out; once. */
+static void
+note_solver (PdSession *self, const GPtrArray *notes)
+{
+  PdSolverType wanted = self->request->solver;
+
+  if (self->solver_noted)
+    return;
+  for (guint i = 0; i < notes->len; i++)
+    pd_recorder_note (&self->recorder, notes->pdata[i]);
+  if (self->styled && wanted != PD_SOLVER_AUTO && wanted != PD_SOLVER_DDIM)
+    pd_recorder_note (&self->recorder, _ ("with a style, the solver is ddim"));
+  self->solver_noted = TRUE;
+}
+
+guint
+pd_session_count_branches (const PdSession *self)
+{
+  const PdRequest *request = self->request;
+  gboolean empty = !*request->prompt && !*request->negative && !*request->regions;
+
+  return request->guidance == 1.0 || (self->styled && empty) ? 1 : 2;
+}
+
 gboolean
 pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error)
 {
@@ -81,12 +114,10 @@ pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error)
   self->steps = stage->steps;
   self->strength = stage->strength;
   g_clear_pointer (&self->schedule, pd_schedule_free);
-  self->schedule = make_schedule (self, self->request->solver, notes, error);
+  self->schedule = make_schedule (self, choose_solver (self), notes, error);
   if (self->schedule == NULL)
     return FALSE;
-  for (guint i = 0; i < notes->len && !self->solver_noted; i++)
-    pd_recorder_note (&self->recorder, notes->pdata[i]);
-  self->solver_noted = TRUE;
+  note_solver (self, notes);
   self->recorder.report->solver = pd_solver_type_to_string (pd_schedule_type (self->schedule));
   return TRUE;
 }
@@ -104,18 +135,21 @@ pd_session_encode_text (PdSession *self, GError **error)
   g_autoptr (GPtrArray) prompts = g_ptr_array_new ();
 
   pd_recorder_begin (&self->recorder, PD_PHASE_TEXT);
-  self->branches = self->request->guidance == 1.0 ? 1 : 2;
+  self->branches = pd_session_count_branches (self);
   if (self->branches == 2)
     g_ptr_array_add (prompts, self->request->negative);
   g_ptr_array_add (prompts, self->request->prompt);
   for (guint i = 0; i < n_regions; i++)
     g_ptr_array_add (prompts, (char *) pd_regions_prompt (self->regions, i));
+  if (self->styled)
+    g_ptr_array_add (prompts, (char *) "");
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
   self->conditions =
       pd_conditioner_encode (self->model->conditioner, (const char *const *) prompts->pdata,
                              prompts->len, self->cancellable, error);
   if (self->conditions == NULL)
     return FALSE;
+  self->no_prompt = self->conditions->pdata[self->conditions->len - 1];
   self->prompts = (PdPrompts){ .n = n_regions,
                                .conditions = (const PdCondition *const *) self->conditions->pdata +
                                              self->branches,
@@ -128,7 +162,7 @@ pd_session_encode_text (PdSession *self, GError **error)
 gboolean
 pd_session_blank_text (PdSession *self, GError **error)
 {
-  self->branches = self->request->guidance == 1.0 ? 1 : 2;
+  self->branches = pd_session_count_branches (self);
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
   self->conditions = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
   for (guint branch = 0; branch < self->branches; branch++)
@@ -139,6 +173,7 @@ pd_session_blank_text (PdSession *self, GError **error)
         return FALSE;
       g_ptr_array_add (self->conditions, blank);
     }
+  self->no_prompt = self->conditions->pdata[0];
   return TRUE;
 }
 
@@ -385,9 +420,11 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
                         .cancellable = self->cancellable };
   PdReport *report = self->recorder.report;
   PdDenoiseReport denoised;
+  PdStyle style;
   gboolean ok;
 
   options.canvas.map = denoise->map;
+  options.canvas.style = pd_style_of_canvas (self, denoise->content, &style);
   pd_recorder_begin (&self->recorder, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
       !plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule), error) ||
@@ -410,11 +447,17 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
 }
 
 gboolean
-pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError **error)
+pd_session_invert (PdSession *self,
+                   const PdSessionInversion *inversion,
+                   float *latent,
+                   PdNoiseLevel *level,
+                   GError **error)
 {
   g_autoptr (PdSchedule) schedule = make_schedule (self, PD_SOLVER_DDIM, NULL, error);
   PdInversion options = { .canvas = pd_session_canvas_options (self),
                           .schedule = schedule,
+                          .visit = inversion->visit,
+                          .visit_data = inversion->visit_data,
                           .progress = report_denoise,
                           .user_data = self,
                           .cancellable = self->cancellable };
@@ -426,6 +469,16 @@ pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError *
   options.canvas.conditions += self->branches - 1;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
+  if (inversion->no_prompt)
+    {
+      options.canvas.conditions = &self->no_prompt;
+      options.canvas.prompts = NULL;
+    }
+  if (inversion->whole)
+    {
+      options.canvas.tile = MAX (self->h, self->w);
+      options.canvas.overlap = 0;
+    }
   pd_recorder_begin (&self->recorder, PD_PHASE_INVERT);
   if (!plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
     return FALSE;

@@ -49,6 +49,14 @@ typedef struct
   PdPrompts prompts;
   guint branches;
 
+  /* The style, see run/style.h. */
+  gboolean styled;           /* the run takes one on: steps are those of DDIM */
+  GeglBuffer *style_picture; /* borrowed; NULL: it is planned only */
+  float *style_path;         /* [style_calls][channels][style_size]; owned; NULL until prepared */
+  guint style_steps, style_calls;
+  PdSize style_size;
+  const PdCondition *no_prompt; /* the condition of an empty text; the conditions' */
+
   double work; /* planned so far, as pd_account_work_rate counts it */
 } PdSession;
 
@@ -83,9 +91,27 @@ gboolean pd_session_read_pixels (const PdRect *rect, float *rgb, gpointer buffer
 gboolean pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error);
 
+/* How a canvas is followed back to noise. */
+typedef struct
+{
+  gboolean no_prompt; /* without the request's, in a run with a style */
+  gboolean whole;     /* the canvas is one tile */
+  /* See PdInversion; may be NULL. */
+  void (*visit) (guint call, const float *latent, gpointer visit_data);
+  gpointer visit_data;
+} PdSessionInversion;
+
 /* @latent: clean; becomes the one that DDIM steps without guidance would have made it of, noised to
  * @level, which is that of the run's strength. */
-gboolean pd_session_invert (PdSession *self, float *latent, PdNoiseLevel *level, GError **error);
+gboolean pd_session_invert (PdSession *self,
+                            const PdSessionInversion *inversion,
+                            float *latent,
+                            PdNoiseLevel *level,
+                            GError **error);
+
+/* Branches of guidance: 1 where there is none, or where the prompts it would be between are empty.
+ */
+guint pd_session_count_branches (const PdSession *self);
 
 /* The level at which the journal of an interrupted run stands, from 1; 1 without one. @base
  * ([channels][*base_h][*base_w], borrowed; NULL at level 1) is what it starts from. */
@@ -95,9 +121,10 @@ pd_session_resume_level (const PdSession *self, const float **base, guint *base_
 /* What denoising knows beside the latent; any may be NULL, all are borrowed. */
 typedef struct
 {
-  gboolean invents;   /* nothing but the prompts says what the picture shows */
-  const float *clean; /* what is known of the result before it is denoised */
-  const PdMap *map;   /* for denoisers that read one */
+  gboolean invents;       /* nothing but the prompts says what the picture shows */
+  const float *clean;     /* what is known of the result before it is denoised */
+  const PdMap *map;       /* for denoisers that read one */
+  const guint16 *content; /* see PdStyle */
   /* See PdDenoise. */
   PdAdjustLatentFunc adjust_latent;
   PdAdjustCleanFunc adjust_clean;

@@ -9,6 +9,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/pictures/picture.h"
 #include "engine/request/mode.h"
+#include "engine/run/style.h"
 #include "engine/tiles/guide.h"
 #include "engine/tiles/keep.h"
 #include "engine/tiles/resample.h"
@@ -205,6 +206,49 @@ run_picture (Run *self, float *latent, GError **error)
   return TRUE;
 }
 
+/* What the input shows, drawn anew in the style. */
+static gboolean
+run_style (Run *self, float *latent, GError **error)
+{
+  PdSession *session = self->session;
+  const gsize n = session->n_elements, plane = (gsize) session->h * session->w;
+  gboolean masked = self->stage->masked;
+  g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error), *noise = NULL;
+  g_autofree float *cells = NULL;
+  g_autofree guint16 *content = NULL;
+  PdKeep keep = { .channels = session->channels, .size = { session->h, session->w } };
+  PdSessionDenoise denoise = { .clean = clean };
+
+  if (clean == NULL ||
+      !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, clean,
+                               error) ||
+      (masked && ((cells = pd_try_new (float, plane, _ ("the canvas"), error)) == NULL ||
+                  (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
+                  !shrink_mask (session, self->input->mask, cells, error))))
+    return FALSE;
+  if (pd_schedule_n_calls (session->schedule) == 0)
+    {
+      memcpy (latent, clean, n * sizeof *latent);
+      return TRUE;
+    }
+  if (!pd_style_start (session, clean, cells, noise, latent, &content, error))
+    return FALSE;
+  denoise.content = content;
+  if (masked)
+    {
+      keep.clean = clean;
+      keep.noise = noise;
+      keep.mask = cells;
+      denoise.adjust_latent = pd_keep_before_step;
+      denoise.adjust_data = &keep;
+    }
+  if (!pd_session_denoise (session, &denoise, latent, error))
+    return FALSE;
+  if (masked)
+    pd_keep_finish (&keep, latent);
+  return TRUE;
+}
+
 static gboolean
 read_before (const PdRect *rect, float *rgb, gpointer user_data, GError **error)
 {
@@ -278,7 +322,7 @@ inverted_noise (
   if (inverted == NULL)
     return FALSE;
   memcpy (inverted, reference, n * sizeof *inverted);
-  if (!pd_session_invert (session, inverted, &level, error))
+  if (!pd_session_invert (session, &(PdSessionInversion){ 0 }, inverted, &level, error))
     return FALSE;
   pd_session_draw_noise (session, noise);
   for (gsize i = 0; i < n; i++)
@@ -343,10 +387,14 @@ pd_stage_run (PdSession *session,
   result = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
   if (result == NULL)
     return FALSE;
+  if (!pd_style_prepare (session, error))
+    return FALSE;
   if (stage->start == PD_START_NOISE)
     ok = run_noise (&self, result, error);
   else if (stage->start == PD_START_ENLARGED)
     ok = run_enlarged (&self, result, error);
+  else if (session->request->mode == PD_REQUEST_MODE_STYLE)
+    ok = run_style (&self, result, error);
   else if (session->model->denoiser->info.map_channels > 0)
     ok = run_with_map (&self, result, error);
   else

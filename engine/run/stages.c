@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/stages.h"
 
+#include <math.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
@@ -79,6 +81,22 @@ check_size (const PdRequest *request, const PdLevel *last, GError **error)
   return FALSE;
 }
 
+/* How far a picture departs from its input. Following it back to noise is not exact, and the less
+ * so the further: less of a style therefore starts from less noise, none of it from none. */
+static double
+depth_of (const PdRequest *request)
+{
+  switch (request->mode)
+    {
+    case PD_REQUEST_MODE_RESTYLE:
+      return request->strength;
+    case PD_REQUEST_MODE_STYLE:
+      return request->strength * sqrt (request->style_strength);
+    default:
+      return 1;
+    }
+}
+
 guint
 pd_stages_plan (const PdRequest *request,
                 const PdStageModel *model,
@@ -108,7 +126,7 @@ pd_stages_plan (const PdRequest *request,
         .height = crop != NULL ? crop->work.h : request->height,
         .start = PD_START_PICTURE,
         .steps = request->steps,
-        .strength = request->mode == PD_REQUEST_MODE_INPAINT ? 1 : request->strength,
+        .strength = depth_of (request),
         .masked = crop != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
         .weight = 1,
       };

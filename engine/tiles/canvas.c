@@ -5,6 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/half.h"
 #include "engine/base/host-memory.h"
 #include "engine/diffusion/guidance.h"
 #include "engine/tiles/canvas-private.h"
@@ -52,7 +53,11 @@ allocate (PdCanvas *self, GError **error)
   if (options->branches == 2 && options->guidance_rescale > 0 &&
       (self->conditional = pd_try_new (float, canvas_elements (self), canvas, error)) == NULL)
     return FALSE;
-  return TRUE;
+  if (options->style != NULL && options->style->content != NULL &&
+      (self->content = pd_try_new (float, canvas_elements (self), canvas, error)) == NULL)
+    return FALSE;
+  return options->style == NULL ||
+         (self->stylist = pd_stylist_new (options->denoiser, options->style, error)) != NULL;
 }
 
 static gboolean
@@ -66,11 +71,12 @@ gather_team (PdCanvas *self, GError **error)
                                     .batch = options->batch,
                                     .branches = options->branches,
                                     .like = options->conditions[0],
-                                    .map = options->map },
+                                    .map = options->map,
+                                    .stylist = self->stylist },
                          .norm_share = options->norm_share,
                          .n_parts = n_parts (self) };
 
-  if (options->sync == PD_SYNC_ATTENTION)
+  if (options->sync == PD_SYNC_ATTENTION && self->stylist == NULL)
     team.n_anchors = pd_anchors_choose (grid, team.anchors);
   self->team = pd_team_new (&team, error);
   return self->team != NULL;
@@ -110,6 +116,8 @@ pd_canvas_free (PdCanvas *self)
   if (self == NULL)
     return;
   pd_team_free (self->team);
+  pd_stylist_free (self->stylist);
+  g_free (self->content);
   g_free (self->starts_y);
   g_free (self->starts_x);
   g_free (self->profile_y);
@@ -131,7 +139,8 @@ pd_canvas_n_tiles (const PdCanvas *self)
 guint
 pd_canvas_forwards (const PdCanvas *self)
 {
-  return pd_team_forwards (self->team);
+  return pd_team_forwards (self->team) +
+         (self->stylist != NULL ? pd_stylist_forwards (self->stylist) : 0);
 }
 
 PdGraph *
@@ -143,7 +152,8 @@ pd_canvas_graph (PdCanvas *self)
 gsize
 pd_canvas_bank_bytes (const PdCanvas *self)
 {
-  return pd_team_bank_bytes (self->team);
+  return pd_team_bank_bytes (self->team) +
+         (self->stylist != NULL ? pd_stylist_bytes (self->stylist) : 0);
 }
 
 const float *
@@ -204,18 +214,34 @@ typedef struct
   const PdMonitor *monitor;
 } Prediction;
 
+/* The part of @whole that @item shows, as the denoiser takes it. */
+static void
+cut_out (const Prediction *self, const PdItem *item, const float *whole, float *latent)
+{
+  const PdCanvas *canvas = self->canvas;
+  gsize n = (gsize) canvas->channels * canvas->grid.y.tile * canvas->grid.x.tile;
+
+  pd_fusion_read (&canvas->grid, canvas->channels, whole, item->view.y, item->view.x, latent);
+  for (gsize e = 0; e < n; e++)
+    latent[e] = (float) (latent[e] * self->input_scale);
+}
+
 /* A function of PdTeamWork. */
 static void
 gather (const PdItem *item, float *latent, gpointer user_data)
 {
   const Prediction *self = user_data;
-  const PdCanvas *canvas = self->canvas;
-  gsize n = (gsize) canvas->channels * canvas->grid.y.tile * canvas->grid.x.tile;
 
-  pd_fusion_read (&canvas->grid, canvas->channels, self->latent, item->view.y, item->view.x,
-                  latent);
-  for (gsize e = 0; e < n; e++)
-    latent[e] = (float) (latent[e] * self->input_scale);
+  cut_out (self, item, self->latent, latent);
+}
+
+/* A function of PdTeamWork. */
+static void
+gather_content (const PdItem *item, float *latent, gpointer user_data)
+{
+  const Prediction *self = user_data;
+
+  cut_out (self, item, self->canvas->content, latent);
 }
 
 /* A function of PdTeamWork. */
@@ -259,6 +285,20 @@ report (gsize done, gpointer user_data)
   pd_monitor_tell (self->monitor, done < canvas->n_items ? canvas->items[done].tile : n, n);
 }
 
+/* The style leaves its keys and values, and the content is that of the step. */
+static gboolean
+take_style (PdCanvas *self, const Prediction *call, double timestep, GError **error)
+{
+  gsize n = canvas_elements (self);
+
+  if (self->content != NULL)
+    for (gsize e = 0; e < n; e++)
+      self->content[e] = pd_half_to_float (self->options.style->content[call->i * n + e]);
+  return self->stylist == NULL ||
+         pd_stylist_run (self->stylist, call->i, timestep, call->input_scale,
+                         pd_monitor_cancellable (call->monitor), error);
+}
+
 gboolean
 pd_canvas_predict (PdCanvas *self,
                    const PdSchedule *schedule,
@@ -278,6 +318,7 @@ pd_canvas_predict (PdCanvas *self,
                       .conditions = self->conditions,
                       .unconditional = options->conditions[0],
                       .gather = gather,
+                      .gather_content = self->content != NULL ? gather_content : NULL,
                       .fuse = fuse,
                       .progress = report,
                       .user_data = &call };
@@ -291,7 +332,8 @@ pd_canvas_predict (PdCanvas *self,
   memset (prediction, 0, elements * sizeof *prediction);
   if (self->conditional != NULL)
     memset (self->conditional, 0, elements * sizeof *self->conditional);
-  if (!pd_team_predict (self->team, &step, &work, pd_monitor_cancellable (monitor), error))
+  if (!take_style (self, &call, step.timestep, error) ||
+      !pd_team_predict (self->team, &step, &work, pd_monitor_cancellable (monitor), error))
     return FALSE;
   pd_fusion_divide (self->channels, pixels, prediction, self->mass);
   if (self->conditional != NULL)

@@ -7,6 +7,7 @@
 #include "engine/networks/denoiser.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
+#include "engine/tiles/stylist.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
@@ -50,6 +51,7 @@ typedef struct
   const PdPrompts *prompts;             /* of parts of the canvas; NULL: none */
   const PdMap *map; /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
+  const PdStyle *style; /* that the canvas takes on; its tiles then read no others; NULL: none */
   const PdCanvasProbe *probe; /* NULL: nobody looks on */
 } PdCanvasOptions;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/tiles/invert.h"
 
-#include <string.h>
-
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
@@ -67,8 +65,8 @@ pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **err
       if (!pd_canvas_predict (canvas, schedule, i, latent, output, &monitor, error))
         return FALSE;
       step_back (schedule, i, output, n, latent);
-      if (self->path != NULL)
-        memcpy (self->path + i * n, latent, n * sizeof *latent);
+      if (self->visit != NULL)
+        self->visit (i, latent, self->visit_data);
       progress.progress.step++;
       report_tiles (0, 0, &progress);
     }

@@ -9,8 +9,9 @@ typedef struct
 {
   PdCanvasOptions canvas;     /* with one branch, or what guidance adds cannot be undone */
   const PdSchedule *schedule; /* of DDIM; its steps are taken from the last to the first */
-  float *path; /* [calls][channels][height][width]: gets the latent of every call's level; or NULL
-                */
+  /* Is given the latent of every call's level, of the last call first; may be NULL. */
+  void (*visit) (guint call, const float *latent, gpointer visit_data);
+  gpointer visit_data;
   PdDenoiseProgressFunc progress; /* may be NULL */
   gpointer user_data;
   GCancellable *cancellable;

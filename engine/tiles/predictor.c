@@ -15,22 +15,23 @@ enum
   MAX_HOOKS = 3, /* one writes keys, one reads them, one shares norms */
 };
 
-/* The denoiser for so many tiles, with what takes part in it. Images are branch by branch: every
- * tile's branch 0, then every tile's branch 1. */
+/* The denoiser for so many tiles, with what takes part in it. Images are block by block: every
+ * tile's content if there is one, then every tile's branch 0, then every tile's branch 1. */
 typedef struct
 {
   guint tiles;
-  PdBankWriter *writer;   /* of one tile with a bank; else NULL */
-  PdBankReader *reader;   /* may be NULL */
-  PdNormExchange *norms;  /* may be NULL */
-  PdNormShift *shifts;    /* of all images; NULL without norms */
-  PdNormMoments *moments; /* likewise */
+  PdBankWriter *writer;      /* of one tile with a bank; else NULL */
+  PdBankReader *reader;      /* may be NULL */
+  PdStyleTransfer *transfer; /* may be NULL */
+  PdNormExchange *norms;     /* may be NULL */
+  PdNormShift *shifts;       /* of all images; NULL without norms */
+  PdNormMoments *moments;    /* likewise */
   PdHook *hooks[MAX_HOOKS + 1];
   PdDenoiserPass *pass;
 
   /* What goes in and comes out; kept, so that what a short batch leaves over repeats earlier
    * images. */
-  float *input, *output; /* [branches][tiles][channels][h][w] */
+  float *input, *output; /* [blocks][tiles][channels][h][w] */
   const PdCondition **conditions;
   PdView *views;
 } Recording;
@@ -61,6 +62,7 @@ recording_clear (Recording *self)
   pd_denoiser_pass_free (self->pass);
   pd_bank_writer_free (self->writer);
   pd_bank_reader_free (self->reader);
+  pd_style_transfer_free (self->transfer);
   pd_norm_exchange_free (self->norms);
   g_free (self->shifts);
   g_free (self->moments);
@@ -71,10 +73,29 @@ recording_clear (Recording *self)
   *self = (Recording){ 0 };
 }
 
+static guint
+n_contents (const PdPredictorOptions *options)
+{
+  return options->stylist != NULL && pd_stylist_style (options->stylist)->content != NULL;
+}
+
+guint
+pd_predictor_blocks (const PdPredictorOptions *options)
+{
+  return n_contents (options) + options->branches;
+}
+
 static gsize
 n_images (const PdPredictor *self, const Recording *recording)
 {
-  return (gsize) recording->tiles * self->options.branches;
+  return (gsize) recording->tiles * pd_predictor_blocks (&self->options);
+}
+
+/* The latent of image @image in block @block. */
+static float *
+input_at (const PdPredictor *self, const Recording *recording, guint image, guint block)
+{
+  return recording->input + ((gsize) block * recording->tiles + image) * self->n;
 }
 
 static gboolean
@@ -114,13 +135,15 @@ record (PdPredictor *self, Recording *recording, gboolean f32, GError **error)
   const PdPredictorOptions *options = &self->options;
   guint tiles = recording->tiles;
   PdHook **hook = recording->hooks;
-  PdDenoiserPassOptions pass = { .n = tiles * options->branches,
+  PdDenoiserPassOptions pass = { .n = tiles * pd_predictor_blocks (options),
                                  .h = options->h,
                                  .w = options->w,
                                  .like = options->like,
                                  .hooks = recording->hooks,
                                  .f32 = f32 };
 
+  if (options->stylist != NULL)
+    *hook++ = pd_stylist_join (options->stylist, tiles, &recording->transfer);
   if (options->bank != NULL && tiles == 1)
     {
       recording->writer = pd_bank_writer_new (options->bank, 1);
@@ -176,13 +199,21 @@ pd_predictor_free (PdPredictor *self)
 float *
 pd_predictor_input (PdPredictor *self, guint image)
 {
-  return self->batch.input + image * self->n;
+  return input_at (self, &self->batch, image, n_contents (&self->options));
+}
+
+float *
+pd_predictor_content (PdPredictor *self, guint image)
+{
+  return input_at (self, &self->batch, image, 0);
 }
 
 float *
 pd_predictor_output (PdPredictor *self, guint image, guint branch)
 {
-  return self->batch.output + (branch * self->batch.tiles + image) * self->n;
+  guint block = n_contents (&self->options) + branch;
+
+  return self->batch.output + ((gsize) block * self->batch.tiles + image) * self->n;
 }
 
 guint
@@ -197,30 +228,32 @@ pd_predictor_graph (PdPredictor *self)
   return pd_denoiser_pass_graph (self->batch.pass);
 }
 
-/* Image @image of the recording becomes image @from of the batch, in all branches but its latent
- * of the first. */
+/* Image @image of the recording becomes image @from of the batch, in all blocks but its latents of
+ * the content and of the first branch. */
 static void
 set_image (PdPredictor *self, Recording *recording, guint image, const PdBatch *batch, guint from)
 {
-  guint branches = self->options.branches;
+  const PdPredictorOptions *options = &self->options;
+  guint contents = n_contents (options), blocks = pd_predictor_blocks (options);
 
   if (recording->reader != NULL)
     pd_bank_reader_set_weight (recording->reader, image,
                                batch->items[from].prompt == 0 ? pd_anchors_weight : 0);
-  for (guint branch = 0; branch < branches; branch++)
+  for (guint block = 0; block < blocks; block++)
     {
-      gsize at = (gsize) branch * recording->tiles + image;
+      gsize at = (gsize) block * recording->tiles + image;
 
-      recording->conditions[at] =
-          branch + 1 < branches ? batch->unconditional : batch->conditions[from];
+      recording->conditions[at] = block < contents ? pd_stylist_style (options->stylist)->condition
+                                  : block + 1 < blocks ? batch->unconditional
+                                                       : batch->conditions[from];
       recording->views[at] = batch->items[from].view;
-      if (branch > 0)
-        memcpy (recording->input + at * self->n, recording->input + image * self->n,
+      if (block > contents)
+        memcpy (recording->input + at * self->n, input_at (self, recording, image, contents),
                 self->n * sizeof *recording->input);
       if (recording->norms != NULL)
         memcpy (recording->shifts + at * self->count,
                 pd_statistics_shifts (self->options.statistics, batch->parts[from]) +
-                    branch * self->count,
+                    block * self->count,
                 self->count * sizeof *recording->shifts);
     }
 }
@@ -233,9 +266,9 @@ keep_moments (
 {
   PdNormMoments *own = pd_statistics_own (self->options.statistics, batch->parts[from]);
 
-  for (guint branch = 0; branch < self->options.branches; branch++)
-    memcpy (own + branch * self->count,
-            recording->moments + ((gsize) branch * recording->tiles + image) * self->count,
+  for (guint block = 0; block < pd_predictor_blocks (&self->options); block++)
+    memcpy (own + block * self->count,
+            recording->moments + ((gsize) block * recording->tiles + image) * self->count,
             self->count * sizeof *own);
 }
 
@@ -281,16 +314,20 @@ is_finite (PdPredictor *self, guint image)
 static gboolean
 run_one (PdPredictor *self, Recording *one, const Call *call, guint image, GError **error)
 {
-  memmove (one->input, pd_predictor_input (self, image), self->n * sizeof *one->input);
+  guint contents = n_contents (&self->options);
+
+  for (guint block = 0; block <= contents; block++)
+    memmove (input_at (self, one, 0, block), input_at (self, &self->batch, image, block),
+             self->n * sizeof *one->input);
   set_image (self, one, 0, call->batch, image);
   if (!run (self, one, call, error))
     return FALSE;
   if (one->norms != NULL)
     keep_moments (self, one, 0, call->batch, image);
   for (guint branch = 0; branch < self->options.branches; branch++)
-    memmove (pd_predictor_output (self, image, branch), one->output + branch * self->n,
+    memmove (pd_predictor_output (self, image, branch), one->output + (contents + branch) * self->n,
              self->n * sizeof *one->output);
-  self->forwards += self->options.branches;
+  self->forwards += pd_predictor_blocks (&self->options);
   return TRUE;
 }
 
@@ -332,7 +369,7 @@ pd_predictor_run (PdPredictor *self,
     set_image (self, &self->batch, image, batch, image);
   if (!run (self, &self->batch, &call, error))
     return FALSE;
-  self->forwards += batch->count * self->options.branches;
+  self->forwards += batch->count * pd_predictor_blocks (&self->options);
   for (guint image = 0; image < batch->count; image++)
     {
       if (self->batch.norms != NULL)

@@ -5,6 +5,7 @@
 #include "engine/networks/bank-reader.h"
 #include "engine/networks/bank-writer.h"
 #include "engine/tiles/statistics.h"
+#include "engine/tiles/stylist.h"
 
 /* What predicts tiles on one device: the denoiser recorded for a batch of them. */
 typedef struct _PdPredictor PdPredictor;
@@ -20,7 +21,12 @@ typedef struct
   PdBank *bank;             /* of the canvas's prompt, to be written and read; NULL: none */
   PdStatistics *statistics; /* of group norms, to be shared; NULL: every tile has its own */
   const GArray *survey;     /* of a tile's pass; not used without statistics */
+  PdStylist *stylist;       /* whose style the tiles take on; NULL: none, and a bank is none then */
 } PdPredictorOptions;
+
+/* Images of the denoiser for each tile: one a branch and, with a content to be drawn in a style,
+ * that before them. */
+guint pd_predictor_blocks (const PdPredictorOptions *options);
 
 /* What is predicted: a tile, for the prompt of the canvas (0) or of a part of it. */
 typedef struct
@@ -44,6 +50,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdPredictor, pd_predictor_free)
 /* Where the latent of image @image of the batch is to be put, [channels][h][w], as the denoiser
  * takes it. */
 float *pd_predictor_input (PdPredictor *self, guint image);
+
+/* The same for what the canvas shows there, with a content alone. */
+float *pd_predictor_content (PdPredictor *self, guint image);
 
 /* Predicts @count images: @items[i] has its latent at input i, and @conditions[i] is that of its
  * prompt; @unconditional is read with two branches. Tiles of the canvas's prompt read the bank. A

@@ -37,9 +37,9 @@ struct _PdTeam
 static gboolean
 share_statistics (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
-  self->statistics =
-      pd_statistics_new (options->norm_share, options->n_parts,
-                         options->tiles.branches * pd_norm_exchange_count (self->survey), error);
+  self->statistics = pd_statistics_new (
+      options->norm_share, options->n_parts,
+      pd_predictor_blocks (&options->tiles) * pd_norm_exchange_count (self->survey), error);
   return self->statistics != NULL;
 }
 
@@ -132,6 +132,8 @@ take (Round *self, guint image, gsize number)
   team->parts[image] = (gsize) item->tile * work->n_prompts + item->prompt;
   team->conditions[image] = work->conditions[item->prompt];
   work->gather (item, pd_predictor_input (team->predictor, image), work->user_data);
+  if (work->gather_content != NULL)
+    work->gather_content (item, pd_predictor_content (team->predictor, image), work->user_data);
 }
 
 static PdBatch

@@ -32,6 +32,8 @@ typedef struct
 
   /* Puts the latent of @item, as the denoiser takes it, to @latent. */
   void (*gather) (const PdItem *item, float *latent, gpointer user_data);
+  /* The same for what the canvas shows there; NULL without a content. */
+  void (*gather_content) (const PdItem *item, float *latent, gpointer user_data);
   /* Called in the order of the items, whatever the order in which they are predicted, so that sums
    * are the same for any team. @prediction: of the first branch, @conditional of the second, NULL
    * with one branch; the first may be changed. */

@@ -52,6 +52,7 @@ typedef struct
 {
   float *clean;
   float *path; /* [STEPS][n]: at the level of each call */
+  gsize n;
 } Inverted;
 
 static void
@@ -62,6 +63,15 @@ inverted_clear (Inverted *self)
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Inverted, inverted_clear)
+
+/* A function of PdInversion. */
+static void
+keep_level (guint call, const float *latent, gpointer user_data)
+{
+  const Inverted *self = user_data;
+
+  memcpy (self->path + call * self->n, latent, self->n * sizeof *latent);
+}
 
 /* The order of inversion is that of rising noise, the path's is that of the calls. */
 static void
@@ -95,7 +105,10 @@ invert (PdVerifyStyle *self,
   out->clean = pd_verify_style_latents (self, name, 1, error);
   if (out->clean == NULL)
     return FALSE;
-  out->path = inversion.path = g_new (float, STEPS * self->n);
+  out->n = self->n;
+  out->path = g_new (float, STEPS * self->n);
+  inversion.visit = keep_level;
+  inversion.visit_data = out;
   inversion.canvas.height = self->h;
   inversion.canvas.width = self->w;
   inversion.canvas.tile = MAX (self->h, self->w);

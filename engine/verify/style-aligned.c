@@ -47,8 +47,8 @@ make_reference (const PdVerifyStyle *self,
   const PdBankOptions options = { .branches = branches, .parts = 1, .every = 1 };
 
   if ((reference->bank = pd_bank_new (backend, survey, &options, error)) == NULL ||
-      (reference->align = pd_style_align_new (backend, reference->bank, survey, branches, error)) ==
-          NULL)
+      (reference->align =
+           pd_style_align_new (backend, reference->bank, survey, branches, 1, error)) == NULL)
     return FALSE;
   reference->writer = pd_bank_writer_new (reference->bank, 1);
   pd_bank_writer_choose (reference->writer, 0, 0, NULL);
