@@ -3,7 +3,7 @@
 #include "plug-in/arguments.h"
 #include "plug-in/pixels.h"
 #include "plug-in/job.h"
-#include "plug-in/style.h"
+#include "plug-in/style-picture.h"
 
 #include <libgimp/gimp.h>
 
@@ -93,13 +93,13 @@ get_original (PdHost *host, PdRequest *request, guint max_side, GError **error)
 static GPtrArray *
 list_styles (PdHost *host)
 {
-  return pd_style_list (PD_GIMP_HOST (host)->image);
+  return pd_style_picture_list (PD_GIMP_HOST (host)->image);
 }
 
 static GdkPixbuf *
 get_style (PdHost *host, const char *style, guint max_side, GError **error)
 {
-  g_autoptr (GeglBuffer) small = pd_style_small (style, max_side, error);
+  g_autoptr (GeglBuffer) small = pd_style_picture_small (style, max_side, error);
 
   return small != NULL ? pixbuf_of (small) : NULL;
 }

@@ -5,7 +5,7 @@
 #include "engine/request/mode.h"
 #include "engine/wire/messages.h"
 #include "plug-in/layer.h"
-#include "plug-in/style.h"
+#include "plug-in/style-picture.h"
 
 #include <glib/gi18n-lib.h>
 #include <glib/gstdio.h>
@@ -186,7 +186,7 @@ run_save_style (Run *run, PdEngineClient *client, const char *path, GError **err
 {
   gboolean transparent = FALSE;
 
-  if (!pd_style_save (run->request->style, path, &transparent, error))
+  if (!pd_style_picture_save (run->request->style, path, &transparent, error))
     return FALSE;
   if (transparent)
     pd_engine_client_note (client, _ ("Part of the style's picture is transparent and counts as "
@@ -294,7 +294,8 @@ run_take_snapshot (Run *run, PdEngineClient *client, GVariant *engine, GError **
 static void
 run_note_used (Run *run, GVariant *report)
 {
-  g_autofree char *style = *run->request->style ? pd_style_name (run->request->style) : NULL;
+  g_autofree char *style =
+      *run->request->style ? pd_style_picture_name (run->request->style) : NULL;
   PdReport used;
 
   pd_fields_read (pd_report_fields, report, &used);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "plug-in/settings.h"
 #include "engine/base/json.h"
-#include "plug-in/style.h"
+#include "plug-in/style-picture.h"
 
 #include <errno.h>
 #include <glib/gi18n-lib.h>
@@ -76,7 +76,7 @@ last_json (PdRequest *request)
   g_autoptr (JsonNode) kept = json_from_string (json, NULL);
   g_autoptr (JsonNode) all = json_from_string (whole, NULL);
 
-  if (!pd_style_is_open (request->style))
+  if (!pd_style_picture_is_open (request->style))
     json_object_set_member (json_node_get_object (kept), "style",
                             json_object_dup_member (json_node_get_object (all), "style"));
   return json_to_string (kept, FALSE);

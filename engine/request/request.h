@@ -111,7 +111,7 @@ struct _PdRequest
   PdRequestSource source; /* of the pixels, where the input is an image of layers */
   char *input;
   char *mask;
-  char *style; /* in GIMP also a layer or an image, see plug-in/style.h */
+  char *style; /* in GIMP also a layer or an image, see plug-in/style-picture.h */
   char *output;
   char *preview;
   guint preview_every; /* steps; 0: as often as time allows */

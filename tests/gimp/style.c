@@ -157,7 +157,7 @@ check_style (void)
       gimp_layer_new (image, "small", 20, 20, GIMP_RGB_IMAGE, 100.0, GIMP_LAYER_MODE_NORMAL);
   g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
   g_autofree char *file = g_build_filename (folder, "a file.png", NULL);
-  g_autofree char *text = g_build_filename (folder, "text.png", NULL);
+  g_autofree char *text = g_build_filename (folder, "text.xyz", NULL);
   g_autofree char *of_layer = g_strdup_printf ("layer:%d", painting);
   g_autofree char *of_image = g_strdup_printf ("image:%d", other);
   g_autofree char *of_small = g_strdup_printf ("layer:%d", small);
@@ -189,7 +189,7 @@ check_style (void)
   check_refused (image, layer, "", "Choose a picture whose style to take");
   check_refused (image, layer, "/nowhere/painting.jpg",
                  "/nowhere/painting.jpg: there is no such file");
-  check_refused (image, layer, text, "text.png: GIMP cannot open it");
+  check_refused (image, layer, text, "text.xyz: GIMP cannot open it");
   check_refused (image, layer, of_small, "20 × 20 pixels are too few");
   check_refused (image, layer, "image:4711", "image of the style is not open any more");
   gimp_image_delete (image);

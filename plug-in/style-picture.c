@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "plug-in/style.h"
+#include "plug-in/style-picture.h"
 #include "engine/base/error.h"
 #include "plug-in/pixels.h"
 
@@ -47,7 +47,7 @@ number_of (const char *style, const char *prefix)
 }
 
 gboolean
-pd_style_is_open (const char *style)
+pd_style_picture_is_open (const char *style)
 {
   return number_of (style, layer_prefix) != -1 || number_of (style, image_prefix) != -1;
 }
@@ -62,7 +62,7 @@ path_of (const char *style)
 }
 
 char *
-pd_style_name (const char *style)
+pd_style_picture_name (const char *style)
 {
   const gint32 layer = number_of (style, layer_prefix);
   const gint32 image = number_of (style, image_prefix);
@@ -155,7 +155,7 @@ style_open (Style *self, const char *style, GError **error)
 }
 
 gboolean
-pd_style_save (const char *style, const char *path, gboolean *transparent, GError **error)
+pd_style_picture_save (const char *style, const char *path, gboolean *transparent, GError **error)
 {
   g_auto (Style) self = { .opened = -1 };
   g_auto (PdRest) rest = { 0 };
@@ -170,7 +170,7 @@ pd_style_save (const char *style, const char *path, gboolean *transparent, GErro
 }
 
 GeglBuffer *
-pd_style_small (const char *style, guint max_side, GError **error)
+pd_style_picture_small (const char *style, guint max_side, GError **error)
 {
   g_auto (Style) self = { .opened = -1 };
 
@@ -210,7 +210,7 @@ add_layers (GPtrArray *list, const gint *layers, int n)
 }
 
 GPtrArray *
-pd_style_list (gint32 image)
+pd_style_picture_list (gint32 image)
 {
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_host_style_free);
   int n_layers = 0, n_images = 0;

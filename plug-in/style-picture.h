@@ -11,21 +11,22 @@
 
 /* Returns: (transfer full) of PdHostStyle: the layers of @image, then the other images that are
  * open. */
-GPtrArray *pd_style_list (gint32 image);
+GPtrArray *pd_style_picture_list (gint32 image);
 
 /* Whether @style lives no longer than this session of GIMP. */
-gboolean pd_style_is_open (const char *style);
+gboolean pd_style_picture_is_open (const char *style);
 
 /* Returns: (transfer full) what to call @style where its numbers mean nothing: the name of the
  * layer or image, the path of a file. */
-char *pd_style_name (const char *style);
+char *pd_style_picture_name (const char *style);
 
 /* Writes its pixels, sRGB, into a file for the engine.
  * @transparent: (out) whether some of them are transparent, which count as gray
  * Errors: PD_ERROR_BAD_REQUEST: it is not there any more, cannot be opened, or is transparent all
  * over; the file cannot be written. */
-gboolean pd_style_save (const char *style, const char *path, gboolean *transparent, GError **error);
+gboolean
+pd_style_picture_save (const char *style, const char *path, gboolean *transparent, GError **error);
 
 /* Returns: (transfer full) its pixels, sRGB "R'G'B'A u8", at most @max_side a side. Errors: the
  * same. */
-GeglBuffer *pd_style_small (const char *style, guint max_side, GError **error);
+GeglBuffer *pd_style_picture_small (const char *style, guint max_side, GError **error);
