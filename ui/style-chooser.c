@@ -4,6 +4,7 @@
 #include "engine/base/message.h"
 
 #include <glib/gi18n-lib.h>
+#include <glib/gstdio.h>
 
 struct _PdStyleChooser
 {
@@ -15,6 +16,7 @@ struct _PdStyleChooser
   GtkWidget *picture; /* a GtkImage */
   GtkLabel *problem;  /* why there is no picture of it */
   gboolean filling;   /* the list, which is not choosing */
+  char *stamp;        /* of the file that is shown; NULL: none is */
 };
 
 enum
@@ -42,16 +44,32 @@ show (PdStyleChooser *self, cairo_surface_t *surface, const char *message)
   gtk_widget_set_visible (GTK_WIDGET (self->problem), message != NULL);
 }
 
+/* Returns: (transfer full) what changes with a file, which takes long to read; NULL: it is none. */
+static char *
+stamp_of (const char *style)
+{
+  GStatBuf about;
+
+  if (!g_path_is_absolute (style) || g_stat (style, &about) != 0)
+    return NULL;
+  return g_strdup_printf ("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT, style,
+                          (gint64) about.st_mtime, (gint64) about.st_size);
+}
+
 static void
 show_picture (PdStyleChooser *self)
 {
   const char *style = self->request->style;
+  g_autofree char *stamp = stamp_of (style);
   const int scale = gtk_widget_get_scale_factor (GTK_WIDGET (self));
   g_autofree char *title = gtk_combo_box_text_get_active_text (self->list);
   g_autoptr (GdkPixbuf) small = NULL;
   g_autoptr (GError) error = NULL;
   cairo_surface_t *surface = NULL;
 
+  if (stamp != NULL && g_strcmp0 (stamp, self->stamp) == 0)
+    return;
+  g_clear_pointer (&self->stamp, g_free);
   if (*style)
     small = pd_host_get_style (self->host, style, (guint) (picture_side * scale), &error);
   if (small != NULL)
@@ -59,6 +77,8 @@ show_picture (PdStyleChooser *self)
   show (self, surface, error != NULL ? error->message : NULL);
   atk_object_set_name (gtk_widget_get_accessible (self->picture), title != NULL ? title : "");
   g_clear_pointer (&surface, cairo_surface_destroy);
+  if (small != NULL)
+    self->stamp = g_steal_pointer (&stamp);
 }
 
 /* What is chosen stays in the list even if it is not open any more. */
@@ -104,7 +124,7 @@ row_chosen (PdStyleChooser *self)
     g_object_set (self->request, "style", id, NULL);
 }
 
-/* The row may have been closed meanwhile. */
+/* The window may have been closed meanwhile. */
 static void
 file_chosen (GtkNativeDialog *files, int response, gpointer user_data)
 {
@@ -150,7 +170,10 @@ drag_data_received (GtkWidget *widget,
   if (path != NULL)
     g_object_set (self->request, "style", path, NULL);
   else if (error != NULL)
-    show (self, NULL, error->message);
+    {
+      g_clear_pointer (&self->stamp, g_free);
+      show (self, NULL, error->message);
+    }
 }
 
 static void
@@ -173,12 +196,20 @@ pd_style_chooser_dispose (GObject *object)
 }
 
 static void
+pd_style_chooser_finalize (GObject *object)
+{
+  g_free (PD_STYLE_CHOOSER (object)->stamp);
+  G_OBJECT_CLASS (pd_style_chooser_parent_class)->finalize (object);
+}
+
+static void
 pd_style_chooser_class_init (PdStyleChooserClass *class)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (class);
 
   object_class->get_property = pd_style_chooser_get_property;
   object_class->dispose = pd_style_chooser_dispose;
+  object_class->finalize = pd_style_chooser_finalize;
   GTK_WIDGET_CLASS (class)->drag_data_received = drag_data_received;
   params[PROP_CHOSEN] =
       g_param_spec_boolean ("chosen", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);

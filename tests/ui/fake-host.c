@@ -87,6 +87,7 @@ get_style (PdHost *host, const char *style, guint max_side, GError **error)
 {
   FakeHost *self = FAKE_HOST (host);
 
+  self->n_styles++;
   if ((g_str_equal (style, "layer:7") && self->style_gone) ||
       (g_path_is_absolute (style) && !g_file_test (style, G_FILE_TEST_EXISTS)))
     {

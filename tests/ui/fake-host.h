@@ -25,6 +25,7 @@ struct _FakeHost
   guint n_starts;
   guint n_estimates;
   guint n_runs;
+  guint n_styles;           /* pictures of styles */
   PdRequest *last_estimate; /* the request of the last question */
   PdRequest *last_run;
 };

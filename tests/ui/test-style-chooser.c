@@ -3,6 +3,7 @@
 #include "tests/ui/fake-host.h"
 #include "ui/style-chooser.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 typedef struct
@@ -121,6 +122,28 @@ test_gone (Fixture *fixture, gconstpointer data)
   check_problem (fixture, "/nowhere/painting.jpg is not there");
 }
 
+/* It is read again when it has changed, not whenever the window gets the focus. */
+static void
+test_file (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  const int file = g_file_open_tmp ("pd-style-XXXXXX", &path, NULL);
+
+  g_assert_cmpint (file, >=, 0);
+  g_assert_true (g_close (file, NULL));
+  g_object_set (fixture->request, "style", path, NULL);
+  g_assert_true (gtk_widget_get_visible (fixture->picture));
+  fixture->host->n_styles = 0;
+  pd_style_chooser_refresh (PD_STYLE_CHOOSER (fixture->chooser));
+  g_assert_cmpuint (fixture->host->n_styles, ==, 0);
+  g_assert_true (g_file_set_contents (path, "longer", -1, NULL));
+  pd_style_chooser_refresh (PD_STYLE_CHOOSER (fixture->chooser));
+  g_assert_cmpuint (fixture->host->n_styles, ==, 1);
+  g_unlink (path);
+  pd_style_chooser_refresh (PD_STYLE_CHOOSER (fixture->chooser));
+  check_problem (fixture, path);
+}
+
 static void
 give_uris (GtkClipboard *clipboard, GtkSelectionData *data, guint info, gpointer uris)
 {
@@ -173,6 +196,7 @@ main (int argc, char *argv[])
     }
   g_test_add ("/style-chooser/open", Fixture, NULL, set_up, test_open, tear_down);
   g_test_add ("/style-chooser/gone", Fixture, NULL, set_up, test_gone, tear_down);
+  g_test_add ("/style-chooser/file", Fixture, NULL, set_up, test_file, tear_down);
   g_test_add ("/style-chooser/dropped", Fixture, NULL, set_up, test_dropped, tear_down);
   return g_test_run ();
 }
