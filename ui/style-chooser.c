@@ -90,7 +90,7 @@ pd_style_chooser_refresh (PdStyleChooser *self)
 
   self->filling = TRUE;
   gtk_combo_box_text_remove_all (self->list);
-  gtk_combo_box_text_append (self->list, "", _ ("None"));
+  gtk_combo_box_text_append (self->list, "", _ ("No style"));
   for (guint i = 0; i < styles->len; i++)
     {
       const PdHostStyle *style = styles->pdata[i];
