@@ -52,14 +52,17 @@ def steady(look):
     return again
 
 
-def name_of(node):
-    """A widget's own name, else that of the label that points to it."""
-    if node.get_name():
-        return node.get_name()
+def label_of(node):
+    """The text of the label that points to a widget."""
     for relation in node.get_relation_set():
         if relation.get_relation_type() == Atspi.RelationType.LABELLED_BY:
             return relation.get_target(0).get_name()
     return ""
+
+
+def name_of(node):
+    """A widget's own name, else that of its label."""
+    return node.get_name() or label_of(node)
 
 
 def is_showing(node):
@@ -249,9 +252,15 @@ class Dialog:
     def set(self, label, value):
         self.get(label, Atspi.Role.SPIN_BUTTON).get_value_iface().set_current_value(value)
 
+    @steady
+    def _find_list(self, label):
+        wanted = self.gimp.translate(label).replace("_", "")
+        return next((node for node in walk(self.window) if node.get_role() == Atspi.Role.COMBO_BOX and
+                     is_showing(node) and label_of(node) == wanted), None)
+
     def choose(self, label, index):
-        """A row of a list."""
-        self.get(label, Atspi.Role.COMBO_BOX).get_selection_iface().select_child(index)
+        """A row of a list, whose own name is that of the row."""
+        wait_for(f"“{label}”", lambda: self._find_list(label)).get_selection_iface().select_child(index)
 
     def hold(self, label, press):
         """The pointer's button over the middle of a widget."""

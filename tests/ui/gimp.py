@@ -109,7 +109,6 @@ def transfers_a_style(gimp, state):
                   "(gimp-drawable-edit-fill layer FILL-PATTERN) "
                   "(gimp-image-set-active-layer image below))")
     dialog.choose("_Mode:", 2)
-    wait_for("the list of styles", lambda: dialog.find("St_yle:", Atspi.Role.COMBO_BOX))
     dialog.choose("St_yle:", 1)
     generate(dialog, gimp)
     gimp.screenshot("style")
