@@ -109,7 +109,7 @@ def transfers_a_style(gimp, state):
                   "(gimp-drawable-edit-fill layer FILL-PATTERN) "
                   "(gimp-image-set-active-layer image below))")
     dialog.choose("_Mode:", 2)
-    dialog.choose("St_yle:", 1)
+    dialog.choose("St_yle:", 2)
     generate(dialog, gimp)
     gimp.screenshot("style")
     dialog.choose("_Mode:", 0)
