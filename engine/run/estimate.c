@@ -28,7 +28,7 @@ add_text (PdSession *session, PdEstimate *estimate, GError **error)
 static gboolean
 add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *work, GError **error)
 {
-  PdCoderOptions options = pd_session_coder_options (session);
+  PdCoderOptions options = pd_session_coder_options (session, decode);
   guint64 bytes;
   double coding;
 

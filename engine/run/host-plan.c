@@ -84,7 +84,7 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
 static guint64
 window_bytes (const PdSession *session)
 {
-  PdCoderOptions options = pd_session_coder_options (session);
+  PdCoderOptions options = pd_session_coder_options (session, TRUE);
   guint64 h = MIN (options.tile, session->h), w = MIN (options.tile, session->w);
   guint64 scale = session->model->autoencoder->info.scale;
 

@@ -129,7 +129,8 @@ pd_inpaint_run (PdSession *session,
       if (!lay_over (&layers, FALSE, error))
         return FALSE;
     }
-  work = pd_picture_new (crop->work.w, crop->work.h, pixel_format);
+  /* What is not made anew, far from the mask, is there for the colours at the rim. */
+  work = gegl_buffer_dup (input);
   if (!pd_session_encode_text (session, error) ||
       !pd_stage_run (session, stage, &(PdStageInput){ input, mask }, work, NULL, error))
     return FALSE;

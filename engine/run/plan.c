@@ -41,9 +41,10 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
       PdGrid grid;
 
       if (!pd_grid_init (&grid, (PdSize){ options->height, options->width }, options->tile,
-                         options->overlap, PD_TORUS_NONE, error))
+                         options->overlap, PD_TORUS_NONE, error) ||
+          !pd_changes_count_tiles (options->changes, &grid, &n_alone, error))
         return FALSE;
-      n_alone = pd_grid_n_tiles (&grid);
+      alone.changes = NULL;
       alone.height = grid.y.tile;
       alone.width = grid.x.tile;
       alone.overlap = 0;
@@ -60,7 +61,7 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
       pd_graph_stats (pd_canvas_graph (canvas), &stats);
       plan->n_tiles = n_tiles;
       plan->tile = options->tile;
-      plan->batch = MIN (alone.batch, n_tiles);
+      plan->batch = CLAMP (n_tiles, 1, alone.batch);
       plan->work = stats.work * ((n_tiles + plan->batch - 1) / plan->batch);
       bank = pd_canvas_bank_bytes (canvas);
       pd_canvas_free (canvas);

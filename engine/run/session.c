@@ -19,12 +19,21 @@
 
 enum
 {
-  CODER_TILE = 96,   /* latent pixels, halo included: 768 pixels of a Stable Diffusion picture */
-  GPU_BATCH = 8,     /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
+  CODER_TILE = 96, /* latent pixels, halo included: 768 pixels of a Stable Diffusion picture */
+  GPU_BATCH = 8,   /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
+  SHOWN = 2,       /* latent pixels around what changes that are decoded: for colours at its rim */
   DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
 };
 
 static const char pixel_format[] = "R'G'B' float";
+
+static void
+forget_changes (PdSession *self)
+{
+  g_clear_pointer (&self->changes, pd_changes_free);
+  g_clear_pointer (&self->shown, pd_changes_free);
+  g_clear_pointer (&self->known, pd_changes_free);
+}
 
 void
 pd_session_clear (PdSession *self)
@@ -32,6 +41,7 @@ pd_session_clear (PdSession *self)
   g_clear_pointer (&self->schedule, pd_schedule_free);
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
   g_clear_pointer (&self->style_path, g_free);
+  forget_changes (self);
 }
 
 /* The schedule of solver @type on the model's training schedule; with PD_SOLVER_AUTO of the solver
@@ -113,6 +123,7 @@ pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error)
   self->n_elements = (gsize) self->channels * self->h * self->w;
   self->steps = stage->steps;
   self->strength = stage->strength;
+  forget_changes (self);
   g_clear_pointer (&self->schedule, pd_schedule_free);
   self->schedule = make_schedule (self, choose_solver (self), notes, error);
   if (self->schedule == NULL)
@@ -219,6 +230,7 @@ pd_session_canvas_options (const PdSession *self)
     .blend = request->blend,
     .jitter = !request->fixed_grid,
     .seed = self->noise.seed,
+    .changes = self->changes,
     .probe = self->probe,
     .sync = request->sync,
     .norm_share = 1,
@@ -232,14 +244,32 @@ pd_session_canvas_options (const PdSession *self)
 }
 
 PdCoderOptions
-pd_session_coder_options (const PdSession *self)
+pd_session_coder_options (const PdSession *self, gboolean decode)
 {
   return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
                            .height = self->h,
                            .width = self->w,
                            .tile = CODER_TILE,
                            .batch = 1,
-                           .wrap = self->seamless };
+                           .wrap = self->seamless,
+                           .changes = decode ? self->shown : self->known,
+                           .known = decode ? self->known : NULL };
+}
+
+gboolean
+pd_session_set_changes (PdSession *self, const float *mask, GError **error)
+{
+  const PdSize canvas = { self->h, self->w };
+  const guint halo = self->model->autoencoder->info.halo_decode;
+  guint reach;
+
+  forget_changes (self);
+  self->changes = pd_changes_new (canvas, self->seamless, mask, error);
+  if (self->changes == NULL)
+    return FALSE;
+  reach = MAX (pd_session_canvas_options (self).tile, SHOWN + halo);
+  return (self->shown = pd_changes_grow (self->changes, SHOWN, error)) != NULL &&
+         (self->known = pd_changes_grow (self->changes, reach, error)) != NULL;
 }
 
 /* Makes batch and tile of @options fit the memory; tells what was chosen for the last canvas of the
@@ -250,7 +280,7 @@ plan_canvas (PdSession *self, PdCanvasOptions *options, guint n_steps, GError **
   const guint64 limit = pd_account_limit (self->device);
   guint scale = self->model->autoencoder->info.scale;
   g_autofree char *text = NULL, *kernels = NULL;
-  PdCoderOptions coder = pd_session_coder_options (self);
+  PdCoderOptions coder = pd_session_coder_options (self, TRUE);
   guint64 peak, preview = 0;
   double coding;
   PdPlan plan;
@@ -524,7 +554,7 @@ gboolean
 pd_session_encode_from (
     PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
 {
-  PdCoderOptions options = pd_session_coder_options (self);
+  PdCoderOptions options = pd_session_coder_options (self, FALSE);
   const PdEncodeSource source = { read, user_data, &self->noise, self->n_draws };
   const PdMonitor monitor = { report_coded, self, self->cancellable };
 
@@ -532,6 +562,8 @@ pd_session_encode_from (
   if (!plan_coder (self, &options, FALSE, error))
     return FALSE;
   self->n_draws++;
+  if (self->known != NULL)
+    memset (latent, 0, self->n_elements * sizeof *latent);
   if (!pd_encode_canvas (&options, &source, latent, &monitor, error))
     return FALSE;
   self->recorder.report->encode_seconds += pd_recorder_phase_seconds (&self->recorder);
@@ -541,7 +573,7 @@ pd_session_encode_from (
 gboolean
 pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error)
 {
-  PdCoderOptions options = pd_session_coder_options (self);
+  PdCoderOptions options = pd_session_coder_options (self, TRUE);
   const PdMonitor monitor = { report_coded, self, self->cancellable };
 
   pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);

@@ -41,6 +41,9 @@ typedef struct
   gsize n_elements;
   guint steps; /* see PdStage, as the next is */
   double strength;
+  /* What of the canvas is denoised, and what is decoded and encoded for it; all NULL: all of it.
+   * Owned. */
+  PdChanges *changes, *shown, *known;
   gboolean solver_noted; /* what was left out of the model's settings */
   PdSchedule *schedule;  /* owned */
 
@@ -69,9 +72,13 @@ guint pd_session_native_size (const PdSession *self);
 /* Takes up the canvas and the schedule of @stage. */
 gboolean pd_session_set_stage (PdSession *self, const PdStage *stage, GError **error);
 
+/* Of the canvas that was taken up last only what @mask ([h][w]) shows changes: no other tiles are
+ * predicted, and only windows encoded and decoded that these need. What is not encoded is 0. */
+gboolean pd_session_set_changes (PdSession *self, const float *mask, GError **error);
+
 /* How the canvas is denoised and coded, before the memory is asked. */
 PdCanvasOptions pd_session_canvas_options (const PdSession *self);
-PdCoderOptions pd_session_coder_options (const PdSession *self);
+PdCoderOptions pd_session_coder_options (const PdSession *self, gboolean decode);
 
 /* Fills @out ([channels][h][w]) with the canvas's next noise array. */
 void pd_session_draw_noise (PdSession *self, float *out);
@@ -138,6 +145,6 @@ gboolean pd_session_denoise (PdSession *self,
                              float *latent,
                              GError **error);
 
-/* What lies beyond the extent of @output is dropped. */
+/* What lies beyond the extent of @output is dropped; where nothing changes it stays as it is. */
 gboolean
 pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error);

@@ -144,6 +144,22 @@ make_map (Run *self, GError **error)
   return g_steal_pointer (&map);
 }
 
+/* The latent of the input at the noise of the first step. */
+static gboolean
+noise_picture (Run *self, float *latent, GError **error)
+{
+  PdSession *session = self->session;
+  g_autofree float *noise = NULL;
+
+  if (!pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, latent,
+                               error) ||
+      (noise = draw_noise (session, error)) == NULL)
+    return FALSE;
+  if (pd_schedule_n_calls (session->schedule) > 0)
+    pd_schedule_add_noise (session->schedule, 0, session->n_elements, latent, noise, latent);
+  return TRUE;
+}
+
 /* The model itself knows what stays. */
 static gboolean
 run_with_map (Run *self, float *latent, GError **error)
@@ -151,56 +167,56 @@ run_with_map (Run *self, float *latent, GError **error)
   PdSession *session = self->session;
   const PdDenoiserInfo *info = &session->model->denoiser->info;
   PdMap map = { info->map_channels, session->h, session->w, NULL };
-  gboolean pure = session->strength >= 1;
-  g_autofree float *noise = NULL, *values = NULL;
+  g_autofree float *values = NULL;
 
-  if ((!pure && !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture,
-                                         latent, error)) ||
-      (noise = draw_noise (session, error)) == NULL || (values = make_map (self, error)) == NULL)
+  if (session->strength >= 1)
+    {
+      pd_session_draw_noise (session, latent);
+      start_from_noise (session, latent, latent);
+    }
+  else if (!noise_picture (self, latent, error))
     return FALSE;
-  map.values = values;
-  if (pure)
-    start_from_noise (session, noise, latent);
-  else if (pd_schedule_n_calls (session->schedule) > 0)
-    pd_schedule_add_noise (session->schedule, 0, session->n_elements, latent, noise, latent);
-  return pd_session_denoise (session, &(PdSessionDenoise){ .map = &map }, latent, error);
+  map.values = values = make_map (self, error);
+  return values != NULL &&
+         pd_session_denoise (session, &(PdSessionDenoise){ .map = &map }, latent, error);
 }
 
-/* The latent of the input, noised; what the mask does not show is put back before every step. */
 static gboolean
 run_picture (Run *self, float *latent, GError **error)
+{
+  return noise_picture (self, latent, error) &&
+         pd_session_denoise (self->session, &(PdSessionDenoise){ 0 }, latent, error);
+}
+
+/* What the mask does not show is put back before every step. */
+static gboolean
+run_masked (Run *self, float *latent, GError **error)
 {
   PdSession *session = self->session;
   const gsize n = session->n_elements, plane = (gsize) session->h * session->w;
   g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error), *noise = NULL;
-  g_autofree float *cells = NULL;
+  g_autofree float *cells = pd_try_new (float, plane, _ ("the canvas"), error);
   PdKeep keep = { .channels = session->channels, .size = { session->h, session->w } };
-  const PdSessionDenoise masked = { .adjust_latent = pd_keep_before_step, .adjust_data = &keep };
+  const PdSessionDenoise denoise = { .clean = clean,
+                                     .adjust_latent = pd_keep_before_step,
+                                     .adjust_data = &keep };
 
-  if (clean == NULL ||
+  if (clean == NULL || cells == NULL || !shrink_mask (session, self->input->mask, cells, error) ||
+      !pd_session_set_changes (session, cells, error) ||
       !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, clean,
                                error) ||
-      (self->stage->masked &&
-       ((cells = pd_try_new (float, plane, _ ("the canvas"), error)) == NULL ||
-        !shrink_mask (session, self->input->mask, cells, error))) ||
       (noise = draw_noise (session, error)) == NULL)
     return FALSE;
-  if (pd_schedule_n_calls (session->schedule) == 0)
-    memcpy (latent, clean, n * sizeof *latent);
-  else if (self->stage->masked && session->strength >= 1)
-    start_from_noise (session, noise, latent);
-  else
-    pd_schedule_add_noise (session->schedule, 0, n, clean, noise, latent);
-  if (!self->stage->masked)
-    {
-      g_clear_pointer (&clean, g_free);
-      g_clear_pointer (&noise, g_free);
-      return pd_session_denoise (session, &(PdSessionDenoise){ 0 }, latent, error);
-    }
   keep.clean = clean;
   keep.noise = noise;
   keep.mask = cells;
-  if (!pd_session_denoise (session, &masked, latent, error))
+  if (pd_schedule_n_calls (session->schedule) == 0)
+    memcpy (latent, clean, n * sizeof *latent);
+  else if (session->strength >= 1)
+    start_from_noise (session, noise, latent);
+  else
+    pd_schedule_add_noise (session->schedule, 0, n, clean, noise, latent);
+  if (!pd_session_denoise (session, &denoise, latent, error))
     return FALSE;
   pd_keep_finish (&keep, latent);
   return TRUE;
@@ -397,6 +413,8 @@ pd_stage_run (PdSession *session,
     ok = run_style (&self, result, error);
   else if (session->model->denoiser->info.map_channels > 0)
     ok = run_with_map (&self, result, error);
+  else if (stage->masked)
+    ok = run_masked (&self, result, error);
   else
     ok = run_picture (&self, result, error);
   if (!ok || !pd_session_decode (session, result, output, error))

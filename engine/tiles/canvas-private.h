@@ -14,6 +14,7 @@ struct _PdCanvas
   float *mass;
   PdItem *items; /* of this step, in the order of the tiles; room for every prompt in every tile */
   gsize n_items;
+  guint n_tiles;      /* that have items */
   float *shares;      /* of each prompt in a tile, [prompts][tile_h][tile_w] */
   gint64 shares_tile; /* whose they are; -1: none's */
   float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */

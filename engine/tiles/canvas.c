@@ -99,9 +99,10 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
       self->options.norm_share = 0;
       blend = PD_BLEND_UNIFORM; /* a lone tile is the canvas: dividing would only round */
     }
-  self->options.batch = MIN (options->batch, pd_grid_n_tiles (grid));
-  if (!allocate (self, error))
+  if (!allocate (self, error) ||
+      !pd_changes_count_tiles (options->changes, grid, &self->n_tiles, error))
     return NULL;
+  self->options.batch = CLAMP (self->n_tiles, 1, options->batch);
   self->conditions[0] = options->conditions[options->branches - 1];
   for (guint i = 1; i < n_prompts (self); i++)
     self->conditions[i] = options->prompts->conditions[i - 1];
@@ -133,7 +134,7 @@ pd_canvas_free (PdCanvas *self)
 guint
 pd_canvas_n_tiles (const PdCanvas *self)
 {
-  return pd_grid_n_tiles (&self->grid);
+  return self->n_tiles;
 }
 
 guint
@@ -184,7 +185,7 @@ mix_prompts (PdCanvas *self, guint tile)
   self->shares_tile = tile;
 }
 
-/* A tile is predicted for every prompt that counts in it. */
+/* A tile that changes is predicted for every prompt that counts in it. */
 static void
 list_items (PdCanvas *self)
 {
@@ -192,9 +193,14 @@ list_items (PdCanvas *self)
   gsize n = (gsize) self->grid.y.tile * self->grid.x.tile;
 
   self->n_items = 0;
+  self->n_tiles = 0;
   self->shares_tile = -1;
   for (guint tile = 0; tile < pd_grid_n_tiles (&self->grid); tile++)
     {
+      if (!pd_changes_touch_tile (self->options.changes, &self->grid, self->starts_y,
+                                  self->starts_x, tile))
+        continue;
+      self->n_tiles++;
       if (prompts != NULL)
         mix_prompts (self, tile);
       for (guint prompt = 0; prompt < n_prompts (self); prompt++)
@@ -212,6 +218,8 @@ typedef struct
   double input_scale;
   float *sum;
   const PdMonitor *monitor;
+  gsize reported; /* items, and the tiles that these complete */
+  guint tiles;
 } Prediction;
 
 /* The part of @whole that @item shows, as the denoiser takes it. */
@@ -278,11 +286,13 @@ fuse (const PdItem *item, float *prediction, float *conditional, gpointer user_d
 static void
 report (gsize done, gpointer user_data)
 {
-  const Prediction *self = user_data;
+  Prediction *self = user_data;
   const PdCanvas *canvas = self->canvas;
-  guint n = pd_canvas_n_tiles (canvas);
 
-  pd_monitor_tell (self->monitor, done < canvas->n_items ? canvas->items[done].tile : n, n);
+  for (; self->reported < done; self->reported++)
+    self->tiles += self->reported + 1 == canvas->n_items ||
+                   canvas->items[self->reported].tile != canvas->items[self->reported + 1].tile;
+  pd_monitor_tell (self->monitor, self->tiles, canvas->n_tiles);
 }
 
 /* The style leaves its keys and values, and the content is that of the step. */
@@ -312,7 +322,12 @@ pd_canvas_predict (PdCanvas *self,
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
   const PdStep step = { .timestep = pd_schedule_timestep (schedule, i),
                         .draw = { options->seed, i } };
-  Prediction call = { self, i, latent, pd_schedule_input_scale (schedule, i), prediction, monitor };
+  Prediction call = { .canvas = self,
+                      .i = i,
+                      .latent = latent,
+                      .input_scale = pd_schedule_input_scale (schedule, i),
+                      .sum = prediction,
+                      .monitor = monitor };
   PdTeamWork work = { .items = self->items,
                       .n_prompts = n_prompts (self),
                       .conditions = self->conditions,

@@ -5,6 +5,7 @@
 #include "engine/base/monitor.h"
 #include "engine/diffusion/schedule.h"
 #include "engine/networks/denoiser.h"
+#include "engine/tiles/changes.h"
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
 #include "engine/tiles/stylist.h"
@@ -52,6 +53,8 @@ typedef struct
   const PdMap *map; /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
   const PdStyle *style; /* that the canvas takes on; its tiles then read no others; NULL: none */
+  /* Tiles that have nothing of it are not predicted; NULL: all are. */
+  const PdChanges *changes;
   const PdCanvasProbe *probe; /* NULL: nobody looks on */
 } PdCanvasOptions;
 
@@ -63,6 +66,7 @@ PdCanvas *pd_canvas_new (const PdCanvasOptions *options, GError **error);
 void pd_canvas_free (PdCanvas *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)
 
+/* Tiles of a step; with changes a step in which they have moved may have some more or less. */
 guint pd_canvas_n_tiles (const PdCanvas *self);
 /* Images predicted so far: tiles · branches, times the prompts that count in a tile. */
 guint pd_canvas_forwards (const PdCanvas *self);
@@ -82,8 +86,9 @@ gboolean pd_canvas_load_state (PdCanvas *self, GBytes *state, GError **error);
 const float *pd_canvas_mass (const PdCanvas *self);
 
 /* The guided, fused prediction for step @i of @schedule: @latent and @prediction are
- * [channels][height][width]. When @monitor, which may be NULL, is told of tiles, @prediction holds
- * the sum of those done, each times its weights. */
+ * [channels][height][width]; the latter is 0 where no tile of this step is. When @monitor, which
+ * may be NULL, is told of tiles, @prediction holds the sum of those done, each times its weights.
+ */
 gboolean pd_canvas_predict (PdCanvas *self,
                             const PdSchedule *schedule,
                             guint i,

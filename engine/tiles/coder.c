@@ -24,6 +24,7 @@ coder_clear (PdCoder *self)
   g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
   g_clear_pointer (&self->statistics, pd_sample_statistics_free);
   pd_windows_clear (&self->windows);
+  g_free (self->listed);
   g_free (self->latents);
   g_free (self->log_variance);
   g_free (self->pixels);
@@ -102,12 +103,17 @@ block_start (const PdGridAxis *axis, guint side, guint i, guint count, guint siz
   return count > 1 ? (guint) ((guint64) i * (axis->canvas - size) / (count - 1)) : 0;
 }
 
-static gboolean
-fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **error)
+/* The blocks of which a sample is made, row by row, each taken from its place of the canvas; of
+ * blocks that are not known, those that are take the place, each about as often. Returns:
+ * (element-type PdCoderPart) new array. */
+static GArray *
+list_blocks (const PdCoder *self)
 {
   const PdGridAxis *axis_y = &self->windows.grid.y, *axis_x = &self->windows.grid.x;
   guint side_y = MIN (BLOCK, axis_y->canvas), side_x = MIN (BLOCK, axis_x->canvas);
   guint count_y = (self->h + side_y - 1) / side_y, count_x = (self->w + side_x - 1) / side_x;
+  GArray *blocks = g_array_new (FALSE, FALSE, sizeof (PdCoderPart));
+  g_autoptr (GArray) known = g_array_new (FALSE, FALSE, sizeof (PdCoderPart));
 
   for (guint i = 0; i < count_y; i++)
     for (guint j = 0; j < count_x; j++)
@@ -119,9 +125,31 @@ fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **e
 
         part.y = block_start (axis_y, self->h, i, count_y, part.h);
         part.x = block_start (axis_x, self->w, j, count_x, part.w);
-        if (!fill (self, 0, &part, user_data, error))
-          return FALSE;
+        g_array_append_val (blocks, part);
+        if (pd_changes_touch (self->options.known, &(PdRect){ part.y, part.x, part.h, part.w }))
+          g_array_append_val (known, part);
       }
+  for (guint i = 0; known->len < blocks->len && i < blocks->len; i++)
+    {
+      const guint from = (guint) ((guint64) i * known->len / blocks->len);
+      PdCoderPart *part = &g_array_index (blocks, PdCoderPart, i);
+
+      if (known->len == 0)
+        break;
+      part->y = MIN (g_array_index (known, PdCoderPart, from).y, axis_y->canvas - part->h);
+      part->x = MIN (g_array_index (known, PdCoderPart, from).x, axis_x->canvas - part->w);
+    }
+  return blocks;
+}
+
+static gboolean
+fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **error)
+{
+  g_autoptr (GArray) blocks = list_blocks (self);
+
+  for (guint i = 0; i < blocks->len; i++)
+    if (!fill (self, 0, &g_array_index (blocks, PdCoderPart, i), user_data, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -189,6 +217,26 @@ pass_work (const PdCoder *self)
   return stats.work;
 }
 
+/* Those that have something to do. */
+static gboolean
+list_windows (PdCoder *self, GError **error)
+{
+  const guint n = pd_windows_count (&self->windows);
+
+  self->n_listed = 0;
+  self->listed = pd_try_new (guint, n, _ ("the autoencoder's windows"), error);
+  for (guint window = 0; self->listed != NULL && window < n; window++)
+    {
+      PdCore y, x;
+
+      pd_windows_core (&self->windows, window, &y, &x);
+      if (pd_changes_touch (self->options.changes,
+                            &(PdRect){ y.start + y.first, x.start + x.first, y.length, x.length }))
+        self->listed[self->n_listed++] = window;
+    }
+  return self->listed != NULL;
+}
+
 static gboolean
 coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GError **error)
 {
@@ -200,7 +248,9 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
                         halo_of (options->autoencoder, decode), options->wrap, error))
     return FALSE;
   set_window_size (self);
-  self->options.batch = CLAMP (options->batch, 1, pd_windows_count (&self->windows));
+  if (!list_windows (self, error))
+    return FALSE;
+  self->options.batch = CLAMP (self->n_listed, 1, options->batch);
   return TRUE;
 }
 
@@ -248,7 +298,7 @@ pd_coder_plan (PdDevice *device,
   *work = 0;
   if (!coder_init (&self, options, decode, error))
     return FALSE;
-  n_batches = (pd_windows_count (&self.windows) + self.options.batch - 1) / self.options.batch;
+  n_batches = (self.n_listed + self.options.batch - 1) / self.options.batch;
   pd_account_begin_rehearsal (device);
   ok = TRUE;
   if (needs_statistics (&self))
@@ -324,7 +374,7 @@ pd_coder_run (const PdCoderOptions *options,
 
   if (!prepare_fitting (&self, options, decode, fill, user_data, cancellable, error))
     return FALSE;
-  n_tiles = pd_windows_count (&self.windows);
+  n_tiles = self.n_listed;
   batch = self.options.batch;
   for (guint first = 0; first < n_tiles; first += batch)
     {
@@ -336,7 +386,7 @@ pd_coder_run (const PdCoderOptions *options,
           PdCoderPart part = { .h = self.h, .w = self.w };
           PdCore y, x;
 
-          pd_windows_core (&self.windows, first + image, &y, &x);
+          pd_windows_core (&self.windows, self.listed[first + image], &y, &x);
           part.y = y.start;
           part.x = x.start;
           if (!fill (&self, image, &part, user_data, error))
@@ -345,7 +395,7 @@ pd_coder_run (const PdCoderOptions *options,
       if (!run_batch (&self, count, cancellable, error))
         return FALSE;
       for (guint image = 0; image < count; image++)
-        if (!take (&self, image, first + image, user_data, error))
+        if (!take (&self, image, self.listed[first + image], user_data, error))
           return FALSE;
       pd_monitor_tell (monitor, first + count, n_tiles);
     }

@@ -4,6 +4,7 @@
 #include "engine/base/monitor.h"
 #include "engine/networks/autoencoder.h"
 #include "engine/networks/sample-statistics.h"
+#include "engine/tiles/changes.h"
 #include "engine/tiles/windows.h"
 
 /* What tiled encoding and decoding have in common: an autoencoder that runs batches of windows.
@@ -20,6 +21,8 @@ typedef struct
   guint tile;  /* largest side of a window, latent pixels, halo included; more than 2 · halo */
   guint batch; /* windows per submission; the result does not depend on it */
   PdTorus wrap;
+  const PdChanges *changes; /* windows whose core has nothing of it are left out; NULL: none is */
+  const PdChanges *known;   /* what the sample is taken from; NULL: all of the canvas */
 } PdCoderOptions;
 
 typedef struct
@@ -28,6 +31,8 @@ typedef struct
   gboolean decode;
   guint channels, scale;
   PdWindows windows;
+  guint *listed; /* windows that are run */
+  guint n_listed;
   guint h, w;                            /* of a window, or of the sample, latent pixels */
   gsize latent_elements, pixel_elements; /* of that */
   float *latents, *log_variance;         /* of a batch; [batch][channels][h][w]; encoded ones are
@@ -68,8 +73,8 @@ gboolean pd_coder_plan (PdDevice *device,
 /* Makes the window smaller, by a quarter at most. FALSE if it is the smallest. */
 gboolean pd_coder_shrink (PdCoderOptions *options, gboolean decode);
 
-/* Runs every window of the canvas, with smaller windows where the device's memory does not hold
- * those asked for. @monitor may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
+/* Runs the windows of the canvas that change, with smaller windows where the device's memory does
+ * not hold those asked for. @monitor may be NULL. Errors: PD_ERROR_BAD_REQUEST (tile),
  * PD_ERROR_BAD_MODEL (values that are not numbers), PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST,
  * G_IO_ERROR_CANCELLED (also within a window), and those of @fill and @take. */
 gboolean pd_coder_run (const PdCoderOptions *options,

@@ -4,7 +4,7 @@
 #include "engine/tiles/coder.h"
 
 /* Receives the pixels of @rect of the picture: @rgb is [h][w][3], R'G'B' in 0 … 1. Every pixel of
- * the canvas comes once. */
+ * the canvas comes once; with changes, only those of windows that have some. */
 typedef gboolean (*PdPixelsWriteFunc) (const PdRect *rect,
                                        const float *rgb,
                                        gpointer user_data,

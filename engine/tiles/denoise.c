@@ -12,8 +12,9 @@ typedef struct
 {
   const PdDenoise *denoise;
   PdDenoiseProgress progress;
-  PdMosaic *mosaic; /* NULL: no previews */
-  PdPull pull;      /* sigma 0: none */
+  PdMosaic *mosaic;   /* NULL: no previews */
+  const float *shown; /* 1: what changes, 0: what stays; [height][width]; NULL: all changes */
+  PdPull pull;        /* sigma 0: none */
 
   /* The step that is being done. */
   const PdCanvas *canvas;
@@ -74,11 +75,12 @@ preview_step (const Progress *self,
 }
 
 static void
-report_tiles (guint tiles_done, guint unused, gpointer user_data)
+report_tiles (guint tiles_done, guint n_tiles, gpointer user_data)
 {
   Progress *self = user_data;
 
   self->progress.tiles = tiles_done;
+  self->progress.n_tiles = n_tiles;
   preview_tiles (self);
   if (self->denoise->progress != NULL)
     self->denoise->progress (&self->progress, self->denoise->user_data);
@@ -105,7 +107,7 @@ step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, 
       !denoise->adjust_clean (schedule, self->step, area, prediction, denoise->adjust_data, error))
     return FALSE;
   if (whole)
-    preview_step (self, self->step, latent, from_latent, prediction, from_prediction, NULL);
+    preview_step (self, self->step, latent, from_latent, prediction, from_prediction, self->shown);
   if (denoise->adjust_clean != NULL || pulls)
     pd_solver_step_x0 (solver, prediction, noise, latent);
   else
@@ -124,7 +126,7 @@ restore (
       !pd_canvas_load_state (canvas, self->canvas_state, error))
     return FALSE;
   progress->progress.step = pd_solver_position (solver);
-  report_tiles (0, 0, progress);
+  report_tiles (0, progress->progress.n_tiles, progress);
   return TRUE;
 }
 
@@ -194,7 +196,7 @@ run_steps (const PdDenoise *self,
         return FALSE;
       checkpoint (self, canvas, solver, latent, i + 1 == n_steps);
       progress->progress.step++;
-      report_tiles (0, 0, progress);
+      report_tiles (0, progress->progress.n_tiles, progress);
     }
   return TRUE;
 }
@@ -242,7 +244,7 @@ pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GErr
       if (canvas != NULL)
         {
           report->tile = tried.tile;
-          report->batch = MIN (tried.batch, pd_canvas_n_tiles (canvas));
+          report->batch = CLAMP (pd_canvas_n_tiles (canvas), 1, tried.batch);
           return canvas;
         }
       if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
@@ -252,6 +254,16 @@ pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GErr
           return NULL;
         }
     }
+}
+
+/* A part of the canvas that none of them has stays as it is. */
+static void
+replace_covered (guint channels, gsize pixels, const float *fused, const float *mass, float *latent)
+{
+  for (guint c = 0; c < channels; c++)
+    for (gsize i = 0; i < pixels; i++)
+      if (mass[i] > 0)
+        latent[c * pixels + i] = fused[c * pixels + i];
 }
 
 /* Every tile for itself, then blended: what other tools do, for comparison. */
@@ -274,11 +286,12 @@ denoise_apart (const PdDenoise *self,
   PdGrid grid;
 
   if (!pd_grid_init (&grid, canvas_size (self), options->tile, options->overlap, PD_TORUS_NONE,
-                     error))
+                     error) ||
+      !pd_changes_count_tiles (options->changes, &grid, &report->n_tiles, error))
     return FALSE;
-  report->n_tiles = pd_grid_n_tiles (&grid);
   progress->progress.n_steps *= report->n_tiles;
   progress->progress.n_tiles = 1;
+  alone.changes = NULL;
   alone.height = grid.y.tile;
   alone.width = grid.x.tile;
   alone.tile = MAX (grid.y.tile, grid.x.tile);
@@ -302,10 +315,12 @@ denoise_apart (const PdDenoise *self,
   pd_fusion_profile (options->blend, grid.x.tile, grid.x.overlap, profile_x);
   pd_grid_starts (&grid, FALSE, options->seed, 0, ys, xs);
   fusion = (PdFusion){ &grid, channels, profile_y, profile_x, sum, mass };
-  for (guint i = 0; i < report->n_tiles; i++)
+  for (guint i = 0; i < pd_grid_n_tiles (&grid); i++)
     {
       guint y = ys[i / grid.x.count], x = xs[i % grid.x.count];
 
+      if (!pd_changes_touch_tile (options->changes, &grid, ys, xs, i))
+        continue;
       pd_fusion_read (&grid, channels, latent, y, x, tile);
       if (!run_steps (self, canvas, (PdRect){ y, x, grid.y.tile, grid.x.tile }, tile, progress,
                       error))
@@ -314,7 +329,7 @@ denoise_apart (const PdDenoise *self,
       preview_step (progress, progress->progress.step, NULL, 0, sum, 1, mass);
     }
   pd_fusion_divide (channels, pixels, sum, mass);
-  memcpy (latent, sum, channels * pixels * sizeof *latent);
+  replace_covered (channels, pixels, sum, mass, latent);
   report->forwards = pd_canvas_forwards (canvas);
   return TRUE;
 }
@@ -338,7 +353,7 @@ denoise_together (const PdDenoise *self,
                                .size = canvas_size (self),
                                .wrap = self->canvas.wrap,
                                .sigma = report->tile / 2.0 };
-  report_tiles (0, 0, progress);
+  report_tiles (0, progress->progress.n_tiles, progress);
   if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;
   report->forwards = pd_canvas_forwards (canvas);
@@ -350,6 +365,7 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
 {
   guint channels = self->canvas.denoiser->info.channels;
   g_autoptr (PdMosaic) mosaic = NULL;
+  g_autofree float *shown = NULL;
   Progress progress = { .denoise = self };
 
   *report = (PdDenoiseReport){ 0 };
@@ -361,6 +377,9 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
       mosaic = progress.mosaic =
           pd_mosaic_new (channels, canvas_size (self), self->preview->side, error);
       if (mosaic == NULL)
+        return FALSE;
+      if (self->canvas.changes != NULL &&
+          (progress.shown = shown = pd_changes_weights (self->canvas.changes, error)) == NULL)
         return FALSE;
       if (self->clean != NULL)
         {

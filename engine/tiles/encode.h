@@ -22,7 +22,8 @@ typedef struct
 } PdEncodeSource;
 
 /* Encodes a picture of width · scale × height · scale window by window to @latents
- * ([channels][height][width], as the denoiser takes them). @monitor may be NULL. Errors: those of
+ * ([channels][height][width], as the denoiser takes them), which stay as they are in windows where
+ * nothing changes. @monitor may be NULL. Errors: those of
  * pd_coder_run and of the source. */
 gboolean pd_encode_canvas (const PdCoderOptions *options,
                            const PdEncodeSource *source,

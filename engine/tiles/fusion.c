@@ -80,5 +80,6 @@ pd_fusion_divide (guint channels, gsize pixels, float *sum, const float *mass)
 {
   for (guint c = 0; c < channels; c++)
     for (gsize i = 0; i < pixels; i++)
-      sum[c * pixels + i] /= mass[i];
+      if (mass[i] > 0)
+        sum[c * pixels + i] /= mass[i];
 }

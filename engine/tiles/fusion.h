@@ -35,5 +35,5 @@ void pd_fusion_read (const PdGrid *grid,
 void pd_fusion_add (
     const PdFusion *self, const float *tile, const float *shares, guint start_y, guint start_x);
 
-/* sum /= mass, element by element of every channel. */
+/* sum /= mass, element by element of every channel; where the mass is 0 both stay 0. */
 void pd_fusion_divide (guint channels, gsize pixels, float *sum, const float *mass);

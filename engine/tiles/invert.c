@@ -12,11 +12,12 @@ typedef struct
 } Progress;
 
 static void
-report_tiles (guint tiles_done, guint unused, gpointer user_data)
+report_tiles (guint tiles_done, guint n_tiles, gpointer user_data)
 {
   Progress *self = user_data;
 
   self->progress.tiles = tiles_done;
+  self->progress.n_tiles = n_tiles;
   if (self->inversion->progress != NULL)
     self->inversion->progress (&self->progress, self->inversion->user_data);
 }
@@ -68,7 +69,7 @@ pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **err
       if (self->visit != NULL)
         self->visit (i, latent, self->visit_data);
       progress.progress.step++;
-      report_tiles (0, 0, &progress);
+      report_tiles (0, progress.progress.n_tiles, &progress);
     }
   *forwards = pd_canvas_forwards (canvas);
   return TRUE;

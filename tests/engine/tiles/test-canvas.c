@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/files/model-files.h"
 #include "engine/tiles/denoise.h"
+#include "engine/tiles/keep.h"
 #include "engine/networks/unet.h"
 #include "tests/fixtures/model-fixture.h"
 #include "tests/fixtures/sd1-fixture.h"
@@ -181,6 +182,80 @@ test_batch (void)
           more = denoise (&options, NULL);
           g_assert_cmpmem (one, size, more, size);
         }
+    }
+}
+
+/* Denoised with what @mask does not show put back, in the tiles of @changes alone. */
+static float *
+denoise_masked (PdCanvasOptions *options,
+                const PdChanges *changes,
+                const float *mask,
+                PdDenoiseReport *report)
+{
+  g_autoptr (PdSchedule) schedule = make_schedule (PD_SOLVER_DDIM, 5);
+  g_autofree float *clean = sd1_fixture_read (&sd1, "start");
+  g_autofree float *noise = sd1_fixture_read (&sd1, "start");
+  g_autoptr (GError) error = NULL;
+  PdKeep keep = { .channels = sd1.denoiser->info.channels,
+                  .size = { options->height, options->width },
+                  .clean = clean,
+                  .noise = noise,
+                  .mask = mask };
+  PdDenoise run = { .canvas = *options,
+                    .schedule = schedule,
+                    .adjust_latent = pd_keep_before_step,
+                    .adjust_data = &keep };
+  float *latent = sd1_fixture_read (&sd1, "start");
+
+  run.canvas.changes = changes;
+  g_assert_true (pd_denoise (&run, latent, report, &error));
+  g_assert_no_error (error);
+  pd_keep_finish (&keep, latent);
+  return latent;
+}
+
+/* Only tiles that the mask touches are predicted, and all that is then there is as if all were, to
+ * the byte: with a grid that moves, too, and where each tile is for itself. */
+static void
+test_changes (void)
+{
+  static const struct
+  {
+    PdSync sync;
+    gboolean jitter, islands;
+    guint forwards; /* images; 0: not counted, for the grid moves */
+  } cases[] = {
+    { PD_SYNC_FUSION, FALSE, FALSE, 2 * 5 },
+    { PD_SYNC_FUSION, FALSE, TRUE, 2 * 5 * 2 },
+    { PD_SYNC_FUSION, TRUE, TRUE, 0 },
+    { PD_SYNC_NONE, FALSE, TRUE, 2 * 5 * 2 },
+  };
+  g_auto (Pair) conditions = pair_new ();
+  PdCanvasOptions options = golden_options (&conditions);
+  const PdSize size = { options.height, options.width };
+  const gsize n = sd1.denoiser->info.channels * pd_size_area (size);
+
+  options.batch = 2;
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree float *mask = g_new0 (float, pd_size_area (size)), *all = NULL, *some = NULL;
+      g_autoptr (PdChanges) changes = NULL;
+      PdDenoiseReport of_all, of_some;
+
+      options.sync = cases[i].sync;
+      options.jitter = cases[i].jitter;
+      mask[2 * size.w + 3] = 1;
+      mask[3 * size.w + 3] = 0.4f;
+      if (cases[i].islands)
+        mask[(size.h - 1) * size.w + size.w - 2] = 1;
+      changes = pd_changes_new (size, PD_TORUS_NONE, mask, NULL);
+      all = denoise_masked (&options, NULL, mask, &of_all);
+      some = denoise_masked (&options, changes, mask, &of_some);
+      g_assert_cmpmem (all, n * sizeof *all, some, n * sizeof *some);
+      g_assert_cmpuint (of_all.forwards, ==, 2 * 5 * 8);
+      g_assert_cmpuint (of_some.forwards, <, of_all.forwards / 2);
+      if (cases[i].forwards > 0)
+        g_assert_cmpuint (of_some.forwards, ==, cases[i].forwards);
     }
 }
 
@@ -497,6 +572,7 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/region-everywhere", test_region_everywhere);
   g_test_add_func ("/canvas/resume", test_resume);
   g_test_add_func ("/canvas/batch", test_batch);
+  g_test_add_func ("/canvas/changes", test_changes);
   g_test_add_func ("/canvas/sync", test_sync);
   g_test_add_func ("/canvas/one-tile", test_one_tile);
   g_test_add_data_func ("/canvas/wide/fusion", GUINT_TO_POINTER (PD_SYNC_FUSION), test_wide);

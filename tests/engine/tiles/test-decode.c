@@ -201,7 +201,9 @@ test_tiny_exact (void)
   PdCoderOptions whole = { .autoencoder = autoencoder, .height = 50, .width = 46, .tile = 64 };
   PdCoderOptions tiled = whole;
   g_autofree float *latents = NULL, *from_whole = NULL, *from_tiles = NULL;
-  g_auto (Picture) expected = { 0 }, one = { 0 }, two = { 0 };
+  g_autofree float *mask = g_new0 (float, 50 * 46);
+  g_auto (Picture) expected = { 0 }, one = { 0 }, two = { 0 }, part = { 0 };
+  g_autoptr (PdChanges) changes = NULL;
 
   if (autoencoder == NULL)
     return;
@@ -219,6 +221,14 @@ test_tiny_exact (void)
   from_tiles = encode (&tiled, &expected);
   g_assert_cmpmem (from_whole, 4 * 50 * 46 * sizeof (float), from_tiles,
                    4 * 50 * 46 * sizeof (float));
+
+  /* A window that has nothing of what changes is left out. */
+  mask[0] = 1;
+  tiled.changes = changes = pd_changes_new ((PdSize){ 50, 46 }, PD_TORUS_NONE, mask, NULL);
+  part = picture_new (&tiled);
+  g_assert_true (pd_decode_canvas (&tiled, latents, write_pixels, &part, NULL, NULL));
+  g_assert_true (part.written[0] && !part.written[(gsize) part.h * part.w - 1]);
+  g_assert_true (memcmp (part.rgb, expected.rgb, 3 * sizeof (float)) == 0);
 }
 
 static void
