@@ -40,7 +40,7 @@ number=$((${plan:-0} + 1))
 harmless='^(Failed to parse tag cache|You have a writable data folder)'
 # What a plug-in that is killed had in its hands, GIMP does not give back.
 [ "$group" = killed ] && harmless="$harmless|Plug-in crashed|gegl_tile_cache_destroy|GeglBuffers leaked"
-noise=$(awk '/^(GIMP-Error: (Calling error|Failed to save data)|Parallel Diffusion-Warning: )/ { skip = 1 }
+noise=$(awk '/^(GIMP-Error: (Calling error|Execution error for procedure .gimp-file-load|Failed to save data)|Parallel Diffusion-Warning: )/ { skip = 1 }
   !skip
   /^$/ { skip = 0 }' "$folder/gimp/log" | grep -vE "$harmless" |
   grep -iE 'warning|critical|error|inconsistent|leaked|terminated|ended')
