@@ -105,10 +105,15 @@ allocate (PdPredictor *self, Recording *recording, GError **error)
   const gsize images = n_images (self, recording);
 
   recording->input = pd_try_new0 (float, images * self->n, what, error);
-  return recording->input != NULL &&
-         (recording->output = pd_try_new (float, images * self->n, what, error)) != NULL &&
-         (recording->conditions = pd_try_new (const PdCondition *, images, what, error)) != NULL &&
-         (recording->views = pd_try_new0 (PdView, images, what, error)) != NULL;
+  if (recording->input == NULL ||
+      (recording->output = pd_try_new (float, images * self->n, what, error)) == NULL ||
+      (recording->conditions = pd_try_new (const PdCondition *, images, what, error)) == NULL ||
+      (recording->views = pd_try_new0 (PdView, images, what, error)) == NULL)
+    return FALSE;
+  /* The first batch may be short: its other images are run, too. */
+  for (gsize image = 0; image < images; image++)
+    recording->conditions[image] = self->options.like;
+  return TRUE;
 }
 
 /* The hook that shares norms, with what it gives and gets. */
@@ -123,7 +128,7 @@ share_norms (PdPredictor *self, Recording *recording, GError **error)
   recording->norms =
       pd_norm_exchange_new (options->denoiser->backend, options->survey, (guint) images, error);
   return recording->norms != NULL &&
-         (recording->shifts = pd_try_new (PdNormShift, images * self->count, what, error)) !=
+         (recording->shifts = pd_try_new0 (PdNormShift, images * self->count, what, error)) !=
              NULL &&
          (recording->moments = pd_try_new (PdNormMoments, images * self->count, what, error)) !=
              NULL;
