@@ -129,9 +129,15 @@ note_regions (const PdRegions *regions, const PdRecorder *recorder)
 /* The journal of the run that @session is about to do, which takes the seed from it if it goes on
  * from there. */
 static gboolean
-begin_journal (PdEngine *self, PdSession *session, const PdImages *images, GError **error)
+begin_journal (PdEngine *self,
+               PdSession *session,
+               const PdOriginal *original,
+               const PdImages *images,
+               GError **error)
 {
   const PdResumeKey key = { .request = session->request,
+                            .parts = original->parts,
+                            .n_parts = original->n_parts,
                             .images = images,
                             .model = self->model,
                             .regions = session->regions,
@@ -219,32 +225,31 @@ report_kernels (guint done, guint n, gpointer user_data)
   pd_recorder_tell_kernels (user_data, done, n);
 }
 
-/* The part of the input that is worked on where its mask leaves some of it; FALSE with an error. */
-static gboolean
-plan_crop (const PdSession *session, GeglBuffer *mask, PdCrop *crop, GError **error)
+/* The parts of the input that are worked on where its mask leaves some of it. Returns: their
+ * number; 0 with an error. */
+static guint
+find_crops (const PdSession *session, GeglBuffer *mask, PdCrop *crops, GError **error)
 {
   const PdRequest *request = session->request;
   const PdCropOptions options = { .picture = { request->height, request->width },
                                   .padding = request->padding,
                                   .native = pd_session_native_size (session),
-                                  .scale = session->model->autoencoder->info.scale };
-  PdRect bounds;
+                                  .scale = session->model->autoencoder->info.scale,
+                                  .wrap = request->seamless };
 
-  if (!pd_crop_bounds (mask, &bounds, error))
-    return FALSE;
-  pd_crop_plan (crop, &bounds, &options);
-  return TRUE;
+  return pd_crop_find (mask, &options, crops, error);
 }
 
-/* The stages of the session's request; @crop: see pd_stages_plan. */
+/* The stages of the session's request; @crops: see pd_stages_plan. */
 static guint
-plan_stages (const PdSession *session, const PdCrop *crop, PdStage *stages, GError **error)
+plan_stages (
+    const PdSession *session, const PdCrop *crops, guint n_crops, PdStage *stages, GError **error)
 {
   const PdStageModel model = { .native = pd_session_native_size (session),
                                .scale = session->model->autoencoder->info.scale,
                                .level_strength = session->model->files->pipeline.level_strength };
 
-  return pd_stages_plan (session->request, &model, crop, stages, error);
+  return pd_stages_plan (session->request, &model, crops, n_crops, stages, error);
 }
 
 gboolean
@@ -272,12 +277,13 @@ pd_engine_run (PdEngine *self,
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
                                 .user_data = &session.recorder };
-  const PdPartFiles *parts = self->model->files->parts;
-  g_auto (PdOriginal) original = { 0 };
+  const PdPartFiles *files = self->model->files->parts;
+  PdRect parts[PD_MAX_CROPS];
+  g_auto (PdOriginal) original = { .parts = parts };
   PdImages shown = *images;
   PdStage stages[PD_MAX_LEVELS];
-  guint n_stages;
-  PdCrop crop;
+  PdCrop crops[PD_MAX_CROPS];
+  guint n_stages, n_crops = 0;
   gboolean masked;
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
@@ -293,14 +299,22 @@ pd_engine_run (PdEngine *self,
                         .device = pd_device_info (self->device)->name,
                         .kernels = pd_kernels_to_string (self->backend.kernels),
                         .precision = self->backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
-  if (parts[PD_PART_VAE].is_other)
-    report->vae = pd_checkpoint_get_path (parts[PD_PART_VAE].checkpoint);
-  if (parts[PD_PART_TEXT_ENCODER].is_other)
-    report->text_encoder = pd_checkpoint_get_path (parts[PD_PART_TEXT_ENCODER].checkpoint);
+  if (files[PD_PART_VAE].is_other)
+    report->vae = pd_checkpoint_get_path (files[PD_PART_VAE].checkpoint);
+  if (files[PD_PART_TEXT_ENCODER].is_other)
+    report->text_encoder = pd_checkpoint_get_path (files[PD_PART_TEXT_ENCODER].checkpoint);
   session.noise.seed = report->seed;
-  n_stages = plan_stages (&session, NULL, stages, error);
+  n_stages = plan_stages (&session, NULL, 0, stages, error);
   if (n_stages == 0 || !check_parts (self->model, request, stages, n_stages, error) ||
-      !pd_images_check (images, request, error) || !pd_original_open (&original, images, error))
+      !pd_images_check (images, request, error))
+    return FALSE;
+  masked = images->mask != NULL && stages[0].start == PD_START_PICTURE;
+  if (masked && ((n_crops = find_crops (&session, images->mask, crops, error)) == 0 ||
+                 (n_stages = plan_stages (&session, crops, n_crops, stages, error)) == 0))
+    return FALSE;
+  for (original.n_parts = 0; original.n_parts < n_crops; original.n_parts++)
+    parts[original.n_parts] = crops[original.n_parts].part;
+  if (!pd_original_open (&original, images, error))
     return FALSE;
   for (guint i = 0; i < self->model->files->notes->len; i++)
     pd_recorder_note (&session.recorder, self->model->files->notes->pdata[i]);
@@ -318,22 +332,20 @@ pd_engine_run (PdEngine *self,
     }
   if (listener != NULL && listener->preview != NULL)
     preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
-  masked = shown.mask != NULL && stages[0].start == PD_START_PICTURE;
-  if (masked && (!plan_crop (&session, shown.mask, &crop, error) ||
-                 (n_stages = plan_stages (&session, &crop, stages, error)) == 0))
-    return FALSE;
   session.style_picture = session.styled ? shown.style : NULL;
   if ((session.styled && !pd_style_check (self->model, request, error)) ||
       !check_map (self->model, &stages[0], error) ||
       !check_machine (&session, stages, n_stages, error) ||
-      !begin_journal (self, &session, &shown, error))
+      !begin_journal (self, &session, &original, &shown, error))
     return FALSE;
   note_syntax (&session);
   pd_account_reset_peak (self->device);
   report->weight_bytes = pd_account_used (self->device);
 
   pd_queue_set_watch (self->device, &watch);
-  ok = masked ? pd_inpaint_run (&session, &stages[0], &crop, &shown, error)
+  if (masked && original.work == NULL)
+    gegl_buffer_copy (shown.input, NULL, GEGL_ABYSS_NONE, shown.output, NULL);
+  ok = masked ? pd_inpaint_run (&session, stages, crops, n_crops, &shown, error)
               : pd_levels_run (&session, stages, n_stages, &shown, error);
   pd_queue_set_watch (self->device, NULL);
   if (ok && original.work != NULL)
@@ -374,7 +386,7 @@ pd_engine_estimate (PdEngine *self,
       sized->width = input_width;
       sized->height = input_height;
     }
-  n = plan_stages (&session, NULL, stages, error);
+  n = plan_stages (&session, NULL, 0, stages, error);
   return n > 0 && check_parts (self->model, request, stages, n, error) &&
          (!session.styled || pd_style_check (self->model, request, error)) &&
          check_map (self->model, &stages[0], error) &&

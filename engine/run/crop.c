@@ -3,16 +3,8 @@
 
 #include <math.h>
 
-#include <glib/gi18n-lib.h>
-
-#include "engine/base/error.h"
-#include "engine/base/host-memory.h"
 #include "engine/pictures/picture.h"
-
-enum
-{
-  ROWS = 64, /* read at once */
-};
+#include "engine/run/islands.h"
 
 /* One side: @length pixels from @first on, of @size, grow on both ends, or on one where the picture
  * ends at the other. */
@@ -59,42 +51,116 @@ pd_crop_plan (PdCrop *self, const PdRect *bounds, const PdCropOptions *options)
     }
 }
 
-gboolean
-pd_crop_bounds (GeglBuffer *mask, PdRect *bounds, GError **error)
+/* What a part of the picture is made of. */
+typedef struct
 {
-  int width = gegl_buffer_get_width (mask), height = gegl_buffer_get_height (mask);
-  int left = width, right = -1, top = height, bottom = -1;
-  g_autofree float *values = pd_try_new (float, (gsize) width *ROWS, _ ("rows of the mask"), error);
+  PdRect bounds; /* of what changes */
+  PdCrop crop;
+} Part;
 
-  if (values == NULL)
-    return FALSE;
-  for (int y = 0; y < height; y += ROWS)
-    {
-      int rows = MIN (ROWS, height - y);
+static Part
+part_of (const PdRect *bounds, const PdCropOptions *options)
+{
+  Part self = { .bounds = *bounds };
 
-      gegl_buffer_get (mask, GEGL_RECTANGLE (0, y, width, rows), 1.0, babl_format ("Y float"),
-                       values, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      for (int i = 0; i < rows; i++)
-        for (int x = 0; x < width; x++)
-          if (values[(gsize) i * width + x] > 0)
-            {
-              left = MIN (left, x);
-              right = MAX (right, x);
-              top = MIN (top, y + i);
-              bottom = y + i;
-            }
-    }
-  if (right < 0)
+  pd_crop_plan (&self.crop, bounds, options);
+  return self;
+}
+
+static Part
+join (const Part *a, const Part *b, const PdCropOptions *options)
+{
+  const PdRect *one = &a->bounds, *two = &b->bounds;
+  PdRect both = { MIN (one->y, two->y), MIN (one->x, two->x), 0, 0 };
+
+  both.h = MAX (one->y + one->h, two->y + two->h) - both.y;
+  both.w = MAX (one->x + one->w, two->x + two->w) - both.x;
+  return part_of (&both, options);
+}
+
+static gboolean
+overlap (const PdRect *a, const PdRect *b)
+{
+  return a->y < b->y + b->h && b->y < a->y + a->h && a->x < b->x + b->w && b->x < a->x + a->w;
+}
+
+/* Pixels that are worked on more if both become one. */
+static gint64
+join_cost (const Part *a, const Part *b, const PdCropOptions *options)
+{
+  const Part both = join (a, b, options);
+
+  return (gint64) pd_size_area (both.crop.work) - (gint64) pd_size_area (a->crop.work) -
+         (gint64) pd_size_area (b->crop.work);
+}
+
+/* Those that have to be one, or may as well, become one. */
+static guint
+settle (Part *parts, guint n, const PdCropOptions *options)
+{
+  for (;;)
     {
-      g_set_error (
-          error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-          _ ("The mask is black or transparent everywhere: make white and opaque what is to "
-             "be repainted"));
-      return FALSE;
+      gint64 least = G_MAXINT64;
+      guint first = 0, second = 0;
+
+      for (guint i = 0; i < n; i++)
+        for (guint k = i + 1; k < n; k++)
+          {
+            const Part *a = &parts[i], *b = &parts[k];
+            gint64 cost = join_cost (a, b, options);
+
+            if (overlap (&a->crop.part, &b->bounds) || overlap (&b->crop.part, &a->bounds))
+              cost = MIN (cost, 0);
+            if (cost >= least)
+              continue;
+            least = cost;
+            first = i;
+            second = k;
+          }
+      if (least > 0 && n <= PD_MAX_CROPS)
+        return n;
+      parts[first] = join (&parts[first], &parts[second], options);
+      for (guint k = second + 1; k < n; k++)
+        parts[k - 1] = parts[k];
+      n--;
     }
-  *bounds =
-      (PdRect){ (guint) top, (guint) left, (guint) (bottom - top + 1), (guint) (right - left + 1) };
-  return TRUE;
+}
+
+/* Whether there is something of @part at an edge that the picture repeats over. */
+static gboolean
+is_at_seam (const Part *part, const PdCropOptions *options)
+{
+  const PdRect *rect = &part->crop.part;
+
+  return ((options->wrap & PD_TORUS_Y) != 0 &&
+          (rect->y == 0 || rect->y + rect->h == options->picture.h)) ||
+         ((options->wrap & PD_TORUS_X) != 0 &&
+          (rect->x == 0 || rect->x + rect->w == options->picture.w));
+}
+
+guint
+pd_crop_find (GeglBuffer *mask,
+              const PdCropOptions *options,
+              PdCrop crops[PD_MAX_CROPS],
+              GError **error)
+{
+  g_autoptr (GArray) islands = pd_islands_find (mask, error);
+  Part parts[PD_MAX_CROPS + 1];
+  gboolean at_seam = FALSE;
+  guint n = 0;
+
+  for (guint i = 0; islands != NULL && i < islands->len; i++)
+    {
+      parts[n++] = part_of (&g_array_index (islands, PdRect, i), options);
+      n = settle (parts, n, options);
+    }
+  for (guint i = 0; i < n; i++)
+    at_seam = at_seam || is_at_seam (&parts[i], options);
+  for (; at_seam && n > 1; n--)
+    parts[0] = join (&parts[0], &parts[n - 1], options);
+  for (guint i = 0; i < n; i++)
+    crops[i] = parts[i].crop;
+  return n;
 }
 
 GeglBuffer *

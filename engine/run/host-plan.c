@@ -137,10 +137,11 @@ pd_host_plan (PdSession *session, const PdStage *stages, guint n, PdHostPlan *pl
     {
       if (!add_level (session, &stages[i], plan, error))
         return FALSE;
-      pictures = MAX (
-          pictures,
-          (guint64) stages[i].width * stages[i].height * PICTURE_BYTES +
-              (i > 0 ? (guint64) stages[i - 1].width * stages[i - 1].height * PICTURE_BYTES : 0));
+      pictures =
+          MAX (pictures, (guint64) stages[i].width * stages[i].height * PICTURE_BYTES +
+                             (i > 0 && !stages[i].masked ? (guint64) stages[i - 1].width *
+                                                               stages[i - 1].height * PICTURE_BYTES
+                                                         : 0));
     }
   if (stages[0].masked)
     pictures *= 4;

@@ -10,7 +10,8 @@
 enum
 {
   COLORS = 3,
-  ROWS = 64, /* of pixels worked on at once */
+  ROWS = 64,       /* of pixels worked on at once */
+  DRAWS = 1 << 24, /* numbers of noise arrays that are a part's own */
 };
 
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
@@ -104,45 +105,161 @@ lay_over (Layers *self, gboolean apart, GError **error)
   return TRUE;
 }
 
-gboolean
-pd_inpaint_run (PdSession *session,
-                const PdStage *stage,
-                const PdCrop *crop,
-                const PdImages *images,
-                GError **error)
+/* A part of the run. */
+typedef struct
 {
+  PdSession *session;
+  const PdImages *images;
+  const PdStage *stage;
+  const PdCrop *crop;
+} Part;
+
+/* Lays a part over the output. @finished: its latent, from the journal; NULL: it is made, and
+ * *@latent gets it. */
+static gboolean
+run_part (const Part *self, const float *finished, float **latent, GError **error)
+{
+  PdSession *session = self->session;
+  const PdImages *images = self->images;
+  const PdCrop *crop = self->crop;
+  const PdRect *part = &crop->part;
+  const PdRequest *request = session->request;
+  const GeglRectangle place = pd_picture_rectangle (part);
   g_autoptr (GeglBuffer) input = pd_crop_take (crop, images->input, pixel_format);
   g_autoptr (GeglBuffer) mask = pd_crop_take (crop, images->mask, mask_format);
   g_autoptr (GeglBuffer) work = NULL, made = NULL;
-  const PdRect *part = &crop->part;
+  const PdStageInput stage = { input, mask };
+  g_auto (Layers) layers = { .original = images->output, .mask = images->mask, .place = *part };
 
-  if (part->w != session->request->width || part->h != session->request->height)
+  if (part->w != request->width || part->h != request->height)
     session->seamless = PD_TORUS_NONE;
   session->area = *part;
-  if (stage->strength >= 1 && session->model->denoiser->info.map_channels == 0)
+  if (self->stage->strength >= 1 && session->model->denoiser->info.map_channels == 0)
     {
       /* What will be gone must not be seen: the autoencoder spreads it into the latents that stay.
        * The surroundings are carried on in its place. */
       g_auto (Layers)
-          layers = { .original = input, .mask = mask, .place = pd_rect_of (crop->work) };
+          filled = { .original = input, .mask = mask, .place = pd_rect_of (crop->work) };
 
-      if (!lay_over (&layers, FALSE, error))
+      if (!lay_over (&filled, FALSE, error))
         return FALSE;
     }
   /* What is not made anew, far from the mask, is there for the colours at the rim. */
   work = gegl_buffer_dup (input);
-  if (!pd_session_encode_text (session, error) ||
-      !pd_stage_run (session, stage, &(PdStageInput){ input, mask }, work, NULL, error))
+  if (finished != NULL ? !pd_stage_decode (session, self->stage, &stage, finished, work, error)
+                       : !pd_stage_run (session, self->stage, &stage, work, latent, error))
     return FALSE;
-  made = crop->work.w == part->w && crop->work.h == part->h
-             ? g_object_ref (work)
-             : pd_picture_scale (work, part->w, part->h, pixel_format);
+  layers.made = made = crop->work.w == part->w && crop->work.h == part->h
+                           ? g_object_ref (work)
+                           : pd_picture_scale (work, part->w, part->h, pixel_format);
+  gegl_buffer_copy (images->input, &place, GEGL_ABYSS_NONE, images->output, &place);
+  return lay_over (&layers, images->apart, error);
+}
 
-  gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
-  {
-    g_auto (Layers)
-        layers = { .original = images->output, .mask = images->mask, .made = made, .place = *part };
+/* Latents of parts that are done, one after the other: what a journal of the run starts from. */
+typedef struct
+{
+  float *values; /* may be NULL */
+  gsize n;
+} Done;
 
-    return lay_over (&layers, images->apart, error);
-  }
+static void
+done_clear (Done *self)
+{
+  g_free (self->values);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Done, done_clear)
+
+static gboolean
+done_add (Done *self, const float *latent, gsize n, GError **error)
+{
+  float *values = pd_try_new (float, self->n + n, _ ("the canvas"), error);
+
+  if (values == NULL)
+    return FALSE;
+  if (self->n > 0)
+    memcpy (values, self->values, self->n * sizeof *values);
+  memcpy (values + self->n, latent, n * sizeof *values);
+  g_free (self->values);
+  *self = (Done){ values, self->n + n };
+  return TRUE;
+}
+
+static gsize
+latent_size (const PdSession *session, const PdStage *stage)
+{
+  const gsize scale = session->model->autoencoder->info.scale;
+
+  return session->channels * ((stage->height + scale - 1) / scale) *
+         ((stage->width + scale - 1) / scale);
+}
+
+/* Parts that the journal has whole, and their latents. */
+static guint
+find_finished (const PdSession *session, const PdStage *stages, guint n, const float **latents)
+{
+  guint h, w, finished = pd_session_resume_level (session, latents, &h, &w) - 1;
+  gsize size = 0;
+
+  for (guint i = 0; i < MIN (finished, n); i++)
+    size += latent_size (session, &stages[i]);
+  return finished < n && size == (gsize) session->channels * h * w ? finished : 0;
+}
+
+static gboolean
+run_parts (PdSession *session,
+           const PdStage *stages,
+           const PdCrop *crops,
+           guint n,
+           const PdImages *images,
+           GError **error)
+{
+  PdRecorder *recorder = &session->recorder;
+  g_auto (Done) done = { 0 };
+  const float *finished;
+  guint n_finished = find_finished (session, stages, n, &finished);
+  double total = 0, before = 0;
+
+  for (guint i = 0; i < n; i++)
+    total += stages[i].weight;
+  for (guint i = 0; i < n; i++)
+    {
+      const Part part = { session, images, &stages[i], &crops[i] };
+      const gsize size = latent_size (session, &stages[i]);
+      g_autofree float *latent = NULL;
+
+      recorder->level = i + 1;
+      session->n_draws = i * DRAWS;
+      recorder->from = before / total;
+      before += stages[i].weight;
+      recorder->to = before / total;
+      if (!run_part (&part, i < n_finished ? finished : NULL, &latent, error))
+        return FALSE;
+      if (i + 1 < n && !done_add (&done, latent != NULL ? latent : finished, size, error))
+        return FALSE;
+      if (i < n_finished)
+        finished += size;
+      session->base = done.values;
+      session->base_h = 1;
+      session->base_w = (guint) (done.n / session->channels);
+    }
+  return TRUE;
+}
+
+gboolean
+pd_inpaint_run (PdSession *session,
+                const PdStage *stages,
+                const PdCrop *crops,
+                guint n,
+                const PdImages *images,
+                GError **error)
+{
+  gboolean ok;
+
+  session->recorder.n_levels = n;
+  ok = pd_session_encode_text (session, error) &&
+       run_parts (session, stages, crops, n, images, error);
+  session->base = NULL;
+  return ok;
 }

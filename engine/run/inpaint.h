@@ -3,10 +3,11 @@
 
 #include "engine/run/stage-run.h"
 
-/* Paints what images->mask shows in the part @crop of images->input; the rest of images->output
- * is the input. Errors: those of pd_stage_run. */
+/* Paints what images->mask shows in the @n parts @crops of images->input, one after the other, each
+ * a stage; what lies outside them is left to the caller. Errors: those of pd_stage_run. */
 gboolean pd_inpaint_run (PdSession *session,
-                         const PdStage *stage,
-                         const PdCrop *crop,
+                         const PdStage *stages,
+                         const PdCrop *crops,
+                         guint n,
                          const PdImages *images,
                          GError **error);

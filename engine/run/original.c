@@ -93,13 +93,35 @@ shown_format (GeglBuffer *input)
   return g_str_equal (type_name (input), "u8") ? "R'G'B' u8" : "R'G'B' u16";
 }
 
+static PdRect
+part_of (const PdOriginal *self, guint i, GeglBuffer *picture)
+{
+  if (self->n_parts > 0)
+    return self->parts[i];
+  return (PdRect){ 0, 0, (guint) gegl_buffer_get_height (picture),
+                   (guint) gegl_buffer_get_width (picture) };
+}
+
+/* The rows of @part from @y on that are worked on at once. */
+static GeglRectangle
+band_of (const PdRect *part, guint y)
+{
+  return (GeglRectangle){ (int) part->x, (int) (part->y + y), (int) part->w,
+                          (int) MIN (ROWS, part->h - y) };
+}
+
+static gsize
+band_pixels (const GeglRectangle *band)
+{
+  return (gsize) band->width * (gsize) band->height;
+}
+
 gboolean
 pd_original_open (PdOriginal *self, const PdImages *images, GError **error)
 {
   GeglBuffer *input = images->input;
   g_autofree float *pixels = NULL;
   g_autoptr (GeglBuffer) shown = NULL, exact = NULL;
-  GeglRectangle band;
   guint width, height;
 
   if (input == NULL)
@@ -107,23 +129,28 @@ pd_original_open (PdOriginal *self, const PdImages *images, GError **error)
   self->shown = g_object_ref (input);
   if (!has_alpha (input) && is_integer (input))
     return TRUE;
-  band = *gegl_buffer_get_extent (input);
-  width = (guint) band.width;
-  height = (guint) band.height;
+  width = (guint) gegl_buffer_get_width (input);
+  height = (guint) gegl_buffer_get_height (input);
   pixels = pd_try_new (float, (gsize) 4 * width * ROWS, _ ("rows of the picture"), error);
   if (pixels == NULL)
     return FALSE;
   shown = pd_picture_new (width, height, shown_format (input));
   exact = pd_picture_new (width, height, rgba_format);
-  for (; band.y < (int) height; band.y += ROWS)
+  for (guint i = 0; i < MAX (self->n_parts, 1); i++)
     {
-      band.height = MIN (ROWS, (int) height - band.y);
-      gegl_buffer_get (input, &band, 1.0, babl_format (rgba_format), pixels, GEGL_AUTO_ROWSTRIDE,
-                       GEGL_ABYSS_NONE);
-      count (self, pixels, (gsize) width * (guint) band.height);
-      gegl_buffer_set (exact, &band, 0, babl_format (rgba_format), pixels, GEGL_AUTO_ROWSTRIDE);
-      flatten (pixels, (gsize) width * (guint) band.height);
-      gegl_buffer_set (shown, &band, 0, babl_format (rgb_format), pixels, GEGL_AUTO_ROWSTRIDE);
+      const PdRect part = part_of (self, i, input);
+
+      for (guint y = 0; y < part.h; y += ROWS)
+        {
+          const GeglRectangle band = band_of (&part, y);
+
+          gegl_buffer_get (input, &band, 1.0, babl_format (rgba_format), pixels,
+                           GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+          count (self, pixels, band_pixels (&band));
+          gegl_buffer_set (exact, &band, 0, babl_format (rgba_format), pixels, GEGL_AUTO_ROWSTRIDE);
+          flatten (pixels, band_pixels (&band));
+          gegl_buffer_set (shown, &band, 0, babl_format (rgb_format), pixels, GEGL_AUTO_ROWSTRIDE);
+        }
     }
   if (!has_alpha (input) && self->n_not_finite == 0 && self->n_outside == 0)
     return TRUE;
@@ -217,15 +244,39 @@ finish_pixel (const Finish *how, float *p, const float *made, float mask)
   p[3] = alpha;
 }
 
+/* What stays, all of it: as it is, or on grey where the output has no alpha. */
+static void
+copy_input (const PdImages *images, float *pixels)
+{
+  const PdRect all = { 0, 0, (guint) gegl_buffer_get_height (images->input),
+                       (guint) gegl_buffer_get_width (images->input) };
+  PdOriginal unused = { 0 };
+
+  if (has_alpha (images->output) || !has_alpha (images->input))
+    {
+      gegl_buffer_copy (images->input, NULL, GEGL_ABYSS_NONE, images->output, NULL);
+      return;
+    }
+  for (guint y = 0; y < all.h; y += ROWS)
+    {
+      const GeglRectangle band = band_of (&all, y);
+
+      gegl_buffer_get (images->input, &band, 1.0, babl_format (rgba_format), pixels,
+                       GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+      count (&unused, pixels, band_pixels (&band));
+      flatten (pixels, band_pixels (&band));
+      gegl_buffer_set (images->output, &band, 0, babl_format (rgb_format), pixels,
+                       GEGL_AUTO_ROWSTRIDE);
+    }
+}
+
 static gboolean
 finish_same_size (const PdOriginal *self,
                   const PdRequest *request,
                   const PdImages *images,
                   GError **error)
 {
-  GeglRectangle band = *gegl_buffer_get_extent (self->exact);
-  const int height = band.height;
-  const gsize n = (gsize) band.width * ROWS;
+  const gsize n = (gsize) gegl_buffer_get_width (self->exact) * ROWS;
   const gboolean restyle = request->mode == PD_REQUEST_MODE_RESTYLE;
   const Finish how = { .share = kept_share (request),
                        .fills = request->mode == PD_REQUEST_MODE_INPAINT,
@@ -240,22 +291,32 @@ finish_same_size (const PdOriginal *self,
     return FALSE;
   for (gsize i = 0; i < n; i++)
     mask[i] = 1;
-  for (; band.y < height; band.y += ROWS)
+  if (self->n_parts > 0)
+    copy_input (images, pixels);
+  for (guint k = 0; k < MAX (self->n_parts, 1); k++)
     {
-      band.height = MIN (ROWS, height - band.y);
-      gegl_buffer_get (self->exact, &band, 1.0, NULL, pixels, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      gegl_buffer_get (self->work, &band, 1.0, NULL, made, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      if (images->mask != NULL)
-        gegl_buffer_get (images->mask, &band, 1.0, babl_format ("Y float"), mask,
-                         GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
-      for (gsize i = 0; i < (gsize) band.width * (guint) band.height; i++)
+      const PdRect part = part_of (self, k, self->exact);
+
+      for (guint y = 0; y < part.h; y += ROWS)
         {
-          finish_pixel (&how, pixels + 4 * i, made + 3 * i, mask[i]);
-          if (how.opaque)
-            pixels[4 * i + 3] = 1;
+          const GeglRectangle band = band_of (&part, y);
+
+          gegl_buffer_get (self->exact, &band, 1.0, NULL, pixels, GEGL_AUTO_ROWSTRIDE,
+                           GEGL_ABYSS_NONE);
+          gegl_buffer_get (self->work, &band, 1.0, NULL, made, GEGL_AUTO_ROWSTRIDE,
+                           GEGL_ABYSS_NONE);
+          if (images->mask != NULL)
+            gegl_buffer_get (images->mask, &band, 1.0, babl_format ("Y float"), mask,
+                             GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
+          for (gsize i = 0; i < band_pixels (&band); i++)
+            {
+              finish_pixel (&how, pixels + 4 * i, made + 3 * i, mask[i]);
+              if (how.opaque)
+                pixels[4 * i + 3] = 1;
+            }
+          gegl_buffer_set (images->output, &band, 0, babl_format (rgba_format), pixels,
+                           GEGL_AUTO_ROWSTRIDE);
         }
-      gegl_buffer_set (images->output, &band, 0, babl_format (rgba_format), pixels,
-                       GEGL_AUTO_ROWSTRIDE);
     }
   return TRUE;
 }

@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 #include "engine/base/file.h"
+#include "engine/pictures/picture.h"
 
 enum
 {
@@ -78,32 +79,52 @@ add_files (GChecksum *checksum, const GPtrArray *stamps)
     }
 }
 
+/* @rect: of the picture; NULL: all of it. */
 static gboolean
 add_pixels (GChecksum *checksum,
             GeglBuffer *buffer,
             const PdGivenInfo *info,
+            const PdRect *rect,
             GCancellable *cancellable,
             GError **error)
 {
   const Babl *format = babl_format (info->format);
-  const GeglRectangle *extent = gegl_buffer_get_extent (buffer);
-  const gsize row_bytes = (gsize) extent->width * (gsize) babl_format_get_bytes_per_pixel (format);
+  const GeglRectangle extent =
+      rect != NULL ? pd_picture_rectangle (rect) : *gegl_buffer_get_extent (buffer);
+  const gsize row_bytes = (gsize) extent.width * (gsize) babl_format_get_bytes_per_pixel (format);
   g_autofree guchar *row = NULL;
   g_autofree char *size =
-      g_strdup_printf ("%d %d %d %d", extent->x, extent->y, extent->width, extent->height);
+      g_strdup_printf ("%d %d %d %d", extent.x, extent.y, extent.width, extent.height);
 
   add_text (checksum, info->name);
   add_text (checksum, size);
   row = pd_try_new (guchar, row_bytes, _ ("a row of the picture"), error);
   if (row == NULL)
     return FALSE;
-  for (int y = 0; y < extent->height; y++)
+  for (int y = 0; y < extent.height; y++)
     {
-      gegl_buffer_get (buffer, GEGL_RECTANGLE (extent->x, extent->y + y, extent->width, 1), 1.0,
+      gegl_buffer_get (buffer, GEGL_RECTANGLE (extent.x, extent.y + y, extent.width, 1), 1.0,
                        format, row, GEGL_AUTO_ROWSTRIDE, GEGL_ABYSS_NONE);
       g_checksum_update (checksum, row, (gssize) row_bytes);
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
         return FALSE;
+    }
+  return TRUE;
+}
+
+/* What lies outside the parts that are worked on takes no part; a style is another picture. */
+static gboolean
+add_images (GChecksum *checksum, const PdResumeKey *key, GCancellable *cancellable, GError **error)
+{
+  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
+    {
+      GeglBuffer *buffer = key->images->given[given];
+      const guint n_parts = given == PD_GIVEN_STYLE ? 0 : key->n_parts;
+
+      for (guint i = 0; buffer != NULL && i < MAX (n_parts, 1); i++)
+        if (!add_pixels (checksum, buffer, &pd_given[given], n_parts > 0 ? &key->parts[i] : NULL,
+                         cancellable, error))
+          return FALSE;
     }
   return TRUE;
 }
@@ -142,11 +163,8 @@ find_digest (PdResume *self, GCancellable *cancellable, GError **error)
   add_text (checksum, key->precision);
   add_text (checksum, key->model->files->path);
   add_files (checksum, key->model->stamps);
-  for (PdGiven given = 0; given < PD_N_GIVEN; given++)
-    if (key->images->given[given] != NULL &&
-        !add_pixels (checksum, key->images->given[given], &pd_given[given], cancellable, error))
-      return FALSE;
-  if (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error))
+  if (!add_images (checksum, key, cancellable, error) ||
+      (key->regions != NULL && !pd_regions_digest (key->regions, checksum, error)))
     return FALSE;
   g_checksum_get_digest (checksum, self->run, &length);
   self->has_run = TRUE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/rect.h"
 #include "engine/run/run.h"
 #include "engine/run/journal.h"
 #include "engine/networks/model.h"
@@ -13,6 +14,8 @@ typedef struct _PdResume PdResume;
 typedef struct
 {
   PdRequest *request;
+  const PdRect *parts; /* of the images, that are worked on where the rest stays … */
+  guint n_parts;       /* … 0: all */
   const PdImages *images;
   const PdModel *model;
   const PdRegions *regions; /* may be NULL */

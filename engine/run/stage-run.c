@@ -34,7 +34,16 @@ typedef struct
   const PdStage *stage;
   const PdStageInput *input;
   PdEnlargement enlargement; /* PD_START_ENLARGED */
+  float *cells;              /* [h][w]: the mask at the latents' size, where it says what is kept */
 } Run;
+
+static void
+run_clear (Run *self)
+{
+  g_free (self->cells);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
 /* Noise for the whole canvas; NULL with an error. */
 static float *
@@ -193,23 +202,22 @@ static gboolean
 run_masked (Run *self, float *latent, GError **error)
 {
   PdSession *session = self->session;
-  const gsize n = session->n_elements, plane = (gsize) session->h * session->w;
+  const gsize n = session->n_elements;
   g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error), *noise = NULL;
-  g_autofree float *cells = pd_try_new (float, plane, _ ("the canvas"), error);
-  PdKeep keep = { .channels = session->channels, .size = { session->h, session->w } };
+  PdKeep keep = { .channels = session->channels,
+                  .size = { session->h, session->w },
+                  .mask = self->cells };
   const PdSessionDenoise denoise = { .clean = clean,
                                      .adjust_latent = pd_keep_before_step,
                                      .adjust_data = &keep };
 
-  if (clean == NULL || cells == NULL || !shrink_mask (session, self->input->mask, cells, error) ||
-      !pd_session_set_changes (session, cells, error) ||
+  if (clean == NULL ||
       !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, clean,
                                error) ||
       (noise = draw_noise (session, error)) == NULL)
     return FALSE;
   keep.clean = clean;
   keep.noise = noise;
-  keep.mask = cells;
   if (pd_schedule_n_calls (session->schedule) == 0)
     memcpy (latent, clean, n * sizeof *latent);
   else if (session->strength >= 1)
@@ -377,6 +385,22 @@ run_enlarged (Run *self, float *latent, GError **error)
   return pd_session_denoise (session, &denoise, latent, error);
 }
 
+/* Takes up the stage's canvas, and what of it changes. A model that reads the mask itself denoises
+ * what stays, too, so that all of it has the same noise. */
+static gboolean
+take_up (Run *self, GError **error)
+{
+  PdSession *session = self->session;
+
+  if (!pd_session_set_stage (session, self->stage, error))
+    return FALSE;
+  if (!self->stage->masked || session->model->denoiser->info.map_channels > 0)
+    return TRUE;
+  self->cells = pd_try_new (float, (gsize) session->h * session->w, _ ("the canvas"), error);
+  return self->cells != NULL && shrink_mask (session, self->input->mask, self->cells, error) &&
+         pd_session_set_changes (session, self->cells, error);
+}
+
 gboolean
 pd_stage_run (PdSession *session,
               const PdStage *stage,
@@ -386,11 +410,11 @@ pd_stage_run (PdSession *session,
               GError **error)
 {
   guint scale = session->model->autoencoder->info.scale;
-  Run self = { .session = session, .stage = stage, .input = input };
+  g_auto (Run) self = { .session = session, .stage = stage, .input = input };
   g_autofree float *result = NULL;
   gboolean ok;
 
-  if (!pd_session_set_stage (session, stage, error))
+  if (!take_up (&self, error))
     return FALSE;
   session->recorder.report->full_width = session->w * scale;
   session->recorder.report->full_height = session->h * scale;
@@ -413,7 +437,7 @@ pd_stage_run (PdSession *session,
     ok = run_style (&self, result, error);
   else if (session->model->denoiser->info.map_channels > 0)
     ok = run_with_map (&self, result, error);
-  else if (stage->masked)
+  else if (self.cells != NULL)
     ok = run_masked (&self, result, error);
   else
     ok = run_picture (&self, result, error);
@@ -422,4 +446,17 @@ pd_stage_run (PdSession *session,
   if (latent != NULL)
     *latent = g_steal_pointer (&result);
   return TRUE;
+}
+
+gboolean
+pd_stage_decode (PdSession *session,
+                 const PdStage *stage,
+                 const PdStageInput *input,
+                 const float *latent,
+                 GeglBuffer *output,
+                 GError **error)
+{
+  g_auto (Run) self = { .session = session, .stage = stage, .input = input };
+
+  return take_up (&self, error) && pd_session_decode (session, latent, output, error);
 }

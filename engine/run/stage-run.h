@@ -21,3 +21,11 @@ gboolean pd_stage_run (PdSession *session,
                        GeglBuffer *output,
                        float **latent,
                        GError **error);
+
+/* The picture of a stage that gave @latent before. */
+gboolean pd_stage_decode (PdSession *session,
+                          const PdStage *stage,
+                          const PdStageInput *input,
+                          const float *latent,
+                          GeglBuffer *output,
+                          GError **error);

@@ -97,10 +97,13 @@ depth_of (const PdRequest *request)
     }
 }
 
+G_STATIC_ASSERT ((int) PD_MAX_CROPS <= (int) PD_MAX_LEVELS);
+
 guint
 pd_stages_plan (const PdRequest *request,
                 const PdStageModel *model,
-                const PdCrop *crop,
+                const PdCrop *crops,
+                guint n_crops,
                 PdStage stages[PD_MAX_LEVELS],
                 GError **error)
 {
@@ -121,16 +124,19 @@ pd_stages_plan (const PdRequest *request,
     case PD_REQUEST_MODE_RESTYLE:
     case PD_REQUEST_MODE_STYLE:
     case PD_REQUEST_MODE_INPAINT:
-      stages[0] = (PdStage){
-        .width = crop != NULL ? crop->work.w : request->width,
-        .height = crop != NULL ? crop->work.h : request->height,
-        .start = PD_START_PICTURE,
-        .steps = request->steps,
-        .strength = depth_of (request),
-        .masked = crop != NULL || request->mode == PD_REQUEST_MODE_INPAINT,
-        .weight = 1,
-      };
-      return 1;
+      for (guint i = 0; i < MAX (n_crops, 1); i++)
+        {
+          stages[i] = (PdStage){
+            .width = n_crops > 0 ? crops[i].work.w : request->width,
+            .height = n_crops > 0 ? crops[i].work.h : request->height,
+            .start = PD_START_PICTURE,
+            .steps = request->steps,
+            .strength = depth_of (request),
+            .masked = n_crops > 0 || request->mode == PD_REQUEST_MODE_INPAINT,
+          };
+          stages[i].weight = weight_of (&stages[i]);
+        }
+      return MAX (n_crops, 1);
     }
   g_return_val_if_reached (0);
 }

@@ -34,11 +34,12 @@ typedef struct
   double level_strength; /* see PdPipelineConfig */
 } PdStageModel;
 
-/* The stages of @request. @crop: what is worked on of a picture with a mask; NULL: all of it.
- * Returns: their number; the last one gives the result. Errors: PD_ERROR_BAD_REQUEST (a picture
- * that would be too large). */
+/* The stages of @request. @crops: the parts that are worked on of a picture with a mask, a stage
+ * each; NULL: all of it. Returns: their number; without parts the last one gives the result.
+ * Errors: PD_ERROR_BAD_REQUEST (a picture that would be too large). */
 guint pd_stages_plan (const PdRequest *request,
                       const PdStageModel *model,
-                      const PdCrop *crop,
+                      const PdCrop *crops,
+                      guint n_crops,
                       PdStage stages[PD_MAX_LEVELS],
                       GError **error);

@@ -16,7 +16,8 @@ enum
 typedef struct
 {
   PdPhase phase;
-  guint level, n_levels; /* the one worked on, counted from 1, of those of a progressive run */
+  guint level, n_levels; /* the one worked on, counted from 1, of those of a progressive run or of
+                            the parts of a picture with a mask */
   guint step, n_steps;   /* done in the phase; 0 of 0 where it has no steps */
   guint tile, n_tiles;   /* done in the step or phase; 0 of 0 where it has none */
   double fraction;       /* of the whole run, 0 … 1 */

@@ -8,7 +8,7 @@ static PdCrop
 plan (guint x, guint y, guint w, guint h, guint width, guint height, gint64 padding)
 {
   const PdRect bounds = { y, x, h, w };
-  const PdCropOptions options = { { height, width }, padding, 512, 8 };
+  const PdCropOptions options = { { height, width }, padding, 512, 8, PD_TORUS_NONE };
   PdCrop crop;
 
   pd_crop_plan (&crop, &bounds, &options);
@@ -68,32 +68,125 @@ test_enlarged (void)
   assert_crop (plan (0, 0, 1, 1, 200, 1, -1), 0, 0, 200, 1, 512, 8);
 }
 
-static void
-assert_rect (const PdRect *rect, guint y, guint x, guint h, guint w)
+enum
 {
-  g_assert_cmpuint (rect->y, ==, y);
-  g_assert_cmpuint (rect->x, ==, x);
-  g_assert_cmpuint (rect->h, ==, h);
-  g_assert_cmpuint (rect->w, ==, w);
+  MAX_SPOTS = 40,
+};
+
+/* What of a picture of 3000 × 2000 shows, and the parts that are worked on; h of 0: no more. */
+typedef struct
+{
+  PdRect spots[4];
+  PdTorus wrap;
+  gint64 padding;
+  PdRect parts[4];
+} Find;
+
+static const Find finds[] = {
+  /* One pixel, also at the border. */
+  { { { 65, 300, 1, 1 } }, PD_TORUS_NONE, -1, { { 0, 45, 512, 512 } } },
+  { { { 1999, 2999, 1, 1 } }, PD_TORUS_NONE, -1, { { 1488, 2488, 512, 512 } } },
+  /* Near each other: one part. */
+  { { { 100, 100, 50, 50 }, { 300, 320, 20, 20 } }, PD_TORUS_NONE, -1, { { 0, 0, 512, 512 } } },
+  /* So far that one part would be larger than two: one each. */
+  { { { 100, 100, 50, 50 }, { 1700, 100, 20, 20 } },
+    PD_TORUS_NONE,
+    -1,
+    { { 0, 0, 512, 512 }, { 1454, 0, 512, 512 } } },
+  /* In the four corners: strips are less than two small parts that would be enlarged. */
+  { { { 0, 0, 600, 10 }, { 0, 2990, 10, 10 }, { 1990, 0, 10, 10 }, { 1990, 2990, 10, 10 } },
+    PD_TORUS_NONE,
+    0,
+    { { 0, 0, 2000, 16 }, { 0, 2984, 2000, 16 } } },
+  /* One around the other. */
+  { { { 0, 0, 10, 3000 }, { 0, 0, 2000, 10 }, { 1900, 2900, 10, 10 } },
+    PD_TORUS_NONE,
+    64,
+    { { 0, 0, 2000, 3000 } } },
+  /* Where the picture repeats there is no border to be at. */
+  { { { 100, 0, 50, 50 }, { 1700, 2000, 20, 20 } }, PD_TORUS_X, -1, { { 0, 0, 1880, 2280 } } },
+  { { { 900, 1000, 50, 50 }, { 900, 2000, 20, 20 } },
+    PD_TORUS_XY,
+    -1,
+    { { 669, 769, 512, 512 }, { 654, 1754, 512, 512 } } },
+};
+
+static void
+paint (GeglBuffer *mask, const PdRect *rect, float value)
+{
+  const GeglRectangle place = pd_picture_rectangle (rect);
+  g_autofree float *values = g_new (float, pd_rect_area (rect));
+
+  for (gsize i = 0; i < pd_rect_area (rect); i++)
+    values[i] = value;
+  gegl_buffer_set (mask, &place, 0, NULL, values, GEGL_AUTO_ROWSTRIDE);
 }
 
 static void
-test_bounds (void)
+test_find (void)
 {
+  for (guint i = 0; i < G_N_ELEMENTS (finds); i++)
+    {
+      const Find *find = &finds[i];
+      const PdCropOptions options = { { 2000, 3000 }, find->padding, 512, 8, find->wrap };
+      g_autoptr (GeglBuffer) mask = pd_picture_new (3000, 2000, "Y float");
+      g_autoptr (GError) error = NULL;
+      PdCrop crops[PD_MAX_CROPS];
+      guint n;
+
+      g_test_message ("case %u", i);
+      for (guint k = 0; k < G_N_ELEMENTS (find->spots) && find->spots[k].h > 0; k++)
+        paint (mask, &find->spots[k], 0.001f);
+      n = pd_crop_find (mask, &options, crops, &error);
+      g_assert_no_error (error);
+      for (guint k = 0; k < n; k++)
+        g_test_message ("%u, %u: %u × %u", crops[k].part.y, crops[k].part.x, crops[k].part.h,
+                        crops[k].part.w);
+      for (guint k = 0; k < G_N_ELEMENTS (find->parts) && find->parts[k].h > 0; k++)
+        {
+          g_assert_cmpuint (n, >, k);
+          g_assert_cmpmem (&crops[k].part, sizeof (PdRect), &find->parts[k], sizeof (PdRect));
+        }
+      g_assert_true (n == G_N_ELEMENTS (find->parts) || find->parts[n].h == 0);
+    }
+}
+
+/* Of more islands than there may be parts, every one is in one. */
+static void
+test_find_many (void)
+{
+  const PdCropOptions options = { { 2000, 3000 }, 0, 64, 8, PD_TORUS_NONE };
+  g_autoptr (GeglBuffer) mask = pd_picture_new (3000, 2000, "Y float");
+  PdCrop crops[PD_MAX_CROPS];
+  guint n;
+
+  for (guint i = 0; i < MAX_SPOTS; i++)
+    paint (mask, &(PdRect){ i / 8 * 400 + 7, i % 8 * 370 + 3, 30, 20 }, 1);
+  n = pd_crop_find (mask, &options, crops, NULL);
+  g_assert_true (n > 1 && n <= PD_MAX_CROPS);
+  for (guint i = 0; i < MAX_SPOTS; i++)
+    {
+      const guint y = i / 8 * 400 + 7, x = i % 8 * 370 + 3;
+      guint in = 0;
+
+      for (guint k = 0; k < n; k++)
+        in += y >= crops[k].part.y && y + 30 <= crops[k].part.y + crops[k].part.h &&
+              x >= crops[k].part.x && x + 20 <= crops[k].part.x + crops[k].part.w;
+      g_assert_cmpuint (in, ==, 1);
+    }
+}
+
+static void
+test_find_nothing (void)
+{
+  const PdCropOptions options = { { 203, 301 }, -1, 512, 8, PD_TORUS_NONE };
   g_autoptr (GeglBuffer) mask = pd_picture_new (301, 203, "Y float");
   g_autoptr (GError) error = NULL;
-  const float faint = 0.001f, below = -1;
-  PdRect bounds;
+  PdCrop crops[PD_MAX_CROPS];
 
-  gegl_buffer_set (mask, GEGL_RECTANGLE (7, 9, 1, 1), 0, NULL, &below, GEGL_AUTO_ROWSTRIDE);
-  g_assert_false (pd_crop_bounds (mask, &bounds, &error));
+  paint (mask, &(PdRect){ 7, 9, 1, 1 }, -1);
+  g_assert_cmpuint (pd_crop_find (mask, &options, crops, &error), ==, 0);
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
-  gegl_buffer_set (mask, GEGL_RECTANGLE (300, 65, 1, 1), 0, NULL, &faint, GEGL_AUTO_ROWSTRIDE);
-  g_assert_true (pd_crop_bounds (mask, &bounds, NULL));
-  assert_rect (&bounds, 65, 300, 1, 1);
-  gegl_buffer_set (mask, GEGL_RECTANGLE (20, 202, 1, 1), 0, NULL, &faint, GEGL_AUTO_ROWSTRIDE);
-  g_assert_true (pd_crop_bounds (mask, &bounds, NULL));
-  assert_rect (&bounds, 65, 20, 138, 281);
 }
 
 /* What is taken is that part, also enlarged, and a mask keeps its numbers. */
@@ -131,7 +224,9 @@ main (int argc, char **argv)
   g_test_add_func ("/crop/padding", test_padding);
   g_test_add_func ("/crop/own-padding", test_own_padding);
   g_test_add_func ("/crop/enlarged", test_enlarged);
-  g_test_add_func ("/crop/bounds", test_bounds);
+  g_test_add_func ("/crop/find", test_find);
+  g_test_add_func ("/crop/find/many", test_find_many);
+  g_test_add_func ("/crop/find/nothing", test_find_nothing);
   g_test_add_func ("/crop/take", test_take);
   status = g_test_run ();
   gegl_exit ();

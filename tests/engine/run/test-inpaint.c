@@ -228,6 +228,68 @@ test_apart (void)
         over[i], before[i] + (made[i / 3] > 0 ? made[i / 3] : 0) * (alone[i] - before[i]), 1e-5);
 }
 
+enum
+{
+  WIDE = 700,
+  HIGH = 160,
+  N_SPOTS = 3,
+};
+
+/* Islands far apart are parts of their own: each costs what it would alone, in forwards, and what
+ * lies between them stays. */
+static void
+test_islands (void)
+{
+  static const guint spots[N_SPOTS] = { 0, 340, WIDE - 20 };
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GeglBuffer) input = pd_picture_new (WIDE, HIGH, "R'G'B' u8");
+  g_autofree float *before = values_of (input, pixel_format, 3);
+  guint alone = 0;
+
+  if (!have_engine ())
+    return;
+  g_object_set (request, "width", WIDE, "height", HIGH, "steps", 2, NULL);
+  for (guint i = 0; i < WIDE * HIGH * 3; i++)
+    before[i] = (float) (90 + i % 71) / 255;
+  gegl_buffer_set (input, NULL, 0, babl_format (pixel_format), before, GEGL_AUTO_ROWSTRIDE);
+  gegl_buffer_get (input, NULL, 1.0, babl_format (pixel_format), before, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  for (guint n = 1; n <= N_SPOTS; n += 2)
+    {
+      g_autoptr (GeglBuffer) mask = pd_picture_new (WIDE, HIGH, mask_format);
+      g_autoptr (GeglBuffer) output = pd_picture_new (WIDE, HIGH, "R'G'B' u8");
+      g_autofree float *shown = NULL, *after = NULL;
+      g_autoptr (GError) error = NULL;
+      guint changed[N_SPOTS] = { 0 };
+      PdReport report;
+
+      shown = values_of (mask, mask_format, 1);
+      for (guint i = 0; i < n; i++)
+        for (guint y = 60; y < 80; y++)
+          for (guint x = spots[i]; x < spots[i] + 20; x++)
+            shown[y * WIDE + x] = 1;
+      gegl_buffer_set (mask, NULL, 0, babl_format (mask_format), shown, GEGL_AUTO_ROWSTRIDE);
+      g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
+      g_assert_no_error (error);
+      if (n == 1)
+        alone = report.forwards;
+      g_assert_cmpuint (report.forwards, ==, n * alone);
+      after = values_of (output, pixel_format, 3);
+      for (guint i = 0; i < WIDE * HIGH; i++)
+        {
+          const gboolean same = memcmp (before + 3 * i, after + 3 * i, 3 * sizeof *after) == 0;
+
+          g_assert_true (same || shown[i] > 0);
+          changed[i % WIDE * N_SPOTS / WIDE] += !same;
+        }
+      for (guint i = 0; i < N_SPOTS; i++)
+        if (i < n)
+          g_assert_cmpuint (changed[i], >, 200);
+        else
+          g_assert_cmpuint (changed[i], ==, 0);
+    }
+}
+
 static void
 expect_error (PdRequest *request, GeglBuffer *input, GeglBuffer *mask, const char *fragments)
 {
@@ -330,6 +392,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inpaint/kept", test_kept);
   g_test_add_func ("/inpaint/kept-range", test_kept_range);
   g_test_add_func ("/inpaint/same", test_same);
+  g_test_add_func ("/inpaint/islands", test_islands);
   g_test_add_func ("/inpaint/apart", test_apart);
   g_test_add_func ("/inpaint/errors", test_errors);
   g_test_add_func ("/inpaint/model", test_inpainting_model);

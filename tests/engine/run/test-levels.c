@@ -96,8 +96,8 @@ test_batch (void)
 
   if (engine == NULL)
     return;
-  g_assert_cmpuint (pd_stages_plan (request, &(PdStageModel){ 128, 8, 0 }, NULL, stages, NULL), ==,
-                    2);
+  g_assert_cmpuint (pd_stages_plan (request, &(PdStageModel){ 128, 8, 0 }, NULL, 0, stages, NULL),
+                    ==, 2);
   g_object_set (request, "batch", 1, NULL);
   one = run (engine, request, NULL, WIDTH, HEIGHT, &report);
   g_object_set (request, "batch", 2, NULL);

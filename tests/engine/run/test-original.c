@@ -106,6 +106,48 @@ test_fill (void)
   check_pixel (found[3], 0.5f, 0.5f, 0.5f, 1);
 }
 
+/* Where parts are worked on the rest is not looked at, and the input's to the bit; on grey where
+ * the output has no alpha. */
+static void
+test_parts (void)
+{
+  static const float pixels[4][4] = {
+    { 0.2f, 0.4f, 0.8f, 0.6f }, { 5, 0, -3, 0.5f }, { 3, 0.4f, 0.8f, 1 }, { 0.25f, 1, 0, 0.5f }
+  };
+  static const float values[4] = { 0, 0, 1, 0 };
+  static const PdRect part = { 0, 2, 1, 1 };
+  static const char *const formats[] = { "R'G'B'A float", "R'G'B' float" };
+  g_autoptr (GeglBuffer) input = make_row (pixels, 4, "R'G'B'A float");
+  g_autoptr (GeglBuffer) mask = pd_picture_new (4, 1, "Y float");
+  g_autoptr (PdRequest) request = pd_request_new ();
+
+  gegl_buffer_set (mask, NULL, 0, NULL, values, GEGL_AUTO_ROWSTRIDE);
+  g_object_set (request, "mode", PD_REQUEST_MODE_INPAINT, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++)
+    {
+      g_autoptr (GeglBuffer) output = pd_picture_new (4, 1, formats[i]);
+      const PdImages images = { .input = input, .output = output, .mask = mask };
+      g_auto (PdOriginal) original = { .parts = &part, .n_parts = 1 };
+      const float made[3] = { 0.1f, 0.2f, 0.3f };
+      float found[4][4];
+
+      g_assert_true (pd_original_open (&original, &images, NULL));
+      g_assert_cmpuint (original.n_outside, ==, 1);
+      gegl_buffer_set (original.work, GEGL_RECTANGLE (2, 0, 1, 1), 0, babl_format ("R'G'B' float"),
+                       made, GEGL_AUTO_ROWSTRIDE);
+      g_assert_true (pd_original_finish (&original, request, &images, NULL));
+      read_row (output, found);
+      check_pixel (found[2], 0.1f, 0.2f, 0.3f, 1);
+      if (i == 0)
+        {
+          g_assert_cmpmem (found[0], 2 * sizeof found[0], pixels[0], 2 * sizeof pixels[0]);
+          g_assert_cmpmem (found[3], sizeof found[3], pixels[3], sizeof pixels[3]);
+        }
+      else
+        check_pixel (found[3], 0.375f, 0.75f, 0.25f, 1);
+    }
+}
+
 /* What is not finite counts as transparent; what is outside sRGB is kept at strength 0, in part at
  * a low strength, and cut at a high one. */
 static void
@@ -178,6 +220,7 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   gegl_init (NULL, NULL);
+  g_test_add_func ("/original/parts", test_parts);
   g_test_add_func ("/original/plain", test_plain);
   g_test_add_func ("/original/alpha", test_alpha);
   g_test_add_func ("/original/fill", test_fill);

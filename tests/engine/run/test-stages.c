@@ -98,7 +98,7 @@ test_plan (void)
 
       g_object_set (request, "mode", c->mode, "width", c->width, "height", c->height, "strength",
                     0.3, "scale", 4, NULL);
-      n = pd_stages_plan (request, &model, c->crop ? &crop : NULL, stages, &error);
+      n = pd_stages_plan (request, &model, c->crop ? &crop : NULL, c->crop, stages, &error);
       g_assert_no_error (error);
       g_assert_cmpuint (n, ==, c->n);
       assert_stage (&stages[0], &c->first);
@@ -134,11 +134,27 @@ test_levels (void)
       g_object_set (request, "width", 256, "height", 256, "progressive", PD_PROGRESSIVE_ON, "steps",
                     levels[i].steps, "level-steps", levels[i].level_steps, "level-strength",
                     levels[i].level_strength, NULL);
-      g_assert_cmpuint (pd_stages_plan (request, &of_model, NULL, stages, NULL), ==, 2);
+      g_assert_cmpuint (pd_stages_plan (request, &of_model, NULL, 0, stages, NULL), ==, 2);
       g_assert_cmpuint (stages[0].steps, ==, levels[i].steps);
       g_assert_cmpfloat (stages[1].strength, ==, levels[i].strength);
       g_assert_cmpuint ((guint) (stages[1].steps * stages[1].strength), ==, levels[i].calls);
     }
+}
+
+/* Every part of a picture with a mask is a stage, and takes time as it has pixels. */
+static void
+test_parts (void)
+{
+  static const PdCrop crops[] = { { { 20, 10, 80, 96 }, { 80, 96 } },
+                                  { { 300, 10, 80, 192 }, { 80, 192 } } };
+  g_autoptr (PdRequest) request = pd_request_new ();
+  PdStage stages[PD_MAX_LEVELS];
+
+  g_object_set (request, "mode", PD_REQUEST_MODE_INPAINT, "width", 512, "height", 400, NULL);
+  g_assert_cmpuint (pd_stages_plan (request, &model, crops, 2, stages, NULL), ==, 2);
+  assert_stage (&stages[0], &(PdStage){ 96, 80, PD_START_PICTURE, .strength = 1, .masked = TRUE });
+  assert_stage (&stages[1], &(PdStage){ 192, 80, PD_START_PICTURE, .strength = 1, .masked = TRUE });
+  g_assert_cmpfloat (stages[1].weight, ==, 2 * stages[0].weight);
 }
 
 static void
@@ -150,7 +166,7 @@ test_too_large (void)
 
   g_object_set (request, "mode", PD_REQUEST_MODE_UPSCALE, "width", 20000, "height", 300, "scale", 4,
                 NULL);
-  g_assert_cmpuint (pd_stages_plan (request, &model, NULL, stages, &error), ==, 0);
+  g_assert_cmpuint (pd_stages_plan (request, &model, NULL, 0, stages, &error), ==, 0);
   pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, "80000 65536 scale");
 }
 
@@ -160,6 +176,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/stages/plan", test_plan);
   g_test_add_func ("/stages/levels", test_levels);
+  g_test_add_func ("/stages/parts", test_parts);
   g_test_add_func ("/stages/too-large", test_too_large);
   return g_test_run ();
 }
