@@ -325,31 +325,71 @@ pd_tokenizer_get_size (const PdTokenizer *self)
   return self->size;
 }
 
+/* @text, normalised; NULL if it is not UTF-8. */
+static char *
+normalise (const char *text, GError **error)
+{
+  const char *invalid;
+  if (g_utf8_validate (text, -1, &invalid))
+    return pd_words_normalise (text);
+  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+               _ ("the prompt is not valid UTF-8 at byte %zu"), (gsize) (invalid - text));
+  return NULL;
+}
+
+static void
+encode_word (const PdTokenizer *self, const char *word, gsize length, GArray *ids)
+{
+  guint i = 0;
+  while (i < self->special_ids->len && !g_str_has_prefix (word, self->specials->pdata[i]))
+    i++;
+  if (i < self->special_ids->len)
+    g_array_append_val (ids, g_array_index (self->special_ids, gint32, i));
+  else
+    pd_bpe_encode (self->bpe, word, length, ids);
+}
+
 GArray *
 pd_tokenizer_encode (const PdTokenizer *self, const char *text, GError **error)
 {
-  const char *invalid;
-  if (!g_utf8_validate (text, -1, &invalid))
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("the prompt is not valid UTF-8 at byte %zu"), (gsize) (invalid - text));
-      return NULL;
-    }
-  g_autofree char *normal = pd_words_normalise (text);
+  g_autofree char *normal = normalise (text, error);
+  if (normal == NULL)
+    return NULL;
   GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint32));
   const char *at = normal, *word;
   gsize length;
   while ((word = pd_words_next (&at, (const char *const *) self->specials->pdata, &length)) != NULL)
-    {
-      guint i = 0;
-      while (i < self->special_ids->len && !g_str_has_prefix (word, self->specials->pdata[i]))
-        i++;
-      if (i < self->special_ids->len)
-        g_array_append_val (ids, g_array_index (self->special_ids, gint32, i));
-      else
-        pd_bpe_encode (self->bpe, word, length, ids);
-    }
+    encode_word (self, word, length, ids);
   return ids;
+}
+
+GArray *
+pd_tokenizer_find_words (const PdTokenizer *self, const char *text, char **normal, GError **error)
+{
+  *normal = normalise (text, error);
+  if (*normal == NULL)
+    return NULL;
+  GArray *words = g_array_new (FALSE, FALSE, sizeof (PdTokenizerWord));
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  const char *at = *normal, *part;
+  gsize length;
+  while ((part = pd_words_next (&at, (const char *const *) self->specials->pdata, &length)) != NULL)
+    {
+      const gsize start = (gsize) (part - *normal);
+      const guint first = ids->len;
+      PdTokenizerWord *last =
+          words->len > 0 ? &g_array_index (words, PdTokenizerWord, words->len - 1) : NULL;
+      encode_word (self, part, length, ids);
+      if (last != NULL && last->start + last->length == start)
+        {
+          last->length += length;
+          last->n += ids->len - first;
+          continue;
+        }
+      PdTokenizerWord word = { start, length, first, ids->len - first };
+      g_array_append_val (words, word);
+    }
+  return words;
 }
 
 gint32 *

@@ -41,9 +41,21 @@ gint32 pd_tokenizer_get_size (const PdTokenizer *self);
  * PD_ERROR_BAD_REQUEST if @text is not UTF-8. */
 GArray *pd_tokenizer_encode (const PdTokenizer *self, const char *text, GError **error);
 
-/* The same as *n_chunks ≥ 1 chunks of PD_TOKENIZER_CHUNK ids: start, up to 75 ids, end, padding. An
- * empty text gives one chunk. Free with g_free. PD_ERROR_BAD_REQUEST too if there were more than
- * PD_TOKENIZER_MOST_CHUNKS. */
+/* What stands between two white spaces of a text. */
+typedef struct
+{
+  gsize start, length; /* bytes */
+  guint first, n;      /* of its ids */
+} PdTokenizerWord;
+
+/* The words of @text as it is read, which *@normal becomes: NFC and lower case, with the same ids.
+ * Returns: (transfer full) of PdTokenizerWord. Fails as pd_tokenizer_encode. */
+GArray *
+pd_tokenizer_find_words (const PdTokenizer *self, const char *text, char **normal, GError **error);
+
+/* The ids of @text as *n_chunks ≥ 1 chunks of PD_TOKENIZER_CHUNK ids: start, up to 75 ids, end,
+ * padding. An empty text gives one chunk. Free with g_free. PD_ERROR_BAD_REQUEST too if there were
+ * more than PD_TOKENIZER_MOST_CHUNKS. */
 gint32 *pd_tokenizer_encode_chunks (const PdTokenizer *self,
                                     const char *text,
                                     guint *n_chunks,

@@ -146,21 +146,21 @@ pd_blocks_build_attention (const PdBuilder *builder,
   PdTensor *q = pd_layer_apply_linear (builder->graph, builder->probes, x, &layer->to_q, NULL);
   PdTensor *k = pd_layer_apply_linear (builder->graph, builder->probes, y, &layer->to_k, NULL);
   PdTensor *v = pd_layer_apply_linear (builder->graph, builder->probes, y, &layer->to_v, NULL);
-  PdTensor *mixed = NULL;
+  PdTensor *mixed;
   /* The module's own output is what to_out gives: probe it under the module's name. */
   PdLayer to_out = layer->to_out;
 
-  if (x == y)
-    mixed = pd_sites_attention (builder->sites, builder->graph,
-                                (PdSite){ .kind = PD_SITE_ATTENTION,
-                                          .path = layer->path,
-                                          .depth = builder->depth,
-                                          .decoder = builder->decoder,
-                                          .h = k->h,
-                                          .w = k->w,
-                                          .channels = k->c,
-                                          .parts = layer->heads },
-                                q, k, v);
+  mixed =
+      pd_sites_attention (builder->sites, builder->graph,
+                          (PdSite){ .kind = x == y ? PD_SITE_ATTENTION : PD_SITE_CROSS_ATTENTION,
+                                    .path = layer->path,
+                                    .depth = builder->depth,
+                                    .decoder = builder->decoder,
+                                    .h = q->h,
+                                    .w = q->w,
+                                    .channels = q->c,
+                                    .parts = layer->heads },
+                          q, k, v);
   if (mixed == NULL)
     mixed = pd_attention (builder->graph,
                           &(PdAttention){ .q = q, .k = k, .v = v, .heads = layer->heads });

@@ -33,7 +33,7 @@ pd_conditioner_free (PdConditioner *self)
   g_free (self);
 }
 
-/* The ids of all prompts, [n][*chunks][PD_TOKENIZER_CHUNK]. */
+/* The ids of all prompts, [n][*chunks][PD_TOKENIZER_CHUNK]; *chunks: at least so many. */
 static gint32 *
 tokenize (
     const PdConditioner *self, const char *const *prompts, guint n, guint *chunks, GError **error)
@@ -47,7 +47,6 @@ tokenize (
   if (n_chunks == NULL ||
       (empty = pd_tokenizer_encode_chunks (self->tokenizer, "", &n_empty, error)) == NULL)
     return NULL;
-  *chunks = 1;
   for (guint i = 0; i < n; i++)
     {
       gint32 *prompt =
@@ -75,6 +74,7 @@ GPtrArray *
 pd_conditioner_encode (PdConditioner *self,
                        const char *const *prompts,
                        guint n,
+                       guint n_tokens,
                        GCancellable *cancellable,
                        GError **error)
 {
@@ -82,7 +82,7 @@ pd_conditioner_encode (PdConditioner *self,
       g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
   g_autoptr (PdTextEncoderPass) pass = NULL;
   g_autofree float *values = NULL;
-  guint chunks, tokens;
+  guint chunks = MAX (1, n_tokens / PD_TOKENIZER_CHUNK), tokens;
   g_autofree gint32 *ids = tokenize (self, prompts, n, &chunks, error);
   gsize n_ids, n_values;
 

@@ -21,11 +21,12 @@ void pd_conditioner_free (PdConditioner *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdConditioner, pd_conditioner_free)
 
 /* The conditions of @prompts (n of them, UTF-8). Their tokens are the same for all: a multiple of
- * 77, shorter prompts filled up with empty chunks. Returns: (transfer full) of PdCondition. Errors:
- * PD_ERROR_BAD_REQUEST (a prompt that is too long), those of a graph's run. */
+ * 77, at least @n_tokens, shorter prompts filled up with empty chunks. Returns: (transfer full) of
+ * PdCondition. Errors: PD_ERROR_BAD_REQUEST (a prompt that is too long), those of a graph's run. */
 GPtrArray *pd_conditioner_encode (PdConditioner *self,
                                   const char *const *prompts,
                                   guint n,
+                                  guint n_tokens,
                                   GCancellable *cancellable,
                                   GError **error);
 

@@ -27,8 +27,10 @@ pd_sites_attention (
 
   visit (self, &site);
   for (PdHook *const *hook = self->hooks; hook != NULL && *hook != NULL; hook++)
-    if ((*hook)->attention != NULL)
+    if (site.kind == PD_SITE_ATTENTION && (*hook)->attention != NULL)
       keep (&result, (*hook)->attention (*hook, graph, &site, q, k, v));
+    else if (site.kind == PD_SITE_CROSS_ATTENTION && (*hook)->cross_attention != NULL)
+      keep (&result, (*hook)->cross_attention (*hook, graph, &site, q, k, v));
   return result;
 }
 

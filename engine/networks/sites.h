@@ -9,20 +9,21 @@
 
 typedef enum
 {
-  PD_SITE_ATTENTION, /* self-attention: queries, keys and values of one image */
-  PD_SITE_NORM,      /* group norm */
+  PD_SITE_ATTENTION,       /* self-attention: queries, keys and values of one image */
+  PD_SITE_CROSS_ATTENTION, /* queries of an image, keys and values of its condition */
+  PD_SITE_NORM,            /* group norm */
   PD_N_SITE_KINDS,
 } PdSiteKind;
 
 typedef struct
 {
   PdSiteKind kind;
-  const char *path; /* diffusers' module path; the network's */
-  guint index;      /* among the sites of its kind, the same in every pass of the network */
-  guint depth;      /* halvings below the largest size at which the network works */
-  gboolean decoder; /* in the half of the network that draws what the other half made out */
-  guint h, w, channels;
-  guint parts; /* heads of attention, groups of a norm */
+  const char *path;     /* diffusers' module path; the network's */
+  guint index;          /* among the sites of its kind, the same in every pass of the network */
+  guint depth;          /* halvings below the largest size at which the network works */
+  gboolean decoder;     /* in the half of the network that draws what the other half made out */
+  guint h, w, channels; /* of the image; of attention its queries */
+  guint parts;          /* heads of attention, groups of a norm */
 } PdSite;
 
 /* Embedded at the beginning of what takes part. Any member may be NULL. A member of a site may
@@ -33,6 +34,8 @@ typedef struct _PdHook PdHook;
 struct _PdHook
 {
   PdTensor *(*attention) (
+      PdHook *self, PdGraph *graph, const PdSite *site, PdTensor *q, PdTensor *k, PdTensor *v);
+  PdTensor *(*cross_attention) (
       PdHook *self, PdGraph *graph, const PdSite *site, PdTensor *q, PdTensor *k, PdTensor *v);
   PdTensor *(*norm) (PdHook *self,
                      PdGraph *graph,
@@ -55,7 +58,8 @@ typedef struct
   guint n_built[PD_N_SITE_KINDS];
 } PdSites;
 
-/* The result of the site, whose index is set here; NULL if no hook gives one. */
+/* The result of the site, whose index is set here; NULL if no hook gives one. Attention is of
+ * either kind. */
 PdTensor *pd_sites_attention (
     PdSites *self, PdGraph *graph, PdSite site, PdTensor *q, PdTensor *k, PdTensor *v);
 PdTensor *pd_sites_norm (PdSites *self,

@@ -157,7 +157,7 @@ pd_session_encode_text (PdSession *self, GError **error)
   g_clear_pointer (&self->conditions, g_ptr_array_unref);
   self->conditions =
       pd_conditioner_encode (self->model->conditioner, (const char *const *) prompts->pdata,
-                             prompts->len, self->cancellable, error);
+                             prompts->len, 0, self->cancellable, error);
   if (self->conditions == NULL)
     return FALSE;
   self->no_prompt = self->conditions->pdata[self->conditions->len - 1];

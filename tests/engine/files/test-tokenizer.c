@@ -331,12 +331,61 @@ test_pad (void)
     }
 }
 
+/* Words as they stand between white spaces, with their ids. */
+static void
+test_find_words (void)
+{
+  static const struct
+  {
+    const char *text, *normal, *words;
+  } cases[] = {
+    { "", "", "" },
+    { "A photo of  a cat", "a photo of  a cat", "a:1 photo:1 of:1 a:1 cat:1 " },
+    { "It's 1024x768,\tOK", "it's 1024x768,\tok", "it's:2 1024x768,:9 ok:1 " },
+    { "supercalifragilisticexpialidocious - a<|endoftext|>",
+      "supercalifragilisticexpialidocious - a<|endoftext|>",
+      "supercalifragilisticexpialidocious:9 -:1 a<|endoftext|>:2 " },
+    { "z\303\211\343\200\200w", "z\303\251\343\200\200w", "z\303\251:2 w:1 " },
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PdTokenizer) tokenizer = pd_tokenizer_new_clip (&error);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *normal = NULL;
+      g_autoptr (GArray) words =
+          pd_tokenizer_find_words (tokenizer, cases[i].text, &normal, &error);
+      g_autoptr (GArray) ids = NULL, again = NULL;
+      g_autoptr (GString) found = g_string_new (NULL);
+      guint n = 0;
+
+      g_assert_no_error (error);
+      g_assert_cmpstr (normal, ==, cases[i].normal);
+      for (guint j = 0; j < words->len; j++)
+        {
+          const PdTokenizerWord *word = &g_array_index (words, PdTokenizerWord, j);
+
+          g_assert_cmpuint (word->first, ==, n);
+          n += word->n;
+          g_string_append_len (found, normal + word->start, (gssize) word->length);
+          g_string_append_printf (found, ":%u ", word->n);
+        }
+      g_assert_cmpstr (found->str, ==, cases[i].words);
+      ids = pd_tokenizer_encode (tokenizer, cases[i].text, &error);
+      again = pd_tokenizer_encode (tokenizer, normal, &error);
+      g_assert_cmpuint (ids->len, ==, n);
+      g_assert_cmpmem (ids->data, n * sizeof (gint32), again->data, again->len * sizeof (gint32));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/tokenizer/goldens", test_goldens);
   g_test_add_func ("/tokenizer/clip", test_clip);
+  g_test_add_func ("/tokenizer/find-words", test_find_words);
   g_test_add_func ("/tokenizer/chunks", test_chunks);
   g_test_add_func ("/tokenizer/long", test_long);
   g_test_add_func ("/tokenizer/invalid-utf8", test_invalid_utf8);
