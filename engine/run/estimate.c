@@ -8,6 +8,7 @@
 
 #include "engine/gpu/kernel.h"
 #include "engine/run/plan.h"
+#include "engine/run/telling.h"
 #include "engine/run/style.h"
 
 /* The text encoder works before the canvas is there. */
@@ -75,8 +76,39 @@ add_style (
          (style->content == NULL || add_inversion (session, canvas, estimate, work, error));
 }
 
+/* Adds what finding out what tiles are told takes, where they may be told different things. */
 static gboolean
-add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *last, GError **error)
+add_telling (PdSession *session,
+             const PdCanvasOptions *canvas,
+             PdEstimate *estimate,
+             GError **error)
+{
+  const PdTilePromptsOptions options = pd_telling_options (session, canvas);
+  guint forwards;
+  guint64 bytes;
+  gboolean ok;
+
+  if (!pd_telling_matters (canvas))
+    return TRUE;
+  pd_account_begin_rehearsal (session->device);
+  ok = pd_tile_prompts_rehearse (&options, &forwards, error);
+  bytes = pd_account_end_rehearsal (session->device);
+  if (!ok)
+    return FALSE;
+  if (bytes > pd_account_limit (session->device))
+    return TRUE;
+  estimate->forwards += forwards;
+  estimate->peak_device_bytes = MAX (estimate->peak_device_bytes, bytes);
+  return TRUE;
+}
+
+static gboolean
+add_denoising (PdSession *session,
+               const PdStage *stage,
+               PdEstimate *estimate,
+               double *work,
+               PdPlan *last,
+               GError **error)
 {
   PdCanvasOptions options = pd_session_canvas_options (session);
   guint scale = session->model->autoencoder->info.scale;
@@ -87,7 +119,8 @@ add_denoising (PdSession *session, PdEstimate *estimate, double *work, PdPlan *l
   options.style = pd_style_plan (session, &style);
   if (options.style != NULL && !add_style (session, &style, estimate, work, error))
     return FALSE;
-  if (!pd_plan_canvas (session->device, &options, scale, &plan, error))
+  if (!pd_plan_canvas (session->device, &options, scale, &plan, error) ||
+      (stage->start == PD_START_ENLARGED && !add_telling (session, &options, estimate, error)))
     return FALSE;
   blocks = options.branches + (options.style != NULL && style.content != NULL);
   *work += n_steps * plan.work;
@@ -127,7 +160,7 @@ pd_estimate_stages (PdSession *session,
       if (!pd_session_set_stage (session, &stages[i], error) ||
           (stages[i].start != PD_START_NOISE &&
            !add_coding (session, FALSE, estimate, &work, error)) ||
-          !add_denoising (session, estimate, &work, &plan, error) ||
+          !add_denoising (session, &stages[i], estimate, &work, &plan, error) ||
           !add_coding (session, TRUE, estimate, &work, error))
         {
           pd_estimate_clear (estimate);

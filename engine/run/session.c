@@ -12,6 +12,7 @@
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
 #include "engine/run/plan.h"
+#include "engine/run/telling.h"
 #include "engine/run/style.h"
 #include "engine/tiles/decode.h"
 #include "engine/tiles/encode.h"
@@ -449,6 +450,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
                         .user_data = self,
                         .cancellable = self->cancellable };
   PdReport *report = self->recorder.report;
+  g_autoptr (PdTilePrompts) tile_prompts = NULL;
   PdDenoiseReport denoised;
   PdStyle style;
   gboolean ok;
@@ -458,6 +460,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
   pd_recorder_begin (&self->recorder, PD_PHASE_DENOISE);
   if (!place_regions (self, error) ||
       !plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule), error) ||
+      !pd_telling_find (self, &options.canvas, denoise->clean, &tile_prompts, error) ||
       !restore (self, &options, latent, error))
     return FALSE;
   ok = pd_denoise (&options, latent, &denoised, error);

@@ -129,7 +129,8 @@ pd_session_resume_level (const PdSession *self, const float **base, guint *base_
 typedef struct
 {
   gboolean invents;       /* nothing but the prompts says what the picture shows */
-  const float *clean;     /* what is known of the result before it is denoised */
+  const float *clean;     /* what is known of the result before it is denoised: a picture of the
+                             prompt, for tiles to be told no word of what they do not show */
   const PdMap *map;       /* for denoisers that read one */
   const guint16 *content; /* see PdStyle */
   /* See PdDenoise. */

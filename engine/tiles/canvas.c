@@ -44,7 +44,6 @@ allocate (PdCanvas *self, GError **error)
       (self->profile_y = pd_try_new (float, grid->y.tile, tiles, error)) == NULL ||
       (self->profile_x = pd_try_new (float, grid->x.tile, tiles, error)) == NULL ||
       (self->items = pd_try_new (PdItem, n_parts (self), tiles, error)) == NULL ||
-      (self->conditions = pd_try_new (const PdCondition *, prompts, tiles, error)) == NULL ||
       (self->mass = pd_try_new (float, pixels, canvas, error)) == NULL)
     return FALSE;
   if (options->prompts != NULL &&
@@ -103,9 +102,6 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
       !pd_changes_count_tiles (options->changes, grid, &self->n_tiles, error))
     return NULL;
   self->options.batch = CLAMP (self->n_tiles, 1, options->batch);
-  self->conditions[0] = options->conditions[options->branches - 1];
-  for (guint i = 1; i < n_prompts (self); i++)
-    self->conditions[i] = options->prompts->conditions[i - 1];
   pd_fusion_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
   pd_fusion_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
   return gather_team (self, error) ? g_steal_pointer (&self) : NULL;
@@ -126,7 +122,6 @@ pd_canvas_free (PdCanvas *self)
   g_free (self->mass);
   g_free (self->items);
   g_free (self->shares);
-  g_free (self->conditions);
   g_free (self->conditional);
   g_free (self);
 }
@@ -185,6 +180,19 @@ mix_prompts (PdCanvas *self, guint tile)
   self->shares_tile = tile;
 }
 
+/* Prompt @prompt, as a tile at @view is told it. */
+static const PdCondition *
+condition_of (const PdCanvas *self, guint prompt, PdView view)
+{
+  const PdCanvasOptions *options = &self->options;
+  const PdRect rect = { view.y, view.x, self->grid.y.tile, self->grid.x.tile };
+
+  if (prompt > 0)
+    return options->prompts->conditions[prompt - 1];
+  return options->tile_prompts != NULL ? pd_tile_prompts_at (options->tile_prompts, &rect)
+                                       : options->conditions[options->branches - 1];
+}
+
 /* A tile that changes is predicted for every prompt that counts in it. */
 static void
 list_items (PdCanvas *self)
@@ -197,6 +205,8 @@ list_items (PdCanvas *self)
   self->shares_tile = -1;
   for (guint tile = 0; tile < pd_grid_n_tiles (&self->grid); tile++)
     {
+      const PdView view = view_of (self, tile);
+
       if (!pd_changes_touch_tile (self->options.changes, &self->grid, self->starts_y,
                                   self->starts_x, tile))
         continue;
@@ -205,7 +215,8 @@ list_items (PdCanvas *self)
         mix_prompts (self, tile);
       for (guint prompt = 0; prompt < n_prompts (self); prompt++)
         if (prompts == NULL || pd_prompts_count (self->shares + prompt * n, n))
-          self->items[self->n_items++] = (PdItem){ tile, prompt, view_of (self, tile) };
+          self->items[self->n_items++] =
+              (PdItem){ tile, prompt, view, condition_of (self, prompt, view) };
     }
 }
 
@@ -330,7 +341,6 @@ pd_canvas_predict (PdCanvas *self,
                       .monitor = monitor };
   PdTeamWork work = { .items = self->items,
                       .n_prompts = n_prompts (self),
-                      .conditions = self->conditions,
                       .unconditional = options->conditions[0],
                       .gather = gather,
                       .gather_content = self->content != NULL ? gather_content : NULL,

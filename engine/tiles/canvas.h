@@ -9,6 +9,7 @@
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
 #include "engine/tiles/stylist.h"
+#include "engine/tiles/tile-prompts.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
@@ -49,7 +50,8 @@ typedef struct
 
   guint branches; /* 1, or 2 for guidance: conditions then hold the unconditional one first */
   const PdCondition *const *conditions; /* [branches] */
-  const PdPrompts *prompts;             /* of parts of the canvas; NULL: none */
+  const PdTilePrompts *tile_prompts; /* what tiles are told of the canvas's own; NULL: all of it */
+  const PdPrompts *prompts;          /* of parts of the canvas; NULL: none */
   const PdMap *map; /* for denoisers that read one, of the canvas's size; else NULL */
   double guidance, guidance_rescale;
   const PdStyle *style; /* that the canvas takes on; its tiles then read no others; NULL: none */

@@ -33,6 +33,7 @@ typedef struct
 {
   guint tile, prompt;
   PdView view;
+  const PdCondition *condition; /* of the prompt, as the tile is told it */
 } PdItem;
 
 /* What holds for all tiles of a step. */

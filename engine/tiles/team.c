@@ -130,7 +130,7 @@ take (Round *self, guint image, gsize number)
   team->items[image] = *item;
   team->numbers[image] = number;
   team->parts[image] = (gsize) item->tile * work->n_prompts + item->prompt;
-  team->conditions[image] = work->conditions[item->prompt];
+  team->conditions[image] = item->condition;
   work->gather (item, pd_predictor_input (team->predictor, image), work->user_data);
   if (work->gather_content != NULL)
     work->gather_content (item, pd_predictor_content (team->predictor, image), work->user_data);

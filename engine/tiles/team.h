@@ -26,9 +26,8 @@ typedef struct
 {
   const PdItem *items; /* in the order of the tiles */
   gsize n_items;
-  guint n_prompts;                      /* with that of the canvas */
-  const PdCondition *const *conditions; /* of each prompt */
-  const PdCondition *unconditional;     /* with two branches */
+  guint n_prompts;                  /* with that of the canvas */
+  const PdCondition *unconditional; /* with two branches */
 
   /* Puts the latent of @item, as the denoiser takes it, to @latent. */
   void (*gather) (const PdItem *item, float *latent, gpointer user_data);
