@@ -160,6 +160,7 @@ static void
 region_changed (PdDialog *self)
 {
   show_mode (self);
+  pd_style_chooser_refresh (PD_STYLE_CHOOSER (child (self, "style")));
   if (self->run == NULL)
     look_at_region (self, FALSE);
 }
