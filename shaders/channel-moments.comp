@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Mean and variance of every channel over the pixels of an image. A workgroup takes four channels of an
-// image, and adds up in an order that is always the same.
+// Mean and variance of every channel over the pixels of an image. A workgroup takes four channels of a
+// slice of an image, and adds up in an order that is always the same; what slices before it found is
+// merged with its own.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "abi/channel-moments.h"
@@ -17,7 +18,7 @@ layout (local_size_x_id = 0) in; // a power of 2
 
 layout (std430, binding = 0) readonly buffer X { QUAD x[]; };
 // [image][channel]{mean, variance}, which is that of a sample: over one pixel less
-layout (std430, binding = 1) writeonly buffer Found { vec2 found[]; };
+layout (std430, binding = 1) buffer Found { vec2 found[]; };
 
 shared float counts[gl_WorkGroupSize.x];
 shared vec4 means[gl_WorkGroupSize.x];
@@ -56,9 +57,22 @@ main ()
     return;
 
   uint to = ((push.image + gl_WorkGroupID.y) * push.quads + quad) * 4;
-  vec4 mean = origin + sum.mean;
+
+  sum.mean += origin;
+  if (push.before > 0)
+    {
+      Moments4 old = Moments4 (float (push.before), vec4 (0.0), vec4 (0.0));
+
+      for (uint c = 0; c < 4; c++)
+        {
+          old.mean[c] = found[to + c].x;
+          old.m2[c] = found[to + c].y * max (old.count - 1.0, 1.0);
+        }
+      sum = merged (old, sum);
+    }
+
   vec4 variance = sum.m2 / max (sum.count - 1.0, 1.0);
 
   for (uint c = 0; c < 4; c++)
-    found[to + c] = vec2 (mean[c], variance[c]);
+    found[to + c] = vec2 (sum.mean[c], variance[c]);
 }

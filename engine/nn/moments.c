@@ -17,23 +17,36 @@ void
 pd_channel_moments (PdGraph *graph, PdTensor *x, PdStorage *found)
 {
   const PdBackend *backend = pd_graph_backend (graph);
-  guint quads = pd_align_channels (x->c) / 4;
+  const PdSliceLimits limits = { .images = x->n,
+                                 .rows = x->h,
+                                 .width = x->w,
+                                 .row_bytes = pd_tensor_row_pitch (x) * pd_type_size (x->type),
+                                 .extra_rows = 2 * x->border };
+  g_autoptr (GArray) slices = pd_slice_cut (backend, &limits);
+  guint quads = pd_align_channels (x->c) / 4, image = 0, before = 0;
 
-  for (guint image = 0; image < x->n; image++)
+  for (guint i = 0; i < slices->len; i++)
     {
-      const PdSlice slice = pd_slice_images (x, image, 1);
+      const PdSlice slice = g_array_index (slices, PdSlice, i);
       PdDispatch dispatch = { .label = "channel moments",
                               .shader = x->type == PD_TYPE_F16 ? "channel-moments-f16"
                                                                : "channel-moments",
                               .constants = { pd_dispatch_workgroup (backend) },
                               .n_constants = 1,
-                              .groups = { quads, 1, 1 } };
-      PdChannelMomentsPush push = {
-        .width = x->w, .pixels = x->h * x->w, .quads = quads, .image = image
-      };
+                              .groups = { quads, slice.images, 1 } };
+      PdChannelMomentsPush push = { .width = slice.width,
+                                    .pixels = slice.rows * slice.width,
+                                    .quads = quads,
+                                    .image = slice.image };
 
+      if (slice.image != image)
+        before = 0;
+      image = slice.image;
+      push.before = before;
+      before += push.pixels;
       push.x = pd_slice_bind (pd_slice_stored (slice, x), backend, &dispatch, x, PD_ACCESS_READ);
-      pd_dispatch_bind_all (&dispatch, found, PD_ACCESS_WRITE);
+      pd_dispatch_bind_all (&dispatch, found,
+                            push.before > 0 ? PD_ACCESS_READ | PD_ACCESS_WRITE : PD_ACCESS_WRITE);
       pd_dispatch_push (&dispatch, &push, sizeof push);
       dispatch.work = pd_dispatch_memory_work (dispatch.access[0].range);
       pd_graph_dispatch (graph, &dispatch);

@@ -7,8 +7,9 @@
 PD_PUSH (PdChannelMomentsPush)
 {
   PdStrides x;
-  uint width; /* of an image */
+  uint width; /* of the slice */
   uint pixels;
+  uint before; /* pixels of the image in slices before this one, whose moments are there */
   uint quads; /* of a pixel, surplus included */
   uint image; /* the slice's first */
 }
