@@ -101,7 +101,7 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (!allocate (self, error) ||
       !pd_changes_count_tiles (options->changes, grid, &self->n_tiles, error))
     return NULL;
-  self->options.batch = CLAMP (self->n_tiles, 1, options->batch);
+  self->options.batch = CLAMP (options->batch, 1, MAX (self->n_tiles, 1));
   pd_fusion_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
   pd_fusion_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
   return gather_team (self, error) ? g_steal_pointer (&self) : NULL;

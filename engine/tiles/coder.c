@@ -250,7 +250,7 @@ coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GErro
   set_window_size (self);
   if (!list_windows (self, error))
     return FALSE;
-  self->options.batch = CLAMP (self->n_listed, 1, options->batch);
+  self->options.batch = CLAMP (options->batch, 1, MAX (self->n_listed, 1));
   return TRUE;
 }
 
