@@ -164,7 +164,9 @@ test_canvas_size (void)
   g_autoptr (PdEngine) engine = open_engine (request, 0);
   guint64 first = 0, forwards = 0;
 
-  for (guint side = 1024; side <= 16384; side *= 2)
+  /* The autoencoder's windows are evened out over the canvas: some sizes take less than 2048, whose
+   * windows are as large as they get. */
+  for (guint side = 2048; side <= 16384; side *= 2)
     {
       g_auto (PdEstimate) estimate = { 0 };
       g_autoptr (GError) error = NULL;
@@ -174,9 +176,9 @@ test_canvas_size (void)
       g_assert_no_error (error);
       g_test_message ("%u: %" G_GUINT64_FORMAT " device bytes, %u tiles", side,
                       estimate.peak_device_bytes, estimate.n_tiles);
-      if (first > 0)
-        g_assert_cmpuint (estimate.peak_device_bytes, ==, first);
-      first = estimate.peak_device_bytes;
+      if (first == 0)
+        first = estimate.peak_device_bytes;
+      g_assert_cmpuint (estimate.peak_device_bytes, <=, first);
       g_assert_cmpuint (estimate.forwards, >, forwards);
       forwards = estimate.forwards;
       g_assert_cmpfloat (estimate.seconds, >, 0);
