@@ -145,7 +145,7 @@ pd_crop_find (GeglBuffer *mask,
               GError **error)
 {
   g_autoptr (GArray) islands = pd_islands_find (mask, error);
-  Part parts[PD_MAX_CROPS + 1];
+  Part parts[PD_MAX_CROPS + 1] = { 0 };
   gboolean at_seam = FALSE;
   guint n = 0;
 

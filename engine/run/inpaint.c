@@ -149,9 +149,10 @@ run_part (const Part *self, const float *finished, float **latent, GError **erro
   if (finished != NULL ? !pd_stage_decode (session, self->stage, &stage, finished, work, error)
                        : !pd_stage_run (session, self->stage, &stage, work, latent, error))
     return FALSE;
-  layers.made = made = crop->work.w == part->w && crop->work.h == part->h
-                           ? g_object_ref (work)
-                           : pd_picture_scale (work, part->w, part->h, pixel_format);
+  made = crop->work.w == part->w && crop->work.h == part->h
+             ? g_object_ref (work)
+             : pd_picture_scale (work, part->w, part->h, pixel_format);
+  layers.made = made;
   gegl_buffer_copy (images->input, &place, GEGL_ABYSS_NONE, images->output, &place);
   return lay_over (&layers, images->apart, error);
 }

@@ -248,7 +248,7 @@ make_model (void)
   for (guint i = 0; i < survey->len; i++)
     if (g_array_index (survey, PdSite, i).kind == PD_SITE_CROSS_ATTENTION)
       last = &g_array_index (survey, PdSite, i);
-  g_assert_cmpuint (last->depth, ==, 0);
+  g_assert_true (last != NULL && last->depth == 0);
   for (guint i = 0; i < survey->len; i++)
     {
       const PdSite *site = &g_array_index (survey, PdSite, i);
