@@ -42,8 +42,10 @@ def generate(dialog, gimp, shot=None):
     fractions = set()
     captions = set()
     progress = steady(dialog.get("Progress").get_value_iface().get_current_value)
+    before = dialog.error()
     dialog.press("_Generate")
-    wait_for("the run to begin", dialog.is_running, PATIENCE)
+    wait_for("the run to begin",
+             lambda: dialog.is_running() or dialog.error() not in ("", before), PATIENCE)
     end = time.monotonic() + PATIENCE
     while dialog.is_running():
         for _ in range(10):
@@ -113,6 +115,7 @@ def transfers_a_style(gimp, state):
     generate(dialog, gimp)
     gimp.screenshot("style")
     dialog.choose("_Mode:", 0)
+    dialog.choose("St_yle:", 0)
 
 
 def cancels(gimp, state):
