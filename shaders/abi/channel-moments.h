@@ -10,8 +10,8 @@ PD_PUSH (PdChannelMomentsPush)
   uint width; /* of the slice */
   uint pixels;
   uint before; /* pixels of the image in slices before this one, whose moments are there */
-  uint quads; /* of a pixel, surplus included */
-  uint image; /* the slice's first */
+  uint quads;  /* of a pixel, surplus included */
+  uint image;  /* the slice's first */
 }
 PD_PUSH_END
 
