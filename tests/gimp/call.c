@@ -50,3 +50,16 @@ call_again (gint32 image, gint32 drawable, char **message)
 
   return result (values, n, message);
 }
+
+gboolean
+is_kept (gint32 layer, const char *text)
+{
+  GimpParasite *parasite = gimp_item_get_parasite (layer, "parallel-diffusion");
+  const gboolean found =
+      parasite && g_strstr_len (gimp_parasite_data (parasite), gimp_parasite_data_size (parasite),
+                                text) != NULL;
+
+  if (parasite)
+    gimp_parasite_free (parasite);
+  return found;
+}

@@ -19,6 +19,9 @@ gint32 call (gint32 image,
 /* Repeats the last call on another drawable. Returns: the new layer, or -1 with `message` set. */
 gint32 call_again (gint32 image, gint32 drawable, char **message);
 
+/* Whether @text is in what a layer keeps of the call that made it. */
+gboolean is_kept (gint32 layer, const char *text);
+
 /* Calls while engine or plug-in are killed. PID_FILE in the environment names the file into which
  * engine.sh writes the numbers of the engine and the plug-in. */
 void check_killed (void);

@@ -105,20 +105,6 @@ check_parasite (gint32 layer, const char *prompt)
   gimp_parasite_free (parasite);
 }
 
-/* Whether @text is in what a layer keeps. */
-static gboolean
-is_kept (gint32 layer, const char *text)
-{
-  GimpParasite *parasite = gimp_item_get_parasite (layer, "parallel-diffusion");
-  const gboolean found =
-      parasite && g_strstr_len (gimp_parasite_data (parasite), gimp_parasite_data_size (parasite),
-                                text) != NULL;
-
-  if (parasite)
-    gimp_parasite_free (parasite);
-  return found;
-}
-
 /* Pixels of what is visible may differ in the target where something is selected. */
 static void
 check_outside (gint32 image, const Pixels *before, const GeglRectangle *target)

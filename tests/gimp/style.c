@@ -46,19 +46,6 @@ call_style (gint32 image, gint32 layer, const char *mode, const char *style, cha
   return call (image, layer, "", mode, 1.0, options, message);
 }
 
-static gboolean
-is_kept (gint32 layer, const char *text)
-{
-  GimpParasite *parasite = gimp_item_get_parasite (layer, "parallel-diffusion");
-  const gboolean found =
-      parasite && g_strstr_len (gimp_parasite_data (parasite), gimp_parasite_data_size (parasite),
-                                text) != NULL;
-
-  if (parasite)
-    gimp_parasite_free (parasite);
-  return found;
-}
-
 /* The result is a layer where the selection is, with that as its mask. */
 static void
 check_result (gint32 layer, const char *kept)

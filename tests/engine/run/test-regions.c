@@ -127,7 +127,7 @@ test_wrap (void)
     g_assert_cmpfloat (weights[i], ==, 1);
 }
 
-/* A canvas that shows a part of the picture, and the means that a thumbnail gets. */
+/* A canvas that shows a part of the picture, and the means of fewer cells than it has pixels. */
 static void
 test_parts (void)
 {
