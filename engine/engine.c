@@ -247,7 +247,8 @@ plan_stages (
 {
   const PdStageModel model = { .native = pd_session_native_size (session),
                                .scale = session->model->autoencoder->info.scale,
-                               .level_strength = session->model->files->pipeline.level_strength };
+                               .level_strength = session->model->files->pipeline.level_strength,
+                               .few_steps = pd_levels_have_few_steps (session) };
 
   return pd_stages_plan (session->request, &model, crops, n_crops, stages, error);
 }

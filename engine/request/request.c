@@ -165,7 +165,7 @@ static const Parameter parameters[] = {
     G_TYPE_DOUBLE, FIELD (level_strength), -1.0, 1.0, -1.0, PD_REQUEST_PARAM_SOME },
   { "level-steps", N_ ("Level steps"),
     N_ ("Denoising steps of each enlargement: few are quick; 0 is the share of all steps that its "
-        "strength asks for"),
+        "strength asks for, or two with a model of few steps"),
     G_TYPE_UINT, FIELD (level_steps), 0, 1000, 0, PD_REQUEST_PARAM_SOME },
   { "scale", N_ ("Scale"), N_ ("How many times as large to make a picture"),
     CHOICE (scale, PD_REQUEST_SCALE_2), .flags = PD_REQUEST_PARAM_SOME },

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/levels.h"
 
+#include <json-glib/json-glib.h>
+
+#include "engine/diffusion/scheduler-class.h"
+
 enum
 {
   DRAWS = 1 << 24, /* numbers of noise arrays that a level's own */
@@ -98,4 +102,17 @@ pd_levels_run (
   ok = run_levels (session, stages, n, images, error);
   session->base = NULL;
   return ok;
+}
+
+gboolean
+pd_levels_have_few_steps (const PdSession *session)
+{
+  JsonNode *scheduler = session->model->files->scheduler;
+  PdSolverType type = session->request->solver;
+
+  if (type == PD_SOLVER_AUTO && scheduler != NULL)
+    pd_scheduler_class_nearest (json_object_get_string_member_with_default (
+                                    json_node_get_object (scheduler), "_class_name", ""),
+                                &type);
+  return type == PD_SOLVER_LCM;
 }

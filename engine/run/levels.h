@@ -8,3 +8,6 @@
  * the last are kept in GeglBuffers. Errors: those of pd_stage_run. */
 gboolean pd_levels_run (
     PdSession *session, const PdStage *stages, guint n, const PdImages *images, GError **error);
+
+/* Whether the solver of the run is one for models that were distilled to a few steps. */
+gboolean pd_levels_have_few_steps (const PdSession *session);

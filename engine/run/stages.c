@@ -26,14 +26,20 @@ weight_of (const PdStage *stage)
   return (double) stage->width * stage->height * (coding + stage->steps * stage->strength);
 }
 
-/* A level makes at least one step, however few the run has: models of few steps add detail in
- * one. */
-static void
-plan_steps (const PdRequest *request, PdStage *stage)
-{
-  const guint calls = request->level_steps > 0 ? request->level_steps : 1;
+/* Steps of a level for a model of few steps: one or two forwards of a tile add what there is to add
+ * (PixelRush, CVPR 2026). */
+static const guint FEW_STEPS = 2;
 
-  stage->steps = request->level_steps > 0 ? calls : request->steps;
+/* A level makes at least one step, however few the run has. */
+static void
+plan_steps (const PdRequest *request, const PdStageModel *model, PdStage *stage)
+{
+  const guint wanted = request->level_steps > 0 ? request->level_steps
+                       : model->few_steps       ? MIN (FEW_STEPS, request->steps)
+                                                : 0,
+              calls = MAX (wanted, 1);
+
+  stage->steps = wanted > 0 ? wanted : request->steps;
   if (stage->strength > 0)
     while ((guint) (stage->steps * stage->strength) < calls && stage->steps < MAX_STEPS)
       stage->steps++;
@@ -62,7 +68,7 @@ plan_levels (const PdRequest *request,
                              .steps = request->steps,
                              .strength = rise == 0 ? 1 : pd_level_strength (strength, rise) };
       if (rise > 0)
-        plan_steps (request, &stages[i]);
+        plan_steps (request, model, &stages[i]);
       stages[i].weight = weight_of (&stages[i]);
     }
   return n;

@@ -32,6 +32,7 @@ typedef struct
   guint native;          /* side of the pictures it was made for, pixels */
   guint scale;           /* pixels per latent pixel, along each side */
   double level_strength; /* see PdPipelineConfig */
+  gboolean few_steps;    /* it was distilled to make a picture in a few steps */
 } PdStageModel;
 
 /* The stages of @request. @crops: the parts that are worked on of a picture with a mask, a stage

@@ -116,18 +116,22 @@ test_levels (void)
     double level_strength, of_model; /* asked for; what the model says */
     double strength;                 /* of the first level after the base */
     guint calls;                     /* of it */
+    gboolean few_steps;              /* the model's kind */
   } levels[] = {
-    { 20, 0, 0.5, 0.85, 0.5, 10 }, { 20, 0, -1, 0.85, 0.85, 17 }, { 20, 0, -1, 0, 0.4, 8 },
-    { 4, 0, 0.4, 0, 0.4, 1 },      { 4, 0, 0.2, 0, 0.2, 1 },      { 1, 0, 0.1, 0, 0.1, 1 },
-    { 20, 2, 0.4, 0, 0.4, 2 },     { 20, 4, 0.7, 0, 0.7, 4 },     { 4, 3, 0.3, 0, 0.3, 3 },
-    { 20, 0, 0, 0, 0, 0 },         { 20, 4, 0, 0, 0, 0 },         { 20, 5, 1, 0, 1, 5 },
+    { 20, 0, 0.5, 0.85, 0.5, 10 },   { 20, 0, -1, 0.85, 0.85, 17 }, { 20, 0, -1, 0, 0.4, 8 },
+    { 4, 0, 0.4, 0, 0.4, 1 },        { 4, 0, 0.2, 0, 0.2, 1 },      { 1, 0, 0.1, 0, 0.1, 1 },
+    { 20, 2, 0.4, 0, 0.4, 2 },       { 20, 4, 0.7, 0, 0.7, 4 },     { 4, 3, 0.3, 0, 0.3, 3 },
+    { 20, 0, 0, 0, 0, 0 },           { 20, 4, 0, 0, 0, 0 },         { 20, 5, 1, 0, 1, 5 },
+    { 30, 0, -1, 0, 0.4, 2, TRUE },  { 4, 0, -1, 0, 0.4, 2, TRUE }, { 1, 0, 0.4, 0, 0.4, 1, TRUE },
+    { 30, 5, 0.4, 0, 0.4, 5, TRUE }, { 30, 0, 0, 0, 0, 0, TRUE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
     {
       const PdStageModel of_model = { .native = 128,
                                       .scale = 8,
-                                      .level_strength = levels[i].of_model };
+                                      .level_strength = levels[i].of_model,
+                                      .few_steps = levels[i].few_steps };
       g_autoptr (PdRequest) request = pd_request_new ();
       PdStage stages[PD_MAX_LEVELS];
 
