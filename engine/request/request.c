@@ -133,7 +133,7 @@ static const Parameter parameters[] = {
   { "tile", N_ ("Tile"), N_ ("Side of the tiles in pixels; 0 is the size the model was trained at"),
     G_TYPE_UINT, FIELD (tile), 0, 65536, 0 },
   { "overlap", N_ ("Overlap"),
-    N_ ("Pixels that neighbouring tiles share at least; -1 is a quarter of the tile"), G_TYPE_INT64,
+    N_ ("Pixels that neighbouring tiles share at least; -1 is an eighth of the tile"), G_TYPE_INT64,
     FIELD (overlap), -1, 65535, -1 },
   { "batch", N_ ("Batch"),
     N_ ("Tiles denoised at once; 0 is what the memory allows. The picture does not depend on it"),

@@ -91,7 +91,7 @@ struct _PdRequest
   double style_strength; /* 0: none of the style's look, 1: all of it */
   gint64 padding; /* pixels around the mask that are looked at; -1: by the model's native size */
   guint tile;     /* pixels; 0: the size the model was trained at */
-  gint64 overlap; /* pixels that neighbouring tiles share at least; -1: a quarter of the tile */
+  gint64 overlap; /* pixels that neighbouring tiles share at least; -1: an eighth of the tile */
   guint batch;    /* tiles per UNet call; 0: what the memory allows */
   PdSync sync;
   PdBlend blend;

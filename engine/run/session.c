@@ -223,7 +223,7 @@ pd_session_canvas_options (const PdSession *self)
     .height = self->h,
     .width = self->w,
     .tile = tile,
-    .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 4,
+    .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 8,
     .wrap = self->seamless,
     .batch = request->batch > 0                      ? request->batch
              : pd_device_info (self->device)->is_cpu ? 1

@@ -8,6 +8,7 @@
 #   PROMPTS  one a line, instead of those below
 #   MODES    some of those below
 #   TILE     its side (256)
+#   OVERLAP  of tiles (an eighth of the side)
 #   PROGRAM  another build's parallel-diffusion, to compare with
 # A row is one picture; rows "mean" are over all pictures of the mode, with the deviation between them.
 # Columns (tests/metrics/metrics.h):
@@ -30,7 +31,7 @@ build=$1 output=$2 side=${3:-2048} steps=${4:-20} seeds=${5:-1 2}
 program=${PROGRAM:-$build/engine/parallel-diffusion}
 metrics=$build/tests/metrics/pd-metrics
 tile=${TILE:-256}
-overlap=$((tile / 4))
+overlap=${OVERLAP:-$((tile / 8))}
 modes=${MODES:-untiled none fusion attention progressive}
 prompts=${PROMPTS:-'clear blue sky
 white snow
