@@ -26,23 +26,29 @@ weight_of (const PdStage *stage)
   return (double) stage->width * stage->height * (coding + stage->steps * stage->strength);
 }
 
+/* What starts from a picture makes at least @calls steps, however few the run has; with a strength
+ * of 0 it stays as it is. */
+static void
+plan_steps (PdStage *stage, guint calls)
+{
+  if (stage->strength > 0)
+    while ((guint) (stage->steps * stage->strength) < calls && stage->steps < MAX_STEPS)
+      stage->steps++;
+}
+
 /* Steps of a level for a model of few steps: one or two forwards of a tile add what there is to add
  * (PixelRush, CVPR 2026). */
 static const guint FEW_STEPS = 2;
 
-/* A level makes at least one step, however few the run has. */
 static void
-plan_steps (const PdRequest *request, const PdStageModel *model, PdStage *stage)
+plan_level_steps (const PdRequest *request, const PdStageModel *model, PdStage *stage)
 {
   const guint wanted = request->level_steps > 0 ? request->level_steps
                        : model->few_steps       ? MIN (FEW_STEPS, request->steps)
-                                                : 0,
-              calls = MAX (wanted, 1);
+                                                : 0;
 
   stage->steps = wanted > 0 ? wanted : request->steps;
-  if (stage->strength > 0)
-    while ((guint) (stage->steps * stage->strength) < calls && stage->steps < MAX_STEPS)
-      stage->steps++;
+  plan_steps (stage, MAX (wanted, 1));
 }
 
 /* A picture in levels: the first from noise or, to be enlarged, from the input. */
@@ -68,7 +74,7 @@ plan_levels (const PdRequest *request,
                              .steps = request->steps,
                              .strength = rise == 0 ? 1 : pd_level_strength (strength, rise) };
       if (rise > 0)
-        plan_steps (request, model, &stages[i]);
+        plan_level_steps (request, model, &stages[i]);
       stages[i].weight = weight_of (&stages[i]);
     }
   return n;
@@ -140,6 +146,7 @@ pd_stages_plan (const PdRequest *request,
             .strength = depth_of (request),
             .masked = n_crops > 0 || request->mode == PD_REQUEST_MODE_INPAINT,
           };
+          plan_steps (&stages[i], 1);
           stages[i].weight = weight_of (&stages[i]);
         }
       return MAX (n_crops, 1);

@@ -145,6 +145,36 @@ test_levels (void)
     }
 }
 
+/* What starts from a picture makes at least one step. */
+static void
+test_one_step (void)
+{
+  static const struct
+  {
+    PdRequestMode mode;
+    guint steps;
+    double strength, style_strength;
+    guint calls;
+  } runs[] = {
+    { PD_REQUEST_MODE_STYLE, 1, 0.6, 1, 1 },    { PD_REQUEST_MODE_STYLE, 4, 0.6, 0.1, 1 },
+    { PD_REQUEST_MODE_STYLE, 10, 0.6, 1, 6 },   { PD_REQUEST_MODE_STYLE, 10, 0.6, 0, 0 },
+    { PD_REQUEST_MODE_RESTYLE, 4, 0.2, 1, 1 },  { PD_REQUEST_MODE_RESTYLE, 4, 0, 1, 0 },
+    { PD_REQUEST_MODE_INPAINT, 3, 0.25, 1, 3 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (runs); i++)
+    {
+      g_autoptr (PdRequest) request = pd_request_new ();
+      PdStage stages[PD_MAX_LEVELS];
+
+      g_object_set (request, "mode", runs[i].mode, "width", 256, "height", 256, "steps",
+                    runs[i].steps, "strength", runs[i].strength, "style-strength",
+                    runs[i].style_strength, NULL);
+      g_assert_cmpuint (pd_stages_plan (request, &model, NULL, 0, stages, NULL), ==, 1);
+      g_assert_cmpuint ((guint) (stages[0].steps * stages[0].strength), ==, runs[i].calls);
+    }
+}
+
 /* Every part of a picture with a mask is a stage, and takes time as it has pixels. */
 static void
 test_parts (void)
@@ -180,6 +210,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/stages/plan", test_plan);
   g_test_add_func ("/stages/levels", test_levels);
+  g_test_add_func ("/stages/one-step", test_one_step);
   g_test_add_func ("/stages/parts", test_parts);
   g_test_add_func ("/stages/too-large", test_too_large);
   return g_test_run ();
