@@ -42,12 +42,12 @@ add_coding (PdSession *session, gboolean decode, PdEstimate *estimate, double *w
   return TRUE;
 }
 
-/* Adds that the canvas of @options is followed back to noise. */
+/* Adds that the canvas of @options is followed back to noise, for a style. */
 static gboolean
 add_inversion (
     PdSession *session, PdCanvasOptions options, PdEstimate *estimate, double *work, GError **error)
 {
-  guint n_steps = pd_schedule_n_calls (session->schedule);
+  guint n_steps = PD_STYLE_ROUNDS * pd_schedule_n_calls (session->schedule);
   PdPlan plan;
 
   options.branches = 1;

@@ -489,6 +489,8 @@ pd_session_invert (PdSession *self,
   g_autoptr (PdSchedule) schedule = make_schedule (self, PD_SOLVER_DDIM, NULL, error);
   PdInversion options = { .canvas = pd_session_canvas_options (self),
                           .schedule = schedule,
+                          .rounds = inversion->rounds,
+                          .noise = inversion->noise,
                           .visit = inversion->visit,
                           .visit_data = inversion->visit_data,
                           .progress = report_denoise,
@@ -513,9 +515,9 @@ pd_session_invert (PdSession *self,
       options.canvas.overlap = 0;
     }
   pd_recorder_begin (&self->recorder, PD_PHASE_INVERT);
-  if (!plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule), error))
-    return FALSE;
-  if (!pd_invert (&options, latent, &forwards, error))
+  if (!plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule) * MAX (options.rounds, 1),
+                    error) ||
+      !pd_invert (&options, latent, &forwards, error))
     return FALSE;
   self->recorder.report->forwards += forwards;
   self->recorder.report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);

@@ -101,8 +101,10 @@ gboolean pd_session_encode_from (
 /* How a canvas is followed back to noise. */
 typedef struct
 {
+  guint rounds;       /* see PdInversion, as noise is */
   gboolean no_prompt; /* without the request's, in a run with a style */
   gboolean whole;     /* the canvas is one tile */
+  const float *noise;
   /* See PdInversion; may be NULL. */
   void (*visit) (guint call, const float *latent, gpointer visit_data);
   gpointer visit_data;

@@ -235,40 +235,36 @@ static gboolean
 run_style (Run *self, float *latent, GError **error)
 {
   PdSession *session = self->session;
-  const gsize n = session->n_elements, plane = (gsize) session->h * session->w;
-  gboolean masked = self->stage->masked;
+  const gsize n = session->n_elements;
   g_autofree float *clean = pd_try_new (float, n, _ ("the canvas"), error), *noise = NULL;
-  g_autofree float *cells = NULL;
   g_autofree guint16 *content = NULL;
-  PdKeep keep = { .channels = session->channels, .size = { session->h, session->w } };
+  PdKeep keep = { .channels = session->channels,
+                  .size = { session->h, session->w },
+                  .mask = self->cells };
   PdSessionDenoise denoise = { .clean = clean };
 
   if (clean == NULL ||
-      !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, clean,
-                               error) ||
-      (masked && ((cells = pd_try_new (float, plane, _ ("the canvas"), error)) == NULL ||
-                  (noise = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
-                  !shrink_mask (session, self->input->mask, cells, error))))
+      !pd_session_encode_from (session, pd_session_read_pixels, self->input->picture, clean, error))
     return FALSE;
   if (pd_schedule_n_calls (session->schedule) == 0)
     {
       memcpy (latent, clean, n * sizeof *latent);
       return TRUE;
     }
-  if (!pd_style_start (session, clean, cells, noise, latent, &content, error))
+  if ((self->cells != NULL && (noise = draw_noise (session, error)) == NULL) ||
+      !pd_style_start (session, clean, self->cells, noise, latent, &content, error))
     return FALSE;
   denoise.content = content;
-  if (masked)
+  if (self->cells != NULL)
     {
       keep.clean = clean;
       keep.noise = noise;
-      keep.mask = cells;
       denoise.adjust_latent = pd_keep_before_step;
       denoise.adjust_data = &keep;
     }
   if (!pd_session_denoise (session, &denoise, latent, error))
     return FALSE;
-  if (masked)
+  if (self->cells != NULL)
     pd_keep_finish (&keep, latent);
   return TRUE;
 }
@@ -385,15 +381,13 @@ run_enlarged (Run *self, float *latent, GError **error)
   return pd_session_denoise (session, &denoise, latent, error);
 }
 
-/* Takes up the stage's canvas, and what of it changes. A model that reads the mask itself denoises
- * what stays, too, so that all of it has the same noise. */
+/* Says what of the canvas changes. A model that reads the mask itself denoises what stays, too, so
+ * that all of it has the same noise. */
 static gboolean
-take_up (Run *self, GError **error)
+mark_changes (Run *self, GError **error)
 {
   PdSession *session = self->session;
 
-  if (!pd_session_set_stage (session, self->stage, error))
-    return FALSE;
   if (!self->stage->masked || session->model->denoiser->info.map_channels > 0)
     return TRUE;
   self->cells = pd_try_new (float, (gsize) session->h * session->w, _ ("the canvas"), error);
@@ -414,7 +408,8 @@ pd_stage_run (PdSession *session,
   g_autofree float *result = NULL;
   gboolean ok;
 
-  if (!take_up (&self, error))
+  if (!pd_session_set_stage (session, stage, error) || !pd_style_prepare (session, error) ||
+      !mark_changes (&self, error))
     return FALSE;
   session->recorder.report->full_width = session->w * scale;
   session->recorder.report->full_height = session->h * scale;
@@ -426,8 +421,6 @@ pd_stage_run (PdSession *session,
     }
   result = pd_try_new (float, session->n_elements, _ ("the canvas"), error);
   if (result == NULL)
-    return FALSE;
-  if (!pd_style_prepare (session, error))
     return FALSE;
   if (stage->start == PD_START_NOISE)
     ok = run_noise (&self, result, error);
@@ -458,5 +451,6 @@ pd_stage_decode (PdSession *session,
 {
   g_auto (Run) self = { .session = session, .stage = stage, .input = input };
 
-  return take_up (&self, error) && pd_session_decode (session, latent, output, error);
+  return pd_session_set_stage (session, stage, error) && mark_changes (&self, error) &&
+         pd_session_decode (session, latent, output, error);
 }

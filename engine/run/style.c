@@ -122,7 +122,11 @@ static gboolean
 follow_style (PdSession *session, GError **error)
 {
   const PdSessionInversion inversion = {
-    .no_prompt = TRUE, .whole = TRUE, .visit = keep_style, .visit_data = session
+    .rounds = PD_STYLE_ROUNDS,
+    .no_prompt = TRUE,
+    .whole = TRUE,
+    .visit = keep_style,
+    .visit_data = session,
   };
   const gsize n = session->n_elements;
   guint calls = pd_schedule_n_calls (session->schedule);
@@ -130,13 +134,15 @@ follow_style (PdSession *session, GError **error)
   PdNoiseLevel level;
 
   g_free (session->style_path);
-  session->style_path = pd_try_new (float, MAX (calls, 1) * n, _ ("the style"), error);
+  session->style_path = pd_try_new (float, (calls + 1) * n, _ ("the style"), error);
   session->style_calls = calls;
   session->style_steps = session->steps;
   session->style_size = (PdSize){ session->h, session->w };
-  return latent != NULL && session->style_path != NULL &&
-         pd_session_encode_from (session, read_style, session, latent, error) &&
-         pd_session_invert (session, &inversion, latent, &level, error);
+  if (latent == NULL || session->style_path == NULL ||
+      !pd_session_encode_from (session, read_style, session, latent, error))
+    return FALSE;
+  keep_style (calls, latent, session);
+  return pd_session_invert (session, &inversion, latent, &level, error);
 }
 
 gboolean
@@ -147,15 +153,15 @@ pd_style_prepare (PdSession *session, GError **error)
                            .height = session->h * scale,
                            .steps = session->steps,
                            .strength = session->strength };
-  const guint draws = session->n_draws;
+  const guint draws = session->n_draws, calls = pd_schedule_n_calls (session->schedule);
   const PdTorus seamless = session->seamless;
   PdStage alone = canvas;
   PdSize size;
   gboolean ok;
 
-  if (session->style_picture == NULL || session->request->style_strength <= 0 ||
+  if (session->style_picture == NULL || session->request->style_strength <= 0 || calls == 0 ||
       (session->style_path != NULL && session->style_steps == session->steps &&
-       session->style_calls >= pd_schedule_n_calls (session->schedule)))
+       session->style_calls >= calls))
     return TRUE;
   size = pd_style_size (session, (guint) gegl_buffer_get_width (session->style_picture),
                         (guint) gegl_buffer_get_height (session->style_picture));
@@ -238,13 +244,15 @@ pd_style_start (PdSession *session,
   g_autofree guint16 *values =
       styled ? pd_try_new (guint16, calls * n, _ ("the canvas"), error) : NULL;
   Content keep = { values, n };
-  const PdSessionInversion inversion = { .no_prompt = TRUE,
+  const PdSessionInversion inversion = { .rounds = PD_STYLE_ROUNDS,
+                                         .no_prompt = TRUE,
+                                         .noise = noise,
                                          .visit = styled ? keep_content : NULL,
                                          .visit_data = &keep };
   PdNoiseLevel level;
 
   /* Followed alone, then drawn with what it shows beside it. */
-  session->recorder.inversion = styled ? 1.0 / 3 : 1.0 / 2;
+  session->recorder.inversion = PD_STYLE_ROUNDS / (PD_STYLE_ROUNDS + (styled ? 2.0 : 1.0));
   memcpy (latent, clean, n * sizeof *latent);
   if ((styled && values == NULL) || !pd_session_invert (session, &inversion, latent, &level, error))
     return FALSE;

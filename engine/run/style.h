@@ -5,6 +5,13 @@
 
 /* A run in the look of a style. */
 
+enum
+{
+  /* See PdInversion. After one alone steps forward lead elsewhere: to a light rim at the canvas's
+   * edges, and to paler colours the further it is followed. */
+  PD_STYLE_ROUNDS = 2,
+};
+
 /* Whether the request asks for one, of which @given tells that its picture is there; mode and share
  * say whether anything is to be made of it. */
 gboolean pd_style_is_wanted (const PdRequest *request, gboolean given);
@@ -34,8 +41,8 @@ const PdStyle *pd_style_plan (const PdSession *session, PdStyle *style);
 
 /* What the canvas shows, @clean, drawn anew: @latent becomes the noise that it came from in the
  * style's colours, and *@content what it is in all calls, to be freed. @cells: how much of the
- * canvas's pixels is to change; NULL: all. @noise: gets what is noise in it as it was; may be NULL.
- */
+ * canvas's pixels is to change; NULL: all. @noise: of what does not; gets what is noise in all of
+ * it as it was. May be NULL where all changes. */
 gboolean pd_style_start (PdSession *session,
                          const float *clean,
                          const float *cells,

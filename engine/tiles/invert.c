@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/tiles/invert.h"
 
+#include <string.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
@@ -22,18 +24,64 @@ report_tiles (guint tiles_done, guint n_tiles, gpointer user_data)
     self->inversion->progress (&self->progress, self->inversion->user_data);
 }
 
-/* Step @i backwards: @latent has the level after it. */
-static void
-step_back (const PdSchedule *schedule, guint i, const float *output, gsize n, float *latent)
+typedef struct
 {
+  const PdInversion *inversion;
+  PdCanvas *canvas;
+  gsize n;
+  float *output;
+  float *from;  /* where a step back begins; NULL where that is taken in one round */
+  float *start; /* the clean canvas, where not all of it changes; else NULL */
+} Inverter;
+
+static void
+inverter_clear (Inverter *self)
+{
+  pd_canvas_free (self->canvas);
+  g_free (self->output);
+  g_free (self->from);
+  g_free (self->start);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Inverter, inverter_clear)
+
+static gboolean
+allocate (Inverter *self, const float *latent, GError **error)
+{
+  const PdInversion *inversion = self->inversion;
+  const char *what = _ ("the canvas");
+
+  if ((self->output = pd_try_new (float, self->n, what, error)) == NULL ||
+      (inversion->rounds > 1 && (self->from = pd_try_new (float, self->n, what, error)) == NULL) ||
+      (inversion->noise != NULL &&
+       (self->start = pd_try_new (float, self->n, what, error)) == NULL))
+    return FALSE;
+  if (self->start != NULL)
+    memcpy (self->start, latent, self->n * sizeof *latent);
+  return TRUE;
+}
+
+/* Step @i backwards, from the level after it. */
+static void
+step_back (const Inverter *self, guint i, const float *from, float *latent)
+{
+  const PdInversion *inversion = self->inversion;
+  const PdSchedule *schedule = inversion->schedule;
   const PdSplit split = pd_schedule_split (schedule, pd_schedule_level (schedule, i + 1));
   const PdNoiseLevel to = pd_schedule_level (schedule, i);
+  const gsize pixels = (gsize) inversion->canvas.height * inversion->canvas.width;
+  const float *mass = pd_canvas_mass (self->canvas);
 
-  for (gsize e = 0; e < n; e++)
+  for (gsize e = 0; e < self->n; e++)
     {
-      double clean = split.clean_input * latent[e] + split.clean_output * output[e];
-      double noise = split.noise_input * latent[e] + split.noise_output * output[e];
+      double clean = split.clean_input * from[e] + split.clean_output * self->output[e];
+      double noise = split.noise_input * from[e] + split.noise_output * self->output[e];
 
+      if (self->start != NULL && mass[e % pixels] <= 0)
+        {
+          clean = self->start[e];
+          noise = inversion->noise[e];
+        }
       latent[e] = (float) (to.alpha * clean + to.sigma * noise);
     }
 }
@@ -42,35 +90,39 @@ gboolean
 pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **error)
 {
   const PdCanvasOptions *options = &self->canvas;
-  gsize n = (gsize) options->denoiser->info.channels * options->height * options->width;
   const PdSchedule *schedule = self->schedule;
-  g_autoptr (PdCanvas) canvas = NULL;
-  g_autofree float *output = NULL;
+  g_auto (Inverter) inverter = { .inversion = self };
+  const guint rounds = MAX (self->rounds, 1);
+  guint n_calls = pd_schedule_n_calls (schedule);
   PdDenoiseReport report;
   Progress progress = { .inversion = self };
   const PdMonitor monitor = { report_tiles, &progress, self->cancellable };
 
   *forwards = 0;
-  progress.progress.n_steps = pd_schedule_n_calls (schedule);
-  if (progress.progress.n_steps == 0)
+  if (n_calls == 0)
     return TRUE;
-  canvas = pd_denoise_canvas (options, &report, error);
-  if (canvas == NULL)
+  inverter.n = (gsize) options->denoiser->info.channels * options->height * options->width;
+  inverter.canvas = pd_denoise_canvas (options, &report, error);
+  if (inverter.canvas == NULL || !allocate (&inverter, latent, error))
     return FALSE;
-  progress.progress.n_tiles = pd_canvas_n_tiles (canvas);
-  output = pd_try_new (float, n, _ ("the canvas"), error);
-  if (output == NULL)
-    return FALSE;
-  for (guint i = progress.progress.n_steps; i-- > 0;)
+  progress.progress.n_steps = n_calls * rounds;
+  progress.progress.n_tiles = pd_canvas_n_tiles (inverter.canvas);
+  for (guint i = n_calls; i-- > 0;)
     {
-      if (!pd_canvas_predict (canvas, schedule, i, latent, output, &monitor, error))
-        return FALSE;
-      step_back (schedule, i, output, n, latent);
+      if (inverter.from != NULL)
+        memcpy (inverter.from, latent, inverter.n * sizeof *latent);
+      for (guint round = 0; round < rounds; round++)
+        {
+          if (!pd_canvas_predict (inverter.canvas, schedule, i, latent, inverter.output, &monitor,
+                                  error))
+            return FALSE;
+          step_back (&inverter, i, inverter.from != NULL ? inverter.from : latent, latent);
+          progress.progress.step++;
+          report_tiles (0, progress.progress.n_tiles, &progress);
+        }
       if (self->visit != NULL)
         self->visit (i, latent, self->visit_data);
-      progress.progress.step++;
-      report_tiles (0, progress.progress.n_tiles, &progress);
     }
-  *forwards = pd_canvas_forwards (canvas);
+  *forwards = pd_canvas_forwards (inverter.canvas);
   return TRUE;
 }

@@ -9,6 +9,12 @@ typedef struct
 {
   PdCanvasOptions canvas;     /* with one branch, or what guidance adds cannot be undone */
   const PdSchedule *schedule; /* of DDIM; its steps are taken from the last to the first */
+  /* How often a step looks for its noise: first where it begins, then where that led to, so that
+   * steps forward undo it the better (Pan et al. 2023, fixed-point inversion). 0 counts as 1. */
+  guint rounds;
+  /* What the canvas is noised with where no tile is, [channels][height][width]; NULL where all of
+   * it changes. */
+  const float *noise;
   /* Is given the latent of every call's level, of the last call first; may be NULL. */
   void (*visit) (guint call, const float *latent, gpointer visit_data);
   gpointer visit_data;

@@ -14,7 +14,8 @@
 typedef struct
 {
   guint h, w;                   /* of its latent; as large as a tile */
-  const float *path;            /* [calls][channels][h][w]: noised to the level of each call */
+  /* [calls + 1][channels][h][w]: noised to the level of each call, then as it is. */
+  const float *path;
   const PdCondition *condition; /* of its image, and of the content's: of no prompt */
   double share;                 /* of the style, 0 … 1 */
   /* What the canvas shows, [calls][channels][height][width] in f16, noised like the style; its

@@ -21,6 +21,7 @@ enum
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
 
 static PdEngine *engine, *embedded;
+static PdReport report; /* of the last run */
 
 /* Waves of a length, in a colour. */
 static GeglBuffer *
@@ -75,7 +76,6 @@ run (PdEngine *with,
   const PdImages images = {
     .input = generates ? NULL : input, .mask = mask, .style = style, .output = output
   };
-  PdReport report;
 
   return pd_engine_run (with, request, &images, listener, cancellable, &report, error)
              ? values_of (output, pixel_format, 3)
@@ -193,6 +193,37 @@ test_mask (void)
   g_assert_cmpuint (changed, >, shown * 9 / 10);
 }
 
+/* Tiles that the mask does not touch are not computed, neither while the canvas is followed back to
+ * noise nor while it is drawn. */
+static void
+test_tiles (void)
+{
+  enum
+  {
+    STEPS = 2,
+    ROUNDS = 2, /* in which a step back to noise is taken */
+    ALL = 6,    /* 3 × 2 */
+    TOUCHED = 4,
+  };
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_STYLE, 1);
+  g_autoptr (GeglBuffer) mask = pd_picture_new (WIDTH, HEIGHT, mask_format);
+  g_autofree float *values = g_new0 (float, N), *whole = NULL, *part = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!have_engine ())
+    return;
+  g_object_set (request, "steps", STEPS, "tile", 64, "overlap", 0, "fixed-grid", TRUE, NULL);
+  whole = run (engine, request, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (report.forwards, ==, STEPS * (ROUNDS * (1 + ALL) + 1 + 2 * ALL));
+  for (guint i = 0; i < N; i++)
+    values[i] = i % WIDTH < 8 || i / WIDTH < 8;
+  gegl_buffer_set (mask, NULL, 0, babl_format (mask_format), values, GEGL_AUTO_ROWSTRIDE);
+  part = run (engine, request, mask, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (report.forwards, ==, STEPS * (ROUNDS * (1 + TOUCHED) + 1 + 2 * TOUCHED));
+}
+
 static double
 distance (const float *a, const float *b)
 {
@@ -270,7 +301,6 @@ test_estimate (void)
   const PdImages images = { .input = input, .style = style, .output = output };
   g_autoptr (GError) error = NULL;
   PdEstimate estimate = { 0 };
-  PdReport report;
 
   if (!have_engine ())
     return;
@@ -294,6 +324,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/batches", test_batches);
   g_test_add_func ("/style/resume", test_resume);
   g_test_add_func ("/style/mask", test_mask);
+  g_test_add_func ("/style/tiles", test_tiles);
   g_test_add_func ("/style/share", test_share);
   g_test_add_func ("/style/impossible", test_impossible);
   g_test_add_func ("/style/estimate", test_estimate);

@@ -3,6 +3,8 @@
 #include "engine/tiles/invert.h"
 #include "tests/fixtures/sd1-fixture.h"
 
+#include <math.h>
+
 /* Inversion of a canvas against reference tensors (goldens/data/sd1_inversion), and there and back
  * again. */
 
@@ -79,29 +81,94 @@ test_style (void)
   check_inverted ("style", 7e-5);
 }
 
-/* DDIM sampling from the inverted latent. */
-static void
-test_resampled (void)
+/* The golden's content followed back in so many rounds a step, and drawn again. */
+static float *
+there_and_back (guint rounds, gsize *n)
 {
   g_autoptr (PdCondition) uncond = sd1_fixture_condition (&sd1, "uncond");
   const PdCondition *conditions[] = { uncond };
-  g_autofree float *latent = sd1_fixture_read (&sd1, "content");
-  g_autofree float *resampled = sd1_fixture_read (&sd1, "content.resampled");
+  float *latent = sd1_fixture_read (&sd1, "content");
   const PdTensorInfo *info = pd_safetensors_find (sd1.golden, "content");
-  gsize n = pd_tensor_info_count (info);
   guint forwards;
   g_autoptr (PdSchedule) schedule = make_schedule (10);
   PdCanvasOptions options =
       canvas_options (conditions, (guint) info->dims[2], (guint) info->dims[3]);
-  PdInversion inversion = { .canvas = options, .schedule = schedule };
+  PdInversion inversion = { .canvas = options, .schedule = schedule, .rounds = rounds };
   PdDenoise denoise = { .canvas = options, .schedule = schedule };
   PdDenoiseReport report;
   g_autoptr (GError) error = NULL;
 
   g_assert_true (pd_invert (&inversion, latent, &forwards, &error));
+  g_assert_cmpuint (forwards, ==, 10 * rounds);
   g_assert_true (pd_denoise (&denoise, latent, &report, &error));
   g_assert_no_error (error);
+  *n = pd_tensor_info_count (info);
+  return latent;
+}
+
+static void
+test_resampled (void)
+{
+  g_autofree float *resampled = sd1_fixture_read (&sd1, "content.resampled");
+  gsize n;
+  g_autofree float *latent = there_and_back (1, &n);
+
   sd1_fixture_assert_close (latent, resampled + 9 * n, n, 7e-4);
+}
+
+/* With more rounds it comes nearer to where it began. */
+static void
+test_rounds (void)
+{
+  g_autofree float *content = sd1_fixture_read (&sd1, "content");
+  double before = INFINITY;
+
+  for (guint rounds = 1; rounds <= 2; rounds++)
+    {
+      gsize n;
+      g_autofree float *latent = there_and_back (rounds, &n);
+      double lack = 0;
+
+      for (gsize e = 0; e < n; e++)
+        lack += pow (latent[e] - content[e], 2);
+      g_test_message ("%u rounds: %g from the content", rounds, sqrt (lack / n));
+      g_assert_cmpfloat (lack, <, 0.7 * before);
+      before = lack;
+    }
+}
+
+/* Where no tile is, the canvas gets the noise that is given. */
+static void
+test_noise (void)
+{
+  g_autoptr (PdCondition) uncond = sd1_fixture_condition (&sd1, "uncond");
+  const PdCondition *conditions[] = { uncond };
+  const guint height = 16, width = 40, tile = 16;
+  const gsize pixels = (gsize) height * width, n = 4 * pixels;
+  g_autofree float *start = g_new (float, n), *noise = g_new (float, n), *latent = NULL;
+  g_autofree float *mask = g_new0 (float, pixels);
+  g_autoptr (PdChanges) changes = NULL;
+  g_autoptr (PdSchedule) schedule = make_schedule (2);
+  PdInversion inversion = { .canvas = canvas_options (conditions, height, width),
+                            .schedule = schedule,
+                            .noise = noise };
+  const PdNoiseLevel level = pd_schedule_level (schedule, 0);
+  g_autoptr (GError) error = NULL;
+  guint forwards;
+
+  mask[0] = 1;
+  changes = pd_changes_new ((PdSize){ height, width }, PD_TORUS_NONE, mask, &error);
+  inversion.canvas.changes = changes;
+  pd_noise_normal (1, 0, 0, n, start);
+  pd_noise_normal (1, 1, 0, n, noise);
+  latent = g_memdup2 (start, n * sizeof *latent);
+  g_assert_true (pd_invert (&inversion, latent, &forwards, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (forwards, ==, 2);
+  for (gsize e = 0; e < n; e++)
+    if (e % width >= tile)
+      g_assert_cmpfloat_with_epsilon (latent[e], level.alpha * start[e] + level.sigma * noise[e],
+                                      1e-5);
 }
 
 /* A canvas of several tiles: the same bytes for every batch, and no steps change nothing. */
@@ -148,6 +215,8 @@ main (int argc, char **argv)
   g_test_add_func ("/invert/content", test_content);
   g_test_add_func ("/invert/style", test_style);
   g_test_add_func ("/invert/resampled", test_resampled);
+  g_test_add_func ("/invert/rounds", test_rounds);
+  g_test_add_func ("/invert/noise", test_noise);
   g_test_add_func ("/invert/tiles", test_tiles);
   status = g_test_run ();
   sd1_fixture_close (&sd1);
