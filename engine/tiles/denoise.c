@@ -6,6 +6,7 @@
 #include "engine/base/host-memory.h"
 #include "engine/tiles/denoise.h"
 #include "engine/tiles/pull.h"
+#include "engine/tiles/transport.h"
 
 /* What pd_canvas_predict's progress means to the whole run. */
 typedef struct
@@ -86,8 +87,36 @@ report_tiles (guint tiles_done, guint n_tiles, gpointer user_data)
     self->denoise->progress (&self->progress, self->denoise->user_data);
 }
 
+/* Whether the style has a say in what is predicted of the clean canvas at step @i: before, it has
+ * no strokes yet, and what it lacks of the style's contrast would become large spots. */
+static gboolean
+styles (const PdDenoise *self, guint i)
+{
+  const PdSchedule *schedule = self->schedule;
+
+  return self->canvas.style != NULL &&
+         (2 * pd_schedule_timestep (schedule, i) < pd_schedule_n_trained (schedule) ||
+          i + 1 == pd_schedule_n_calls (schedule));
+}
+
+/* Colours and strokes of all that changes become those of the style. */
+static void
+take_style (const Progress *self, const PdRect *area, float *clean)
+{
+  const PdDenoise *denoise = self->denoise;
+  const PdStyle *style = denoise->canvas.style;
+  const guint channels = denoise->canvas.denoiser->info.channels;
+  const gsize pixels = (gsize) style->h * style->w;
+  const PdRecolorFrom from = { clean, pd_rect_area (area), self->shown };
+  const PdRecolorFrom to = {
+    style->path + pd_schedule_n_calls (denoise->schedule) * channels * pixels, pixels, NULL
+  };
+
+  pd_transport (channels, &from, &to, style->share, clean);
+}
+
 /* Moves the latent from the prediction of the step that is being done, by way of the clean latent
- * if that is adjusted or pulled. */
+ * if that is adjusted, pulled or taken from a style. */
 static gboolean
 step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, GError **error)
 {
@@ -97,18 +126,22 @@ step (Progress *self, PdSolver *solver, const PdRect *area, const float *noise, 
   const gsize n = (gsize) denoise->canvas.denoiser->info.channels * area->h * area->w;
   float *latent = self->latent, *prediction = self->prediction;
   const gboolean pulls = self->pull.sigma > 0 && pd_pull_counts (schedule, self->step);
+  const gboolean styled = styles (denoise, self->step);
+  const gboolean by_clean = denoise->adjust_clean != NULL || pulls || styled;
   double from_latent = 0, from_prediction = 1;
 
-  if (denoise->adjust_clean != NULL || pulls)
+  if (by_clean)
     pd_schedule_to_x0 (schedule, self->step, n, latent, prediction, prediction);
   else
     pd_schedule_x0_factors (schedule, self->step, &from_latent, &from_prediction);
+  if (styled)
+    take_style (self, area, prediction);
   if (denoise->adjust_clean != NULL &&
       !denoise->adjust_clean (schedule, self->step, area, prediction, denoise->adjust_data, error))
     return FALSE;
   if (whole)
     preview_step (self, self->step, latent, from_latent, prediction, from_prediction, self->shown);
-  if (denoise->adjust_clean != NULL || pulls)
+  if (by_clean)
     pd_solver_step_x0 (solver, prediction, noise, latent);
   else
     pd_solver_step (solver, prediction, noise, latent);
@@ -372,14 +405,14 @@ pd_denoise (const PdDenoise *self, float *latent, PdDenoiseReport *report, GErro
   progress.progress.n_steps = pd_schedule_n_calls (self->schedule);
   if (progress.progress.n_steps == 0)
     return TRUE;
+  if (self->canvas.changes != NULL && (self->preview != NULL || self->canvas.style != NULL) &&
+      (progress.shown = shown = pd_changes_weights (self->canvas.changes, error)) == NULL)
+    return FALSE;
   if (self->preview != NULL)
     {
       mosaic = progress.mosaic =
           pd_mosaic_new (channels, canvas_size (self), self->preview->side, error);
       if (mosaic == NULL)
-        return FALSE;
-      if (self->canvas.changes != NULL &&
-          (progress.shown = shown = pd_changes_weights (self->canvas.changes, error)) == NULL)
         return FALSE;
       if (self->clean != NULL)
         {
