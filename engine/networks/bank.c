@@ -145,6 +145,31 @@ pd_bank_clear_once (PdBank *self, GError **error)
   return self->is_clear;
 }
 
+gsize
+pd_bank_blob_bytes (const PdBank *self)
+{
+  return self->bytes + self->options.parts;
+}
+
+gboolean
+pd_bank_save (PdBank *self, guint8 *blob, GError **error)
+{
+  for (guint part = 0; part < self->options.parts; part++)
+    *blob++ = (guint8) self->written[part];
+  return pd_bank_clear_once (self, error) &&
+         (self->buffer == NULL || pd_buffer_read (self->buffer, 0, blob, self->bytes, error));
+}
+
+gboolean
+pd_bank_load (PdBank *self, const guint8 *blob, GError **error)
+{
+  for (guint part = 0; part < self->options.parts; part++)
+    self->written[part] = *blob++;
+  self->is_clear =
+      self->buffer == NULL || pd_buffer_write (self->buffer, 0, blob, self->bytes, error);
+  return self->is_clear;
+}
+
 const PdBankLayer *
 pd_bank_layer (const PdBank *self, guint index)
 {

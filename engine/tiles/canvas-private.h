@@ -18,7 +18,6 @@ struct _PdCanvas
   float *shares;      /* of each prompt in a tile, [prompts][tile_h][tile_w] */
   gint64 shares_tile; /* whose they are; -1: none's */
   float *conditional; /* fused conditional prediction, for guidance rescale; may be NULL */
-  PdStylist *stylist; /* NULL: no style */
   float *content;     /* what the canvas shows, noised to the step's level; NULL: nothing */
   PdTeam *team;
 };

@@ -52,11 +52,24 @@ allocate (PdCanvas *self, GError **error)
   if (options->branches == 2 && options->guidance_rescale > 0 &&
       (self->conditional = pd_try_new (float, canvas_elements (self), canvas, error)) == NULL)
     return FALSE;
-  if (options->style != NULL && options->style->content != NULL &&
-      (self->content = pd_try_new (float, canvas_elements (self), canvas, error)) == NULL)
-    return FALSE;
-  return options->style == NULL ||
-         (self->stylist = pd_stylist_new (options->denoiser, options->style, error)) != NULL;
+  return options->style == NULL || options->style->content == NULL ||
+         (self->content = pd_try_new (float, canvas_elements (self), canvas, error)) != NULL;
+}
+
+/* Batches that leave something for every member, and no member for which nothing is left. */
+static void
+share_out (PdCanvas *self)
+{
+  PdCanvasOptions *options = &self->options;
+  PdHelpers *helpers = &options->helpers;
+  const guint n_tiles = MAX (self->n_tiles, 1);
+  guint most;
+
+  helpers->n = MIN (helpers->n, n_tiles - 1);
+  most = (n_tiles + helpers->n) / (1 + helpers->n);
+  options->batch = CLAMP (options->batch, 1, most);
+  for (guint i = 0; i < helpers->n; i++)
+    helpers->list[i].batch = CLAMP (helpers->list[i].batch, 1, most);
 }
 
 static gboolean
@@ -70,12 +83,13 @@ gather_team (PdCanvas *self, GError **error)
                                     .batch = options->batch,
                                     .branches = options->branches,
                                     .like = options->conditions[0],
-                                    .map = options->map,
-                                    .stylist = self->stylist },
+                                    .map = options->map },
+                         .helpers = &options->helpers,
+                         .style = options->style,
                          .norm_share = options->norm_share,
                          .n_parts = n_parts (self) };
 
-  if (options->sync == PD_SYNC_ATTENTION && self->stylist == NULL)
+  if (options->sync == PD_SYNC_ATTENTION && options->style == NULL)
     team.n_anchors = pd_anchors_choose (grid, team.anchors);
   self->team = pd_team_new (&team, error);
   return self->team != NULL;
@@ -101,7 +115,7 @@ pd_canvas_new (const PdCanvasOptions *options, GError **error)
   if (!allocate (self, error) ||
       !pd_changes_count_tiles (options->changes, grid, &self->n_tiles, error))
     return NULL;
-  self->options.batch = CLAMP (options->batch, 1, MAX (self->n_tiles, 1));
+  share_out (self);
   pd_fusion_profile (blend, grid->y.tile, grid->y.overlap, self->profile_y);
   pd_fusion_profile (blend, grid->x.tile, grid->x.overlap, self->profile_x);
   return gather_team (self, error) ? g_steal_pointer (&self) : NULL;
@@ -113,7 +127,6 @@ pd_canvas_free (PdCanvas *self)
   if (self == NULL)
     return;
   pd_team_free (self->team);
-  pd_stylist_free (self->stylist);
   g_free (self->content);
   g_free (self->starts_y);
   g_free (self->starts_x);
@@ -133,10 +146,15 @@ pd_canvas_n_tiles (const PdCanvas *self)
 }
 
 guint
+pd_canvas_batch (const PdCanvas *self)
+{
+  return self->options.batch;
+}
+
+guint
 pd_canvas_forwards (const PdCanvas *self)
 {
-  return pd_team_forwards (self->team) +
-         (self->stylist != NULL ? pd_stylist_forwards (self->stylist) : 0);
+  return pd_team_forwards (self->team);
 }
 
 PdGraph *
@@ -148,8 +166,13 @@ pd_canvas_graph (PdCanvas *self)
 gsize
 pd_canvas_bank_bytes (const PdCanvas *self)
 {
-  return pd_team_bank_bytes (self->team) +
-         (self->stylist != NULL ? pd_stylist_bytes (self->stylist) : 0);
+  return pd_team_bank_bytes (self->team);
+}
+
+void
+pd_canvas_report (const PdCanvas *self, PdTeamReport *report)
+{
+  pd_team_report (self->team, report);
 }
 
 const float *
@@ -306,18 +329,15 @@ report (gsize done, gpointer user_data)
   pd_monitor_tell (self->monitor, self->tiles, canvas->n_tiles);
 }
 
-/* The style leaves its keys and values, and the content is that of the step. */
-static gboolean
-take_style (PdCanvas *self, const Prediction *call, double timestep, GError **error)
+/* The content is that of the step. */
+static void
+take_content (PdCanvas *self, guint i)
 {
   gsize n = canvas_elements (self);
 
   if (self->content != NULL)
     for (gsize e = 0; e < n; e++)
-      self->content[e] = pd_half_to_float (self->options.style->content[call->i * n + e]);
-  return self->stylist == NULL ||
-         pd_stylist_run (self->stylist, call->i, timestep, call->input_scale,
-                         pd_monitor_cancellable (call->monitor), error);
+      self->content[e] = pd_half_to_float (self->options.style->content[i * n + e]);
 }
 
 gboolean
@@ -332,11 +352,12 @@ pd_canvas_predict (PdCanvas *self,
   const PdCanvasOptions *options = &self->options;
   gsize pixels = (gsize) options->height * options->width, elements = canvas_elements (self);
   const PdStep step = { .timestep = pd_schedule_timestep (schedule, i),
+                        .input_scale = pd_schedule_input_scale (schedule, i),
                         .draw = { options->seed, i } };
   Prediction call = { .canvas = self,
                       .i = i,
                       .latent = latent,
-                      .input_scale = pd_schedule_input_scale (schedule, i),
+                      .input_scale = step.input_scale,
                       .sum = prediction,
                       .monitor = monitor };
   PdTeamWork work = { .items = self->items,
@@ -357,8 +378,8 @@ pd_canvas_predict (PdCanvas *self,
   memset (prediction, 0, elements * sizeof *prediction);
   if (self->conditional != NULL)
     memset (self->conditional, 0, elements * sizeof *self->conditional);
-  if (!take_style (self, &call, step.timestep, error) ||
-      !pd_team_predict (self->team, &step, &work, pd_monitor_cancellable (monitor), error))
+  take_content (self, i);
+  if (!pd_team_predict (self->team, &step, &work, pd_monitor_cancellable (monitor), error))
     return FALSE;
   pd_fusion_divide (self->channels, pixels, prediction, self->mass);
   if (self->conditional != NULL)

@@ -9,14 +9,15 @@
 #include "engine/tiles/fusion.h"
 #include "engine/tiles/prompts.h"
 #include "engine/tiles/stylist.h"
+#include "engine/tiles/team.h"
 #include "engine/tiles/tile-prompts.h"
 
 /* Denoising of one canvas of any size: at every step all tiles are predicted, their predictions are
  * fused, and one solver step moves the canvas (Bar-Tal et al. 2023, MultiDiffusion, with the
  * prediction fused instead of the stepped latent, so that multistep solvers keep one history).
  *
- * The result does not depend on `batch`: predictions are fused in the order of the tiles, and what
- * tiles read of each other (anchors.h) is written one tile after the other. */
+ * The result does not depend on `batch` or helpers: predictions are fused in the order of the
+ * tiles, and what tiles read of each other (anchors.h) is written one tile after the other. */
 
 /* Who looks on while a canvas is denoised: for verification. */
 typedef struct
@@ -38,7 +39,8 @@ typedef struct
   guint height, width; /* latent pixels */
   guint tile, overlap; /* latent pixels */
   PdTorus wrap;
-  guint batch; /* tiles per call of the denoiser */
+  guint batch;       /* tiles per call of the denoiser */
+  PdHelpers helpers; /* who predict tiles beside it; none where there is one tile */
   PdBlend blend;
   gboolean jitter;
   guint64 seed;
@@ -70,12 +72,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdCanvas, pd_canvas_free)
 
 /* Tiles of a step; with changes a step in which they have moved may have some more or less. */
 guint pd_canvas_n_tiles (const PdCanvas *self);
+/* Tiles per call of the first denoiser: what was asked for, or less where there are not so many. */
+guint pd_canvas_batch (const PdCanvas *self);
 /* Images predicted so far: tiles · branches, times the prompts that count in a tile. */
 guint pd_canvas_forwards (const PdCanvas *self);
 PdGraph *pd_canvas_graph (PdCanvas *self);
 
 /* Bytes of the bank; 0 without. */
 gsize pd_canvas_bank_bytes (const PdCanvas *self);
+
+/* See pd_team_report. */
+void pd_canvas_report (const PdCanvas *self, PdTeamReport *report);
 
 /* What the canvas knows beside the latent and the solver's state, between two steps or within one,
  * in the machine's byte order; a canvas with the same options goes on from it as the one that saved

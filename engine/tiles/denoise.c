@@ -248,12 +248,25 @@ pd_denoise_cut_tile (PdCanvasOptions *options)
   options->overlap = MIN (options->overlap, options->tile - 1);
 }
 
+static gboolean
+halve (guint *batch)
+{
+  if (*batch <= 1)
+    return FALSE;
+  *batch /= 2;
+  return TRUE;
+}
+
 gboolean
 pd_denoise_shrink (PdCanvasOptions *options)
 {
-  if (options->batch > 1)
-    options->batch /= 2;
-  else if (options->tile / 2 >= LEAST_TILE)
+  gboolean smaller = halve (&options->batch);
+
+  for (guint i = 0; i < options->helpers.n; i++)
+    smaller = halve (&options->helpers.list[i].batch) || smaller;
+  if (smaller)
+    return TRUE;
+  if (options->tile / 2 >= LEAST_TILE)
     {
       options->tile /= 2;
       options->overlap /= 2;
@@ -277,7 +290,7 @@ pd_denoise_canvas (const PdCanvasOptions *options, PdDenoiseReport *report, GErr
       if (canvas != NULL)
         {
           report->tile = tried.tile;
-          report->batch = CLAMP (pd_canvas_n_tiles (canvas), 1, tried.batch);
+          report->batch = pd_canvas_batch (canvas);
           return canvas;
         }
       if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
@@ -330,6 +343,7 @@ denoise_apart (const PdDenoise *self,
   alone.tile = MAX (grid.y.tile, grid.x.tile);
   alone.overlap = 0;
   alone.batch = 1;
+  alone.helpers.n = 0;
   canvas = pd_denoise_canvas (&alone, report, error);
   if (canvas == NULL)
     return FALSE;
@@ -364,6 +378,7 @@ denoise_apart (const PdDenoise *self,
   pd_fusion_divide (channels, pixels, sum, mass);
   replace_covered (channels, pixels, sum, mass, latent);
   report->forwards = pd_canvas_forwards (canvas);
+  pd_canvas_report (canvas, &report->team);
   return TRUE;
 }
 
@@ -390,6 +405,7 @@ denoise_together (const PdDenoise *self,
   if (!run_steps (self, canvas, pd_rect_of (canvas_size (self)), latent, progress, error))
     return FALSE;
   report->forwards = pd_canvas_forwards (canvas);
+  pd_canvas_report (canvas, &report->team);
   return TRUE;
 }
 

@@ -83,12 +83,14 @@ typedef struct
   guint tile, batch;  /* chosen: at most those asked for */
   PdGraphStats graph; /* of the tiles' UNet pass */
   gsize bank_bytes;
+  PdTeamReport team;
 } PdDenoiseReport;
 
 /* A tile larger than both sides of the canvas becomes as large as the longer one. */
 void pd_denoise_cut_tile (PdCanvasOptions *options);
 
-/* Halves the batch or, if it is 1, the tile and its overlap. FALSE if the tile is the smallest. */
+/* Halves the batches or, if all are 1, the tile and its overlap. FALSE if the tile is the smallest.
+ */
 gboolean pd_denoise_shrink (PdCanvasOptions *options);
 
 /* The canvas of @options. The batch and then the tile asked for are halved for as long as the

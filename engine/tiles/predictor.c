@@ -80,7 +80,13 @@ n_contents (const PdPredictorOptions *options)
 }
 
 guint
-pd_predictor_blocks (const PdPredictorOptions *options)
+pd_predictor_blocks (guint branches, const PdStyle *style)
+{
+  return branches + (style != NULL && style->content != NULL);
+}
+
+static guint
+n_blocks (const PdPredictorOptions *options)
 {
   return n_contents (options) + options->branches;
 }
@@ -88,7 +94,7 @@ pd_predictor_blocks (const PdPredictorOptions *options)
 static gsize
 n_images (const PdPredictor *self, const Recording *recording)
 {
-  return (gsize) recording->tiles * pd_predictor_blocks (&self->options);
+  return (gsize) recording->tiles * n_blocks (&self->options);
 }
 
 /* The latent of image @image in block @block. */
@@ -140,7 +146,7 @@ record (PdPredictor *self, Recording *recording, gboolean f32, GError **error)
   const PdPredictorOptions *options = &self->options;
   guint tiles = recording->tiles;
   PdHook **hook = recording->hooks;
-  PdDenoiserPassOptions pass = { .n = tiles * pd_predictor_blocks (options),
+  PdDenoiserPassOptions pass = { .n = tiles * n_blocks (options),
                                  .h = options->h,
                                  .w = options->w,
                                  .like = options->like,
@@ -239,7 +245,7 @@ static void
 set_image (PdPredictor *self, Recording *recording, guint image, const PdBatch *batch, guint from)
 {
   const PdPredictorOptions *options = &self->options;
-  guint contents = n_contents (options), blocks = pd_predictor_blocks (options);
+  guint contents = n_contents (options), blocks = n_blocks (options);
 
   if (recording->reader != NULL)
     pd_bank_reader_set_weight (recording->reader, image,
@@ -271,7 +277,7 @@ keep_moments (
 {
   PdNormMoments *own = pd_statistics_own (self->options.statistics, batch->parts[from]);
 
-  for (guint block = 0; block < pd_predictor_blocks (&self->options); block++)
+  for (guint block = 0; block < n_blocks (&self->options); block++)
     memcpy (own + block * self->count,
             recording->moments + ((gsize) block * recording->tiles + image) * self->count,
             self->count * sizeof *own);
@@ -332,7 +338,7 @@ run_one (PdPredictor *self, Recording *one, const Call *call, guint image, GErro
   for (guint branch = 0; branch < self->options.branches; branch++)
     memmove (pd_predictor_output (self, image, branch), one->output + (contents + branch) * self->n,
              self->n * sizeof *one->output);
-  self->forwards += pd_predictor_blocks (&self->options);
+  self->forwards += n_blocks (&self->options);
   return TRUE;
 }
 
@@ -374,7 +380,7 @@ pd_predictor_run (PdPredictor *self,
     set_image (self, &self->batch, image, batch, image);
   if (!run (self, &self->batch, &call, error))
     return FALSE;
-  self->forwards += batch->count * pd_predictor_blocks (&self->options);
+  self->forwards += batch->count * n_blocks (&self->options);
   for (guint image = 0; image < batch->count; image++)
     {
       if (self->batch.norms != NULL)

@@ -25,8 +25,8 @@ typedef struct
 } PdPredictorOptions;
 
 /* Images of the denoiser for each tile: one a branch and, with a content to be drawn in a style,
- * that before them. */
-guint pd_predictor_blocks (const PdPredictorOptions *options);
+ * that before them. @style: NULL without one. */
+guint pd_predictor_blocks (guint branches, const PdStyle *style);
 
 /* What is predicted: a tile, for the prompt of the canvas (0) or of a part of it. */
 typedef struct
@@ -39,8 +39,8 @@ typedef struct
 /* What holds for all tiles of a step. */
 typedef struct
 {
-  double timestep;
-  PdBankDraw draw; /* of the tokens that go to the bank */
+  double timestep, input_scale;
+  PdBankDraw draw; /* of the tokens that go to the bank; its step is the call's number */
 } PdStep;
 
 /* What the options point to is borrowed. Errors: PD_ERROR_OUT_OF_MEMORY. */

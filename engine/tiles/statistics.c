@@ -76,6 +76,7 @@ pd_statistics_free (PdStatistics *self)
 void
 pd_statistics_begin (PdStatistics *self)
 {
+  ensure_given (self);
   memset (self->ran, 0, self->parts * sizeof *self->ran);
 }
 

@@ -17,7 +17,8 @@ PdStatistics *pd_statistics_new (double share, gsize parts, guint count, GError 
 void pd_statistics_free (PdStatistics *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdStatistics, pd_statistics_free)
 
-/* A step begins: forgets what ran since the last one was done. */
+/* A step begins: forgets what ran since the last one was done. Until it is done threads may ask for
+ * different parts at the same time. */
 void pd_statistics_begin (PdStatistics *self);
 
 /* What brings the part nearer to the canvas, [count]; borrowed. */

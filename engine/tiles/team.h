@@ -3,15 +3,33 @@
 
 #include "engine/tiles/anchors.h"
 #include "engine/tiles/predictor.h"
+#include "engine/tiles/work.h"
 
-/* Who predicts the tiles of a canvas, step by step: predictors, and what they tell each other once
- * a step. There is one predictor so far. */
+/* Who predicts the tiles of a canvas, step by step: members, each a predictor on a device of its
+ * own, and what they tell each other once a step. The first one predicts the anchors, whose keys
+ * and values the others get as a blob; statistics of group norms come with each tile, and all are
+ * the canvas's once the step is done. What a tile becomes does not depend on who predicts it. */
 typedef struct _PdTeam PdTeam;
+
+/* A member beside the first. */
+typedef struct
+{
+  PdDenoiser *denoiser; /* the first's once more, on another device */
+  guint batch;          /* tiles per call */
+} PdHelper;
 
 typedef struct
 {
-  PdPredictorOptions tiles; /* bank and statistics are the team's own */
-  guint n_anchors;          /* tiles that all others read; 0: no tile reads another */
+  guint n;
+  PdHelper list[PD_WORKERS_MAX - 1];
+} PdHelpers;
+
+typedef struct
+{
+  PdPredictorOptions tiles; /* of the first; bank, statistics and stylist are the team's own */
+  const PdHelpers *helpers;
+  const PdStyle *style; /* that the tiles take on; NULL: none, and no anchors then */
+  guint n_anchors;      /* tiles that all others read; 0: no tile reads another */
   guint anchors[PD_ANCHORS_MAX];
   double norm_share; /* see pd_statistics_new; 0: none are shared */
   gsize n_parts;     /* tiles times prompts */
@@ -29,7 +47,8 @@ typedef struct
   guint n_prompts;                  /* with that of the canvas */
   const PdCondition *unconditional; /* with two branches */
 
-  /* Puts the latent of @item, as the denoiser takes it, to @latent. */
+  /* Puts the latent of @item, as the denoiser takes it, to @latent; called on a thread of each
+   * member. */
   void (*gather) (const PdItem *item, float *latent, gpointer user_data);
   /* The same for what the canvas shows there; NULL without a content. */
   void (*gather_content) (const PdItem *item, float *latent, gpointer user_data);
@@ -42,8 +61,8 @@ typedef struct
   gpointer user_data; /* of all */
 } PdTeamWork;
 
-/* An anchor in which other prompts count, too, is a tile like the others. Errors: those of
- * pd_predictor_run. */
+/* All calls back but to gather are on the thread that calls. An anchor in which other prompts
+ * count, too, is a tile like the others. Errors: those of pd_predictor_run and pd_stylist_run. */
 gboolean pd_team_predict (PdTeam *self,
                           const PdStep *step,
                           const PdTeamWork *work,
@@ -53,8 +72,22 @@ gboolean pd_team_predict (PdTeam *self,
 /* The team's; may be NULL. */
 PdStatistics *pd_team_statistics (PdTeam *self);
 
-/* Bytes of the bank; 0 without. */
+/* Bytes of a member's banks; 0 without. */
 gsize pd_team_bank_bytes (const PdTeam *self);
+
+/* Predictions that are kept for their turn, at most, of @n_parts. */
+gsize pd_team_window (guint batch, const PdHelpers *helpers, gsize n_parts);
+
+/* What the members did so far. */
+typedef struct
+{
+  guint n_members;
+  guint64 items[PD_WORKERS_MAX]; /* that each predicted */
+  double busy, seconds;          /* of all members together; of the steps, times their number */
+  guint64 exchanged;             /* bytes to and from other members than the first */
+} PdTeamReport;
+
+void pd_team_report (const PdTeam *self, PdTeamReport *report);
 
 /* Images predicted so far. */
 guint pd_team_forwards (const PdTeam *self);
