@@ -23,15 +23,105 @@
 #include "engine/run/style.h"
 #include "engine/run/syntax.h"
 
-struct _PdEngine
+/* A device that works on tiles. */
+typedef struct
 {
   PdDevice *device;
   PdBackend backend;
+} Member;
+
+struct _PdEngine
+{
+  guint n_members;
+  Member members[PD_WORKERS_MAX]; /* the first does what is not shared, too */
   PdModel *model;
   PdResume *resume;  /* of the last run; may be NULL */
   gint64 start_time; /* µs, monotonic */
   double load_seconds;
+  char *worker_tiles; /* of the last report */
 };
+
+/* Members that have the device of @member in common, itself among them. */
+static guint
+count_same (const PdEngine *self, const Member *member)
+{
+  const char *uuid = pd_device_info (member->device)->uuid;
+  guint n = 0;
+
+  for (guint i = 0; i < self->n_members; i++)
+    n += g_str_equal (pd_device_info (self->members[i].device)->uuid, uuid);
+  return n;
+}
+
+/* What members give each other has to be stored in the same way. */
+static gboolean
+check_types (const PdEngine *self, const Member *member, GError **error)
+{
+  const Member *first = &self->members[0];
+
+  if (member->backend.activations == first->backend.activations)
+    return TRUE;
+  g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+               _ ("%s and %s would store numbers in different precisions; use --precision f32 or "
+                  "--kernels general"),
+               pd_device_info (first->device)->name, pd_device_info (member->device)->name);
+  return FALSE;
+}
+
+static gboolean
+add_member (PdEngine *self, const PdRequest *request, const char *selector, GError **error)
+{
+  const PdDeviceOptions options = { .selector = selector, .memory_limit = request->memory };
+  Member *member = &self->members[self->n_members];
+
+  member->device = pd_device_new (&options, error);
+  if (member->device == NULL)
+    return FALSE;
+  self->n_members++;
+  return pd_backend_init (&member->backend, member->device, request->kernels, request->precision,
+                          error) &&
+         check_types (self, member, error);
+}
+
+static gboolean
+open_devices (PdEngine *self, const PdRequest *request, GError **error)
+{
+  g_auto (GStrv) selectors = pd_device_select (request->device, PD_WORKERS_MAX, error);
+
+  for (guint i = 0; selectors != NULL && selectors[i] != NULL; i++)
+    if (!add_member (self, request, selectors[i], error))
+      return FALSE;
+  for (guint i = 0; i < self->n_members; i++)
+    {
+      PdDevice *device = self->members[i].device;
+
+      pd_account_set_limit (device,
+                            pd_account_limit (device) / count_same (self, &self->members[i]));
+    }
+  return selectors != NULL;
+}
+
+/* @kernels: told of those that the first is waiting for; @cancellable may be NULL. */
+static void
+set_watches (PdEngine *self, const PdDeviceWatch *watch)
+{
+  const PdDeviceWatch others = { .cancellable = watch != NULL ? watch->cancellable : NULL };
+
+  for (guint i = 0; i < self->n_members; i++)
+    pd_queue_set_watch (self->members[i].device, i == 0 ? watch : &others);
+}
+
+static gboolean
+load_model (PdEngine *self, const PdRequest *request, const char *path, GError **error)
+{
+  const PdModelParts parts = { .vae = request->vae, .text_encoder = request->text_encoder };
+
+  self->model = pd_model_load (&self->members[0].backend, path, &parts, error);
+  for (guint i = 1; self->model != NULL && i < self->n_members; i++)
+    if (!pd_model_add_copy (self->model, &self->members[i].backend, error))
+      return FALSE;
+  return self->model != NULL;
+}
 
 PdEngine *
 pd_engine_new (PdRequest *request,
@@ -43,21 +133,16 @@ pd_engine_new (PdRequest *request,
   g_autoptr (PdEngine) self = g_new0 (PdEngine, 1);
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   g_autofree char *path = NULL;
-  const PdModelParts parts = { .vae = request->vae, .text_encoder = request->text_encoder };
-  PdDeviceOptions options = { .selector = request->device, .memory_limit = request->memory };
+  gboolean loaded;
 
   self->start_time = g_get_monotonic_time ();
   path = pd_catalog_find (catalog, request->model, error);
-  if (path == NULL)
+  if (path == NULL || !open_devices (self, request, error))
     return NULL;
-  self->device = pd_device_new (&options, error);
-  if (self->device == NULL ||
-      !pd_backend_init (&self->backend, self->device, request->kernels, request->precision, error))
-    return NULL;
-  pd_queue_set_watch (self->device, &watch);
-  self->model = pd_model_load (&self->backend, path, &parts, error);
-  pd_queue_set_watch (self->device, NULL);
-  if (self->model == NULL)
+  set_watches (self, &watch);
+  loaded = load_model (self, request, path, error);
+  set_watches (self, NULL);
+  if (!loaded)
     return NULL;
   self->load_seconds = (double) (g_get_monotonic_time () - self->start_time) / G_USEC_PER_SEC;
   return g_steal_pointer (&self);
@@ -76,7 +161,10 @@ pd_engine_free (PdEngine *self)
     return;
   pd_resume_free (self->resume);
   pd_model_free (self->model);
-  pd_device_free (self->device);
+  g_free (self->worker_tiles);
+  /* The first is the last to write the cache of kernels, of which it knows the most. */
+  for (guint i = self->n_members; i-- > 0;)
+    pd_device_free (self->members[i].device);
   g_free (self);
 }
 
@@ -206,16 +294,17 @@ check_machine (PdSession *session, const PdStage *stages, guint n, GError **erro
   return TRUE;
 }
 
-/* For later estimates. A run that goes on from a journal did less than was planned, and one that
- * compiled kernels was slower than the next will be. */
+/* For later estimates. A run that goes on from a journal did less than was planned, one that
+ * compiled kernels was slower than the next will be, and of several devices each has a rate of its
+ * own. */
 static void
 record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gboolean ok)
 {
   const PdReport *report = session->recorder.report;
   double seconds = report->encode_seconds + report->denoise_seconds + report->decode_seconds;
 
-  if (ok && !session->request->resume && kernel_seconds < 0.05 * seconds)
-    pd_plan_record_rate (&self->backend, session->work, seconds);
+  if (ok && self->n_members == 1 && !session->request->resume && kernel_seconds < 0.05 * seconds)
+    pd_plan_record_rate (&self->members[0].backend, session->work, seconds);
 }
 
 /* A function of PdDeviceWatch. */
@@ -262,7 +351,7 @@ pd_engine_run (PdEngine *self,
                PdReport *report,
                GError **error)
 {
-  g_auto (PdSession) session = { .device = self->device,
+  g_auto (PdSession) session = { .device = self->members[0].device,
                                  .model = self->model,
                                  .request = request,
                                  .cancellable = cancellable,
@@ -289,17 +378,18 @@ pd_engine_run (PdEngine *self,
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
-  double kernel_seconds = pd_kernel_seconds (self->device);
+  double kernel_seconds = pd_kernel_seconds (self->members[0].device);
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
-  *report = (PdReport){ .seed = request->draws_seed ? g_random_int () : request->seed,
-                        .width = request->width,
-                        .height = request->height,
-                        .load_seconds = self->load_seconds,
-                        .device = pd_device_info (self->device)->name,
-                        .kernels = pd_kernels_to_string (self->backend.kernels),
-                        .precision = self->backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
+  *report =
+      (PdReport){ .seed = request->draws_seed ? g_random_int () : request->seed,
+                  .width = request->width,
+                  .height = request->height,
+                  .load_seconds = self->load_seconds,
+                  .device = pd_device_info (self->members[0].device)->name,
+                  .kernels = pd_kernels_to_string (self->members[0].backend.kernels),
+                  .precision = self->members[0].backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
   if (files[PD_PART_VAE].is_other)
     report->vae = pd_checkpoint_get_path (files[PD_PART_VAE].checkpoint);
   if (files[PD_PART_TEXT_ENCODER].is_other)
@@ -340,24 +430,24 @@ pd_engine_run (PdEngine *self,
       !begin_journal (self, &session, &original, &shown, error))
     return FALSE;
   note_syntax (&session);
-  pd_account_reset_peak (self->device);
-  report->weight_bytes = pd_account_used (self->device);
+  pd_account_reset_peak (self->members[0].device);
+  report->weight_bytes = pd_account_used (self->members[0].device);
 
-  pd_queue_set_watch (self->device, &watch);
+  set_watches (self, &watch);
   if (masked && original.work == NULL)
     gegl_buffer_copy (shown.input, NULL, GEGL_ABYSS_NONE, shown.output, NULL);
   ok = masked ? pd_inpaint_run (&session, stages, crops, n_crops, &shown, error)
               : pd_levels_run (&session, stages, n_stages, &shown, error);
-  pd_queue_set_watch (self->device, NULL);
+  set_watches (self, NULL);
   if (ok && original.work != NULL)
     ok = pd_original_finish (&original, request, images, error);
 
-  record_rate (self, &session, pd_kernel_seconds (self->device) - kernel_seconds, ok);
+  record_rate (self, &session, pd_kernel_seconds (self->members[0].device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);
-  report->peak_device_bytes = pd_account_peak (self->device);
+  report->peak_device_bytes = pd_account_peak (self->members[0].device);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
-  report->n_kernels = pd_kernel_count (self->device);
-  report->kernel_seconds = pd_kernel_seconds (self->device);
+  report->n_kernels = pd_kernel_count (self->members[0].device);
+  report->kernel_seconds = pd_kernel_seconds (self->members[0].device);
   return ok;
 }
 
@@ -372,7 +462,7 @@ pd_engine_estimate (PdEngine *self,
   g_autoptr (PdRequest) sized = pd_request_copy (request);
   gboolean from_picture = pd_modes[request->mode].needs & PD_TAKES_INPUT;
   PdReport report = { 0 };
-  g_auto (PdSession) session = { .device = self->device,
+  g_auto (PdSession) session = { .device = self->members[0].device,
                                  .model = self->model,
                                  .request = sized,
                                  .recorder = { .report = &report },
@@ -391,5 +481,5 @@ pd_engine_estimate (PdEngine *self,
   return n > 0 && check_parts (self->model, request, stages, n, error) &&
          (!session.styled || pd_style_check (self->model, request, error)) &&
          check_map (self->model, &stages[0], error) &&
-         pd_estimate_stages (&session, &self->backend, stages, n, estimate, error);
+         pd_estimate_stages (&session, stages, n, estimate, error);
 }

@@ -5,7 +5,7 @@
 
 #include "engine/run/run.h"
 
-/* One device with one model on it: the engine's whole public surface beside PdRequest.
+/* Devices with one model on them: the engine's whole public surface beside PdRequest.
  *
  *   g_autoptr (PdEngine) engine = pd_engine_new (request, data_folder, NULL, &error);
  *   PdImages images = { .output = buffer };
@@ -14,7 +14,8 @@
  * gegl_init() must have been called. Not thread-safe; one run at a time. */
 typedef struct _PdEngine PdEngine;
 
-/* Opens request->device with request->memory, kernels and precision, and loads request->model.
+/* Opens the devices of request->device (see pd_device_select) with request->memory for each,
+ * kernels and precision, and loads request->model on all of them.
  * @data_folder: where the embedded models are, may be NULL. Errors: PD_ERROR_NO_DEVICE,
  * PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY, G_IO_ERROR_CANCELLED. */
 PdEngine *pd_engine_new (PdRequest *request,

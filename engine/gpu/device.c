@@ -179,6 +179,80 @@ select_device (GPtrArray *infos, const char *selector, guint *index, GError **er
   return FALSE;
 }
 
+/* All that are no processors, or all. */
+static void
+add_all (GPtrArray *infos, GStrvBuilder *numbers, guint *n)
+{
+  gboolean other = FALSE;
+
+  for (guint i = 0; i < infos->len; i++)
+    other |= !((const PdDeviceInfo *) g_ptr_array_index (infos, i))->is_cpu;
+  for (guint i = 0; i < infos->len; i++)
+    if (!other || !((const PdDeviceInfo *) g_ptr_array_index (infos, i))->is_cpu)
+      {
+        g_autofree char *number = g_strdup_printf ("%u", i);
+
+        g_strv_builder_add (numbers, number);
+        (*n)++;
+      }
+}
+
+/* The parts of @selectors; a name may have commas, too. */
+static gboolean
+add_listed (
+    GPtrArray *infos, const char *selectors, GStrvBuilder *numbers, guint *n, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (selectors, ",", -1);
+  guint index;
+
+  if (g_strv_length (parts) < 2 || select_device (infos, selectors, &index, NULL))
+    {
+      g_strv_builder_add (numbers, selectors);
+      *n = 1;
+      return TRUE;
+    }
+  for (; parts[*n] != NULL; (*n)++)
+    {
+      const char *part = g_strstrip (parts[*n]);
+      g_autofree char *number = NULL;
+
+      if (*part == '\0')
+        {
+          g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+                       _ ("the list of devices “%s” has an empty place; write for instance 0,1, or "
+                          "all"),
+                       selectors);
+          return FALSE;
+        }
+      if (!select_device (infos, part, &index, error))
+        return FALSE;
+      number = g_strdup_printf ("%u", index);
+      g_strv_builder_add (numbers, number);
+    }
+  return TRUE;
+}
+
+GStrv
+pd_device_select (const char *selectors, guint most, GError **error)
+{
+  g_autoptr (GPtrArray) infos = pd_device_list (error);
+  g_autoptr (GStrvBuilder) numbers = g_strv_builder_new ();
+  guint n = 0;
+
+  if (infos == NULL)
+    return NULL;
+  if (g_strcmp0 (selectors, "all") == 0)
+    add_all (infos, numbers, &n);
+  else if (!add_listed (infos, selectors != NULL ? selectors : "", numbers, &n, error))
+    return NULL;
+  if (n <= most)
+    return g_strv_builder_end (numbers);
+  g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
+               _ ("“%s” are %u devices, at most %u can work together; name fewer"), selectors, n,
+               most);
+  return NULL;
+}
+
 /* Features that exist and are of use; nothing else is enabled. */
 static gboolean
 create_logical (PdDevice *self, GError **error)

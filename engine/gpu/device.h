@@ -97,6 +97,12 @@ void pd_device_prepare_environment (void);
  * PD_ERROR_NO_DEVICE when there is no driver or no such device. */
 GPtrArray *pd_device_list (GError **error);
 
+/* The devices that @selectors names, in its order: one, as PdDeviceOptions.selector has it, or
+ * several with commas between them, which may be the same one twice; "all" is every device,
+ * processors only where there is nothing else. Returns: (transfer full) selectors of pd_device_new,
+ * one or more. Errors: PD_ERROR_NO_DEVICE (no driver, nothing matches, more than @most). */
+GStrv pd_device_select (const char *selectors, guint most, GError **error);
+
 /* Opens a device; options may be NULL.
  * Errors: PD_ERROR_NO_DEVICE (no driver, nothing matches, validation layer missing). */
 PdDevice *pd_device_new (const PdDeviceOptions *options, GError **error);

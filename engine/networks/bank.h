@@ -37,8 +37,8 @@ void pd_bank_forget (PdBank *self);
 void pd_bank_set_written (PdBank *self, guint part);
 gboolean pd_bank_is_written (const PdBank *self, guint part);
 
-/* The contents of a bank in host memory, with which parts are written, for a bank of the same sites,
- * options and types on another device. @blob: [pd_bank_blob_bytes]. */
+/* The contents of a bank in host memory, with which parts are written, for a bank of the same
+ * sites, options and types on another device. @blob: [pd_bank_blob_bytes]. */
 gsize pd_bank_blob_bytes (const PdBank *self);
 gboolean pd_bank_save (PdBank *self, guint8 *blob, GError **error);
 gboolean pd_bank_load (PdBank *self, const guint8 *blob, GError **error);

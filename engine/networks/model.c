@@ -28,6 +28,26 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
   return self->autoencoder != NULL;
 }
 
+static void
+copy_clear (PdModelCopy *self)
+{
+  pd_denoiser_free (self->denoiser);
+  pd_autoencoder_free (self->autoencoder);
+}
+
+/* All files are still those that were stamped. */
+static gboolean
+check_unchanged (const PdModel *self, GError **error)
+{
+  const char *changed = pd_model_changed_file (self);
+
+  if (changed == NULL)
+    return TRUE;
+  pd_error_set_bad_model (
+      error, _ ("%s: has changed while it was read; try again once it is complete"), changed);
+  return FALSE;
+}
+
 PdModel *
 pd_model_load (const PdBackend *backend,
                const char *path,
@@ -35,24 +55,31 @@ pd_model_load (const PdBackend *backend,
                GError **error)
 {
   g_autoptr (PdModel) self = g_new0 (PdModel, 1);
-  const char *changed;
   gboolean loaded;
 
+  self->copies = g_array_new (FALSE, TRUE, sizeof (PdModelCopy));
+  g_array_set_clear_func (self->copies, (GDestroyNotify) copy_clear);
   self->stamps = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_file_stamp_free);
   pd_file_record_push (self->stamps);
   self->files = pd_model_files_open_with_parts (path, parts, error);
   loaded = self->files != NULL && load_parts (self, backend, error);
   pd_file_record_pop ();
-  if (!loaded)
-    return NULL;
-  changed = pd_model_changed_file (self);
-  if (changed != NULL)
-    {
-      pd_error_set_bad_model (
-          error, _ ("%s: has changed while it was read; try again once it is complete"), changed);
-      return NULL;
-    }
-  return g_steal_pointer (&self);
+  return loaded && check_unchanged (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+gboolean
+pd_model_add_copy (PdModel *self, const PdBackend *backend, GError **error)
+{
+  const PdFamily *family = pd_family_find (self->files, error);
+  PdModelCopy *copy;
+
+  if (family == NULL)
+    return FALSE;
+  g_array_set_size (self->copies, self->copies->len + 1);
+  copy = &g_array_index (self->copies, PdModelCopy, self->copies->len - 1);
+  return (copy->denoiser = family->denoiser_new (backend, self->files, error)) != NULL &&
+         (copy->autoencoder = family->autoencoder_new (backend, self->files, error)) != NULL &&
+         check_unchanged (self, error);
 }
 
 const char *
@@ -73,6 +100,7 @@ pd_model_free (PdModel *self)
 {
   if (self == NULL)
     return;
+  g_clear_pointer (&self->copies, g_array_unref);
   pd_denoiser_free (self->denoiser);
   pd_autoencoder_free (self->autoencoder);
   pd_conditioner_free (self->conditioner);

@@ -3,6 +3,13 @@
 
 #include "engine/networks/family.h"
 
+/* What of a model works on tiles, once more, on another device. */
+typedef struct
+{
+  PdDenoiser *denoiser;
+  PdAutoencoder *autoencoder;
+} PdModelCopy;
+
 /* A whole text-to-image model, on the device. Members are for reading. */
 typedef struct
 {
@@ -11,10 +18,12 @@ typedef struct
   PdConditioner *conditioner;
   PdDenoiser *denoiser;
   PdAutoencoder *autoencoder;
+  GArray *copies; /* PdModelCopy */
 } PdModel;
 
 /* Loads every part of the model at @path, but @parts (may be NULL) from where they say; @backend is
- * borrowed. Nothing of the files is used afterwards. Errors: PD_ERROR_BAD_MODEL, also when a file
+ * borrowed. Nothing of the files is used
+ * afterwards but by pd_model_add_copy. Errors: PD_ERROR_BAD_MODEL, also when a file
  * changes meanwhile, PD_ERROR_OUT_OF_MEMORY.
  */
 PdModel *pd_model_load (const PdBackend *backend,
@@ -23,6 +32,9 @@ PdModel *pd_model_load (const PdBackend *backend,
                         GError **error);
 void pd_model_free (PdModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModel, pd_model_free)
+
+/* Adds a copy on the device of @backend, which is borrowed. Errors: those of pd_model_load. */
+gboolean pd_model_add_copy (PdModel *self, const PdBackend *backend, GError **error);
 
 /* The path of a file that is another one than was read or was changed since; NULL: none. */
 const char *pd_model_changed_file (const PdModel *self);

@@ -134,13 +134,30 @@ add_denoising (PdSession *session,
   return TRUE;
 }
 
+/* Of all devices, each counted once: one that is chosen twice is no faster. */
+static double
+add_rates (const PdModel *model)
+{
+  double sum = pd_plan_rate (model->denoiser->backend);
+
+  for (guint i = 0; sum > 0 && i < model->copies->len; i++)
+    {
+      const PdBackend *backend = g_array_index (model->copies, PdModelCopy, i).denoiser->backend;
+      const char *uuid = pd_device_info (backend->device)->uuid;
+      const PdDenoiser *before = model->denoiser;
+
+      for (guint k = 0;
+           k < i && !g_str_equal (pd_device_info (before->backend->device)->uuid, uuid); k++)
+        before = g_array_index (model->copies, PdModelCopy, k).denoiser;
+      if (!g_str_equal (pd_device_info (before->backend->device)->uuid, uuid))
+        sum += pd_plan_rate (backend);
+    }
+  return sum;
+}
+
 gboolean
-pd_estimate_stages (PdSession *session,
-                    const PdBackend *backend,
-                    const PdStage *stages,
-                    guint n,
-                    PdEstimate *estimate,
-                    GError **error)
+pd_estimate_stages (
+    PdSession *session, const PdStage *stages, guint n, PdEstimate *estimate, GError **error)
 {
   guint scale = session->model->autoencoder->info.scale;
   double work = 0, rate;
@@ -171,7 +188,7 @@ pd_estimate_stages (PdSession *session,
   estimate->peak_host_bytes = pd_host_memory_resident () + host.memory;
   if (pd_device_info (session->device)->is_cpu)
     estimate->peak_host_bytes += estimate->peak_device_bytes - pd_account_used (session->device);
-  rate = pd_plan_rate (backend);
+  rate = add_rates (session->model);
   estimate->n_kernels = pd_prepare_take_rehearsed (session->device, &estimate->kernel_seconds);
   estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
   return TRUE;

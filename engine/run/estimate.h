@@ -6,9 +6,5 @@
 
 /* What a run of @stages will take. Uses up the session's canvas. Errors: as the run where they can
  * be known before. */
-gboolean pd_estimate_stages (PdSession *session,
-                             const PdBackend *backend,
-                             const PdStage *stages,
-                             guint n,
-                             PdEstimate *estimate,
-                             GError **error);
+gboolean pd_estimate_stages (
+    PdSession *session, const PdStage *stages, guint n, PdEstimate *estimate, GError **error);

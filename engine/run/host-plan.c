@@ -43,6 +43,17 @@ count_arrays (
   return n;
 }
 
+/* Of the members' batches, and those that wait for their turn. */
+static guint64
+count_images (const PdCanvasOptions *options, guint n_tiles)
+{
+  guint64 images = MIN (options->batch, n_tiles);
+
+  for (guint i = 0; i < options->helpers.n; i++)
+    images += MIN (options->helpers.list[i].batch, n_tiles);
+  return images + pd_team_window (options->batch, &options->helpers, n_tiles) / 3;
+}
+
 /* What is kept of the tiles, and how much of that a journal has. */
 static gboolean
 add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error)
@@ -61,10 +72,10 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
     return FALSE;
   blocks = options.branches + (styled != NULL && styled->content != NULL);
   parts = (guint64) pd_grid_n_tiles (&grid) * prompts;
-  images = MIN (options.batch, pd_grid_n_tiles (&grid));
+  images = count_images (&options, pd_grid_n_tiles (&grid));
   /* Anchors have a pass of one tile, and their predictions are kept. */
   if (options.sync == PD_SYNC_ATTENTION && styled == NULL)
-    images += 1 + pd_anchors_choose (&grid, anchors);
+    images += 1 + options.helpers.n + pd_anchors_choose (&grid, anchors);
   tile = (guint64) session->channels * grid.y.tile * grid.x.tile * sizeof (float);
   *memory +=
       parts * sizeof (guint64) + 3 * images * blocks * tile + prompts * tile / session->channels;

@@ -5,6 +5,7 @@
 
 #include "engine/base/host-memory.h"
 #include "engine/pictures/picture.h"
+#include "engine/run/interrupt.h"
 #include "engine/run/rim.h"
 
 enum
@@ -200,7 +201,7 @@ latent_size (const PdSession *session, const PdStage *stage)
 static guint
 find_finished (const PdSession *session, const PdStage *stages, guint n, const float **latents)
 {
-  guint h, w, finished = pd_session_resume_level (session, latents, &h, &w) - 1;
+  guint h, w, finished = pd_interrupt_level (session, latents, &h, &w) - 1;
   gsize size = 0;
 
   for (guint i = 0; i < MIN (finished, n); i++)

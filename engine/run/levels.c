@@ -4,6 +4,7 @@
 #include <json-glib/json-glib.h>
 
 #include "engine/diffusion/scheduler-class.h"
+#include "engine/run/interrupt.h"
 
 enum
 {
@@ -28,7 +29,7 @@ resume (PdSession *session,
         GError **error)
 {
   const float *base;
-  guint h, w, level = pd_session_resume_level (session, &base, &h, &w) - 1;
+  guint h, w, level = pd_interrupt_level (session, &base, &h, &w) - 1;
   g_autoptr (GeglBuffer) picture = NULL;
 
   if (level == 0 || level >= n)

@@ -35,6 +35,7 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
   gsize bank = 0;
   PdCanvas *canvas;
 
+  alone.helpers.n = 0;
   /* Every tile is a canvas of its own. */
   if (options->sync == PD_SYNC_NONE)
     {
@@ -75,16 +76,15 @@ rehearse (PdDevice *device, const PdCanvasOptions *options, PdPlan *plan, GError
   return canvas != NULL;
 }
 
-gboolean
-pd_plan_canvas (
-    PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error)
+/* Of one device, for which @options leave out the others. */
+static gboolean
+fit_canvas (PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error)
 {
   const guint64 limit = pd_account_limit (device), model = pd_account_used (device);
   g_autofree char *needed = NULL, *of_model = NULL, *allowed = NULL;
   g_autoptr (GError) failure = NULL;
 
   *plan = (PdPlan){ 0 };
-  pd_denoise_cut_tile (options);
   for (;;)
     {
       g_clear_error (&failure);
@@ -117,6 +117,49 @@ pd_plan_canvas (
                   "model), but %s are allowed; raise --memory, or choose a smaller model"),
                options->tile * pixels, options->tile * pixels, needed, of_model, allowed);
   return FALSE;
+}
+
+/* The same for a helper of a canvas; its tile becomes @options'. */
+static gboolean
+fit_helper (PdCanvasOptions *options, PdHelper *helper, guint pixels, GError **error)
+{
+  PdCanvasOptions other = *options;
+  PdPlan plan;
+
+  other.denoiser = helper->denoiser;
+  other.batch = helper->batch;
+  other.helpers.n = 0;
+  if (!fit_canvas (helper->denoiser->backend->device, &other, pixels, &plan, error))
+    return FALSE;
+  helper->batch = other.batch;
+  options->tile = other.tile;
+  options->overlap = other.overlap;
+  return TRUE;
+}
+
+gboolean
+pd_plan_canvas (
+    PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error)
+{
+  PdHelpers *helpers = &options->helpers;
+
+  pd_denoise_cut_tile (options);
+  do
+    {
+      PdCanvasOptions first = *options;
+
+      first.helpers.n = 0;
+      if (!fit_canvas (device, &first, pixels, plan, error))
+        return FALSE;
+      options->tile = first.tile;
+      options->overlap = first.overlap;
+      options->batch = first.batch;
+      for (guint i = 0; i < helpers->n; i++)
+        if (!fit_helper (options, &helpers->list[i], pixels, error))
+          return FALSE;
+    }
+  while (options->tile != plan->tile);
+  return TRUE;
 }
 
 char *

@@ -20,7 +20,8 @@ typedef struct
 } PdPlan;
 
 /* Makes batch and then tile of @options smaller until the canvas fits the limit of @device, as
- * pd_denoise would when an allocation fails. @pixels: of a latent pixel's side, for the error's
+ * pd_denoise would when an allocation fails; the batches of helpers those of their devices, and the
+ * tile fits all of them. @pixels: of a latent pixel's side, for the error's
  * text. Errors: PD_ERROR_OUT_OF_MEMORY, those of pd_canvas_new. */
 gboolean pd_plan_canvas (
     PdDevice *device, PdCanvasOptions *options, guint pixels, PdPlan *plan, GError **error);

@@ -11,6 +11,7 @@
 #include "engine/gpu/account.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
+#include "engine/run/interrupt.h"
 #include "engine/run/plan.h"
 #include "engine/run/telling.h"
 #include "engine/run/style.h"
@@ -210,6 +211,30 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
                     MIN (step / progress->n_steps, 1));
 }
 
+/* Tiles at once on the device of @denoiser, before its memory is asked. */
+static guint
+batch_on (const PdSession *self, const PdDenoiser *denoiser)
+{
+  if (self->request->batch > 0)
+    return self->request->batch;
+  return pd_device_info (denoiser->backend->device)->is_cpu ? 1 : GPU_BATCH;
+}
+
+static PdHelpers
+list_helpers (const PdSession *self)
+{
+  const GArray *copies = self->model->copies;
+  PdHelpers helpers = { .n = copies->len };
+
+  for (guint i = 0; i < copies->len; i++)
+    {
+      PdDenoiser *denoiser = g_array_index (copies, PdModelCopy, i).denoiser;
+
+      helpers.list[i] = (PdHelper){ denoiser, batch_on (self, denoiser) };
+    }
+  return helpers;
+}
+
 PdCanvasOptions
 pd_session_canvas_options (const PdSession *self)
 {
@@ -225,9 +250,8 @@ pd_session_canvas_options (const PdSession *self)
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 8,
     .wrap = self->seamless,
-    .batch = request->batch > 0                      ? request->batch
-             : pd_device_info (self->device)->is_cpu ? 1
-                                                     : GPU_BATCH,
+    .batch = batch_on (self, self->model->denoiser),
+    .helpers = list_helpers (self),
     .blend = request->blend,
     .jitter = !request->fixed_grid,
     .seed = self->noise.seed,
@@ -316,100 +340,6 @@ plan_coder (PdSession *self, PdCoderOptions *options, gboolean decode, GError **
   return TRUE;
 }
 
-static void
-save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
-{
-  gsize base_bytes = (gsize) self->channels * self->base_h * self->base_w * sizeof *self->base;
-  g_auto (PdJournal) journal = { .seed = self->noise.seed,
-                                 .level = self->recorder.level,
-                                 .n_draws = self->n_draws,
-                                 .base_height = self->base_h,
-                                 .base_width = self->base_w };
-  g_autoptr (GError) error = NULL;
-
-  journal.parts[PD_JOURNAL_LATENT] = g_bytes_new_static (latent, self->n_elements * sizeof *latent);
-  journal.parts[PD_JOURNAL_SOLVER] = pd_solver_save (solver, &error);
-  if (error == NULL)
-    journal.parts[PD_JOURNAL_CANVAS] = pd_canvas_save_state (canvas, &error);
-  if (self->base != NULL)
-    journal.parts[PD_JOURNAL_BASE] = g_bytes_new_static (self->base, base_bytes);
-  if ((error != NULL || !pd_resume_save (self->resume, &journal, &error)) && !self->journal_failed)
-    {
-      self->journal_failed = TRUE;
-      pd_recorder_note (&self->recorder, error->message);
-    }
-}
-
-/* A run that was cancelled is kept whole; a short one that is done not at all. */
-static void
-checkpoint (const PdSolver *solver,
-            PdCanvas *canvas,
-            const float *latent,
-            gboolean stopping,
-            gpointer user_data)
-{
-  PdSession *self = user_data;
-  gboolean cancelled = stopping && g_cancellable_is_cancelled (self->cancellable);
-  g_autofree char *text = NULL;
-
-  if (self->resume == NULL || (!cancelled && !pd_resume_due (self->resume)))
-    return;
-  if (cancelled && self->recorder.level == 1 && pd_solver_position (solver) == 0)
-    return;
-  self->journal_failed = self->journal_failed && !cancelled;
-  save_journal (self, solver, canvas, latent);
-  if (!cancelled || self->journal_failed)
-    return;
-  text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
-                             "from there"),
-                          pd_solver_position (solver), pd_schedule_n_calls (self->schedule));
-  pd_recorder_note (&self->recorder, text);
-}
-
-guint
-pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w)
-{
-  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
-  GBytes *bytes = journal != NULL ? journal->parts[PD_JOURNAL_BASE] : NULL;
-  gsize size = 0;
-
-  *base = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
-  *base_h = *base_w = 0;
-  if (*base == NULL ||
-      size != (gsize) self->channels * journal->base_height * journal->base_width * sizeof **base)
-    return 1;
-  *base_h = journal->base_height;
-  *base_w = journal->base_width;
-  return journal->level;
-}
-
-/* Takes up what the journal says of this level. */
-static gboolean
-restore (PdSession *self, PdDenoise *options, float *latent, GError **error)
-{
-  const PdJournal *journal = self->resume != NULL ? pd_resume_journal (self->resume) : NULL;
-  GBytes *bytes;
-
-  if (journal == NULL || journal->level != self->recorder.level ||
-      self->request->sync == PD_SYNC_NONE)
-    return TRUE;
-  bytes = journal->parts[PD_JOURNAL_LATENT];
-  if (bytes == NULL || journal->parts[PD_JOURNAL_SOLVER] == NULL ||
-      journal->parts[PD_JOURNAL_CANVAS] == NULL || journal->n_draws != self->n_draws ||
-      g_bytes_get_size (bytes) != self->n_elements * sizeof *latent)
-    {
-      g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                   _ ("the journal does not fit this run (level %u of %u × %u latent pixels); run "
-                      "again without --resume to start anew"),
-                   self->recorder.level, self->w, self->h);
-      return FALSE;
-    }
-  memcpy (latent, g_bytes_get_data (bytes, NULL), self->n_elements * sizeof *latent);
-  options->solver_state = journal->parts[PD_JOURNAL_SOLVER];
-  options->canvas_state = journal->parts[PD_JOURNAL_CANVAS];
-  return TRUE;
-}
-
 /* Regions are those of the picture that the request speaks of. The canvas shows the session's area
  * of it, or all of it, perhaps in another size; what the last block of pixels has beyond the
  * picture counts as its edge. */
@@ -444,7 +374,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
                         .adjust_clean = denoise->adjust_clean,
                         .adjust_data = denoise->adjust_data,
                         .first_draw = self->n_draws,
-                        .checkpoint = checkpoint,
+                        .checkpoint = pd_interrupt_checkpoint,
                         .preview = self->preview != NULL ? pd_preview_hooks (self->preview) : NULL,
                         .progress = report_denoise,
                         .user_data = self,
@@ -461,7 +391,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
   if (!place_regions (self, error) ||
       !plan_canvas (self, &options.canvas, pd_schedule_n_calls (self->schedule), error) ||
       !pd_telling_find (self, &options.canvas, denoise->clean, &tile_prompts, error) ||
-      !restore (self, &options, latent, error))
+      !pd_interrupt_restore (self, &options, latent, error))
     return FALSE;
   ok = pd_denoise (&options, latent, &denoised, error);
   if (self->preview != NULL)

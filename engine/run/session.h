@@ -122,11 +122,6 @@ gboolean pd_session_invert (PdSession *self,
  */
 guint pd_session_count_branches (const PdSession *self);
 
-/* The level at which the journal of an interrupted run stands, from 1; 1 without one. @base
- * ([channels][*base_h][*base_w], borrowed; NULL at level 1) is what it starts from. */
-guint
-pd_session_resume_level (const PdSession *self, const float **base, guint *base_h, guint *base_w);
-
 /* What denoising knows beside the latent; any may be NULL, all are borrowed. */
 typedef struct
 {

@@ -176,9 +176,9 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/work/all", test_all);
-  g_test_add_func ("/work/nothing", test_nothing);
-  g_test_add_func ("/work/failure", test_failure);
-  g_test_add_func ("/work/cancel", test_cancel);
+  g_test_add_func ("/workers/all", test_all);
+  g_test_add_func ("/workers/nothing", test_nothing);
+  g_test_add_func ("/workers/failure", test_failure);
+  g_test_add_func ("/workers/cancel", test_cancel);
   return g_test_run ();
 }
