@@ -370,21 +370,12 @@ weight_at (const PdRegions *self, const Region *region, guint y, guint x)
 }
 
 void
-pd_regions_weights (
-    guint region, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
+pd_regions_weights (guint region, const PdRect *rect, float *weights, gpointer user_data)
 {
   const PdRegions *self = user_data;
 
-  for (guint i = 0; i < cells.h; i++)
-    for (guint j = 0; j < cells.w; j++)
-      {
-        const PdRect cell = pd_rect_cell ((PdSize){ rect->h, rect->w }, cells, i, j);
-        double sum = 0;
-
-        for (guint row = cell.y; row < cell.y + cell.h; row++)
-          for (guint column = cell.x; column < cell.x + cell.w; column++)
-            sum += weight_at (self, self->regions->pdata[region], (rect->y + row) % self->canvas.h,
-                              (rect->x + column) % self->canvas.w);
-        *weights++ = (float) (sum / ((double) cell.h * cell.w));
-      }
+  for (guint i = 0; i < rect->h; i++)
+    for (guint j = 0; j < rect->w; j++)
+      *weights++ = weight_at (self, self->regions->pdata[region], (rect->y + i) % self->canvas.h,
+                              (rect->x + j) % self->canvas.w);
 }

@@ -39,5 +39,4 @@ gboolean pd_regions_set_canvas (
     PdRegions *self, const PdRect *shown, PdSize canvas, PdTorus wrap, GError **error);
 
 /* A PdPromptWeightsFunc; @self is a PdRegions. */
-void
-pd_regions_weights (guint region, const PdRect *rect, PdSize cells, float *weights, gpointer self);
+void pd_regions_weights (guint region, const PdRect *rect, float *weights, gpointer self);

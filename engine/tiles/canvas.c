@@ -199,7 +199,7 @@ mix_prompts (PdCanvas *self, guint tile)
 
   if (self->shares_tile == tile)
     return;
-  pd_prompts_mix (self->options.prompts, &rect, size, self->shares);
+  pd_prompts_mix (self->options.prompts, &rect, self->shares);
   self->shares_tile = tile;
 }
 

@@ -2,12 +2,12 @@
 #include "engine/tiles/prompts.h"
 
 void
-pd_prompts_mix (const PdPrompts *self, const PdRect *rect, PdSize cells, float *shares)
+pd_prompts_mix (const PdPrompts *self, const PdRect *rect, float *shares)
 {
-  gsize n = pd_size_area (cells);
+  const gsize n = (gsize) rect->h * rect->w;
 
   for (guint part = 0; part < self->n; part++)
-    self->weights (part, rect, cells, shares + (part + 1) * n, self->user_data);
+    self->weights (part, rect, shares + (part + 1) * n, self->user_data);
   for (gsize i = 0; i < n; i++)
     {
       float sum = 0;

@@ -9,10 +9,11 @@
  * Diffusers; Bar-Tal et al. 2023, MultiDiffusion, with weights for masks). */
 
 /* How much part @part counts in the latent pixels of @rect, which go round where an axis wraps:
- * @weights becomes [cells.h][cells.w] means, 0 … 1, of at most as many cells as there are pixels.
- */
-typedef void (*PdPromptWeightsFunc) (
-    guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data);
+ * @weights becomes [rect.h][rect.w], 0 … 1. */
+typedef void (*PdPromptWeightsFunc) (guint part,
+                                     const PdRect *rect,
+                                     float *weights,
+                                     gpointer user_data);
 
 typedef struct
 {
@@ -22,9 +23,9 @@ typedef struct
   gpointer user_data;
 } PdPrompts;
 
-/* The share of every prompt, [1 + n][cells.h][cells.w]: first that of the whole canvas, which gets
+/* The share of every prompt, [1 + n][rect.h][rect.w]: first that of the whole canvas, which gets
  * what the parts leave. At every pixel they add up to 1. */
-void pd_prompts_mix (const PdPrompts *self, const PdRect *rect, PdSize cells, float *shares);
+void pd_prompts_mix (const PdPrompts *self, const PdRect *rect, float *shares);
 
 /* Whether any of @n shares is more than 0. */
 gboolean pd_prompts_count (const float *shares, gsize n);

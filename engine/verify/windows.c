@@ -140,12 +140,12 @@ verify_kind (
 
 /* The prompt of every other window is the second one. */
 static void
-odd_windows (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
+odd_windows (guint part, const PdRect *rect, float *weights, gpointer user_data)
 {
   const Windows *self = user_data;
   guint columns = (self->w - WINDOW + STRIDE - 1) / STRIDE + 1;
 
-  for (gsize i = 0; i < pd_size_area (cells); i++)
+  for (gsize i = 0; i < (gsize) rect->h * rect->w; i++)
     weights[i] = (float) ((rect->y / STRIDE * columns + rect->x / STRIDE) % 2);
 }
 

@@ -122,9 +122,9 @@ test_gaussian (void)
 
 /* The golden gives every other window the second prompt. */
 static void
-odd_windows (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
+odd_windows (guint part, const PdRect *rect, float *weights, gpointer user_data)
 {
-  for (gsize i = 0; i < pd_size_area (cells); i++)
+  for (gsize i = 0; i < pd_size_area ((PdSize){ rect->h, rect->w }); i++)
     weights[i] = (float) ((rect->y / 8 * 4 + rect->x / 8) % 2);
 }
 
@@ -262,11 +262,11 @@ test_changes (void)
 
 /* The left third for part 0, with a soft rim. */
 static void
-left_third (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
+left_third (guint part, const PdRect *rect, float *weights, gpointer user_data)
 {
-  for (guint i = 0; i < cells.h; i++)
-    for (guint j = 0; j < cells.w; j++)
-      weights[i * cells.w + j] = CLAMP ((14 - (float) (rect->x + j * rect->w / cells.w)) / 4, 0, 1);
+  for (guint i = 0; i < rect->h; i++)
+    for (guint j = 0; j < rect->w; j++)
+      weights[i * rect->w + j] = CLAMP ((14 - (float) (rect->x + j)) / 4, 0, 1);
 }
 
 /* Two prompts in one canvas: another picture than either's, the same bytes for every batch, and no
@@ -306,9 +306,9 @@ test_regions (void)
 /* A prompt of a part that is everywhere is the canvas's prompt, but no tile reads another: the bank
  * is that of the canvas's prompt. */
 static void
-everywhere (guint part, const PdRect *rect, PdSize cells, float *weights, gpointer user_data)
+everywhere (guint part, const PdRect *rect, float *weights, gpointer user_data)
 {
-  for (gsize i = 0; i < pd_size_area (cells); i++)
+  for (gsize i = 0; i < pd_size_area ((PdSize){ rect->h, rect->w }); i++)
     weights[i] = 1;
 }
 
