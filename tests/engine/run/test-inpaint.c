@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "engine/base/error.h"
 #include "engine/pictures/picture.h"
+#include "tests/fixtures/engine-fixture.h"
 #include "tests/fixtures/model-fixture.h"
 
 #include <math.h>
@@ -132,27 +133,10 @@ check_kept (PdRequestMode mode, const char *format, double x, double y, double s
   check_changes (input, mask, output);
 }
 
-static gboolean
-have_engine (void)
-{
-  g_autofree char *path = pd_fixture_shared ("goldens/models/sd1");
-  g_autoptr (PdRequest) request = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (path == NULL)
-    return FALSE;
-  if (engine != NULL)
-    return TRUE;
-  request = g_object_new (PD_TYPE_REQUEST, "model", path, NULL);
-  engine = pd_engine_new (request, NULL, NULL, &error);
-  g_assert_no_error (error);
-  return TRUE;
-}
-
 static void
 test_kept (void)
 {
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   check_kept (PD_REQUEST_MODE_INPAINT, "R'G'B' float", 70, 60, 0, -1);
   check_kept (PD_REQUEST_MODE_INPAINT, "R'G'B' u8", 3, 130, 15, -1);
@@ -169,7 +153,7 @@ test_kept_range (void)
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, output = NULL;
   PdReport report;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   for (int i = 0; i < N * 3; i++)
     values[i] = (float) (i % 17) / 4 - 1;
@@ -189,7 +173,7 @@ test_same (void)
   g_autofree float *first = NULL, *second = NULL;
   PdReport report;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   input = make_input (pixel_format);
   mask = make_mask (70, 60, 8);
@@ -211,7 +195,7 @@ test_apart (void)
   g_autofree float *before = NULL, *made = NULL, *over = NULL, *alone = NULL;
   PdReport report;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   input = make_input (pixel_format);
   mask = make_mask (70, 60, 20);
@@ -246,7 +230,7 @@ test_islands (void)
   g_autofree float *before = values_of (input, pixel_format, 3);
   guint alone = 0;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   g_object_set (request, "width", WIDE, "height", HIGH, "steps", 2, NULL);
   for (guint i = 0; i < WIDE * HIGH * 3; i++)
@@ -307,7 +291,7 @@ test_errors (void)
   g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
   g_autoptr (GeglBuffer) input = NULL, mask = NULL, small = NULL, black = NULL;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   input = make_input (pixel_format);
   mask = make_mask (70, 60, 0);

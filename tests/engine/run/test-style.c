@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/pictures/picture.h"
 #include "engine/tiles/stylist.h"
+#include "tests/fixtures/engine-fixture.h"
 #include "tests/fixtures/model-fixture.h"
 
 #include <math.h>
@@ -82,23 +83,6 @@ run (PdEngine *with,
              : NULL;
 }
 
-static gboolean
-have_engine (void)
-{
-  g_autofree char *path = pd_fixture_shared ("goldens/models/sd1");
-  g_autoptr (PdRequest) request = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (path == NULL)
-    return FALSE;
-  if (engine != NULL)
-    return TRUE;
-  request = g_object_new (PD_TYPE_REQUEST, "model", path, NULL);
-  engine = pd_engine_new (request, NULL, NULL, &error);
-  g_assert_no_error (error);
-  return TRUE;
-}
-
 static void
 check_batches (PdRequestMode mode)
 {
@@ -128,7 +112,7 @@ check_batches (PdRequestMode mode)
 static void
 test_batches (void)
 {
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   check_batches (PD_REQUEST_MODE_STYLE);
   check_batches (PD_REQUEST_MODE_GENERATE);
@@ -151,7 +135,7 @@ test_resume (void)
   g_autofree float *whole = NULL, *resumed = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   whole = run (engine, request, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
@@ -177,7 +161,7 @@ test_mask (void)
   g_autoptr (GError) error = NULL;
   guint changed = 0, shown = 0;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   for (guint y = 30; y < 70; y++)
     for (guint x = 40; x < 90; x++, shown++)
@@ -210,7 +194,7 @@ test_tiles (void)
   g_autofree float *values = g_new0 (float, N), *whole = NULL, *part = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   g_object_set (request, "steps", STEPS, "tile", 64, "overlap", 0, "fixed-grid", TRUE, NULL);
   whole = run (engine, request, NULL, NULL, NULL, &error);
@@ -283,7 +267,7 @@ test_impossible (void)
   g_array_append_val (survey, site);
   g_assert_true (pd_style_is_possible (survey));
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   g_object_set (request, "sync", PD_SYNC_NONE, NULL);
   g_assert_null (run (engine, request, NULL, NULL, NULL, &error));
@@ -302,7 +286,7 @@ test_estimate (void)
   g_autoptr (GError) error = NULL;
   PdEstimate estimate = { 0 };
 
-  if (!have_engine ())
+  if (!pd_fixture_have_engine (&engine))
     return;
   g_object_set (request, "style", "style.png", NULL);
   g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, &estimate, &error));
