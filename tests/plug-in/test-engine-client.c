@@ -12,10 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Small and few, so that a picture takes moments on a processor. */
-static const char quick[] = "{\"width\": 64, \"height\": 64, \"steps\": 2, \"seed\": 7}";
+/* Small, with few steps and few kernels to compile, so that a picture takes moments on a processor.
+ */
+#define SMALL "\"width\": 64, \"height\": 64, \"kernels\": \"general\""
+static const char quick[] = "{" SMALL ", \"steps\": 2, \"seed\": 7}";
 /* Longer than any test. */
-static const char slow[] = "{\"width\": 64, \"height\": 64, \"steps\": 500}";
+static const char slow[] = "{" SMALL ", \"steps\": 500}";
 
 typedef struct
 {
@@ -221,7 +223,7 @@ static void
 test_notes (void)
 {
   static const char resumed[] =
-      "{\"prompt\": \"a client\", \"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}";
+      "{" SMALL ", \"prompt\": \"a client\", \"steps\": 1, \"resume\": true}";
   g_autoptr (PdEngineClient) client = new_client ();
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
   g_auto (Answer) answer = { 0 };

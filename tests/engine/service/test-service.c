@@ -18,9 +18,11 @@ typedef struct
   char *folder;
 } Service;
 
-/* Which pictures take moments, and which longer than any test. */
-#define QUICK "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 2, \"seed\": 7}"
-#define SLOW "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 500}"
+/* Which pictures take moments, and which longer than any test; with kernels of which there are few
+ * to compile. */
+#define SMALL "\"width\": 64, \"height\": 64, \"kernels\": \"general\""
+#define QUICK "\"request\": {" SMALL ", \"steps\": 2, \"seed\": 7}"
+#define SLOW "\"request\": {" SMALL ", \"steps\": 500}"
 
 static void
 send_bytes (Service *service, const char *bytes, gsize length)
@@ -390,13 +392,13 @@ test_notes (void)
   call (&service, "generate", QUICK ", \"output\": \"DIR/o\"");
   g_assert_cmpuint (count_notes (&service, ""), ==, 0);
   call (&service, "generate",
-        "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 1, \"resume\": true}, "
+        "\"request\": {" SMALL ", \"steps\": 1, \"resume\": true}, "
         "\"output\": \"DIR/o\"");
   g_assert_cmpuint (count_notes (&service, "started anew"), ==, 1);
   blocker = g_build_filename (service.folder, "preview.png.part", NULL);
   g_assert_cmpint (g_mkdir (blocker, 0700), ==, 0);
   call (&service, "generate",
-        "\"request\": {\"width\": 64, \"height\": 64, \"steps\": 3, \"preview-every\": 1}, "
+        "\"request\": {" SMALL ", \"steps\": 3, \"preview-every\": 1}, "
         "\"output\": \"DIR/o\", \"preview\": \"DIR/preview.png\"");
   g_assert_cmpuint (count_notes (&service, "preview.png: no preview"), ==, 1);
   g_assert_cmpint (g_rmdir (blocker), ==, 0);
@@ -412,10 +414,9 @@ test_large_seed (void)
   start (&service);
   for (guint quoted = 0; quoted < 2; quoted++)
     {
-      g_autofree char *params =
-          g_strdup_printf ("\"request\": {\"width\": 64, \"height\": 64, \"steps\": 1, \"seed\": "
-                           "%s18446744073709551615%s}, \"output\": \"DIR/o\"",
-                           quoted ? "\"" : "", quoted ? "\"" : "");
+      g_autofree char *params = g_strdup_printf ("\"request\": {" SMALL ", \"steps\": 1, \"seed\": "
+                                                 "%s18446744073709551615%s}, \"output\": \"DIR/o\"",
+                                                 quoted ? "\"" : "", quoted ? "\"" : "");
       g_autoptr (JsonNode) node = NULL;
       JsonObject *result;
 
