@@ -15,7 +15,7 @@ import struct
 from desktop import Failure, Gimp, steady, wait_for
 
 # Seconds for what is slow on a machine that has to compile the kernels first.
-PATIENCE = 1500
+PATIENCE = 300
 # Enough for progress and preview to be seen.
 STEPS = 10
 N_KILLS = 20
