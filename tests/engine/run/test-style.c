@@ -149,10 +149,18 @@ test_resume (void)
   g_assert_cmpmem (whole, N * 3 * sizeof *whole, resumed, N * 3 * sizeof *resumed);
 }
 
-/* Where the mask is 0, the input stays. */
+/* Where the mask is 0, the input stays, and tiles that it does not touch are not computed, neither
+ * while the canvas is followed back to noise nor while it is drawn. */
 static void
 test_mask (void)
 {
+  enum
+  {
+    STEPS = 2,
+    ROUNDS = 2,  /* in which a step back to noise is taken */
+    TOUCHED = 3, /* of 2 × 2 tiles, by what the mask shows: a strip at the left and one above */
+    STRIP = 20,
+  };
   g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_STYLE, 1);
   g_autoptr (GeglBuffer) input = make_picture (WIDTH, HEIGHT, 9, 0.8);
   g_autoptr (GeglBuffer) mask = pd_picture_new (WIDTH, HEIGHT, mask_format);
@@ -163,49 +171,22 @@ test_mask (void)
 
   if (!pd_fixture_have_engine (&engine))
     return;
-  for (guint y = 30; y < 70; y++)
-    for (guint x = 40; x < 90; x++, shown++)
-      values[y * WIDTH + x] = 1;
+  for (guint i = 0; i < N; i++)
+    {
+      values[i] = i % WIDTH < STRIP || i / WIDTH < STRIP;
+      shown += values[i] > 0;
+    }
   gegl_buffer_set (mask, NULL, 0, babl_format (mask_format), values, GEGL_AUTO_ROWSTRIDE);
+  g_object_set (request, "fixed-grid", TRUE, NULL);
   made = run (engine, request, mask, NULL, NULL, &error);
   g_assert_no_error (error);
+  g_assert_cmpuint (report.forwards, ==, STEPS * (ROUNDS * (1 + TOUCHED) + 1 + 2 * TOUCHED));
   for (guint i = 0; i < N; i++)
     if (values[i] > 0)
       changed += memcmp (before + 3 * i, made + 3 * i, 3 * sizeof *made) != 0;
     else
       g_assert_cmpmem (before + 3 * i, 3 * sizeof *made, made + 3 * i, 3 * sizeof *made);
   g_assert_cmpuint (changed, >, shown * 9 / 10);
-}
-
-/* Tiles that the mask does not touch are not computed, neither while the canvas is followed back to
- * noise nor while it is drawn. */
-static void
-test_tiles (void)
-{
-  enum
-  {
-    STEPS = 2,
-    ROUNDS = 2, /* in which a step back to noise is taken */
-    ALL = 6,    /* 3 × 2 */
-    TOUCHED = 4,
-  };
-  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_STYLE, 1);
-  g_autoptr (GeglBuffer) mask = pd_picture_new (WIDTH, HEIGHT, mask_format);
-  g_autofree float *values = g_new0 (float, N), *whole = NULL, *part = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!pd_fixture_have_engine (&engine))
-    return;
-  g_object_set (request, "steps", STEPS, "tile", 64, "overlap", 0, "fixed-grid", TRUE, NULL);
-  whole = run (engine, request, NULL, NULL, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (report.forwards, ==, STEPS * (ROUNDS * (1 + ALL) + 1 + 2 * ALL));
-  for (guint i = 0; i < N; i++)
-    values[i] = i % WIDTH < 8 || i / WIDTH < 8;
-  gegl_buffer_set (mask, NULL, 0, babl_format (mask_format), values, GEGL_AUTO_ROWSTRIDE);
-  part = run (engine, request, mask, NULL, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (report.forwards, ==, STEPS * (ROUNDS * (1 + TOUCHED) + 1 + 2 * TOUCHED));
 }
 
 static double
@@ -308,7 +289,6 @@ main (int argc, char **argv)
   g_test_add_func ("/style/batches", test_batches);
   g_test_add_func ("/style/resume", test_resume);
   g_test_add_func ("/style/mask", test_mask);
-  g_test_add_func ("/style/tiles", test_tiles);
   g_test_add_func ("/style/share", test_share);
   g_test_add_func ("/style/impossible", test_impossible);
   g_test_add_func ("/style/estimate", test_estimate);
