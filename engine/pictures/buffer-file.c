@@ -174,6 +174,13 @@ check_entry (const File *file, const Entry *entry, gsize tile_bytes, GError **er
   return FALSE;
 }
 
+/* Such tiles are what a buffer has where nothing was written, and take no memory there. */
+static gboolean
+is_zero (const guchar *bytes, gsize n)
+{
+  return bytes[0] == 0 && memcmp (bytes, bytes + 1, n - 1) == 0;
+}
+
 GeglBuffer *
 pd_buffer_file_load (const char *path, GError **error)
 {
@@ -218,7 +225,8 @@ pd_buffer_file_load (const char *path, GError **error)
       tile =
           *GEGL_RECTANGLE (entry.x * (int) header->tile_width, entry.y * (int) header->tile_height,
                            (int) header->tile_width, (int) header->tile_height);
-      gegl_buffer_set (buffer, &tile, 0, file.format, pixels, GEGL_AUTO_ROWSTRIDE);
+      if (!is_zero (pixels, tile_bytes))
+        gegl_buffer_set (buffer, &tile, 0, file.format, pixels, GEGL_AUTO_ROWSTRIDE);
       next = entry.next;
     }
   return g_steal_pointer (&buffer);

@@ -12,7 +12,8 @@
 
 enum
 {
-  ROWS = 128, /* of pixels at once */
+  ROWS = 128, /* of pixels at once: a row of GEGL's tiles */
+  TILE = 128, /* pixels a side of those */
 };
 
 GeglBuffer *
@@ -232,6 +233,24 @@ look_at_mask (GeglBuffer *picture,
     }
 }
 
+/* What a mask does not show takes no memory: tiles that nothing is written to are 0. */
+static void
+write_shown (GeglBuffer *mask, const GeglRectangle *band, const float *values)
+{
+  for (int x = 0; x < band->width; x += TILE)
+    {
+      const GeglRectangle tile = { x, band->y, MIN (TILE, band->width - x), band->height };
+      gboolean shown = FALSE;
+
+      for (int y = 0; y < tile.height; y++)
+        for (int i = 0; i < tile.width; i++)
+          shown |= values[(gsize) y * band->width + x + i] != 0;
+      if (shown)
+        gegl_buffer_set (mask, &tile, 0, babl_format ("Y float"), values + x,
+                         band->width * (int) sizeof *values);
+    }
+}
+
 /* @values: Y'A */
 static void
 write_mask_with_alpha (GeglBuffer *picture,
@@ -251,7 +270,7 @@ write_mask_with_alpha (GeglBuffer *picture,
       else
         values[i] = parts->inverted ? 1 - alpha : alpha;
     }
-  gegl_buffer_set (parts->mask, band, 0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE);
+  write_shown (parts->mask, band, values);
 }
 
 /* @values: Y' */
@@ -262,7 +281,7 @@ write_mask (GeglBuffer *picture,
             float *values,
             gpointer user_data)
 {
-  gegl_buffer_set (user_data, band, 0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE);
+  write_shown (user_data, band, values);
 }
 
 /* @picture: with transparency */

@@ -52,6 +52,47 @@ test_load_mask (void)
   pd_picture_fixture_empty ();
 }
 
+static guint64
+bytes_of_tiles (void)
+{
+  guint64 bytes;
+
+  g_object_get (gegl_stats (), "tile-alloc-total", &bytes, NULL);
+  return bytes;
+}
+
+/* What a mask does not show takes no memory, and what it shows at the corners of tiles is there. */
+static void
+test_load_large_mask (void)
+{
+  enum
+  {
+    SIDE = 2048,
+    SHOWN = 300,
+  };
+  g_autofree char *path = pd_picture_fixture_path ("large-mask.png");
+  g_autoptr (GeglBuffer) greys = pd_picture_new (SIDE, SIDE, "Y' u8"), mask = NULL;
+  g_autofree float *found = g_new (float, SIDE *SIDE);
+  const GeglRectangle shown = { 127, 500, SHOWN, SHOWN };
+  guint64 before;
+
+  gegl_buffer_set_color_from_pixel (greys, &shown, "\377", babl_format ("Y' u8"));
+  g_assert_true (pd_png_save (greys, path, 8, NULL, NULL));
+  g_clear_object (&greys);
+  before = bytes_of_tiles ();
+  mask = pd_picture_load_mask (path, NULL);
+  g_assert_cmpuint (bytes_of_tiles () - before, <, SIDE * SIDE * sizeof (float) / 2);
+  gegl_buffer_get (mask, NULL, 1.0, babl_format ("Y float"), found, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  for (int i = 0; i < SIDE * SIDE; i++)
+    {
+      const int x = i % SIDE - shown.x, y = i / SIDE - shown.y;
+
+      g_assert_cmpfloat (found[i], ==, x >= 0 && x < SHOWN && y >= 0 && y < SHOWN);
+    }
+  pd_picture_fixture_empty ();
+}
+
 /* Reduced, a fine pattern becomes its mean, not one of its colours. */
 static void
 test_reduce (void)
@@ -285,6 +326,7 @@ main (int argc, char **argv)
   pd_picture_fixture_open (&argc, &argv);
   g_test_add_func ("/picture/load", test_load);
   g_test_add_func ("/picture/load-mask", test_load_mask);
+  g_test_add_func ("/picture/load-large-mask", test_load_large_mask);
   g_test_add_func ("/picture/reduce", test_reduce);
   g_test_add_func ("/picture/load-jpeg", test_load_jpeg);
   g_test_add_func ("/picture/load-profile", test_load_profile);
