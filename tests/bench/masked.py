@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a change of a part of a large picture takes, by the share that its mask shows.
 
-  python3 tests/bench/masked.py BUILD [SIDE] [STEPS] [OPTION...]
+  python3 tests/bench/masked.py BUILD [--side N] [--steps N] [--masks SHARE:ISLANDS,...] [OPTION...]
 
-Inpaints a picture of SIDE² pixels (2048) with the embedded model in STEPS steps (2): one disc in the
-middle, and four in the corners, of 1, 5 and 20 % of it together, then all of it; OPTION goes to the
-program. Columns: UNet images; seconds of the processor in all, and those of encoding, denoising and
-decoding as the run counts them; peak memory of the host and the device; each as a share of what
-all of the picture takes.
+Inpaints a picture of SIDE² pixels (2048) with the embedded model in a few steps (2). Each mask shows
+a share of it in per cent, as one disc in the middle or as four in the corners; 100:1 is all of it.
+OPTION goes to the program. Columns: UNet images; seconds of the processor in all, and those of
+encoding, denoising and decoding as the run counts them; peak memory of the host and the device; each
+as a share of what the first mask takes, which should be all of it where that is affordable.
 """
+import argparse
 import json
 import math
 import os
@@ -17,7 +18,6 @@ import pathlib
 import resource
 import struct
 import subprocess
-import sys
 import tempfile
 import zlib
 
@@ -75,27 +75,29 @@ def run(program, folder, options):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    program = pathlib.Path(sys.argv[1]) / 'engine/parallel-diffusion'
-    side = int(sys.argv[2]) if len(sys.argv) > 2 else 2048
-    steps = sys.argv[3] if len(sys.argv) > 3 else '2'
-    rows = []
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument('build', type=pathlib.Path)
+    parser.add_argument('--side', type=int, default=2048)
+    parser.add_argument('--steps', default='2')
+    parser.add_argument('--masks', default='100:1,1:1,5:1,20:1,1:4,5:4,20:4')
+    args, options = parser.parse_known_args()
+    program = args.build / 'engine/parallel-diffusion'
+    first = None
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        write_png(folder / 'in.png', picture(side), side, 3)
-        for share, islands in ((1, 1), (.01, 1), (.05, 1), (.2, 1), (.01, 4), (.05, 4), (.2, 4)):
-            write_png(folder / 'mask.png', discs(side, share, islands), side, 1)
-            report, seconds = run(os.fspath(program), folder,
-                                  ['--steps', steps, *sys.argv[4:]])
-            rows.append((report['forwards'], seconds, report['encode_seconds'],
-                         report['denoise_seconds'], report['decode_seconds'],
-                         report['peak_host_bytes'] / 2 ** 20,
-                         report['peak_device_bytes'] / 2 ** 20))
-            print(f'{share * 100:4.0f} % in {islands}:', '  '.join(
+        write_png(folder / 'in.png', picture(args.side), args.side, 3)
+        for mask in args.masks.split(','):
+            share, islands = (int(part) for part in mask.split(':'))
+            write_png(folder / 'mask.png', discs(args.side, share / 100, islands), args.side, 1)
+            report, seconds = run(os.fspath(program), folder, ['--steps', args.steps, *options])
+            row = (report['forwards'], seconds, report['encode_seconds'],
+                   report['denoise_seconds'], report['decode_seconds'],
+                   report['peak_host_bytes'] / 2 ** 20, report['peak_device_bytes'] / 2 ** 20)
+            first = first or row
+            print(f'{share:4d} % in {islands}:', '  '.join(
                 f'{name} {value:.1f} ({value / whole * 100:.1f} %)' for name, value, whole in zip(
                     ('images', 'cpu', 'encode', 'denoise', 'decode', 'host MiB', 'device MiB'),
-                    rows[-1], rows[0])), flush=True)
+                    row, first)), flush=True)
 
 
 main()
