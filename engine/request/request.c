@@ -177,7 +177,8 @@ static const Parameter parameters[] = {
   { "kernels", N_ ("Kernels"), N_ ("Variant of the compute shaders"),
     CHOICE (kernels, PD_KERNELS_AUTO) },
   { "device", N_ ("Device"),
-    N_ ("Vulkan device: its number or UUID in the list that 'devices' prints, or part of its name"),
+    N_ ("Vulkan device: its number or UUID in the list that 'devices' prints, or part of its name; "
+        "several that share the work as 0,1, or all"),
     G_TYPE_STRING, FIELD (device), .flags = PD_REQUEST_PARAM_LOCAL },
   { "memory", N_ ("Memory"), N_ ("Device memory to stay below; 0 is all there is"), G_TYPE_UINT64,
     FIELD (memory), .flags = PD_REQUEST_PARAM_LOCAL | PD_REQUEST_PARAM_BYTES },
