@@ -5,8 +5,9 @@
 #include <json-glib/json-glib.h>
 #include <signal.h>
 
-/* Small and few, so that a picture takes moments on a processor. */
-#define QUICK "--size", "64x64", "--steps", "2"
+/* Small, few, and with few kernels to compile, so that a picture takes moments on a processor. */
+#define GENERAL "--kernels", "general"
+#define QUICK "--size", "64x64", "--steps", "2", GENERAL
 
 static char *folder;
 
@@ -88,8 +89,7 @@ text_of (GBytes *bytes)
 static Result
 finish (GSubprocess *process)
 {
-  g_autoptr (GBytes) out = NULL;
-  g_autoptr (GBytes) err = NULL;
+  g_autoptr (GBytes) out = NULL, err = NULL;
   g_autoptr (GError) error = NULL;
   Result result;
 
@@ -242,10 +242,8 @@ same_bytes (const char *first, const char *second)
 {
   g_autofree char *first_path = in_folder (first);
   g_autofree char *second_path = in_folder (second);
-  g_autofree char *first_bytes = NULL;
-  g_autofree char *second_bytes = NULL;
-  gsize first_length;
-  gsize second_length;
+  g_autofree char *first_bytes = NULL, *second_bytes = NULL;
+  gsize first_length, second_length;
 
   g_assert_true (g_file_get_contents (first_path, &first_bytes, &first_length, NULL));
   g_assert_true (g_file_get_contents (second_path, &second_bytes, &second_length, NULL));
@@ -277,7 +275,7 @@ test_repeat (void)
       "made by “generate”");
 
   check_success ("restyle", "--input", "first.png", "--prompt", "moss", "--strength", "0.6",
-                 "--steps", "4", "--seed", "3", "--output", "restyled.png");
+                 "--steps", "4", "--seed", "3", GENERAL, "--output", "restyled.png");
   check_size ("restyled.png", 64, 64);
   check_success ("restyle", "--from", "restyled.png", "--input", "first.png", "--size", "72x40",
                  "--output", "resized.png");
@@ -285,7 +283,8 @@ test_repeat (void)
   empty_folder ();
 }
 
-/* An odd size is made larger and cropped; an empty prompt is a prompt; a random seed is kept. */
+/* An odd size is made larger and cropped; an empty prompt is a prompt; a random seed is kept. With
+ * the kernels that are chosen by themselves. */
 static void
 test_json_run (void)
 {
@@ -350,8 +349,10 @@ test_cancel (void)
   for (guint i = 0; i < G_N_ELEMENTS (phases); i++)
     {
       const char *steps = i < 4 ? "500" : "1";
-      const char *const arguments[] = { "generate", "--json",   "--size",  "128x128", "--steps",
-                                        steps,      "--output", "out.png", NULL };
+      const char *kernels = g_str_equal (phases[i], "kernels") ? "auto" : "general";
+      const char *const arguments[] = { "generate", "--json",  "--size",    "128x128",
+                                        "--steps",  steps,     "--kernels", kernels,
+                                        "--output", "out.png", NULL };
       g_autoptr (GSubprocess) process = start (arguments, NULL, NULL);
       g_autofree char *pattern = g_strdup_printf ("\"phase\":\"%s\"", phases[i]);
       g_autoptr (GDir) dir = NULL;
@@ -401,7 +402,8 @@ test_preview (void)
 }
 
 /* Several tiles, and fresh noise in every step. */
-#define LONG "generate", "--size", "96x96", "--tile", "64", "--steps", "8", "--solver", "euler_a"
+#define LONG                                                                                       \
+  "generate", GENERAL, "--size", "96x96", "--tile", "64", "--steps", "8", "--solver", "euler_a"
 
 /* Starts a run and sends it @signal when it has taken three steps. */
 static Result
