@@ -12,13 +12,13 @@
 
 enum
 {
-  H = 13, /* latent pixels: odd at every depth */
-  W = 22,
   WORDS = 3,
   TOKENS = 77,
 };
 
 static Sd1Fixture sd1;
+
+static const PdSize odd = { 13, 22 }; /* latent pixels: odd at every depth */
 
 /* Two tokens of the first word, one of the second, three of the third; the others are no word's. */
 static const gint first_tokens[] = { -1, 0, 0, -1, 1, 2, 2, -1, 2 };
@@ -119,15 +119,16 @@ size_of (const GArray *survey)
 }
 
 static void
-check (PdPrecision precision, double tolerance)
+check (PdKernels kernels, PdPrecision precision, PdSize latent)
 {
+  const double tolerance = 2e-5;
   const PdPartFiles *unet = &sd1.files->parts[PD_PART_UNET];
   g_autoptr (GError) error = NULL;
   PdBackend backend;
   g_autoptr (PdDenoiser) denoiser = NULL;
   g_autoptr (PdCondition) prompt = sd1_fixture_condition (&sd1, "context");
   const PdCondition *conditions[] = { prompt };
-  const gsize n = (gsize) sd1.denoiser->info.channels * H * W;
+  const gsize n = (gsize) sd1.denoiser->info.channels * pd_size_area (latent);
   g_autofree float *latents = g_new (float, n), *prediction = g_new (float, n);
   gint word_of[TOKENS];
   const PdWordTokens tokens = { WORDS, TOKENS, word_of };
@@ -140,12 +141,12 @@ check (PdPrecision precision, double tolerance)
   Twin twin = { 0 };
   guint layers = 0;
 
-  g_assert_true (pd_backend_init (&backend, sd1.device, PD_KERNELS_AUTO, precision, &error));
+  g_assert_true (pd_backend_init (&backend, sd1.device, kernels, precision, &error));
   denoiser = pd_unet_new (&backend, unet->config, unet->checkpoint, &error);
   g_assert_no_error (error);
   for (guint t = 0; t < TOKENS; t++)
     word_of[t] = t < G_N_ELEMENTS (first_tokens) ? first_tokens[t] : -1;
-  survey = pd_denoiser_survey (denoiser, H, W);
+  survey = pd_denoiser_survey (denoiser, latent.h, latent.w);
   for (guint i = 0; i < survey->len; i++)
     {
       const PdSite *site = &g_array_index (survey, PdSite, i);
@@ -163,7 +164,7 @@ check (PdPrecision precision, double tolerance)
   pass = pd_denoiser_pass_new (
       denoiser,
       &(PdDenoiserPassOptions){
-          .n = 1, .h = H, .w = W, .like = prompt, .hooks = hooks, .probes = &probes },
+          .n = 1, .h = latent.h, .w = latent.w, .like = prompt, .hooks = hooks, .probes = &probes },
       &error);
   g_assert_no_error (error);
   pd_noise_normal (3, 0, 0, n, latents);
@@ -178,8 +179,8 @@ check (PdPrecision precision, double tolerance)
   g_assert_true (pd_word_maps_add (maps, &error));
 
   twin.size = size_of (survey);
-  g_assert_cmpuint (twin.size.h, ==, (H + 1) / 2);
-  g_assert_cmpuint (twin.size.w, ==, (W + 1) / 2);
+  g_assert_cmpuint (twin.size.h, ==, (latent.h + 1) / 2);
+  g_assert_cmpuint (twin.size.w, ==, (latent.w + 1) / 2);
   twin.shares = g_new0 (double, WORDS *pd_size_area (twin.size));
   twin.standard = g_new0 (double, WORDS *pd_size_area (twin.size));
   for (guint i = 0; i < survey->len; i++)
@@ -210,17 +211,18 @@ check (PdPrecision precision, double tolerance)
   g_free (twin.standard);
 }
 
-static void
-test_f32 (void)
-{
-  check (PD_PRECISION_F32, 2e-5);
-}
-
 /* Queries and keys are what they are; only what is made of them is compared. */
 static void
-test_f16 (void)
+test_general (gconstpointer precision)
 {
-  check (PD_PRECISION_F16, 2e-5);
+  check (PD_KERNELS_GENERAL, GPOINTER_TO_UINT (precision), odd);
+}
+
+/* Of a size of which other tests have the kernels. */
+static void
+test_uniform (void)
+{
+  check (PD_KERNELS_UNIFORM, PD_PRECISION_F32, (PdSize){ 16, 16 });
 }
 
 /* A network without such layers, or none but at the latent's size, gives no maps. */
@@ -251,8 +253,12 @@ main (int argc, char **argv)
   pd_device_prepare_environment ();
   if (!sd1_fixture_open (&sd1, "sd1_windows"))
     return 0;
-  g_test_add_func ("/word-maps/f32", test_f32);
-  g_test_add_func ("/word-maps/f16", test_f16);
+  g_test_add_data_func ("/word-maps/general/f32", GUINT_TO_POINTER (PD_PRECISION_F32),
+                        test_general);
+  g_test_add_data_func ("/word-maps/general/f16", GUINT_TO_POINTER (PD_PRECISION_F16),
+                        test_general);
+  if (pd_device_info (sd1.device)->is_cpu)
+    g_test_add_func ("/word-maps/uniform", test_uniform);
   g_test_add_func ("/word-maps/none", test_none);
   status = g_test_run ();
   sd1_fixture_close (&sd1);
