@@ -456,6 +456,7 @@ pd_engine_estimate (PdEngine *self,
                     PdRequest *request,
                     guint input_width,
                     guint input_height,
+                    GeglBuffer *mask,
                     PdEstimate *estimate,
                     GError **error)
 {
@@ -470,7 +471,10 @@ pd_engine_estimate (PdEngine *self,
                                  .channels = self->model->denoiser->info.channels,
                                  .styled = pd_style_is_wanted (request, *request->style != '\0') };
   PdStage stages[PD_MAX_LEVELS];
-  guint n;
+  PdCrop crops[PD_MAX_CROPS];
+  const PdEstimateParts parts = { .mask = mask, .crops = crops };
+  gboolean masked = FALSE;
+  guint n, n_crops;
 
   if (from_picture)
     {
@@ -478,8 +482,16 @@ pd_engine_estimate (PdEngine *self,
       sized->height = input_height;
     }
   n = plan_stages (&session, NULL, 0, stages, error);
+  if (n > 0 && mask != NULL && stages[0].start == PD_START_PICTURE)
+    {
+      if (!pd_images_check_size (mask, PD_GIVEN_MASK, sized, error) ||
+          (n_crops = find_crops (&session, mask, crops, error)) == 0)
+        return FALSE;
+      masked = TRUE;
+      n = plan_stages (&session, crops, n_crops, stages, error);
+    }
   return n > 0 && check_parts (self->model, request, stages, n, error) &&
          (!session.styled || pd_style_check (self->model, request, error)) &&
          check_map (self->model, &stages[0], error) &&
-         pd_estimate_stages (&session, stages, n, estimate, error);
+         pd_estimate_stages (&session, stages, n, masked ? &parts : NULL, estimate, error);
 }

@@ -43,13 +43,14 @@ gboolean pd_engine_run (PdEngine *self,
                         GError **error);
 
 /* Estimates @request, for modes with an input of @input_width × @input_height pixels (else
- * ignored); of inpaint as if all of the input were repainted. Device memory is not touched, but for
- * a short measurement of the device when none is on record. Errors: as pd_engine_run where they can
- * be known before, PD_ERROR_OUT_OF_MEMORY in particular. */
+ * ignored). @mask: "Y float" of that size, what of it is repainted; NULL: all of it. Device memory
+ * is not touched, but for a short measurement of the device when none is on record. Errors: as
+ * pd_engine_run where they can be known before, PD_ERROR_OUT_OF_MEMORY in particular. */
 gboolean pd_engine_estimate (PdEngine *self,
                              PdRequest *request,
                              guint input_width,
                              guint input_height,
+                             GeglBuffer *mask,
                              PdEstimate *estimate,
                              GError **error);
 

@@ -4,6 +4,7 @@
 #include "plug-in/pixels.h"
 #include "plug-in/job.h"
 #include "plug-in/style-picture.h"
+#include "engine/request/mode.h"
 
 #include <libgimp/gimp.h>
 
@@ -168,6 +169,29 @@ start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
   return engine;
 }
 
+/* Adds the mask of what is selected to the parameters of an estimate, where the mode has one. */
+static gboolean
+add_mask (PdGimpHost *self,
+          const PdRequest *request,
+          const PdPlace *place,
+          GVariantDict *dict,
+          GError **error)
+{
+  g_autoptr (GeglBuffer) selection = NULL;
+  g_autofree char *path = NULL;
+  const char *folder;
+
+  if ((pd_modes[request->mode].needs & PD_TAKES_MASK) == 0)
+    return TRUE;
+  folder = pd_engine_client_get_folder (self->client, error);
+  if (folder == NULL)
+    return FALSE;
+  selection = pd_pixels_copy_selection (place);
+  path = g_build_filename (folder, "estimate.gegl", NULL);
+  g_variant_dict_insert (dict, "mask", "s", path);
+  return pd_pixels_save_mask (place, selection, path, error);
+}
+
 static void
 estimate_async (PdHost *host,
                 PdRequest *request,
@@ -189,11 +213,20 @@ estimate_async (PdHost *host,
       return;
     }
   pd_job_allow_files (self->client, request);
-  g_object_set (sent, "width", place.width, "height", place.height, NULL);
+  /* As in a run. */
+  g_object_set (sent, "width", place.width, "height", place.height, "padding",
+                (gint64) MAX (place.width, place.height), NULL);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert_value (&dict, "request", pd_job_describe (sent));
   g_variant_dict_insert (&dict, "width", "x", (gint64) place.width);
   g_variant_dict_insert (&dict, "height", "x", (gint64) place.height);
+  if (!add_mask (self, request, &place, &dict, &error))
+    {
+      g_variant_dict_clear (&dict);
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
   pd_engine_client_call_async (self->client, "estimate", g_variant_dict_end (&dict), cancellable,
                                on_call, task);
 }

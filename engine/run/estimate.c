@@ -8,6 +8,7 @@
 
 #include "engine/gpu/kernel.h"
 #include "engine/run/plan.h"
+#include "engine/run/stage-run.h"
 #include "engine/run/telling.h"
 #include "engine/run/style.h"
 
@@ -155,9 +156,29 @@ add_rates (const PdModel *model)
   return sum;
 }
 
+/* Takes up the canvas of stage @i, and what of it changes. */
+static gboolean
+take_up (PdSession *session,
+         const PdStage *stages,
+         guint i,
+         const PdEstimateParts *parts,
+         GError **error)
+{
+  g_autoptr (GeglBuffer) mask =
+      parts != NULL ? pd_crop_take (&parts->crops[i], parts->mask, "Y float") : NULL;
+  g_autofree float *cells = NULL;
+
+  return pd_session_set_stage (session, &stages[i], error) &&
+         pd_stage_mark_changes (session, mask, &cells, error);
+}
+
 gboolean
-pd_estimate_stages (
-    PdSession *session, const PdStage *stages, guint n, PdEstimate *estimate, GError **error)
+pd_estimate_stages (PdSession *session,
+                    const PdStage *stages,
+                    guint n,
+                    const PdEstimateParts *parts,
+                    PdEstimate *estimate,
+                    GError **error)
 {
   guint scale = session->model->autoencoder->info.scale;
   double work = 0, rate;
@@ -174,7 +195,7 @@ pd_estimate_stages (
     return FALSE;
   for (guint i = 0; i < n; i++)
     {
-      if (!pd_session_set_stage (session, &stages[i], error) ||
+      if (!take_up (session, stages, i, parts, error) ||
           (stages[i].start != PD_START_NOISE &&
            !add_coding (session, FALSE, estimate, &work, error)) ||
           !add_denoising (session, &stages[i], estimate, &work, &plan, error) ||

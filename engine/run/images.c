@@ -18,8 +18,8 @@ pd_images_clear (PdImages *self)
   g_clear_object (&self->output);
 }
 
-static gboolean
-check_size (GeglBuffer *picture, const char *name, const PdRequest *request, GError **error)
+gboolean
+pd_images_check_size (GeglBuffer *picture, PdGiven given, const PdRequest *request, GError **error)
 {
   const int width = gegl_buffer_get_width (picture);
   const int height = gegl_buffer_get_height (picture);
@@ -27,8 +27,8 @@ check_size (GeglBuffer *picture, const char *name, const PdRequest *request, GEr
   if (width == (int) request->width && height == (int) request->height)
     return TRUE;
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("%s: %d × %d pixels, but the request is for %u × %u; make them one size"), name,
-               width, height, request->width, request->height);
+               _ ("%s: %d × %d pixels, but the request is for %u × %u; make them one size"),
+               pd_given[given].name, width, height, request->width, request->height);
   return FALSE;
 }
 
@@ -61,7 +61,7 @@ pd_images_check (const PdImages *self, const PdRequest *request, GError **error)
           g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ (info->missing), mode->name);
           return FALSE;
         }
-      if (picture != NULL && !(info->sized ? check_size (picture, info->name, request, error)
+      if (picture != NULL && !(info->sized ? pd_images_check_size (picture, given, request, error)
                                            : check_min_side (picture, info, error)))
         return FALSE;
     }

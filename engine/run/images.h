@@ -37,6 +37,11 @@ typedef struct
 void pd_images_clear (PdImages *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdImages, pd_images_clear)
 
+/* Whether @picture, which is given as @given, is as large as the request. Errors:
+ * PD_ERROR_BAD_REQUEST. */
+gboolean
+pd_images_check_size (GeglBuffer *picture, PdGiven given, const PdRequest *request, GError **error);
+
 /* What the request's mode needs is there, and everything that is given fits the request.
  * Errors: PD_ERROR_BAD_REQUEST. */
 gboolean pd_images_check (const PdImages *self, const PdRequest *request, GError **error);

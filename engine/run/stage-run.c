@@ -381,18 +381,22 @@ run_enlarged (Run *self, float *latent, GError **error)
   return pd_session_denoise (session, &denoise, latent, error);
 }
 
-/* Says what of the canvas changes. A model that reads the mask itself denoises what stays, too, so
- * that all of it has the same noise. */
-static gboolean
-mark_changes (Run *self, GError **error)
+/* A model that reads the mask itself denoises what stays, too, so that all of it has the same
+ * noise. */
+gboolean
+pd_stage_mark_changes (PdSession *session, GeglBuffer *mask, float **cells, GError **error)
 {
-  PdSession *session = self->session;
+  g_autofree float *made = NULL;
 
-  if (!self->stage->masked || session->model->denoiser->info.map_channels > 0)
+  *cells = NULL;
+  if (mask == NULL || session->model->denoiser->info.map_channels > 0)
     return TRUE;
-  self->cells = pd_try_new (float, (gsize) session->h * session->w, _ ("the canvas"), error);
-  return self->cells != NULL && shrink_mask (session, self->input->mask, self->cells, error) &&
-         pd_session_set_changes (session, self->cells, error);
+  made = pd_try_new (float, (gsize) session->h * session->w, _ ("the canvas"), error);
+  if (made == NULL || !shrink_mask (session, mask, made, error) ||
+      !pd_session_set_changes (session, made, error))
+    return FALSE;
+  *cells = g_steal_pointer (&made);
+  return TRUE;
 }
 
 gboolean
@@ -409,7 +413,7 @@ pd_stage_run (PdSession *session,
   gboolean ok;
 
   if (!pd_session_set_stage (session, stage, error) || !pd_style_prepare (session, error) ||
-      !mark_changes (&self, error))
+      !pd_stage_mark_changes (session, input->mask, &self.cells, error))
     return FALSE;
   session->recorder.report->full_width = session->w * scale;
   session->recorder.report->full_height = session->h * scale;
@@ -451,6 +455,7 @@ pd_stage_decode (PdSession *session,
 {
   g_auto (Run) self = { .session = session, .stage = stage, .input = input };
 
-  return pd_session_set_stage (session, stage, error) && mark_changes (&self, error) &&
+  return pd_session_set_stage (session, stage, error) &&
+         pd_stage_mark_changes (session, input->mask, &self.cells, error) &&
          pd_session_decode (session, latent, output, error);
 }

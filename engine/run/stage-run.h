@@ -12,6 +12,13 @@ typedef struct
   GeglBuffer *mask; /* "Y float" of the stage's size, 1: to be painted; NULL unless it is masked */
 } PdStageInput;
 
+/* Says that of the session's stage only what @mask ("Y float" of its size; may be NULL) shows
+ * changes.
+ * *@cells: (transfer full) [h][w] of the latents, the mask where it says what is kept, else NULL.
+ * Errors: PD_ERROR_OUT_OF_MEMORY. */
+gboolean
+pd_stage_mark_changes (PdSession *session, GeglBuffer *mask, float **cells, GError **error);
+
 /* Makes the stage's picture, with @session's prompts. *@latent (NULL: not wanted): gets the clean
  * latent that it was decoded from; NULL where a picture was only enlarged. Errors:
  * those of the session's parts. */

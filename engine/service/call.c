@@ -63,7 +63,7 @@ typedef struct
 /* Beside those that make a picture, which are the modes. */
 static const Method methods[] = {
   { "initialize", PD_CALL_INITIALIZE, 0, FOLDER },
-  { "estimate", PD_CALL_ESTIMATE, REQUEST | WIDTH | HEIGHT, 0 },
+  { "estimate", PD_CALL_ESTIMATE, REQUEST | WIDTH | HEIGHT, 1 << (N_OWN + PD_GIVEN_MASK) },
   { "test", PD_CALL_TEST, 0, DEVICE },
 };
 

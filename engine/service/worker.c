@@ -274,9 +274,13 @@ static gboolean
 estimate (PdWorker *self, PdCall *call, GError **error)
 {
   g_auto (PdEstimate) estimate = { 0 };
+  const char *path = call->given[PD_GIVEN_MASK];
+  g_autoptr (GeglBuffer) mask = path != NULL ? pd_buffer_file_load (path, error) : NULL;
 
+  if (path != NULL && mask == NULL)
+    return FALSE;
   if (!open_engine (self, call, error) ||
-      !pd_engine_estimate (self->engine, call->request, call->width, call->height, &estimate,
+      !pd_engine_estimate (self->engine, call->request, call->width, call->height, mask, &estimate,
                            error))
     return FALSE;
   call->result = g_variant_ref_sink (pd_fields_to_variant (pd_estimate_fields, &estimate));

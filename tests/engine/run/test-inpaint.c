@@ -364,6 +364,42 @@ test_inpainting_model (void)
   pd_fixture_remove (folder);
 }
 
+static double
+work_seconds (const PdEstimate *estimate)
+{
+  return estimate->seconds - MAX (estimate->kernel_seconds, 0);
+}
+
+/* An estimate knows the mask: its numbers are those of the run, and less than of all the picture.
+ */
+static void
+test_estimate (void)
+{
+  g_autoptr (PdRequest) request = make_request (PD_REQUEST_MODE_INPAINT);
+  g_autoptr (GeglBuffer) input = make_input (pixel_format), mask = make_mask (30, 30, 0);
+  g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_autoptr (GeglBuffer) small = pd_picture_new (64, 64, mask_format);
+  g_auto (PdEstimate) part = { 0 }, all = { 0 };
+  g_autoptr (GError) error = NULL;
+  PdReport report;
+
+  if (!pd_fixture_have_engine (&engine))
+    return;
+  g_object_set (request, "tile", 64, "padding", (gint64) WIDTH, "fixed-grid", TRUE, NULL);
+  g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, mask, &part, &error));
+  g_assert_no_error (error);
+  g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, NULL, &all, &error));
+  g_assert_no_error (error);
+  g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
+  g_assert_cmpuint (part.n_tiles, ==, report.n_tiles);
+  g_assert_cmpuint (part.forwards, ==, report.forwards);
+  g_assert_cmpuint (part.peak_device_bytes, >=, report.peak_device_bytes);
+  g_assert_cmpuint (part.n_tiles, <, all.n_tiles);
+  g_assert_cmpfloat (work_seconds (&part), <, 0.7 * work_seconds (&all));
+  g_assert_false (pd_engine_estimate (engine, request, WIDTH, HEIGHT, small, &part, &error));
+  pd_fixture_expect (&error, PD_ERROR_BAD_REQUEST, "mask 64");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -379,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/inpaint/islands", test_islands);
   g_test_add_func ("/inpaint/apart", test_apart);
   g_test_add_func ("/inpaint/errors", test_errors);
+  g_test_add_func ("/inpaint/estimate", test_estimate);
   g_test_add_func ("/inpaint/model", test_inpainting_model);
   status = g_test_run ();
   pd_engine_free (engine);

@@ -57,7 +57,7 @@ check_run (guint64 memory, guint *batch, guint *tile, guint *window)
   g_autoptr (GError) error = NULL;
   PdReport report;
 
-  g_assert_true (pd_engine_estimate (engine, request, 0, 0, &estimate, &error));
+  g_assert_true (pd_engine_estimate (engine, request, 0, 0, NULL, &estimate, &error));
   g_assert_no_error (error);
   g_assert_cmpstr (estimate.reason, !=, NULL);
   g_test_message ("%" G_GUINT64_FORMAT ": window %u, %s", memory, estimate.window, estimate.reason);
@@ -105,7 +105,7 @@ test_too_little (void)
     g_autoptr (PdEngine) engine = open_engine (request, 0);
     g_autoptr (PdRequest) small = new_request (64, 64, 1);
 
-    g_assert_true (pd_engine_estimate (engine, small, 0, 0, &estimate, &error));
+    g_assert_true (pd_engine_estimate (engine, small, 0, 0, NULL, &estimate, &error));
     model = estimate.peak_device_bytes;
   }
   for (guint64 memory = model; error == NULL; memory -= model / 16)
@@ -115,7 +115,7 @@ test_too_little (void)
       g_object_set (request, "memory", memory, NULL);
       engine = pd_engine_new (request, NULL, NULL, &error);
       pd_estimate_clear (&estimate);
-      if (engine != NULL && pd_engine_estimate (engine, request, 0, 0, &estimate, &error))
+      if (engine != NULL && pd_engine_estimate (engine, request, 0, 0, NULL, &estimate, &error))
         g_assert_cmpuint (estimate.peak_device_bytes, <=, memory);
     }
   g_assert_error (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
@@ -143,7 +143,7 @@ test_machine (void)
   limit = old;
   limit.rlim_cur = MIN ((rlim_t) 3 << 30, old.rlim_max);
   g_assert_cmpint (setrlimit (RLIMIT_DATA, &limit), ==, 0);
-  ok = pd_engine_estimate (engine, request, 0, 0, &estimate, &error);
+  ok = pd_engine_estimate (engine, request, 0, 0, NULL, &estimate, &error);
   g_assert_false (pd_engine_run (engine, request, &images, NULL, NULL, &report, &again));
   g_assert_cmpint (setrlimit (RLIMIT_DATA, &old), ==, 0);
   g_assert_false (ok);
@@ -153,7 +153,7 @@ test_machine (void)
   g_assert_nonnull (strstr (error->message, "GiB"));
   g_clear_error (&error);
   g_object_set (request, "width", 512, "height", 512, NULL);
-  g_assert_true (pd_engine_estimate (engine, request, 0, 0, &estimate, &error));
+  g_assert_true (pd_engine_estimate (engine, request, 0, 0, NULL, &estimate, &error));
 }
 
 /* The device holds a batch and a window, whatever the canvas. */
@@ -172,7 +172,7 @@ test_canvas_size (void)
       g_autoptr (GError) error = NULL;
 
       g_object_set (request, "width", side, "height", side, NULL);
-      g_assert_true (pd_engine_estimate (engine, request, 0, 0, &estimate, &error));
+      g_assert_true (pd_engine_estimate (engine, request, 0, 0, NULL, &estimate, &error));
       g_assert_no_error (error);
       g_test_message ("%u: %" G_GUINT64_FORMAT " device bytes, %u tiles", side,
                       estimate.peak_device_bytes, estimate.n_tiles);

@@ -270,7 +270,7 @@ test_estimate (void)
   if (!pd_fixture_have_engine (&engine))
     return;
   g_object_set (request, "style", "style.png", NULL);
-  g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, &estimate, &error));
+  g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, NULL, &estimate, &error));
   g_assert_no_error (error);
   g_assert_true (pd_engine_run (engine, request, &images, NULL, NULL, &report, &error));
   g_assert_cmpuint (estimate.forwards, ==, report.forwards);

@@ -352,6 +352,14 @@ test_pictures (void)
       g_assert_cmpint (gegl_buffer_get_width (output), ==, cases[i].width);
     }
   g_assert_true (g_file_test (preview, G_FILE_TEST_EXISTS));
+  call (&service, "estimate",
+        "\"request\": {\"mode\": \"inpaint\"}, \"mask\": \"DIR/first\", \"width\": 64, "
+        "\"height\": 64");
+  expect_result (&service);
+  call (&service, "estimate",
+        "\"request\": {\"mode\": \"inpaint\"}, \"mask\": \"DIR/first\", \"width\": 80, "
+        "\"height\": 64");
+  expect_error (&service, PD_WIRE_BAD_REQUEST, "mask");
   finish (&service);
 }
 
