@@ -103,6 +103,14 @@ add_telling (PdSession *session,
   return TRUE;
 }
 
+/* Whether words of the prompt are looked for in what the stage's canvas shows at first. */
+static gboolean
+has_places (const PdSession *session, const PdStage *stage)
+{
+  return stage->start == PD_START_ENLARGED || session->request->mode == PD_REQUEST_MODE_STYLE ||
+         (stage->masked && session->model->denoiser->info.map_channels == 0);
+}
+
 static gboolean
 add_denoising (PdSession *session,
                const PdStage *stage,
@@ -121,7 +129,7 @@ add_denoising (PdSession *session,
   if (options.style != NULL && !add_style (session, &style, estimate, work, error))
     return FALSE;
   if (!pd_plan_canvas (session->device, &options, scale, &plan, error) ||
-      (stage->start == PD_START_ENLARGED && !add_telling (session, &options, estimate, error)))
+      (has_places (session, stage) && !add_telling (session, &options, estimate, error)))
     return FALSE;
   blocks = options.branches + (options.style != NULL && style.content != NULL);
   *work += n_steps * plan.work;
