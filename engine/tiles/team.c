@@ -41,6 +41,7 @@ struct _PdTeam
   gsize n; /* numbers of a tile's latent */
   guint n_members;
   Member members[PD_WORKERS_MAX];
+  guint lead; /* the first member that has not left: predicts the anchors */
   guint batches[PD_WORKERS_MAX];
   PdWorkShare shares[PD_WORKERS_MAX];
   gint64 lasted; /* all steps, µs */
@@ -289,10 +290,10 @@ find_only (const PdTeamWork *work, guint tile, gsize *number)
 
 /* Another one is the first from step to step, for it reads none. */
 static gboolean
-predict_anchors (Round *self, GCancellable *cancellable, GError **error)
+lead_anchors (Round *self, GCancellable *cancellable, GError **error)
 {
   PdTeam *team = self->team;
-  Member *member = &team->members[0];
+  Member *member = &team->members[team->lead];
 
   team->n_held = 0;
   if (member->bank == NULL)
@@ -318,6 +319,39 @@ predict_anchors (Round *self, GCancellable *cancellable, GError **error)
   return team->blob == NULL || pd_bank_save (member->bank, team->blob, error);
 }
 
+/* If the member that leads is lost, the next one does all of them. */
+static gboolean
+predict_anchors (Round *self, GCancellable *cancellable, GError **error)
+{
+  PdTeam *team = self->team;
+
+  for (;;)
+    {
+      const gint64 start = g_get_monotonic_time ();
+      PdWorkShare *share = &team->shares[team->lead];
+      GError *failure = NULL;
+      guint next = team->lead + 1;
+      gboolean ok = lead_anchors (self, cancellable, &failure);
+
+      share->busy += g_get_monotonic_time () - start;
+      if (ok)
+        {
+          share->items += team->n_held;
+          return TRUE;
+        }
+      while (next < team->n_members && team->shares[next].gone)
+        next++;
+      if (next >= team->n_members || !pd_work_may_leave (failure))
+        {
+          g_propagate_error (error, failure);
+          return FALSE;
+        }
+      share->gone = TRUE;
+      team->lead = next;
+      g_error_free (failure);
+    }
+}
+
 /* What all members need in the step, before the first tile of each: the style's keys and values,
  * which each finds for itself while the others do, and those of the anchors. */
 static gboolean
@@ -325,13 +359,13 @@ make_ready (const Round *self, Member *member, GCancellable *cancellable, GError
 {
   const PdTeam *team = self->team;
   const PdStep *step = self->step;
+  const gboolean leads = member == &team->members[team->lead];
 
   member->ready =
       (member->stylist == NULL || pd_stylist_run (member->stylist, step->draw.step, step->timestep,
                                                   step->input_scale, cancellable, error)) &&
-      (member->bank == NULL || member == &team->members[0] ||
-       pd_bank_load (member->bank, team->blob, error));
-  if (member->bank != NULL && member != &team->members[0])
+      (member->bank == NULL || leads || pd_bank_load (member->bank, team->blob, error));
+  if (member->bank != NULL && !leads)
     member->received += pd_bank_blob_bytes (member->bank);
   return member->ready;
 }
@@ -417,10 +451,10 @@ pd_team_predict (PdTeam *self,
     pd_statistics_begin (self->statistics);
   for (guint i = 0; i < self->n_members; i++)
     self->members[i].ready = FALSE;
+  while (self->shares[self->lead].gone)
+    self->lead++;
   if (!predict_anchors (&round, cancellable, error))
     return FALSE;
-  self->shares[0].items += self->n_held;
-  self->shares[0].busy += g_get_monotonic_time () - start;
   list_others (&round);
   others.n_items = round.n_numbers;
   if (!pd_work_run (&others, self->shares, cancellable, error))
@@ -474,12 +508,13 @@ void
 pd_team_report (const PdTeam *self, PdTeamReport *report)
 {
   *report = (PdTeamReport){ .n_members = self->n_members,
-                            .seconds = (double) self->lasted / G_USEC_PER_SEC * self->n_members };
+                            .seconds = (double) self->lasted / G_USEC_PER_SEC };
   for (guint i = 0; i < self->n_members; i++)
     {
       const PdWorkShare *share = &self->shares[i];
 
       report->items[i] = share->items;
+      report->gone[i] = share->gone;
       report->busy += (double) share->busy / G_USEC_PER_SEC;
       if (i > 0)
         report->exchanged += self->members[i].received + share->items * item_bytes (self);

@@ -6,9 +6,10 @@
 #include "engine/tiles/work.h"
 
 /* Who predicts the tiles of a canvas, step by step: members, each a predictor on a device of its
- * own, and what they tell each other once a step. The first one predicts the anchors, whose keys
- * and values the others get as a blob; statistics of group norms come with each tile, and all are
- * the canvas's once the step is done. What a tile becomes does not depend on who predicts it. */
+ * own, and what they tell each other once a step. One that is lost leaves its tiles to the others.
+ * The first one predicts the anchors, whose keys and values the others get as a blob; statistics of
+ * group norms come with each tile, and all are the canvas's once the step is done. What a tile
+ * becomes does not depend on who predicts it. */
 typedef struct _PdTeam PdTeam;
 
 /* A member beside the first. */
@@ -83,7 +84,8 @@ typedef struct
 {
   guint n_members;
   guint64 items[PD_WORKERS_MAX]; /* that each predicted */
-  double busy, seconds;          /* of all members together; of the steps, times their number */
+  gboolean gone[PD_WORKERS_MAX]; /* whether each was lost or ran out of memory */
+  double busy, seconds;          /* of all members together; of the steps */
   guint64 exchanged;             /* bytes to and from other members than the first */
 } PdTeamReport;
 

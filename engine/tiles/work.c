@@ -3,6 +3,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/error.h"
 #include "engine/base/host-memory.h"
 
 /* One call of pd_work_run. */
@@ -14,7 +15,9 @@ typedef struct
 
   GMutex lock; /* of what follows */
   GCond changed;
+  guint present;   /* workers that have not left */
   gsize next;      /* the first item that nobody took */
+  GArray *back;    /* gsize: items that were taken and not done; all before next */
   gsize done;      /* items */
   gsize finished;  /* items; they are the first */
   gboolean *ready; /* [window]: done and not finished, by item % window */
@@ -29,6 +32,21 @@ typedef struct
   GThread *thread;
 } Seat;
 
+/* Removes the first of the items that came back. */
+static gsize
+take_back (GArray *back)
+{
+  guint first = 0;
+  gsize item;
+
+  for (guint i = 1; i < back->len; i++)
+    if (g_array_index (back, gsize, i) < g_array_index (back, gsize, first))
+      first = i;
+  item = g_array_index (back, gsize, first);
+  g_array_remove_index_fast (back, first);
+  return item;
+}
+
 /* The next items for a worker that takes @most, if they are within the window. */
 static guint
 take (Run *self, guint most, gsize *items)
@@ -37,6 +55,8 @@ take (Run *self, guint most, gsize *items)
   const gsize end = MIN (work->n_items, self->finished + work->window);
   guint count = 0;
 
+  while (count < most && self->back->len > 0)
+    items[count++] = take_back (self->back);
   while (count < most && self->next < end)
     items[count++] = self->next++;
   return count;
@@ -74,6 +94,30 @@ tell_progress (Run *self, gsize *told)
   g_mutex_lock (&self->lock);
 }
 
+gboolean
+pd_work_may_leave (const GError *error)
+{
+  return g_error_matches (error, PD_ERROR, PD_ERROR_DEVICE_LOST) ||
+         g_error_matches (error, PD_ERROR, PD_ERROR_OUT_OF_MEMORY);
+}
+
+/* Items that could not be done. */
+static void
+fail (Run *self, const Seat *seat, guint count, GError *error)
+{
+  if (self->present > 1 && pd_work_may_leave (error))
+    {
+      self->shares[seat->worker].gone = TRUE;
+      self->present--;
+      g_array_append_vals (self->back, seat->items, count);
+      g_error_free (error);
+    }
+  else if (self->failure == NULL)
+    self->failure = error;
+  else
+    g_error_free (error);
+}
+
 static void
 do_items (Run *self, const Seat *seat, guint count)
 {
@@ -86,20 +130,27 @@ do_items (Run *self, const Seat *seat, guint count)
   g_mutex_unlock (&self->lock);
   start = g_get_monotonic_time ();
   ok = work->work (seat->worker, seat->items, count, self->stop, work->user_data, &error);
-  share->busy += g_get_monotonic_time () - start;
-  share->items += count;
   g_mutex_lock (&self->lock);
+  share->busy += g_get_monotonic_time () - start;
   if (ok)
     {
       for (guint i = 0; i < count; i++)
         self->ready[seat->items[i] % work->window] = TRUE;
       self->done += count;
+      share->items += count;
     }
-  else if (self->failure == NULL)
-    self->failure = error;
   else
-    g_error_free (error);
+    fail (self, seat, count, error);
   g_cond_broadcast (&self->changed);
+}
+
+/* With the lock. */
+static gboolean
+is_through (const Run *self, const Seat *seat)
+{
+  if (seat->worker == 0)
+    return self->finished == self->work->n_items;
+  return self->done == self->work->n_items || self->shares[seat->worker].gone;
 }
 
 /* A worker's thread. */
@@ -109,25 +160,26 @@ attend (gpointer data)
   const Seat *seat = data;
   Run *self = seat->run;
   const PdWork *work = self->work;
-  const gboolean finishes = seat->worker == 0;
+  const PdWorkShare *share = &self->shares[seat->worker];
   gsize told = 0;
 
   g_mutex_lock (&self->lock);
   while (self->failure == NULL)
     {
-      guint count;
+      guint count = 0;
 
-      if (finishes)
+      if (seat->worker == 0)
         {
           finish_ready (self);
           tell_progress (self, &told);
         }
-      if ((finishes ? self->finished : self->next) >= work->n_items)
+      if (is_through (self, seat))
         break;
-      count = take (self, work->batches[seat->worker], seat->items);
+      if (!share->gone)
+        count = take (self, work->batches[seat->worker], seat->items);
       if (count > 0)
         do_items (self, seat, count);
-      else if (!finishes || !self->ready[self->finished % work->window])
+      else if (seat->worker > 0 || !self->ready[self->finished % work->window])
         g_cond_wait (&self->changed, &self->lock);
     }
   if (self->failure != NULL)
@@ -145,6 +197,17 @@ pass_on (GCancellable *cancellable, gpointer stop)
 
 /* A worker for which there is no thread leaves its work to the others. */
 static void
+start (Run *self, Seat *seat)
+{
+  seat->thread = g_thread_try_new ("pd-worker", attend, seat, NULL);
+  if (seat->thread != NULL)
+    return;
+  g_mutex_lock (&self->lock);
+  self->present--;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 run_all (Run *self, Seat *seats, GCancellable *cancellable)
 {
   gulong connection = 0;
@@ -152,7 +215,8 @@ run_all (Run *self, Seat *seats, GCancellable *cancellable)
   if (cancellable != NULL)
     connection = g_cancellable_connect (cancellable, G_CALLBACK (pass_on), self->stop, NULL);
   for (guint worker = 1; worker < self->work->n_workers; worker++)
-    seats[worker].thread = g_thread_try_new ("pd-worker", attend, &seats[worker], NULL);
+    if (!self->shares[worker].gone)
+      start (self, &seats[worker]);
   attend (&seats[0]);
   for (guint worker = 1; worker < self->work->n_workers; worker++)
     if (seats[worker].thread != NULL)
@@ -166,7 +230,8 @@ pd_work_run (const PdWork *self, PdWorkShare *shares, GCancellable *cancellable,
   g_autoptr (GCancellable) stop = g_cancellable_new ();
   const char *what = _ ("the list of the device's work");
   g_autofree gboolean *ready = pd_try_new0 (gboolean, self->window, what, error);
-  Run run = { .work = self, .shares = shares, .stop = stop, .ready = ready };
+  g_autoptr (GArray) back = g_array_new (FALSE, FALSE, sizeof (gsize));
+  Run run = { .work = self, .shares = shares, .stop = stop, .ready = ready, .back = back };
   Seat seats[PD_WORKERS_MAX];
   gboolean ok = ready != NULL;
 
@@ -174,6 +239,7 @@ pd_work_run (const PdWork *self, PdWorkShare *shares, GCancellable *cancellable,
   for (guint worker = 0; worker < self->n_workers; worker++)
     {
       seats[worker] = (Seat){ .run = &run, .worker = worker };
+      run.present += !shares[worker].gone;
       g_assert (self->batches[worker] >= 1 && self->batches[worker] <= self->window);
       if (ok)
         seats[worker].items = pd_try_new (gsize, self->batches[worker], what, error);

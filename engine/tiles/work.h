@@ -17,7 +17,8 @@ enum
 typedef struct
 {
   guint64 items;
-  gint64 busy; /* µs */
+  gint64 busy;   /* µs */
+  gboolean gone; /* it left, and is not asked again */
 } PdWorkShare;
 
 typedef struct
@@ -44,8 +45,13 @@ typedef struct
   gpointer user_data; /* of all */
 } PdWork;
 
-/* Does all of it; with an error no worker is at work any more when it returns. The first error that
- * happens is the one that is told, and ends the others' work, to which it is a cancellation.
+/* A device that is lost or out of memory: others may be able to do what it could not. */
+gboolean pd_work_may_leave (const GError *error);
+
+/* Does all of it. A worker that may leave does so, unless it is the last one, and its items go back
+ * to the others; with any other error no worker is at work any more when it returns. The first
+ * error that happens is the one that is told, and ends the others' work, to which it is a
+ * cancellation.
  * @shares: [n_workers], is added to. */
 gboolean
 pd_work_run (const PdWork *self, PdWorkShare *shares, GCancellable *cancellable, GError **error);

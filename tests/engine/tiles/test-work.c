@@ -18,6 +18,7 @@ typedef struct
   guint done[ITEMS], finished, told;
   guint n_workers;
   gboolean fails, waits;
+  guint lost; /* so many of the first workers are lost at FAILS_AT items done */
   GThread *caller;
 } Tally;
 
@@ -39,6 +40,12 @@ work (guint worker,
   g_assert_true ((worker == 0) == (g_thread_self () == self->caller));
   g_mutex_lock (&self->lock);
   waits = self->waits;
+  if (worker < self->lost && self->finished >= FAILS_AT)
+    {
+      g_mutex_unlock (&self->lock);
+      g_set_error_literal (error, PD_ERROR, PD_ERROR_DEVICE_LOST, "lost");
+      return FALSE;
+    }
   g_mutex_unlock (&self->lock);
   if (waits)
     while (!g_cancellable_is_cancelled (cancellable))
@@ -147,6 +154,32 @@ test_failure (void)
     }
 }
 
+/* What lost workers had goes to the others, the caller still finishes, and none is asked again; if
+ * all are lost, that is the error. */
+static void
+test_lost (void)
+{
+  for (guint n = 1; n <= 4; n++)
+    for (guint lost = 1; lost <= n; lost++)
+      {
+        Tally self = { .n_workers = n, .lost = lost };
+        PdWorkShare shares[PD_WORKERS_MAX] = { { 0 } };
+        g_autoptr (GError) error = NULL;
+
+        if (lost == n)
+          {
+            g_assert_false (run (&self, NULL, shares, &error));
+            g_assert_error (error, PD_ERROR, PD_ERROR_DEVICE_LOST);
+            continue;
+          }
+        g_assert_true (run (&self, NULL, shares, &error));
+        g_assert_no_error (error);
+        g_assert_cmpuint (self.finished, ==, ITEMS);
+        for (guint i = lost; i < n; i++)
+          g_assert_false (shares[i].gone);
+      }
+}
+
 static gpointer
 cancel_soon (gpointer cancellable)
 {
@@ -179,6 +212,7 @@ main (int argc, char **argv)
   g_test_add_func ("/workers/all", test_all);
   g_test_add_func ("/workers/nothing", test_nothing);
   g_test_add_func ("/workers/failure", test_failure);
+  g_test_add_func ("/workers/lost", test_lost);
   g_test_add_func ("/workers/cancel", test_cancel);
   return g_test_run ();
 }
