@@ -307,6 +307,31 @@ record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gb
     pd_plan_record_rate (&self->members[0].backend, session->work, seconds);
 }
 
+static void
+report_workers (PdEngine *self, const PdSession *session, PdReport *report)
+{
+  const PdTeamReport *team = &session->team;
+  const guint n = self->n_members;
+  g_autoptr (GString) tiles = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++)
+    {
+      PdDevice *device = self->members[i].device;
+
+      g_string_append_printf (tiles, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", team->items[i]);
+      report->peak_device_bytes = MAX (report->peak_device_bytes, pd_account_peak (device));
+      report->n_kernels += pd_kernel_count (device);
+      report->kernel_seconds += pd_kernel_seconds (device);
+    }
+  g_free (self->worker_tiles);
+  self->worker_tiles = n > 1 ? g_string_free (g_steal_pointer (&tiles), FALSE) : NULL;
+  report->workers = n;
+  report->worker_tiles = self->worker_tiles;
+  if (team->seconds > 0)
+    report->idle_share = CLAMP (1 - team->busy / (team->seconds * n), 0, 1);
+  report->step_exchange_bytes = team->exchanged / MAX (session->team_steps, 1);
+}
+
 /* A function of PdDeviceWatch. */
 static void
 report_kernels (guint done, guint n, gpointer user_data)
@@ -430,7 +455,8 @@ pd_engine_run (PdEngine *self,
       !begin_journal (self, &session, &original, &shown, error))
     return FALSE;
   note_syntax (&session);
-  pd_account_reset_peak (self->members[0].device);
+  for (guint i = 0; i < self->n_members; i++)
+    pd_account_reset_peak (self->members[i].device);
   report->weight_bytes = pd_account_used (self->members[0].device);
 
   set_watches (self, &watch);
@@ -444,10 +470,8 @@ pd_engine_run (PdEngine *self,
 
   record_rate (self, &session, pd_kernel_seconds (self->members[0].device) - kernel_seconds, ok);
   getrusage (RUSAGE_SELF, &usage);
-  report->peak_device_bytes = pd_account_peak (self->members[0].device);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
-  report->n_kernels = pd_kernel_count (self->members[0].device);
-  report->kernel_seconds = pd_kernel_seconds (self->members[0].device);
+  report_workers (self, &session, report);
   return ok;
 }
 

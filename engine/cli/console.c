@@ -185,6 +185,18 @@ print_report_json (PdConsole *self, const char *output, const PdReport *report)
   print_json (self, &builder);
 }
 
+static void
+print_workers (const PdReport *report)
+{
+  g_autofree char *exchanged =
+      g_format_size_full (report->step_exchange_bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+  printf (
+      _ ("%u devices predicted tiles (%s), idle for %.0f %% of the time; %s went between them in "
+         "a step\n"),
+      report->workers, report->worker_tiles, 100 * report->idle_share, exchanged);
+}
+
 void
 pd_console_report (PdConsole *self, const PdRequest *request, const PdReport *report)
 {
@@ -202,4 +214,6 @@ pd_console_report (PdConsole *self, const PdRequest *request, const PdReport *re
                "memory)\n"),
             output, report->width, report->height, report->seed, took, report->device,
             report->n_tiles, report->tile, report->batch, report->forwards, device_memory);
+  if (self->json == NULL && report->workers > 1)
+    print_workers (report);
 }

@@ -91,7 +91,8 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   return TRUE;
 }
 
-/* A window of the autoencoder, twice as pixels, as what goes to the device and as what comes. */
+/* A window of the autoencoder on each device, twice as pixels, as what goes to it and as what
+ * comes. */
 static guint64
 window_bytes (const PdSession *session)
 {
@@ -99,7 +100,8 @@ window_bytes (const PdSession *session)
   guint64 h = MIN (options.tile, session->h), w = MIN (options.tile, session->w);
   guint64 scale = session->model->autoencoder->info.scale;
 
-  return h * w * sizeof (float) * (4 * scale * scale * COLORS + 3 * session->channels);
+  return (1 + options.helpers.n) * h * w * sizeof (float) *
+         (4 * scale * scale * COLORS + 3 * session->channels);
 }
 
 static gboolean

@@ -200,13 +200,14 @@ pd_plan_describe_kernels (PdDevice *device)
       n, seconds);
 }
 
-gboolean
-pd_plan_coder (PdDevice *device,
-               PdCoderOptions *options,
-               gboolean decode,
-               guint64 *bytes,
-               double *work,
-               GError **error)
+/* Of one device. */
+static gboolean
+fit_coder (PdDevice *device,
+           PdCoderOptions *options,
+           gboolean decode,
+           guint64 *bytes,
+           double *work,
+           GError **error)
 {
   const guint64 limit = pd_account_limit (device);
   g_autofree char *needed = NULL, *allowed = NULL;
@@ -248,6 +249,38 @@ pd_plan_coder (PdDevice *device,
          "with the model, but %s are allowed; raise --memory, or choose a smaller model"),
       side, side, needed, allowed);
   return FALSE;
+}
+
+gboolean
+pd_plan_coder (PdDevice *device,
+               PdCoderOptions *options,
+               gboolean decode,
+               guint64 *bytes,
+               double *work,
+               GError **error)
+{
+  guint tile;
+
+  do
+    {
+      if (!fit_coder (device, options, decode, bytes, work, error))
+        return FALSE;
+      tile = options->tile;
+      for (guint i = 0; i < options->helpers.n; i++)
+        {
+          PdCoderOptions other = *options;
+          guint64 its_bytes;
+          double its_work;
+
+          other.autoencoder = options->helpers.list[i];
+          if (!fit_coder (other.autoencoder->backend->device, &other, decode, &its_bytes, &its_work,
+                          error))
+            return FALSE;
+          options->tile = other.tile;
+        }
+    }
+  while (options->tile != tile);
+  return TRUE;
 }
 
 static char *

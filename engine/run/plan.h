@@ -35,7 +35,8 @@ char *pd_plan_describe (PdDevice *device, const PdPlan *plan, guint64 peak, guin
  */
 char *pd_plan_describe_kernels (PdDevice *device);
 
-/* Makes the window of @options smaller until it fits. @bytes and @work as in pd_coder_plan. */
+/* Makes the window of @options smaller until it fits, also the helpers' devices. @bytes and @work
+ * as in pd_coder_plan. */
 gboolean pd_plan_coder (PdDevice *device,
                         PdCoderOptions *options,
                         gboolean decode,

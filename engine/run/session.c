@@ -268,10 +268,22 @@ pd_session_canvas_options (const PdSession *self)
   };
 }
 
+static PdCoderHelpers
+list_coders (const PdSession *self)
+{
+  const GArray *copies = self->model->copies;
+  PdCoderHelpers helpers = { .n = copies->len };
+
+  for (guint i = 0; i < copies->len; i++)
+    helpers.list[i] = g_array_index (copies, PdModelCopy, i).autoencoder;
+  return helpers;
+}
+
 PdCoderOptions
 pd_session_coder_options (const PdSession *self, gboolean decode)
 {
   return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
+                           .helpers = list_coders (self),
                            .height = self->h,
                            .width = self->w,
                            .tile = CODER_TILE,
@@ -362,6 +374,27 @@ place_regions (PdSession *self, GError **error)
   return pd_regions_set_canvas (self->regions, &all, canvas, request->seamless, error);
 }
 
+/* Tells of devices that did not last, and adds what all did. */
+static void
+add_team (PdSession *self, const PdTeamReport *team)
+{
+  for (guint i = 0; i < team->n_members; i++)
+    if (team->gone[i])
+      {
+        g_autofree char *text = g_strdup_printf (
+            _ ("device %u of the list was lost or out of memory; the others did its work"), i + 1);
+
+        pd_recorder_note (&self->recorder, text);
+      }
+  self->team.n_members = MAX (self->team.n_members, team->n_members);
+  for (guint i = 0; i < team->n_members; i++)
+    self->team.items[i] += team->items[i];
+  self->team.busy += team->busy;
+  self->team.seconds += team->seconds;
+  self->team.exchanged += team->exchanged;
+  self->team_steps += pd_schedule_n_calls (self->schedule);
+}
+
 gboolean
 pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *latent, GError **error)
 {
@@ -398,6 +431,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
     pd_preview_release (self->preview);
   if (!ok)
     return FALSE;
+  add_team (self, &denoised.team);
   report->arena_bytes = denoised.graph.arena_bytes;
   report->tensor_bytes = denoised.graph.tensor_bytes;
   report->bank_bytes = denoised.bank_bytes;

@@ -61,6 +61,9 @@ typedef struct
   const PdCondition *no_prompt; /* the condition of an empty text; the conditions' */
 
   double work; /* planned so far, as pd_account_work_rate counts it */
+  /* What the devices did in all denoising so far, and its steps. */
+  PdTeamReport team;
+  guint team_steps;
 } PdSession;
 
 void pd_session_clear (PdSession *self);

@@ -264,23 +264,42 @@ needs_statistics (const PdCoder *self)
          (pd_windows_count (&self->windows) > 1 || grid->y.wrap || grid->x.wrap);
 }
 
-/* With the statistics, ready to run windows. */
-static gboolean
-prepare (PdCoder *self,
-         PdCoderFillFunc fill,
-         gpointer user_data,
-         GCancellable *cancellable,
-         GError **error)
+/* One call of pd_coder_run. */
+typedef struct
 {
-  if (needs_statistics (self))
-    {
-      if (!make_gathering_pass (self, error) || !fill_sample (self, fill, user_data, error) ||
-          !run_batch (self, 1, cancellable, error))
-        return FALSE;
-      g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
-      set_window_size (self);
-    }
-  return make_pass (self, self->options.batch, PD_SAMPLE_USE, error);
+  PdCoder coders[PD_WORKERS_MAX]; /* each is its worker's own */
+  GMutex lock;                    /* of the functions that fill and take, and what they use */
+  PdCoderFillFunc fill;
+  PdCoderTakeFunc take;
+  gpointer user_data;
+  const PdMonitor *monitor;
+} Run;
+
+static gboolean
+gather_statistics (Run *self, PdCoder *coder, GCancellable *cancellable, GError **error)
+{
+  gboolean filled;
+
+  if (!make_gathering_pass (coder, error))
+    return FALSE;
+  g_mutex_lock (&self->lock);
+  filled = fill_sample (coder, self->fill, self->user_data, error);
+  g_mutex_unlock (&self->lock);
+  if (!filled || !run_batch (coder, 1, cancellable, error))
+    return FALSE;
+  g_clear_pointer (&coder->pass, pd_autoencoder_pass_free);
+  set_window_size (coder);
+  return TRUE;
+}
+
+/* Ready to run windows, with the statistics, which every device finds for itself while the others
+ * do.
+ */
+static gboolean
+prepare (Run *self, PdCoder *coder, GCancellable *cancellable, GError **error)
+{
+  return (!needs_statistics (coder) || gather_statistics (self, coder, cancellable, error)) &&
+         make_pass (coder, coder->options.batch, PD_SAMPLE_USE, error);
 }
 
 gboolean
@@ -330,33 +349,90 @@ pd_coder_shrink (PdCoderOptions *options, gboolean decode)
   return TRUE;
 }
 
-/* The coder of @options, with smaller windows until they fit the memory. */
 static gboolean
-prepare_fitting (PdCoder *self,
-                 const PdCoderOptions *options,
-                 gboolean decode,
-                 PdCoderFillFunc fill,
-                 gpointer user_data,
-                 GCancellable *cancellable,
-                 GError **error)
+fill_windows (Run *self, PdCoder *coder, const gsize *items, guint count, GError **error)
 {
-  PdCoderOptions tried = *options;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
 
-  for (;;)
+  for (guint image = 0; image < count; image++)
     {
-      g_autoptr (GError) failure = NULL;
+      PdCoderPart part = { .h = coder->h, .w = coder->w };
+      PdCore y, x;
 
-      if (coder_init (self, &tried, decode, &failure) &&
-          prepare (self, fill, user_data, cancellable, &failure))
-        return TRUE;
-      if (!g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) ||
-          !pd_coder_shrink (&tried, decode))
-        {
-          g_propagate_error (error, g_steal_pointer (&failure));
-          return FALSE;
-        }
-      coder_clear (self);
+      pd_windows_core (&coder->windows, coder->listed[items[image]], &y, &x);
+      part.y = y.start;
+      part.x = x.start;
+      if (!self->fill (coder, image, &part, self->user_data, error))
+        return FALSE;
     }
+  return TRUE;
+}
+
+static gboolean
+take_windows (Run *self, PdCoder *coder, const gsize *items, guint count, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  for (guint image = 0; image < count; image++)
+    if (!self->take (coder, image, coder->listed[items[image]], self->user_data, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* A function of PdWork. A short batch's surplus images repeat earlier ones and are left out. */
+static gboolean
+run_windows (guint worker,
+             const gsize *items,
+             guint count,
+             GCancellable *cancellable,
+             gpointer user_data,
+             GError **error)
+{
+  Run *self = user_data;
+  PdCoder *coder = &self->coders[worker];
+
+  return (coder->pass != NULL || prepare (self, coder, cancellable, error)) &&
+         fill_windows (self, coder, items, count, error) &&
+         run_batch (coder, count, cancellable, error) &&
+         take_windows (self, coder, items, count, error);
+}
+
+/* A function of PdWork. */
+static void
+report (gsize done, gpointer user_data)
+{
+  const Run *self = user_data;
+
+  pd_monitor_tell (self->monitor, (guint) done, self->coders[0].n_listed);
+}
+
+/* All windows of @options, whatever their size. */
+static gboolean
+run_all (Run *self, const PdCoderOptions *options, gboolean decode, GError **error)
+{
+  PdWorkShare shares[PD_WORKERS_MAX] = { 0 };
+  guint batches[PD_WORKERS_MAX], n;
+  PdCoderOptions other = *options;
+  PdWork work = { .batches = batches, .work = run_windows, .progress = report, .user_data = self };
+
+  if (!coder_init (&self->coders[0], options, decode, error))
+    return FALSE;
+  n = self->coders[0].n_listed;
+  work.n_workers = CLAMP (1 + options->helpers.n, 1, MAX (n, 1));
+  for (guint i = 1; i < work.n_workers; i++)
+    {
+      other.autoencoder = options->helpers.list[i - 1];
+      if (!coder_init (&self->coders[i], &other, decode, error))
+        return FALSE;
+    }
+  for (guint i = 0; i < work.n_workers; i++)
+    {
+      batches[i] = self->coders[i].options.batch;
+      work.window += batches[i];
+    }
+  work.n_items = n;
+  work.window = MAX (work.window, n);
+  return pd_work_run (&work, shares, pd_monitor_cancellable (self->monitor), error);
 }
 
 gboolean
@@ -368,36 +444,24 @@ pd_coder_run (const PdCoderOptions *options,
               const PdMonitor *monitor,
               GError **error)
 {
-  GCancellable *cancellable = pd_monitor_cancellable (monitor);
-  g_auto (PdCoder) self = { 0 };
-  guint n_tiles, batch;
+  PdCoderOptions tried = *options;
+  g_autoptr (GError) failure = NULL;
+  gboolean ok;
 
-  if (!prepare_fitting (&self, options, decode, fill, user_data, cancellable, error))
-    return FALSE;
-  n_tiles = self.n_listed;
-  batch = self.options.batch;
-  for (guint first = 0; first < n_tiles; first += batch)
+  do
     {
-      /* The last batch may be short: its surplus images repeat an earlier one and are left out. */
-      guint count = MIN (batch, n_tiles - first);
+      Run self = { .fill = fill, .take = take, .user_data = user_data, .monitor = monitor };
 
-      for (guint image = 0; image < count; image++)
-        {
-          PdCoderPart part = { .h = self.h, .w = self.w };
-          PdCore y, x;
-
-          pd_windows_core (&self.windows, self.listed[first + image], &y, &x);
-          part.y = y.start;
-          part.x = x.start;
-          if (!fill (&self, image, &part, user_data, error))
-            return FALSE;
-        }
-      if (!run_batch (&self, count, cancellable, error))
-        return FALSE;
-      for (guint image = 0; image < count; image++)
-        if (!take (&self, image, self.listed[first + image], user_data, error))
-          return FALSE;
-      pd_monitor_tell (monitor, first + count, n_tiles);
+      g_clear_error (&failure);
+      g_mutex_init (&self.lock);
+      ok = run_all (&self, &tried, decode, &failure);
+      for (guint i = 0; i < PD_WORKERS_MAX; i++)
+        coder_clear (&self.coders[i]);
+      g_mutex_clear (&self.lock);
     }
-  return TRUE;
+  while (!ok && g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) &&
+         pd_coder_shrink (&tried, decode));
+  if (!ok)
+    g_propagate_error (error, g_steal_pointer (&failure));
+  return ok;
 }

@@ -6,6 +6,7 @@
 #include "engine/networks/sample-statistics.h"
 #include "engine/tiles/changes.h"
 #include "engine/tiles/windows.h"
+#include "engine/tiles/work.h"
 
 /* What tiled encoding and decoding have in common: an autoencoder that runs batches of windows.
  *
@@ -14,10 +15,18 @@
  * keys of its attention from a sample of the canvas (PdSampleStatistics): small blocks, spread
  * evenly, put together to one window. A window that is the canvas uses its own. */
 
+/* Who runs windows beside the first: the same autoencoder on other devices, borrowed. */
+typedef struct
+{
+  guint n;
+  PdAutoencoder *list[PD_WORKERS_MAX - 1];
+} PdCoderHelpers;
+
 typedef struct
 {
   PdAutoencoder *autoencoder; /* borrowed */
-  guint height, width;        /* of the canvas, latent pixels */
+  PdCoderHelpers helpers;
+  guint height, width; /* of the canvas, latent pixels */
   guint tile;  /* largest side of a window, latent pixels, halo included; more than 2 · halo */
   guint batch; /* windows per submission; the result does not depend on it */
   PdTorus wrap;
@@ -25,6 +34,7 @@ typedef struct
   const PdChanges *known;   /* what the sample is taken from; NULL: all of the canvas */
 } PdCoderOptions;
 
+/* Of one device. */
 typedef struct
 {
   PdCoderOptions options;
@@ -53,6 +63,9 @@ typedef struct
   guint y, x;       /* on the canvas */
 } PdCoderPart;
 
+/* The functions below are called for one window at a time, on the thread of each device, in no
+ * order that counts. */
+
 /* Puts @part of image @image into the batch. */
 typedef gboolean (*PdCoderFillFunc) (
     PdCoder *self, guint image, const PdCoderPart *part, gpointer user_data, GError **error);
@@ -61,8 +74,8 @@ typedef gboolean (*PdCoderTakeFunc) (
     PdCoder *self, guint image, guint window, gpointer user_data, GError **error);
 
 /* What the canvas takes: device bytes at the peak, with what is in use already, and work as
- * pd_account_work_rate counts it. @device is the autoencoder's; nothing is allocated on the device.
- */
+ * pd_account_work_rate counts it. @device is the autoencoder's, which does all by itself here;
+ * nothing is allocated on the device. */
 gboolean pd_coder_plan (PdDevice *device,
                         const PdCoderOptions *options,
                         gboolean decode,

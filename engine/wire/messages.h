@@ -61,6 +61,10 @@ typedef struct
   double kernel_seconds; /* to prepare them, summed over threads */
   guint64 peak_device_bytes, peak_host_bytes;
   guint64 weight_bytes, bank_bytes;
+  guint workers;               /* devices that worked on tiles */
+  const char *worker_tiles;    /* that each predicted, over all steps: "120 121"; NULL with one */
+  double idle_share;           /* of the workers' time in the steps, 0 … 1 */
+  guint64 step_exchange_bytes; /* between the first and the others, in a step */
   guint64 arena_bytes, tensor_bytes; /* the UNet's activations: placed, and without reuse */
 } PdReport;
 
