@@ -292,8 +292,7 @@ gather_statistics (Run *self, PdCoder *coder, GCancellable *cancellable, GError 
   return TRUE;
 }
 
-/* Ready to run windows, with the statistics, which every device finds for itself while the others
- * do.
+/* Ready to run windows, with the statistics: every device finds them for itself at the same time.
  */
 static gboolean
 prepare (Run *self, PdCoder *coder, GCancellable *cancellable, GError **error)

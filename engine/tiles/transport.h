@@ -7,8 +7,7 @@
  * @share, 0 … 1: by the linear map that moves them least (Monge and Kantorovich's between normal
  * distributions, as Pitié and Kokaram 2007 take it for colours). A latent's channels are colours
  * and strokes of its small square, so that both are carried over; what is where stays. @from: what
- * of
- * @latent counts; where that is less than two pixels all stays as it is. */
+ * of @latent counts; where that is less than two pixels all stays as it is. */
 void pd_transport (guint channels,
                    const PdRecolorFrom *from,
                    const PdRecolorFrom *to,
