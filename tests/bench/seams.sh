@@ -61,7 +61,7 @@ make_picture() {
 
 # measure FILE: prints the columns of a row.
 measure() {
-  "$metrics" --tile "$tile" --overlap $overlap "$1" >"$1.metrics" || [ $? -eq 1 ]
+  "$metrics" --tile "$tile" --overlap "$overlap" "$1" >"$1.metrics" || [ $? -eq 1 ]
   awk -F '  +' '
     $1 == "M1" && /(starts|ends) [xy], z/ { z = $3 < 0 ? -$3 : $3; if (z > m1) m1 = z }
     $1 == "M2" && $2 == "offset" { m2 = $3 }
@@ -85,8 +85,8 @@ echo "$prompts" | while IFS= read -r prompt; do
     for mode in $modes; do
       case $mode in
         untiled) set -- --tile "$side" --progressive off ;;
-        progressive) set -- --tile "$tile" --overlap $overlap --progressive on ;;
-        *) set -- --tile "$tile" --overlap $overlap --progressive off --sync "$mode" ;;
+        progressive) set -- --tile "$tile" --overlap "$overlap" --progressive on ;;
+        *) set -- --tile "$tile" --overlap "$overlap" --progressive off --sync "$mode" ;;
       esac
       seconds=$(make_picture "$name-$mode.png" "$prompt" "$seed" "$@")
       figures=$(measure "$name-$mode.png")
