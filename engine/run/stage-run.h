@@ -12,10 +12,9 @@ typedef struct
   GeglBuffer *mask; /* "Y float" of the stage's size, 1: to be painted; NULL unless it is masked */
 } PdStageInput;
 
-/* Says that of the session's stage only what @mask ("Y float" of its size; may be NULL) shows
- * changes.
- * *@cells: (transfer full) [h][w] of the latents, the mask where it says what is kept, else NULL.
- * Errors: PD_ERROR_OUT_OF_MEMORY. */
+/* Of the session's stage only what @mask shows is to change: "Y float" of the stage's size; NULL:
+ * all of it. *@cells: (transfer full) the mask at the latents' size, [h][w], where the run keeps
+ * what it does not show; else NULL. Errors: PD_ERROR_OUT_OF_MEMORY. */
 gboolean
 pd_stage_mark_changes (PdSession *session, GeglBuffer *mask, float **cells, GError **error);
 

@@ -17,6 +17,10 @@ enum
  * band held as here (Huang et al. 2025, ScaleDiff). */
 static const double LEVEL_STRENGTH = 0.4;
 
+/* Steps of a level for a model of few steps: one or two forwards of a tile add what there is to add
+ * (PixelRush, CVPR 2026). */
+static const guint FEW_STEPS = 2;
+
 /* What a stage costs beside others: its pixels are coded once, and denoised in every step. */
 static double
 weight_of (const PdStage *stage)
@@ -35,10 +39,6 @@ plan_steps (PdStage *stage, guint calls)
     while ((guint) (stage->steps * stage->strength) < calls && stage->steps < MAX_STEPS)
       stage->steps++;
 }
-
-/* Steps of a level for a model of few steps: one or two forwards of a tile add what there is to add
- * (PixelRush, CVPR 2026). */
-static const guint FEW_STEPS = 2;
 
 static void
 plan_level_steps (const PdRequest *request, const PdStageModel *model, PdStage *stage)
