@@ -19,35 +19,30 @@ typedef struct
   float *prediction; /* [branches][n] */
 } Held;
 
-/* Everything but the team's shared parts is touched by the member's own thread alone. */
+/* A member, with what its thread alone uses. */
 typedef struct
 {
-  guint batch;
-  PdPredictor *predictor;
-  PdBank *bank;       /* NULL without anchors */
-  PdStylist *stylist; /* NULL without a style */
-  gboolean ready;     /* has what the members share in this step */
-  guint64 received;   /* bytes of banks */
+  PdMember *member;
+  gboolean ready; /* has what the members share in this step */
 
   /* Of the images of a batch. */
   PdItem *items;
   gsize *parts; /* of the statistics */
   const PdCondition **conditions;
-} Member;
+} Seat;
 
 struct _PdTeam
 {
   guint branches;
   gsize n; /* numbers of a tile's latent */
   guint n_members;
-  Member members[PD_WORKERS_MAX];
+  Seat seats[PD_WORKERS_MAX];
   guint lead; /* the first member that has not left: predicts the anchors */
   guint batches[PD_WORKERS_MAX];
   PdWorkShare shares[PD_WORKERS_MAX];
   gint64 lasted; /* all steps, µs */
 
   PdStatistics *statistics; /* NULL unless tiles share them */
-  guint n_statistics;       /* of an item */
   GArray *survey;           /* the sites of a tile's pass */
 
   guint n_anchors, anchors[PD_ANCHORS_MAX];
@@ -60,12 +55,11 @@ struct _PdTeam
   gsize *numbers;     /* [n_parts]: the step's items that are no anchors */
 };
 
+/* @count: of an item. */
 static gboolean
-share_statistics (PdTeam *self, const PdTeamOptions *options, guint blocks, GError **error)
+share_statistics (PdTeam *self, const PdTeamOptions *options, guint count, GError **error)
 {
-  self->n_statistics = blocks * pd_norm_exchange_count (self->survey);
-  self->statistics =
-      pd_statistics_new (options->norm_share, options->n_parts, self->n_statistics, error);
+  self->statistics = pd_statistics_new (options->norm_share, options->n_parts, count, error);
   return self->statistics != NULL;
 }
 
@@ -85,50 +79,42 @@ hold_anchors (PdTeam *self, const PdTeamOptions *options, GError **error)
 }
 
 static gboolean
-make_bank (const PdTeam *self, Member *member, const PdBackend *backend, GError **error)
+add_member (PdTeam *self, const PdMemberCanvas *canvas, const PdHelper *helper, GError **error)
 {
-  const PdBankOptions bank =
-      pd_anchors_bank (backend, self->survey, self->branches, self->n_anchors);
-
-  member->bank = pd_bank_new (backend, self->survey, &bank, error);
-  return member->bank != NULL;
-}
-
-static gboolean
-add_member (
-    PdTeam *self, const PdTeamOptions *options, PdDenoiser *denoiser, guint batch, GError **error)
-{
-  Member *member = &self->members[self->n_members];
-  PdPredictorOptions tiles = options->tiles;
+  const guint batch = helper->batch;
+  Seat *seat = &self->seats[self->n_members];
   const char *what = _ ("the tiles");
 
-  self->batches[self->n_members++] = member->batch = batch;
-  if ((member->items = pd_try_new (PdItem, batch, what, error)) == NULL ||
-      (member->parts = pd_try_new (gsize, batch, what, error)) == NULL ||
-      (member->conditions = pd_try_new (const PdCondition *, batch, what, error)) == NULL ||
-      (self->n_anchors > 0 && !make_bank (self, member, denoiser->backend, error)) ||
-      (options->style != NULL &&
-       (member->stylist = pd_stylist_new (denoiser, options->style, error)) == NULL))
+  self->batches[self->n_members++] = batch;
+  if ((seat->items = pd_try_new (PdItem, batch, what, error)) == NULL ||
+      (seat->parts = pd_try_new (gsize, batch, what, error)) == NULL ||
+      (seat->conditions = pd_try_new (const PdCondition *, batch, what, error)) == NULL)
     return FALSE;
-  tiles.denoiser = denoiser;
-  tiles.batch = batch;
-  tiles.bank = member->bank;
-  tiles.stylist = member->stylist;
-  tiles.statistics = self->statistics;
-  tiles.survey = self->survey;
-  member->predictor = pd_predictor_new (&tiles, error);
-  return member->predictor != NULL;
+  seat->member = pd_member_new_here (canvas, helper->denoiser, batch, error);
+  return seat->member != NULL;
 }
 
 static gboolean
 gather_members (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
+  const PdPredictorOptions *tiles = &options->tiles;
   const PdHelpers *helpers = options->helpers;
+  const PdHelper first = { tiles->denoiser, tiles->batch };
+  PdMemberCanvas canvas = { .tiles = *tiles,
+                            .style = options->style,
+                            .n_anchors = options->n_anchors };
 
-  if (!add_member (self, options, options->tiles.denoiser, options->tiles.batch, error))
+  if (options->norm_share > 0)
+    canvas.n_statistics = pd_predictor_blocks (tiles->branches, options->style) *
+                          pd_norm_exchange_count (self->survey);
+  if (canvas.n_statistics > 0 && !share_statistics (self, options, canvas.n_statistics, error))
+    return FALSE;
+  canvas.tiles.statistics = self->statistics;
+  canvas.tiles.survey = self->survey;
+  if (!add_member (self, &canvas, &first, error))
     return FALSE;
   for (guint i = 0; i < helpers->n; i++)
-    if (!add_member (self, options, helpers->list[i].denoiser, helpers->list[i].batch, error))
+    if (!add_member (self, &canvas, &helpers->list[i], error))
       return FALSE;
   return TRUE;
 }
@@ -158,24 +144,18 @@ pd_team_new (const PdTeamOptions *options, GError **error)
   self->predictions = pd_try_new (float, self->window * self->branches * self->n, what, error);
   if (self->numbers == NULL || self->predictions == NULL ||
       (options->n_anchors > 0 && !hold_anchors (self, options, error)) ||
-      (options->norm_share > 0 &&
-       !share_statistics (self, options, pd_predictor_blocks (tiles->branches, options->style),
-                          error)) ||
       !gather_members (self, options, error))
     return NULL;
   if (self->n_anchors > 0 && self->n_members > 1 &&
-      (self->blob = pd_try_new (guint8, pd_bank_blob_bytes (self->members[0].bank), what, error)) ==
-          NULL)
+      (self->blob = pd_try_new (guint8, self->seats[0].member->blob_bytes, what, error)) == NULL)
     return NULL;
   return g_steal_pointer (&self);
 }
 
 static void
-member_clear (Member *self)
+seat_clear (Seat *self)
 {
-  pd_predictor_free (self->predictor);
-  pd_stylist_free (self->stylist);
-  pd_bank_free (self->bank);
+  pd_member_free (self->member);
   g_free (self->items);
   g_free (self->parts);
   g_free (self->conditions);
@@ -187,7 +167,7 @@ pd_team_free (PdTeam *self)
   if (self == NULL)
     return;
   for (guint i = 0; i < self->n_members; i++)
-    member_clear (&self->members[i]);
+    seat_clear (&self->seats[i]);
   pd_statistics_free (self->statistics);
   g_clear_pointer (&self->survey, g_array_unref);
   for (guint i = 0; i < self->n_anchors; i++)
@@ -210,35 +190,35 @@ typedef struct
 
 /* Puts item @number to image @image of the member's batch. */
 static void
-take (const Round *self, Member *member, guint image, gsize number)
+take (const Round *self, Seat *seat, guint image, gsize number)
 {
   const PdTeamWork *work = self->work;
   const PdItem *item = &work->items[number];
 
-  member->items[image] = *item;
-  member->parts[image] = (gsize) item->tile * work->n_prompts + item->prompt;
-  member->conditions[image] = item->condition;
-  work->gather (item, pd_predictor_input (member->predictor, image), work->user_data);
+  seat->items[image] = *item;
+  seat->parts[image] = (gsize) item->tile * work->n_prompts + item->prompt;
+  seat->conditions[image] = item->condition;
+  work->gather (item, pd_member_input (seat->member, image), work->user_data);
   if (work->gather_content != NULL)
-    work->gather_content (item, pd_predictor_content (member->predictor, image), work->user_data);
+    work->gather_content (item, pd_member_content (seat->member, image), work->user_data);
 }
 
 static PdBatch
-batch_of (const Round *self, const Member *member, guint count)
+batch_of (const Round *self, const Seat *seat, guint count)
 {
-  return (PdBatch){ .items = member->items,
-                    .parts = member->parts,
-                    .conditions = member->conditions,
+  return (PdBatch){ .items = seat->items,
+                    .parts = seat->parts,
+                    .conditions = seat->conditions,
                     .unconditional = self->work->unconditional,
                     .count = count };
 }
 
 /* Image @image of the member's last run goes to @prediction, [branches][n]. */
 static void
-give (const PdTeam *self, Member *member, guint image, float *prediction)
+give (const PdTeam *self, PdMember *member, guint image, float *prediction)
 {
   for (guint branch = 0; branch < self->branches; branch++)
-    memcpy (prediction + branch * self->n, pd_predictor_output (member->predictor, image, branch),
+    memcpy (prediction + branch * self->n, pd_member_output (member, image, branch),
             self->n * sizeof *prediction);
 }
 
@@ -293,12 +273,13 @@ static gboolean
 lead_anchors (Round *self, GCancellable *cancellable, GError **error)
 {
   PdTeam *team = self->team;
-  Member *member = &team->members[team->lead];
+  Seat *seat = &team->seats[team->lead];
+  PdMember *member = seat->member;
 
   team->n_held = 0;
-  if (member->bank == NULL)
+  if (team->n_anchors == 0)
     return TRUE;
-  pd_bank_forget (member->bank);
+  pd_member_forget (member);
   for (guint i = 0; i < team->n_anchors; i++)
     {
       guint part = (i + self->step->draw.step) % team->n_anchors;
@@ -307,16 +288,15 @@ lead_anchors (Round *self, GCancellable *cancellable, GError **error)
 
       if (!find_only (self->work, team->anchors[part], &held->item))
         continue;
-      take (self, member, 0, held->item);
-      batch = batch_of (self, member, 1);
-      if (!pd_predictor_run_anchor (member->predictor, self->step, &batch, part, cancellable,
-                                    error))
+      take (self, seat, 0, held->item);
+      batch = batch_of (self, seat, 1);
+      if (!pd_member_run_anchor (member, self->step, &batch, part, cancellable, error))
         return FALSE;
       give (team, member, 0, held->prediction);
       team->n_held++;
       self->work->progress (team->n_held, self->work->user_data);
     }
-  return team->blob == NULL || pd_bank_save (member->bank, team->blob, error);
+  return team->blob == NULL || pd_member_save (member, team->blob, cancellable, error);
 }
 
 /* If the member that leads is lost, the next one does all of them. */
@@ -352,22 +332,16 @@ predict_anchors (Round *self, GCancellable *cancellable, GError **error)
     }
 }
 
-/* What all members need in the step, before the first tile of each: the style's keys and values,
- * which each finds for itself while the others do, and those of the anchors. */
+/* Each finds the style's keys and values for itself, while the others do. */
 static gboolean
-make_ready (const Round *self, Member *member, GCancellable *cancellable, GError **error)
+make_ready (const Round *self, Seat *seat, GCancellable *cancellable, GError **error)
 {
   const PdTeam *team = self->team;
-  const PdStep *step = self->step;
-  const gboolean leads = member == &team->members[team->lead];
+  const gboolean leads = seat == &team->seats[team->lead];
 
-  member->ready =
-      (member->stylist == NULL || pd_stylist_run (member->stylist, step->draw.step, step->timestep,
-                                                  step->input_scale, cancellable, error)) &&
-      (member->bank == NULL || leads || pd_bank_load (member->bank, team->blob, error));
-  if (member->bank != NULL && !leads)
-    member->received += pd_bank_blob_bytes (member->bank);
-  return member->ready;
+  seat->ready =
+      pd_member_prepare (seat->member, self->step, leads ? NULL : team->blob, cancellable, error);
+  return seat->ready;
 }
 
 /* A function of PdWork. */
@@ -381,18 +355,18 @@ predict (guint worker,
 {
   const Round *self = user_data;
   PdTeam *team = self->team;
-  Member *member = &team->members[worker];
+  Seat *seat = &team->seats[worker];
   PdBatch batch;
 
-  if (!member->ready && !make_ready (self, member, cancellable, error))
+  if (!seat->ready && !make_ready (self, seat, cancellable, error))
     return FALSE;
   for (guint image = 0; image < count; image++)
-    take (self, member, image, team->numbers[items[image]]);
-  batch = batch_of (self, member, count);
-  if (!pd_predictor_run (member->predictor, self->step, &batch, cancellable, error))
+    take (self, seat, image, team->numbers[items[image]]);
+  batch = batch_of (self, seat, count);
+  if (!pd_member_run (seat->member, self->step, &batch, cancellable, error))
     return FALSE;
   for (guint image = 0; image < count; image++)
-    give (team, member, image,
+    give (team, seat->member, image,
           team->predictions + items[image] % team->window * team->branches * team->n);
   return TRUE;
 }
@@ -450,7 +424,7 @@ pd_team_predict (PdTeam *self,
   if (self->statistics != NULL)
     pd_statistics_begin (self->statistics);
   for (guint i = 0; i < self->n_members; i++)
-    self->members[i].ready = FALSE;
+    self->seats[i].ready = FALSE;
   while (self->shares[self->lead].gone)
     self->lead++;
   if (!predict_anchors (&round, cancellable, error))
@@ -475,10 +449,7 @@ pd_team_statistics (PdTeam *self)
 gsize
 pd_team_bank_bytes (const PdTeam *self)
 {
-  const Member *first = &self->members[0];
-
-  return (first->bank != NULL ? pd_bank_bytes (first->bank) : 0) +
-         (first->stylist != NULL ? pd_stylist_bytes (first->stylist) : 0);
+  return self->seats[0].member->bank_bytes;
 }
 
 guint
@@ -487,21 +458,8 @@ pd_team_forwards (const PdTeam *self)
   guint forwards = 0;
 
   for (guint i = 0; i < self->n_members; i++)
-    {
-      const Member *member = &self->members[i];
-
-      forwards += pd_predictor_forwards (member->predictor) +
-                  (member->stylist != NULL ? pd_stylist_forwards (member->stylist) : 0);
-    }
+    forwards += self->seats[i].member->forwards;
   return forwards;
-}
-
-/* A latent goes to a member and predictions come back, with what norms are given and have. */
-static guint64
-item_bytes (const PdTeam *self)
-{
-  return (1 + self->branches) * self->n * sizeof (float) +
-         self->n_statistics * (sizeof (PdNormShift) + sizeof (PdNormMoments));
 }
 
 void
@@ -517,12 +475,12 @@ pd_team_report (const PdTeam *self, PdTeamReport *report)
       report->gone[i] = share->gone;
       report->busy += (double) share->busy / G_USEC_PER_SEC;
       if (i > 0)
-        report->exchanged += self->members[i].received + share->items * item_bytes (self);
+        report->exchanged += self->seats[i].member->exchanged;
     }
 }
 
 PdGraph *
 pd_team_graph (PdTeam *self)
 {
-  return pd_predictor_graph (self->members[0].predictor);
+  return pd_member_graph_here (self->seats[0].member);
 }

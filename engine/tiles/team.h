@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/tiles/anchors.h"
-#include "engine/tiles/predictor.h"
+#include "engine/tiles/member.h"
 #include "engine/tiles/work.h"
 
 /* Who predicts the tiles of a canvas, step by step: members, each a predictor on a device of its

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include "engine/tiles/predictor.h"
+
+/* Who predicts tiles for a team: a device, here or elsewhere, with what it knows of the canvas. Its
+ * thread alone uses it. */
+typedef struct _PdMember PdMember;
+
+/* What a member knows of the canvas. Borrowed. */
+typedef struct
+{
+  PdPredictorOptions tiles; /* bank, stylist, denoiser and batch are the member's own; statistics,
+                               if they are shared, the team's */
+  const PdStyle *style;     /* that the tiles take on; NULL: none, and no anchors then */
+  guint n_anchors;          /* parts of the bank; 0: none */
+  guint n_statistics;       /* of an item */
+} PdMemberCanvas;
+
+typedef struct
+{
+  float *(*input) (PdMember *self, guint image);
+  float *(*content) (PdMember *self, guint image);
+  float *(*output) (PdMember *self, guint image, guint branch);
+  gboolean (*prepare) (PdMember *self,
+                       const PdStep *step,
+                       const guint8 *blob,
+                       GCancellable *cancellable,
+                       GError **error);
+  gboolean (*run) (PdMember *self,
+                   const PdStep *step,
+                   const PdBatch *batch,
+                   GCancellable *cancellable,
+                   GError **error);
+  void (*forget) (PdMember *self);
+  gboolean (*run_anchor) (PdMember *self,
+                          const PdStep *step,
+                          const PdBatch *batch,
+                          guint part,
+                          GCancellable *cancellable,
+                          GError **error);
+  gboolean (*save) (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error);
+  void (*free) (PdMember *self);
+} PdMemberClass;
+
+/* At the beginning of each kind. Members are for reading. */
+struct _PdMember
+{
+  const PdMemberClass *class;
+  guint batch;       /* tiles at once */
+  gsize blob_bytes;  /* of a bank; 0 without */
+  gsize bank_bytes;  /* on the device, of bank and style */
+  guint forwards;    /* images predicted so far */
+  guint64 exchanged; /* bytes that went to it and came back, so far */
+};
+
+/* On the device of @denoiser. Errors: PD_ERROR_OUT_OF_MEMORY. */
+PdMember *pd_member_new_here (const PdMemberCanvas *canvas,
+                              PdDenoiser *denoiser,
+                              guint batch,
+                              GError **error);
+PdGraph *pd_member_graph_here (PdMember *self);
+void pd_member_free (PdMember *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdMember, pd_member_free)
+
+/* Where the latent of image @image of the batch is to be put, [channels][h][w], as the denoiser
+ * takes it; and what the canvas shows there, with a content alone. */
+float *pd_member_input (PdMember *self, guint image);
+float *pd_member_content (PdMember *self, guint image);
+
+/* What the last run gave for image @image in branch @branch. */
+float *pd_member_output (PdMember *self, guint image, guint branch);
+
+/* What it needs in @step before its first tile: keys and values of the style, which it finds for
+ * itself, and those of the anchors, from @blob, [blob_bytes]; NULL: it has them, or there are none.
+ * Errors: those of pd_stylist_run. */
+gboolean pd_member_prepare (PdMember *self,
+                            const PdStep *step,
+                            const guint8 *blob,
+                            GCancellable *cancellable,
+                            GError **error);
+
+/* See pd_predictor_run. */
+gboolean pd_member_run (PdMember *self,
+                        const PdStep *step,
+                        const PdBatch *batch,
+                        GCancellable *cancellable,
+                        GError **error);
+
+/* Anchors: its bank is empty; it predicts one, see pd_predictor_run_anchor; the bank goes to @blob.
+ * With anchors only. */
+void pd_member_forget (PdMember *self);
+gboolean pd_member_run_anchor (PdMember *self,
+                               const PdStep *step,
+                               const PdBatch *batch,
+                               guint part,
+                               GCancellable *cancellable,
+                               GError **error);
+gboolean pd_member_save (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error);
