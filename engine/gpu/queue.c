@@ -4,18 +4,12 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
+#include "engine/gpu/patience.h"
 
 /* Submissions, waiting for them, and barriers. */
 
 /* Between looks at the cancellable, nanoseconds. */
 static const guint64 slice = 50 * 1000 * 1000;
-
-/* How long a device may stay silent, in seconds and in times of what the work should take at the
- * rate that was learned: busy machines and drivers that compile at the first dispatch stay far
- * below. The second number of each holds once the run was
- * cancelled. */
-static const double patience[2] = { 120, 5 };
-static const double patience_times[2] = { 100, 10 };
 
 void
 pd_queue_set_watch (PdDevice *self, const PdDeviceWatch *watch)
@@ -84,15 +78,13 @@ gboolean
 pd_queue_wait (
     PdDevice *self, VkFence fence, double work, GCancellable *cancellable, GError **error)
 {
-  const double expected = work / pd_account_work_rate (self);
-  const gint64 start = g_get_monotonic_time ();
-  gint64 stop = 0;
+  PdPatience patience;
 
+  pd_patience_begin (&patience, work / pd_account_work_rate (self), g_get_monotonic_time ());
   while (!pd_queue_is_silent (self))
     {
       VkResult result = vkWaitForFences (self->vk, 1, &fence, VK_TRUE, slice);
-      gint64 now = g_get_monotonic_time ();
-      double waited;
+      gboolean cancelled;
 
       if (result == VK_SUCCESS)
         return TRUE;
@@ -101,15 +93,13 @@ pd_queue_wait (
           pd_queue_settle (self);
           return pd_vk_check (result, "vkWaitForFences", error);
         }
-      if (stop == 0 && (g_cancellable_is_cancelled (cancellable) ||
-                        g_cancellable_is_cancelled (self->watch.cancellable)))
-        stop = now;
-      waited = (double) (now - (stop != 0 ? stop : start)) / G_USEC_PER_SEC;
-      if (waited <= patience[stop != 0] + patience_times[stop != 0] * expected)
+      cancelled = g_cancellable_is_cancelled (cancellable) ||
+                  g_cancellable_is_cancelled (self->watch.cancellable);
+      if (!pd_patience_is_over (&patience, cancelled, g_get_monotonic_time ()))
         continue;
       g_atomic_int_set (&self->silent, TRUE);
-      if (stop == 0)
-        set_silent_error (waited, error);
+      if (!patience.cancelled)
+        set_silent_error (patience.waited, error);
       else if (!g_cancellable_set_error_if_cancelled (cancellable, error))
         pd_queue_check_cancelled (self, error);
       return FALSE;
