@@ -5,6 +5,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "engine/base/device-names.h"
 #include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/gpu/cooperative-matrix.h"
@@ -105,36 +106,27 @@ pd_device_list (GError **error)
   return instance == NULL ? NULL : enumerate (instance, physicals, error);
 }
 
-static gboolean
-is_number (const char *s)
+/* Returns: (transfer full) (element-type PdDeviceName) of the elements of @infos, borrowed */
+static GArray *
+names_of (GPtrArray *infos)
 {
-  return *s != '\0' && s[strspn (s, "0123456789")] == '\0' && strlen (s) < 4;
-}
+  GArray *names = g_array_new (FALSE, FALSE, sizeof (PdDeviceName));
 
-static gboolean
-same_uuid (const char *selector, const char *uuid)
-{
-  g_autoptr (GString) digits = g_string_new (NULL);
+  for (guint i = 0; i < infos->len; i++)
+    {
+      const PdDeviceInfo *info = g_ptr_array_index (infos, i);
+      const PdDeviceName name = { info->name, info->uuid, info->is_cpu };
 
-  for (const char *p = selector; *p != '\0'; p++)
-    if (*p != '-')
-      g_string_append_c (digits, g_ascii_tolower (*p));
-  return g_str_equal (digits->str, uuid);
-}
-
-static gboolean
-name_contains (const char *name, const char *part)
-{
-  g_autofree char *folded_name = g_utf8_casefold (name, -1);
-  g_autofree char *folded_part = g_utf8_casefold (part, -1);
-
-  return strstr (folded_name, folded_part) != NULL;
+      g_array_append_val (names, name);
+    }
+  return names;
 }
 
 static gboolean
 select_device (GPtrArray *infos, const char *selector, guint *index, GError **error)
 {
   g_autoptr (GString) list = g_string_new (NULL);
+  g_autoptr (GArray) names = names_of (infos);
   guint best = 0;
 
   if (selector == NULL || *selector == '\0')
@@ -152,21 +144,8 @@ select_device (GPtrArray *infos, const char *selector, guint *index, GError **er
       *index = best;
       return TRUE;
     }
-  if (is_number (selector) && g_ascii_strtoull (selector, NULL, 10) < infos->len)
-    {
-      *index = (guint) g_ascii_strtoull (selector, NULL, 10);
-      return TRUE;
-    }
-  for (guint i = 0; i < infos->len && !is_number (selector); i++)
-    {
-      const PdDeviceInfo *info = g_ptr_array_index (infos, i);
-
-      if (same_uuid (selector, info->uuid) || name_contains (info->name, selector))
-        {
-          *index = i;
-          return TRUE;
-        }
-    }
+  if (pd_device_names_find (&g_array_index (names, PdDeviceName, 0), names->len, selector, index))
+    return TRUE;
   for (guint i = 0; i < infos->len; i++)
     {
       const PdDeviceInfo *info = g_ptr_array_index (infos, i);
@@ -179,44 +158,15 @@ select_device (GPtrArray *infos, const char *selector, guint *index, GError **er
   return FALSE;
 }
 
-/* All that are no processors, or all. */
-static void
-add_all (GPtrArray *infos, GStrvBuilder *numbers, guint *n)
-{
-  gboolean other = FALSE;
-
-  for (guint i = 0; i < infos->len; i++)
-    other |= !((const PdDeviceInfo *) g_ptr_array_index (infos, i))->is_cpu;
-  for (guint i = 0; i < infos->len; i++)
-    if (!other || !((const PdDeviceInfo *) g_ptr_array_index (infos, i))->is_cpu)
-      {
-        g_autofree char *number = g_strdup_printf ("%u", i);
-
-        g_strv_builder_add (numbers, number);
-        (*n)++;
-      }
-}
-
-/* The parts of @selectors; a name may have commas, too. */
+/* In place of each of several selectors the number of its device. @selectors: as it was given */
 static gboolean
-add_listed (
-    GPtrArray *infos, const char *selectors, GStrvBuilder *numbers, guint *n, GError **error)
+number_parts (GPtrArray *infos, GStrv parts, const char *selectors, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (selectors, ",", -1);
-  guint index;
-
-  if (g_strv_length (parts) < 2 || select_device (infos, selectors, &index, NULL))
+  for (guint i = 0; parts[i] != NULL; i++)
     {
-      g_strv_builder_add (numbers, selectors);
-      *n = 1;
-      return TRUE;
-    }
-  for (; parts[*n] != NULL; (*n)++)
-    {
-      const char *part = g_strstrip (parts[*n]);
-      g_autofree char *number = NULL;
+      guint index;
 
-      if (*part == '\0')
+      if (*parts[i] == '\0')
         {
           g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
                        _ ("the list of devices “%s” has an empty place; write for instance 0,1, or "
@@ -224,10 +174,10 @@ add_listed (
                        selectors);
           return FALSE;
         }
-      if (!select_device (infos, part, &index, error))
+      if (!select_device (infos, parts[i], &index, error))
         return FALSE;
-      number = g_strdup_printf ("%u", index);
-      g_strv_builder_add (numbers, number);
+      g_free (parts[i]);
+      parts[i] = g_strdup_printf ("%u", index);
     }
   return TRUE;
 }
@@ -236,17 +186,20 @@ GStrv
 pd_device_select (const char *selectors, guint most, GError **error)
 {
   g_autoptr (GPtrArray) infos = pd_device_list (error);
-  g_autoptr (GStrvBuilder) numbers = g_strv_builder_new ();
-  guint n = 0;
+  g_autoptr (GArray) names = NULL;
+  g_auto (GStrv) parts = NULL;
+  guint n;
 
   if (infos == NULL)
     return NULL;
-  if (g_strcmp0 (selectors, "all") == 0)
-    add_all (infos, numbers, &n);
-  else if (!add_listed (infos, selectors != NULL ? selectors : "", numbers, &n, error))
+  names = names_of (infos);
+  parts = pd_device_names_split (&g_array_index (names, PdDeviceName, 0), names->len,
+                                 selectors != NULL ? selectors : "");
+  n = g_strv_length (parts);
+  if (n > 1 && !number_parts (infos, parts, selectors, error))
     return NULL;
   if (n <= most)
-    return g_strv_builder_end (numbers);
+    return g_steal_pointer (&parts);
   g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
                _ ("“%s” are %u devices, at most %u can work together; name fewer"), selectors, n,
                most);
