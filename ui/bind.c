@@ -4,6 +4,7 @@
 
 #include <glib/gi18n-lib.h>
 #include <math.h>
+#include <string.h>
 
 static const GBindingFlags both_ways = G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE;
 
@@ -272,10 +273,17 @@ pd_bind_entry (PdRequest *request, const char *name, GtkEntry *entry, const char
                           (GDestroyNotify) entry_binding_free);
 }
 
-const GError *
+GError *
 pd_bind_entry_error (GtkEntry *entry)
 {
-  EntryBinding *binding = g_object_get_data (G_OBJECT (entry), entry_binding_key);
+  const EntryBinding *binding = g_object_get_data (G_OBJECT (entry), entry_binding_key);
+  const GError *error = binding->error;
+  g_autoptr (GList) labels = gtk_widget_list_mnemonic_labels (GTK_WIDGET (entry));
+  const char *rest = error != NULL ? strstr (error->message, ": ") : NULL;
 
-  return binding->error;
+  if (error == NULL)
+    return NULL;
+  return g_error_new (error->domain, error->code, "%s%s",
+                      gtk_label_get_text (GTK_LABEL (labels->data)),
+                      rest != NULL ? rest + 1 : error->message);
 }

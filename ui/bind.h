@@ -35,5 +35,6 @@ void pd_bind_text (PdRequest *request, const char *name, GtkTextView *view);
  * @empty: the value that an empty entry stands for, as text */
 void pd_bind_entry (PdRequest *request, const char *name, GtkEntry *entry, const char *empty);
 
-/* Returns: (transfer none) why the text of an entry was refused, or NULL */
-const GError *pd_bind_entry_error (GtkEntry *entry);
+/* Returns: (transfer full) (nullable) why the text of an entry was refused, which begins with what
+ * its label calls it, in place of the parameter's name */
+GError *pd_bind_entry_error (GtkEntry *entry);

@@ -3,8 +3,9 @@
 #include "engine/base/message.h"
 #include "engine/request/mode.h"
 #include "ui/bind.h"
-#include "ui/engine-lists.h"
+#include "ui/device-chooser.h"
 #include "ui/estimator.h"
+#include "ui/model-list.h"
 #include "ui/pd-ui-resources.h"
 #include "ui/presets-menu.h"
 #include "ui/preview-area.h"
@@ -31,7 +32,7 @@ struct _PdDialog
   GtkLabel *info_label;
   GtkWidget *retry_button;
   GtkComboBoxText *model;
-  GtkComboBoxText *device;
+  PdDeviceChooser *device;
   GtkLabel *size;
   GtkEntry *seed;
   GtkToggleButton *dice;
@@ -212,7 +213,8 @@ started (GObject *object, GAsyncResult *result, gpointer user_data)
       show_error (self, error, TRUE);
       return;
     }
-  if (!pd_engine_lists_fill (answer, self->model, self->device, &error))
+  pd_device_chooser_fill (self->device, answer);
+  if (!pd_model_list_fill (answer, self->model, &error))
     show_error (self, error, TRUE);
 }
 
@@ -284,21 +286,6 @@ finished (GObject *object, GAsyncResult *result, gpointer user_data)
     }
 }
 
-/* In place of the parameter's name, what the dialog calls it. */
-static void
-show_entry_error (PdDialog *self, GtkEntry *entry)
-{
-  const GError *error = pd_bind_entry_error (entry);
-  const char *rest = strstr (error->message, ": ");
-  g_autoptr (GList) labels = gtk_widget_list_mnemonic_labels (GTK_WIDGET (entry));
-  g_autoptr (GError) shown = NULL;
-
-  shown = g_error_new (error->domain, error->code, "%s%s",
-                       gtk_label_get_text (GTK_LABEL (labels->data)),
-                       rest != NULL ? rest + 1 : error->message);
-  show_error (self, shown, FALSE);
-}
-
 static void
 generate (PdDialog *self)
 {
@@ -309,11 +296,15 @@ generate (PdDialog *self)
     return;
   hide_error (self);
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
-    if (pd_bind_entry_error (entries[i]) != NULL)
-      {
-        show_entry_error (self, entries[i]);
-        return;
-      }
+    {
+      g_autoptr (GError) error = pd_bind_entry_error (entries[i]);
+
+      if (error != NULL)
+        {
+          show_error (self, error, FALSE);
+          return;
+        }
+    }
   if (!look_at_region (self, FALSE))
     return;
   gtk_progress_bar_set_fraction (self->progress, 0);
@@ -343,8 +334,9 @@ progressed (PdDialog *self, const PdProgress *progress)
   pd_status_show (&self->run_status, text);
 }
 
+/* What is to be said outside of a run, too. */
 static void
-preset_noted (PdDialog *self, const char *text)
+told (PdDialog *self, const char *text)
 {
   if (self->run == NULL)
     {
@@ -431,8 +423,7 @@ bind_widgets (PdDialog *self)
   pd_bind_text (request, "prompt", GTK_TEXT_VIEW (child (self, "prompt")));
   pd_bind_text (request, "negative", GTK_TEXT_VIEW (child (self, "negative")));
   pd_bind_word (request, "model", self->model);
-  gtk_combo_box_text_append (self->device, "", _ ("The best one"));
-  pd_bind_word (request, "device", self->device);
+  pd_device_chooser_bind (self->device, request);
   pd_style_chooser_bind (PD_STYLE_CHOOSER (child (self, "style")), self->host, request,
                          GTK_LABEL (child (self, "style_label")));
   g_object_bind_property (child (self, "style"), "chosen", child (self, "style_strength_box"),
@@ -460,7 +451,8 @@ connect (PdDialog *self)
 
   gtk_menu_button_set_popover (self->presets_button, menu);
   g_signal_connect_object (menu, "failed", G_CALLBACK (show_error), self, swapped);
-  g_signal_connect_object (menu, "note", G_CALLBACK (preset_noted), self, swapped);
+  g_signal_connect_object (menu, "note", G_CALLBACK (told), self, swapped);
+  g_signal_connect_object (self->device, "note", G_CALLBACK (told), self, swapped);
   g_signal_connect_object (self->estimator, "estimated", G_CALLBACK (estimated), self, swapped);
   g_signal_connect_object (self->host, "progress", G_CALLBACK (progressed), self, swapped);
   g_signal_connect_object (self->host, "preview", G_CALLBACK (previewed), self, swapped);
@@ -520,7 +512,8 @@ bind_children (GtkWidgetClass *class)
       "mode prompt negative source scale strength strength_box strength_scale steps guidance "
       "seamless tile overlap padding sync progressive inversion solver source_label scale_label "
       "strength_label seamless_label padding_label inversion_label advanced reset_button style "
-      "style_label style_strength style_strength_scale style_strength_box style_strength_label";
+      "style_label style_strength style_strength_scale style_strength_box style_strength_label "
+      "viewport";
   g_auto (GStrv) ids = g_strsplit (unnamed, " ", -1);
 
   gtk_widget_class_bind_template_child (class, PdDialog, info_bar);
@@ -559,6 +552,7 @@ pd_dialog_class_init (PdDialogClass *class)
   G_OBJECT_CLASS (class)->finalize = pd_dialog_finalize;
   g_resources_register (pd_ui_get_resource ());
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_default (), "/parallel-diffusion/icons");
+  g_type_ensure (PD_TYPE_DEVICE_CHOOSER);
   g_type_ensure (PD_TYPE_PREVIEW_AREA);
   g_type_ensure (PD_TYPE_STYLE_CHOOSER);
   gtk_widget_class_set_template_from_resource (GTK_WIDGET_CLASS (class),
@@ -570,8 +564,13 @@ static void
 pd_dialog_init (PdDialog *self)
 {
   GtkAccelGroup *keys = gtk_accel_group_new ();
+  GtkWidget *viewport;
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  /* What gets the focus comes into view. */
+  viewport = child (self, "viewport");
+  gtk_container_set_focus_vadjustment (GTK_CONTAINER (viewport),
+                                       gtk_scrollable_get_vadjustment (GTK_SCROLLABLE (viewport)));
   pd_status_init (&self->run_status, self->status);
   gtk_widget_add_accelerator (self->generate_button, "clicked", keys, GDK_KEY_Return,
                               GDK_CONTROL_MASK, 0);

@@ -122,13 +122,12 @@ answer_start (gpointer user_data)
   GTask *task = user_data;
   FakeHost *self = g_task_get_source_object (task);
 
-  answer (task, self->start_error,
-          g_variant_new_parsed (
-              self->n_models
-                  ? "{'version': <'1'>, 'devices': <[<{'name': <'Fast GPU'>, 'uuid': <'u-0'>}>, "
-                    "<{'name': <'Old GPU'>, 'uuid': <'u-1'>, 'reason': <'too old'>}>]>, "
-                    "'models': <[<{'name': <'default'>}>, <{'name': <'large'>}>]>}"
-                  : "{'version': <'1'>, 'devices': <@av []>, 'models': <@av []>}"));
+  g_autofree char *text = g_strdup_printf (
+      "{'version': <'1'>, 'devices': <%s>, 'models': <%s>}",
+      self->n_models ? self->devices : "@av []",
+      self->n_models ? "[<{'name': <'default'>}>, <{'name': <'large'>}>]" : "@av []");
+
+  answer (task, self->start_error, g_variant_parse (NULL, text, NULL, NULL, NULL));
   return G_SOURCE_REMOVE;
 }
 
@@ -268,6 +267,8 @@ fake_host_init (FakeHost *self)
   self->width = 640;
   self->height = 480;
   self->n_models = 2;
+  self->devices = "[<{'name': <'Fast GPU'>, 'uuid': <'f0'>}>, "
+                  "<{'name': <'Old GPU'>, 'uuid': <'f1'>, 'reason': <'too old'>}>]";
   self->steps = 3;
 }
 

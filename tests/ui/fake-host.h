@@ -20,7 +20,8 @@ struct _FakeHost
   GError *run_error;
   const char *note; /* said at each step; NULL: none */
   guint n_models;
-  guint steps; /* of a run, 20 ms each; 0: it never ends */
+  const char *devices; /* that the engine lists, as text of a GVariant */
+  guint steps;         /* of a run, 20 ms each; 0: it never ends */
 
   guint n_starts;
   guint n_estimates;

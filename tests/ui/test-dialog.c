@@ -182,13 +182,12 @@ test_texts (Fixture *fixture, gconstpointer data)
 static void
 test_engine_lists (Fixture *fixture, gconstpointer data)
 {
-  GtkComboBox *model, *device;
+  GtkComboBox *model;
   g_autofree char *title = NULL;
 
-  g_object_set (fixture->request, "model", "large", "device", "u-9", NULL);
+  g_object_set (fixture->request, "model", "large", NULL);
   open_dialog (fixture);
   model = GTK_COMBO_BOX (child (fixture, "model"));
-  device = GTK_COMBO_BOX (child (fixture, "device"));
   wait_for (gtk_tree_model_iter_n_children (gtk_combo_box_get_model (model), NULL) == 2);
   g_assert_cmpstr (gtk_combo_box_get_active_id (model), ==, "large");
   g_assert_true (gtk_combo_box_set_active_id (model, "default"));
@@ -197,12 +196,6 @@ test_engine_lists (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (title, ==, "Embedded (materials, nature)");
   g_object_set (fixture->request, "model", "a/path.safetensors", NULL);
   g_assert_cmpstr (gtk_combo_box_get_active_id (model), ==, "a/path.safetensors");
-  /* What was chosen before is kept even when this engine lacks it; what cannot be used is not
-   * offered. */
-  g_assert_cmpstr (gtk_combo_box_get_active_id (device), ==, "u-9");
-  g_assert_true (gtk_combo_box_set_active_id (device, "u-0"));
-  g_assert_cmpstr (fixture->request->device, ==, "u-0");
-  g_assert_false (gtk_combo_box_set_active_id (device, "u-1"));
 }
 
 /* What the engine lists comes also when it is put to work before it has told. */
