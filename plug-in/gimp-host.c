@@ -169,7 +169,8 @@ start_engine_finish (PdHost *host, GAsyncResult *result, GError **error)
   return engine;
 }
 
-/* Adds the mask of what is selected to the parameters of an estimate, where the mode has one. */
+/* Adds the mask of what is selected to the parameters of an estimate, where the mode has one. One
+ * that is white is left out: it is large, and the window does not answer while it is written. */
 static gboolean
 add_mask (PdGimpHost *self,
           const PdRequest *request,
@@ -181,7 +182,7 @@ add_mask (PdGimpHost *self,
   g_autofree char *path = NULL;
   const char *folder;
 
-  if ((pd_modes[request->mode].needs & PD_TAKES_MASK) == 0)
+  if ((pd_modes[request->mode].needs & PD_TAKES_MASK) == 0 || pd_pixels_mask_is_white (place))
     return TRUE;
   folder = pd_engine_client_get_folder (self->client, error);
   if (folder == NULL)

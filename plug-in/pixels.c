@@ -356,6 +356,25 @@ pd_pixels_copy_selection (const PdPlace *place)
 }
 
 gboolean
+pd_pixels_mask_is_white (const PdPlace *place)
+{
+  const gint32 selection = gimp_image_get_selection (place->image);
+  gboolean selected;
+  int x1, y1, x2, y2;
+  double mean, deviation, median, pixels, full, share;
+
+  if (!gegl_rectangle_equal (&place->target, &place->context))
+    return FALSE;
+  if (!place->selected)
+    return TRUE;
+  /* GIMP counts faster than pixels come here. */
+  return gimp_selection_bounds (place->image, &selected, &x1, &y1, &x2, &y2) &&
+         gimp_drawable_histogram (selection, GIMP_HISTOGRAM_VALUE, 1.0, 1.0, &mean, &deviation,
+                                  &median, &pixels, &full, &share) &&
+         full >= (double) (x2 - x1) * (y2 - y1);
+}
+
+gboolean
 pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error)
 {
   g_autoptr (GeglBuffer) mask = gegl_buffer_new (&place->context, babl_format ("Y float"));

@@ -36,6 +36,10 @@ GeglBuffer *pd_pixels_copy_selection (const PdPlace *place);
 gboolean
 pd_pixels_save_mask (const PdPlace *place, GeglBuffer *selection, const char *path, GError **error);
 
+/* Returns: whether the mask would be white everywhere, which is what no mask means, too. FALSE: it
+ * may be all the same. */
+gboolean pd_pixels_mask_is_white (const PdPlace *place);
+
 /* Brings the engine's picture of the context back to the context's own size.
  * Returns: (transfer full) a buffer whose extent is the target, in image coordinates. */
 GeglBuffer *pd_pixels_cut (const PdPlace *place, GeglBuffer *result);

@@ -2,6 +2,7 @@
 """The dialog inside GIMP, used as a person would, as TAP.
 Usage: gimp.py FOLDER PLUG-IN ENGINE WRAPPER SCREENSHOT LOCALE LANGUAGE THEME
 Runs on a display and a session bus of its own; the screenshots stay in FOLDER."""
+import glob
 import os
 import random
 import shutil
@@ -77,6 +78,36 @@ def opens_and_estimates(gimp, state):
     unit = gimp.translate("about %s").split("%")[0]
     wait_for("an estimate", lambda: any(t.count("·") and unit in t for t in dialog.texts()))
     gimp.screenshot("opened")
+
+
+def masks_what_is_selected(gimp, state):
+    """An estimate gets a file of what is selected, but not where that is everything."""
+    dialog = state["dialog"]
+    image = "(vector-ref (cadr (gimp-image-list)) 0)"
+    unit = gimp.translate("about %s").split("%")[0]
+
+    def estimate(steps):
+        for path in glob.glob(os.path.join(gimp.folder, "tmp", "*", "estimate.gegl")):
+            os.remove(path)
+        before = dialog.texts()
+        dialog.set("S_teps:", steps)
+        wait_for("another estimate", lambda: any(
+            unit in text and "·" in text for text in dialog.texts() if text not in before), PATIENCE)
+        return glob.glob(os.path.join(gimp.folder, "tmp", "*", "estimate.gegl")) != []
+
+    steps = 100
+    for select, masked in (("(gimp-selection-all {0})", False),
+                           ("(gimp-image-select-rectangle {0} CHANNEL-OP-SUBTRACT 5 5 1 1)", True),
+                           ("(gimp-selection-none {0})", False),
+                           ("(gimp-image-select-rectangle {0} 2 64 64 128 96)", True)):
+        gimp.evaluate(select.format(image))
+        if steps == 100:
+            dialog.choose("_Mode:", 3)
+        steps += 100
+        if estimate(steps) != masked:
+            raise Failure(f"{select}: there is {'no' if masked else 'a'} file of the mask")
+    dialog.choose("_Mode:", 0)
+    dialog.set("S_teps:", STEPS)
 
 
 def makes_layers(gimp, state):
@@ -227,6 +258,7 @@ def is_in_the_menu(gimp, state):
 TESTS = {
     "is in the menu": is_in_the_menu,
     "opens by the menu and estimates": opens_and_estimates,
+    "gives an estimate the mask of what is selected": masks_what_is_selected,
     "generates one layer, then another": makes_layers,
     "transfers the style of a layer": transfers_a_style,
     "goes on after the layer is merged, deleted, flattened": follows_the_active_layer,

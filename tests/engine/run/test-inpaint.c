@@ -379,7 +379,9 @@ test_estimate (void)
   g_autoptr (GeglBuffer) input = make_input (pixel_format), mask = make_mask (30, 30, 0);
   g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
   g_autoptr (GeglBuffer) small = pd_picture_new (64, 64, mask_format);
-  g_auto (PdEstimate) part = { 0 }, all = { 0 };
+  g_autoptr (GeglBuffer) white = pd_picture_new (WIDTH, HEIGHT, mask_format);
+  GeglColor *color;
+  g_auto (PdEstimate) part = { 0 }, all = { 0 }, whole = { 0 };
   g_autoptr (GError) error = NULL;
   PdReport report;
 
@@ -390,6 +392,14 @@ test_estimate (void)
   g_assert_no_error (error);
   g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, NULL, &all, &error));
   g_assert_no_error (error);
+  /* A mask that is white says as much as none. */
+  color = gegl_color_new ("white");
+  gegl_buffer_set_color (white, NULL, color);
+  g_object_unref (color);
+  g_assert_true (pd_engine_estimate (engine, request, WIDTH, HEIGHT, white, &whole, &error));
+  g_assert_cmpuint (whole.n_tiles, ==, all.n_tiles);
+  g_assert_cmpuint (whole.forwards, ==, all.forwards);
+  g_assert_cmpuint (whole.peak_device_bytes, ==, all.peak_device_bytes);
   g_assert_true (run (request, input, mask, output, FALSE, &report, &error));
   g_assert_cmpuint (part.n_tiles, ==, report.n_tiles);
   g_assert_cmpuint (part.forwards, ==, report.forwards);
