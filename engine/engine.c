@@ -15,113 +15,25 @@
 #include "engine/run/inpaint.h"
 #include "engine/files/catalog.h"
 #include "engine/run/levels.h"
+#include "engine/run/devices.h"
 #include "engine/run/original.h"
 #include "engine/run/plan.h"
 #include "engine/run/crop.h"
 #include "engine/pictures/storage.h"
+#include "engine/run/rank.h"
 #include "engine/run/session.h"
 #include "engine/run/style.h"
 #include "engine/run/syntax.h"
 
-/* A device that works on tiles. */
-typedef struct
-{
-  PdDevice *device;
-  PdBackend backend;
-} Member;
-
 struct _PdEngine
 {
-  guint n_members;
-  Member members[PD_WORKERS_MAX]; /* the first does what is not shared, too */
-  PdModel *model;
+  PdDevices devices;
+  GArray *far;       /* PdFarDevice, of other processes */
   PdResume *resume;  /* of the last run; may be NULL */
   gint64 start_time; /* µs, monotonic */
   double load_seconds;
   char *worker_tiles; /* of the last report */
 };
-
-/* Members that have the device of @member in common, itself among them. */
-static guint
-count_same (const PdEngine *self, const Member *member)
-{
-  const char *uuid = pd_device_info (member->device)->uuid;
-  guint n = 0;
-
-  for (guint i = 0; i < self->n_members; i++)
-    n += g_str_equal (pd_device_info (self->members[i].device)->uuid, uuid);
-  return n;
-}
-
-/* What members give each other has to be stored in the same way. */
-static gboolean
-check_types (const PdEngine *self, const Member *member, GError **error)
-{
-  const Member *first = &self->members[0];
-
-  if (member->backend.activations == first->backend.activations)
-    return TRUE;
-  g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
-               _ ("%s and %s would store numbers in different precisions; use --precision f32 or "
-                  "--kernels general"),
-               pd_device_info (first->device)->name, pd_device_info (member->device)->name);
-  return FALSE;
-}
-
-static gboolean
-add_member (PdEngine *self, const PdRequest *request, const char *selector, GError **error)
-{
-  const PdDeviceOptions options = { .selector = selector, .memory_limit = request->memory };
-  Member *member = &self->members[self->n_members];
-
-  member->device = pd_device_new (&options, error);
-  if (member->device == NULL)
-    return FALSE;
-  self->n_members++;
-  return pd_backend_init (&member->backend, member->device, request->kernels, request->precision,
-                          error) &&
-         check_types (self, member, error);
-}
-
-static gboolean
-open_devices (PdEngine *self, const PdRequest *request, GError **error)
-{
-  g_auto (GStrv) selectors = pd_device_select (request->device, PD_WORKERS_MAX, error);
-
-  for (guint i = 0; selectors != NULL && selectors[i] != NULL; i++)
-    if (!add_member (self, request, selectors[i], error))
-      return FALSE;
-  for (guint i = 0; i < self->n_members; i++)
-    {
-      PdDevice *device = self->members[i].device;
-
-      pd_account_set_limit (device,
-                            pd_account_limit (device) / count_same (self, &self->members[i]));
-    }
-  return selectors != NULL;
-}
-
-/* @kernels: told of those that the first is waiting for; @cancellable may be NULL. */
-static void
-set_watches (PdEngine *self, const PdDeviceWatch *watch)
-{
-  const PdDeviceWatch others = { .cancellable = watch != NULL ? watch->cancellable : NULL };
-
-  for (guint i = 0; i < self->n_members; i++)
-    pd_queue_set_watch (self->members[i].device, i == 0 ? watch : &others);
-}
-
-static gboolean
-load_model (PdEngine *self, const PdRequest *request, const char *path, GError **error)
-{
-  const PdModelParts parts = { .vae = request->vae, .text_encoder = request->text_encoder };
-
-  self->model = pd_model_load (&self->members[0].backend, path, &parts, error);
-  for (guint i = 1; self->model != NULL && i < self->n_members; i++)
-    if (!pd_model_add_copy (self->model, &self->members[i].backend, error))
-      return FALSE;
-  return self->model != NULL;
-}
 
 PdEngine *
 pd_engine_new (PdRequest *request,
@@ -129,20 +41,15 @@ pd_engine_new (PdRequest *request,
                GCancellable *cancellable,
                GError **error)
 {
-  const PdDeviceWatch watch = { .cancellable = cancellable };
   g_autoptr (PdEngine) self = g_new0 (PdEngine, 1);
   g_autoptr (PdCatalog) catalog = pd_catalog_new (data_folder);
   g_autofree char *path = NULL;
-  gboolean loaded;
 
   self->start_time = g_get_monotonic_time ();
   path = pd_catalog_find (catalog, request->model, error);
-  if (path == NULL || !open_devices (self, request, error))
-    return NULL;
-  set_watches (self, &watch);
-  loaded = load_model (self, request, path, error);
-  set_watches (self, NULL);
-  if (!loaded)
+  if (path == NULL ||
+      !pd_devices_open (&self->devices, request, path, PD_DEVICES_RUN, cancellable, error) ||
+      (self->far = pd_rank_open (request, &self->devices, cancellable, error)) == NULL)
     return NULL;
   self->load_seconds = (double) (g_get_monotonic_time () - self->start_time) / G_USEC_PER_SEC;
   return g_steal_pointer (&self);
@@ -151,7 +58,7 @@ pd_engine_new (PdRequest *request,
 gboolean
 pd_engine_is_current (const PdEngine *self)
 {
-  return pd_model_changed_file (self->model) == NULL;
+  return pd_model_changed_file (self->devices.model) == NULL;
 }
 
 void
@@ -160,11 +67,9 @@ pd_engine_free (PdEngine *self)
   if (self == NULL)
     return;
   pd_resume_free (self->resume);
-  pd_model_free (self->model);
+  g_clear_pointer (&self->far, g_array_unref);
+  pd_devices_clear (&self->devices);
   g_free (self->worker_tiles);
-  /* The first is the last to write the cache of kernels, of which it knows the most. */
-  for (guint i = self->n_members; i-- > 0;)
-    pd_device_free (self->members[i].device);
   g_free (self);
 }
 
@@ -227,7 +132,7 @@ begin_journal (PdEngine *self,
                             .parts = original->parts,
                             .n_parts = original->n_parts,
                             .images = images,
-                            .model = self->model,
+                            .model = self->devices.model,
                             .regions = session->regions,
                             .kernels = session->recorder.report->kernels,
                             .precision = session->recorder.report->precision };
@@ -303,22 +208,24 @@ record_rate (PdEngine *self, const PdSession *session, double kernel_seconds, gb
   const PdReport *report = session->recorder.report;
   double seconds = report->encode_seconds + report->denoise_seconds + report->decode_seconds;
 
-  if (ok && self->n_members == 1 && !session->request->resume && kernel_seconds < 0.05 * seconds)
-    pd_plan_record_rate (&self->members[0].backend, session->work, seconds);
+  if (ok && self->devices.n == 1 && self->far->len == 0 && !session->request->resume &&
+      kernel_seconds < 0.05 * seconds)
+    pd_plan_record_rate (&self->devices.list[0].backend, session->work, seconds);
 }
 
 static void
 report_workers (PdEngine *self, const PdSession *session, PdReport *report)
 {
   const PdTeamReport *team = &session->team;
-  const guint n = self->n_members;
+  const guint n = self->devices.n + self->far->len;
   g_autoptr (GString) tiles = g_string_new (NULL);
 
   for (guint i = 0; i < n; i++)
+    g_string_append_printf (tiles, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", team->items[i]);
+  for (guint i = 0; i < self->devices.n; i++)
     {
-      PdDevice *device = self->members[i].device;
+      PdDevice *device = self->devices.list[i].device;
 
-      g_string_append_printf (tiles, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", team->items[i]);
       report->peak_device_bytes = MAX (report->peak_device_bytes, pd_account_peak (device));
       report->n_kernels += pd_kernel_count (device);
       report->kernel_seconds += pd_kernel_seconds (device);
@@ -376,8 +283,9 @@ pd_engine_run (PdEngine *self,
                PdReport *report,
                GError **error)
 {
-  g_auto (PdSession) session = { .device = self->members[0].device,
-                                 .model = self->model,
+  g_auto (PdSession) session = { .device = self->devices.list[0].device,
+                                 .model = self->devices.model,
+                                 .far = self->far,
                                  .request = request,
                                  .cancellable = cancellable,
                                  .recorder = { .listener = listener,
@@ -387,12 +295,12 @@ pd_engine_run (PdEngine *self,
                                                .n_levels = 1,
                                                .to = 1 },
                                  .seamless = request->seamless,
-                                 .channels = self->model->denoiser->info.channels,
+                                 .channels = self->devices.model->denoiser->info.channels,
                                  .styled = pd_style_is_wanted (request, images->style != NULL) };
   const PdDeviceWatch watch = { .cancellable = cancellable,
                                 .kernels = report_kernels,
                                 .user_data = &session.recorder };
-  const PdPartFiles *files = self->model->files->parts;
+  const PdPartFiles *files = self->devices.model->files->parts;
   PdRect parts[PD_MAX_CROPS];
   g_auto (PdOriginal) original = { .parts = parts };
   PdImages shown = *images;
@@ -403,7 +311,7 @@ pd_engine_run (PdEngine *self,
   g_autoptr (PdRegions) regions = NULL;
   g_autoptr (PdPreview) preview = NULL;
   struct rusage usage;
-  double kernel_seconds = pd_kernel_seconds (self->members[0].device);
+  double kernel_seconds = pd_kernel_seconds (self->devices.list[0].device);
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
@@ -412,16 +320,17 @@ pd_engine_run (PdEngine *self,
                   .width = request->width,
                   .height = request->height,
                   .load_seconds = self->load_seconds,
-                  .device = pd_device_info (self->members[0].device)->name,
-                  .kernels = pd_kernels_to_string (self->members[0].backend.kernels),
-                  .precision = self->members[0].backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
+                  .device = pd_device_info (self->devices.list[0].device)->name,
+                  .kernels = pd_kernels_to_string (self->devices.list[0].backend.kernels),
+                  .precision =
+                      self->devices.list[0].backend.weights == PD_FORMAT_F16 ? "f16" : "f32" };
   if (files[PD_PART_VAE].is_other)
     report->vae = pd_checkpoint_get_path (files[PD_PART_VAE].checkpoint);
   if (files[PD_PART_TEXT_ENCODER].is_other)
     report->text_encoder = pd_checkpoint_get_path (files[PD_PART_TEXT_ENCODER].checkpoint);
   session.noise.seed = report->seed;
   n_stages = plan_stages (&session, NULL, 0, stages, error);
-  if (n_stages == 0 || !check_parts (self->model, request, stages, n_stages, error) ||
+  if (n_stages == 0 || !check_parts (self->devices.model, request, stages, n_stages, error) ||
       !pd_images_check (images, request, error))
     return FALSE;
   masked = images->mask != NULL && stages[0].start == PD_START_PICTURE;
@@ -432,8 +341,8 @@ pd_engine_run (PdEngine *self,
     parts[original.n_parts] = crops[original.n_parts].part;
   if (!pd_original_open (&original, images, error))
     return FALSE;
-  for (guint i = 0; i < self->model->files->notes->len; i++)
-    pd_recorder_note (&session.recorder, self->model->files->notes->pdata[i]);
+  for (guint i = 0; i < self->devices.model->files->notes->len; i++)
+    pd_recorder_note (&session.recorder, self->devices.model->files->notes->pdata[i]);
   pd_original_note (&original, request, images, listener);
   shown.input = original.shown;
   if (original.work != NULL)
@@ -447,28 +356,30 @@ pd_engine_run (PdEngine *self,
       note_regions (regions, &session.recorder);
     }
   if (listener != NULL && listener->preview != NULL)
-    preview = session.preview = pd_preview_new (self->model, listener, request->preview_every);
+    preview = session.preview =
+        pd_preview_new (self->devices.model, listener, request->preview_every);
   session.style_picture = session.styled ? shown.style : NULL;
-  if ((session.styled && !pd_style_check (self->model, request, error)) ||
-      !check_map (self->model, &stages[0], error) ||
+  if ((session.styled && !pd_style_check (self->devices.model, request, error)) ||
+      !check_map (self->devices.model, &stages[0], error) ||
       !check_machine (&session, stages, n_stages, error) ||
       !begin_journal (self, &session, &original, &shown, error))
     return FALSE;
   note_syntax (&session);
-  for (guint i = 0; i < self->n_members; i++)
-    pd_account_reset_peak (self->members[i].device);
-  report->weight_bytes = pd_account_used (self->members[0].device);
+  for (guint i = 0; i < self->devices.n; i++)
+    pd_account_reset_peak (self->devices.list[i].device);
+  report->weight_bytes = pd_account_used (self->devices.list[0].device);
 
-  set_watches (self, &watch);
+  pd_devices_set_watch (&self->devices, &watch);
   if (masked && original.work == NULL)
     gegl_buffer_copy (shown.input, NULL, GEGL_ABYSS_NONE, shown.output, NULL);
   ok = masked ? pd_inpaint_run (&session, stages, crops, n_crops, &shown, error)
               : pd_levels_run (&session, stages, n_stages, &shown, error);
-  set_watches (self, NULL);
+  pd_devices_set_watch (&self->devices, NULL);
   if (ok && original.work != NULL)
     ok = pd_original_finish (&original, request, images, error);
 
-  record_rate (self, &session, pd_kernel_seconds (self->members[0].device) - kernel_seconds, ok);
+  record_rate (self, &session, pd_kernel_seconds (self->devices.list[0].device) - kernel_seconds,
+               ok);
   getrusage (RUSAGE_SELF, &usage);
   report->peak_host_bytes = (guint64) usage.ru_maxrss * 1024;
   report_workers (self, &session, report);
@@ -487,12 +398,13 @@ pd_engine_estimate (PdEngine *self,
   g_autoptr (PdRequest) sized = pd_request_copy (request);
   gboolean from_picture = pd_modes[request->mode].needs & PD_TAKES_INPUT;
   PdReport report = { 0 };
-  g_auto (PdSession) session = { .device = self->members[0].device,
-                                 .model = self->model,
+  g_auto (PdSession) session = { .device = self->devices.list[0].device,
+                                 .model = self->devices.model,
+                                 .far = self->far,
                                  .request = sized,
                                  .recorder = { .report = &report },
                                  .seamless = request->seamless,
-                                 .channels = self->model->denoiser->info.channels,
+                                 .channels = self->devices.model->denoiser->info.channels,
                                  .styled = pd_style_is_wanted (request, *request->style != '\0') };
   PdStage stages[PD_MAX_LEVELS];
   PdCrop crops[PD_MAX_CROPS];
@@ -514,8 +426,8 @@ pd_engine_estimate (PdEngine *self,
       masked = TRUE;
       n = plan_stages (&session, crops, n_crops, stages, error);
     }
-  return n > 0 && check_parts (self->model, request, stages, n, error) &&
-         (!session.styled || pd_style_check (self->model, request, error)) &&
-         check_map (self->model, &stages[0], error) &&
+  return n > 0 && check_parts (self->devices.model, request, stages, n, error) &&
+         (!session.styled || pd_style_check (self->devices.model, request, error)) &&
+         check_map (self->devices.model, &stages[0], error) &&
          pd_estimate_stages (&session, stages, n, masked ? &parts : NULL, estimate, error);
 }

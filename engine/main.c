@@ -2,11 +2,13 @@
 #include "engine/bench/bench.h"
 #include "engine/base/confine.h"
 #include "engine/base/environment.h"
+#include "engine/cluster/cluster.h"
 #include "engine/gpu/device.h"
 #include "engine/cli/listing.h"
 #include "engine/cli/options.h"
 #include "engine/base/message.h"
 #include "engine/request/mode.h"
+#include "engine/run/rank.h"
 #include "engine/service/service.h"
 #include "engine/cli/run.h"
 #include "engine/verify/verify.h"
@@ -26,6 +28,7 @@ typedef struct
   /* argv[0] is the verb. Returns the exit status. */
   int (*run) (int argc, char **argv, const char *data_folder);
   gboolean confines; /* itself, as soon as it knows what it has to write */
+  gboolean shares;   /* its work with the processes that mpirun started beside it */
 } Verb;
 
 static int
@@ -41,7 +44,7 @@ static const Verb verbs[] = {
   { "verify", N_ ("Compare what the engine computes with reference tensors"), run_verify },
   { "bench", N_ ("Measure kernels and a model against what the device does at best"),
     pd_bench_main },
-  { "serve", N_ ("Serve a program such as GIMP"), pd_service_main, TRUE },
+  { "serve", N_ ("Serve a program such as GIMP"), pd_service_main, TRUE, TRUE },
 };
 
 static void
@@ -130,10 +133,31 @@ find_verb (const char *name, Verb *verb)
   for (guint i = 0; pd_modes[i].name != NULL; i++)
     if (g_str_equal (name, pd_modes[i].name))
       {
-        *verb = (Verb){ pd_modes[i].name, pd_modes[i].summary, pd_run_main, TRUE };
+        *verb = (Verb){ pd_modes[i].name, pd_modes[i].summary, pd_run_main, TRUE, TRUE };
         return TRUE;
       }
   return FALSE;
+}
+
+/* The first process of a cluster does what the verb says, the others help it. */
+static int
+run_shared (const Verb *verb, int argc, char **argv, const char *data_folder)
+{
+  g_autoptr (GError) error = NULL;
+  int status = 1;
+
+  if (!pd_cluster_join (PD_VERSION, &error))
+    fprintf (stderr, "parallel-diffusion: %s\n", error->message);
+  else if (pd_cluster_rank () == 0)
+    status = verb->run (argc, argv, data_folder);
+  else
+    {
+      pd_confine (&(PdConfineOptions){ 0 });
+      pd_rank_serve (data_folder);
+      status = 0;
+    }
+  pd_cluster_leave ();
+  return status;
 }
 
 static int
@@ -144,6 +168,8 @@ run_verb (const Verb *verb, int argc, char **argv)
 
   g_set_prgname (name);
   pd_device_prepare_environment ();
+  if (verb->shares)
+    return run_shared (verb, argc, argv, data_folder);
   if (!verb->confines)
     pd_confine (&(PdConfineOptions){ 0 });
   return verb->run (argc, argv, data_folder);

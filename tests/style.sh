@@ -74,6 +74,7 @@ report "environment variables are read through the table of engine/base/environm
 # what the wire carries.
 below='
 engine/base:
+engine/cluster: engine/base
 engine/request: engine/base
 engine/pictures: engine/base
 engine/wire: engine/base
@@ -83,8 +84,8 @@ engine/files: engine/base
 engine/networks: engine/base engine/nn engine/files
 engine/diffusion: engine/base
 engine/tiles: engine/base engine/gpu engine/diffusion engine/networks
-engine/run: engine/base engine/request engine/pictures engine/wire engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
-engine: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
+engine/run: engine/base engine/cluster engine/files engine/request engine/pictures engine/wire engine/gpu engine/nn engine/networks engine/diffusion engine/tiles
+engine: engine/base engine/cluster engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine/cli engine/service engine/verify engine/bench
 engine/cli: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/run engine
 engine/service: engine/base engine/request engine/pictures engine/wire engine/gpu engine/files engine/networks engine/run engine/cli engine
 engine/verify: engine/base engine/request engine/nn engine/files engine/networks engine/diffusion engine/tiles engine/run engine/cli

@@ -6,8 +6,9 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 
+/* @text: with what reads prompts. */
 static gboolean
-load_parts (PdModel *self, const PdBackend *backend, GError **error)
+load_parts (PdModel *self, const PdBackend *backend, gboolean text, GError **error)
 {
   PdModelFiles *files = self->files;
   const PdFamily *family;
@@ -17,8 +18,7 @@ load_parts (PdModel *self, const PdBackend *backend, GError **error)
       !pd_model_files_require (files, PD_PART_TEXT_ENCODER, error) ||
       (family = pd_family_find (files, error)) == NULL)
     return FALSE;
-  self->conditioner = family->conditioner_new (backend, files, error);
-  if (self->conditioner == NULL)
+  if (text && (self->conditioner = family->conditioner_new (backend, files, error)) == NULL)
     return FALSE;
   pd_model_files_note_zeros (files);
   self->denoiser = family->denoiser_new (backend, files, error);
@@ -48,11 +48,12 @@ check_unchanged (const PdModel *self, GError **error)
   return FALSE;
 }
 
-PdModel *
-pd_model_load (const PdBackend *backend,
-               const char *path,
-               const PdModelParts *parts,
-               GError **error)
+static PdModel *
+load (const PdBackend *backend,
+      const char *path,
+      const PdModelParts *parts,
+      gboolean text,
+      GError **error)
 {
   g_autoptr (PdModel) self = g_new0 (PdModel, 1);
   gboolean loaded;
@@ -62,9 +63,69 @@ pd_model_load (const PdBackend *backend,
   self->stamps = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_file_stamp_free);
   pd_file_record_push (self->stamps);
   self->files = pd_model_files_open_with_parts (path, parts, error);
-  loaded = self->files != NULL && load_parts (self, backend, error);
+  loaded = self->files != NULL && load_parts (self, backend, text, error);
   pd_file_record_pop ();
   return loaded && check_unchanged (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+PdModel *
+pd_model_load (const PdBackend *backend,
+               const char *path,
+               const PdModelParts *parts,
+               GError **error)
+{
+  return load (backend, path, parts, TRUE, error);
+}
+
+PdModel *
+pd_model_load_for_tiles (const PdBackend *backend,
+                         const char *path,
+                         const PdModelParts *parts,
+                         GError **error)
+{
+  return load (backend, path, parts, FALSE, error);
+}
+
+enum
+{
+  DIGESTED = 64, /* values of a tensor */
+};
+
+static gboolean
+digest_tensor (GChecksum *checksum, const char *name, const PdTensorInfo *info, GError **error)
+{
+  g_autofree char *shape = pd_tensor_info_format_shape (info->n_dims, info->dims);
+  guint8 values[DIGESTED * sizeof (double)];
+  const gsize count = MIN (pd_tensor_info_count (info), DIGESTED);
+
+  g_checksum_update (checksum, (const guchar *) name, -1);
+  g_checksum_update (checksum, (const guchar *) info->dtype_name, -1);
+  g_checksum_update (checksum, (const guchar *) shape, -1);
+  if (count == 0)
+    return TRUE;
+  if (!pd_tensor_info_read (info, 0, count, values, error))
+    return FALSE;
+  g_checksum_update (checksum, values, (gssize) (count * pd_dtype_size (info->dtype)));
+  return TRUE;
+}
+
+char *
+pd_model_digest (const PdModel *self, GError **error)
+{
+  static const PdPart parts[] = { PD_PART_UNET, PD_PART_VAE };
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  for (guint k = 0; k < G_N_ELEMENTS (parts); k++)
+    {
+      PdCheckpoint *checkpoint = self->files->parts[parts[k]].checkpoint;
+      g_autoptr (GPtrArray) names = pd_checkpoint_list (checkpoint);
+
+      for (guint i = 0; i < names->len; i++)
+        if (!digest_tensor (checksum, names->pdata[i],
+                            pd_checkpoint_find (checkpoint, names->pdata[i]), error))
+          return NULL;
+    }
+  return g_strdup (g_checksum_get_string (checksum));
 }
 
 gboolean

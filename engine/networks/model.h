@@ -14,8 +14,8 @@ typedef struct
 typedef struct
 {
   PdModelFiles *files;
-  GPtrArray *stamps; /* PdFileStamp, of every file that was read */
-  PdConditioner *conditioner;
+  GPtrArray *stamps;          /* PdFileStamp, of every file that was read */
+  PdConditioner *conditioner; /* NULL if it is for tiles alone */
   PdDenoiser *denoiser;
   PdAutoencoder *autoencoder;
   GArray *copies; /* PdModelCopy */
@@ -32,6 +32,17 @@ PdModel *pd_model_load (const PdBackend *backend,
                         GError **error);
 void pd_model_free (PdModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdModel, pd_model_free)
+
+/* The same without what reads prompts, for a device that is given conditions: no conditioner. */
+PdModel *pd_model_load_for_tiles (const PdBackend *backend,
+                                  const char *path,
+                                  const PdModelParts *parts,
+                                  GError **error);
+
+/* Tells models of one kind apart whose weights differ: of denoiser and autoencoder, the names and
+ * shapes of all tensors and the first values of each; reading gigabytes again would take too long.
+ * Returns: (transfer full) hexadecimal digits. Errors: PD_ERROR_BAD_MODEL, G_IO_ERROR. */
+char *pd_model_digest (const PdModel *self, GError **error);
 
 /* Adds a copy on the device of @backend, which is borrowed. Errors: those of pd_model_load. */
 gboolean pd_model_add_copy (PdModel *self, const PdBackend *backend, GError **error);

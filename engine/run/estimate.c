@@ -2,6 +2,7 @@
 #include "engine/run/estimate.h"
 #include "engine/gpu/account.h"
 #include "engine/base/host-memory.h"
+#include "engine/run/rank.h"
 #include "engine/run/host-plan.h"
 
 #include <glib/gi18n-lib.h>
@@ -145,21 +146,26 @@ add_denoising (PdSession *session,
 
 /* Of all devices, each counted once: one that is chosen twice is no faster. */
 static double
-add_rates (const PdModel *model)
+add_rates (const PdSession *session)
 {
+  const PdModel *model = session->model;
+  g_autoptr (GHashTable) places = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   double sum = pd_plan_rate (model->denoiser->backend);
 
+  g_hash_table_add (places, pd_rank_place (model->denoiser->backend->device));
   for (guint i = 0; sum > 0 && i < model->copies->len; i++)
     {
       const PdBackend *backend = g_array_index (model->copies, PdModelCopy, i).denoiser->backend;
-      const char *uuid = pd_device_info (backend->device)->uuid;
-      const PdDenoiser *before = model->denoiser;
 
-      for (guint k = 0;
-           k < i && !g_str_equal (pd_device_info (before->backend->device)->uuid, uuid); k++)
-        before = g_array_index (model->copies, PdModelCopy, k).denoiser;
-      if (!g_str_equal (pd_device_info (before->backend->device)->uuid, uuid))
+      if (g_hash_table_add (places, pd_rank_place (backend->device)))
         sum += pd_plan_rate (backend);
+    }
+  for (guint i = 0; sum > 0 && session->far != NULL && i < session->far->len; i++)
+    {
+      const PdFarDevice *device = &g_array_index (session->far, PdFarDevice, i);
+
+      if (g_hash_table_add (places, g_strdup (device->place)))
+        sum += device->rate;
     }
   return sum;
 }
@@ -217,7 +223,7 @@ pd_estimate_stages (PdSession *session,
   estimate->peak_host_bytes = pd_host_memory_resident () + host.memory;
   if (pd_device_info (session->device)->is_cpu)
     estimate->peak_host_bytes += estimate->peak_device_bytes - pd_account_used (session->device);
-  rate = add_rates (session->model);
+  rate = add_rates (session);
   estimate->n_kernels = pd_prepare_take_rehearsed (session->device, &estimate->kernel_seconds);
   estimate->seconds = rate > 0 ? work / rate + MAX (estimate->kernel_seconds, 0) : -1;
   return TRUE;

@@ -155,7 +155,8 @@ pd_plan_canvas (
       options->overlap = first.overlap;
       options->batch = first.batch;
       for (guint i = 0; i < helpers->n; i++)
-        if (!fit_helper (options, &helpers->list[i], pixels, error))
+        if (helpers->list[i].denoiser != NULL &&
+            !fit_helper (options, &helpers->list[i], pixels, error))
           return FALSE;
     }
   while (options->tile != plan->tile);
@@ -272,7 +273,9 @@ pd_plan_coder (PdDevice *device,
           guint64 its_bytes;
           double its_work;
 
-          other.autoencoder = options->helpers.list[i];
+          if (options->helpers.list[i].autoencoder == NULL)
+            continue;
+          other.autoencoder = options->helpers.list[i].autoencoder;
           if (!fit_coder (other.autoencoder->backend->device, &other, decode, &its_bytes, &its_work,
                           error))
             return FALSE;

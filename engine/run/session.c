@@ -11,6 +11,7 @@
 #include "engine/gpu/account.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
+#include "engine/run/rank.h"
 #include "engine/run/interrupt.h"
 #include "engine/run/plan.h"
 #include "engine/run/telling.h"
@@ -211,26 +212,41 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
                     MIN (step / progress->n_steps, 1));
 }
 
-/* Tiles at once on the device of @denoiser, before its memory is asked. */
+/* Tiles at once on a device, before its memory is asked. */
 static guint
-batch_on (const PdSession *self, const PdDenoiser *denoiser)
+batch_on (const PdSession *self, gboolean is_cpu)
 {
   if (self->request->batch > 0)
     return self->request->batch;
-  return pd_device_info (denoiser->backend->device)->is_cpu ? 1 : GPU_BATCH;
+  return is_cpu ? 1 : GPU_BATCH;
 }
 
+static guint
+batch_of (const PdSession *self, const PdDenoiser *denoiser)
+{
+  return batch_on (self, pd_device_info (denoiser->backend->device)->is_cpu);
+}
+
+/* At first those of this process. */
 static PdHelpers
 list_helpers (const PdSession *self)
 {
-  const GArray *copies = self->model->copies;
-  PdHelpers helpers = { .n = copies->len };
+  const GArray *copies = self->model->copies, *far = self->far;
+  PdHelpers helpers = { 0 };
 
   for (guint i = 0; i < copies->len; i++)
     {
       PdDenoiser *denoiser = g_array_index (copies, PdModelCopy, i).denoiser;
 
-      helpers.list[i] = (PdHelper){ denoiser, batch_on (self, denoiser) };
+      helpers.list[helpers.n++] =
+          (PdHelper){ .denoiser = denoiser, .batch = batch_of (self, denoiser) };
+    }
+  for (guint i = 0; far != NULL && i < far->len && helpers.n < G_N_ELEMENTS (helpers.list); i++)
+    {
+      const PdFarDevice *device = &g_array_index (far, PdFarDevice, i);
+
+      helpers.list[helpers.n++] =
+          (PdHelper){ .link = device->link, .batch = batch_on (self, device->is_cpu) };
     }
   return helpers;
 }
@@ -250,7 +266,7 @@ pd_session_canvas_options (const PdSession *self)
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 8,
     .wrap = self->seamless,
-    .batch = batch_on (self, self->model->denoiser),
+    .batch = batch_of (self, self->model->denoiser),
     .helpers = list_helpers (self),
     .blend = request->blend,
     .jitter = !request->fixed_grid,
@@ -268,14 +284,17 @@ pd_session_canvas_options (const PdSession *self)
   };
 }
 
+/* In the order of the helpers. */
 static PdCoderHelpers
 list_coders (const PdSession *self)
 {
-  const GArray *copies = self->model->copies;
-  PdCoderHelpers helpers = { .n = copies->len };
+  const GArray *copies = self->model->copies, *far = self->far;
+  PdCoderHelpers helpers = { 0 };
 
   for (guint i = 0; i < copies->len; i++)
-    helpers.list[i] = g_array_index (copies, PdModelCopy, i).autoencoder;
+    helpers.list[helpers.n++].autoencoder = g_array_index (copies, PdModelCopy, i).autoencoder;
+  for (guint i = 0; far != NULL && i < far->len && helpers.n < G_N_ELEMENTS (helpers.list); i++)
+    helpers.list[helpers.n++].link = g_array_index (far, PdFarDevice, i).link;
   return helpers;
 }
 
@@ -374,6 +393,21 @@ place_regions (PdSession *self, GError **error)
   return pd_regions_set_canvas (self->regions, &all, canvas, request->seamless, error);
 }
 
+/* Returns: (transfer full) what is to be said of member @i, which did not last. */
+static char *
+describe_loss (const PdSession *self, guint i)
+{
+  const guint own = 1 + self->model->copies->len;
+  const PdFarDevice *device;
+
+  if (i < own)
+    return g_strdup_printf (
+        _ ("device %u of the list was lost or out of memory; the others did its work"), i + 1);
+  device = &g_array_index (self->far, PdFarDevice, i - own);
+  return g_strdup_printf (_ ("%s of process %u was lost or out of memory; the others did its work"),
+                          device->name, device->rank);
+}
+
 /* Tells of devices that did not last, and adds what all did. */
 static void
 add_team (PdSession *self, const PdTeamReport *team)
@@ -381,8 +415,7 @@ add_team (PdSession *self, const PdTeamReport *team)
   for (guint i = 0; i < team->n_members; i++)
     if (team->gone[i])
       {
-        g_autofree char *text = g_strdup_printf (
-            _ ("device %u of the list was lost or out of memory; the others did its work"), i + 1);
+        g_autofree char *text = describe_loss (self, i);
 
         pd_recorder_note (&self->recorder, text);
       }

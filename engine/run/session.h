@@ -17,6 +17,7 @@ typedef struct
 {
   PdDevice *device;
   PdModel *model;
+  const GArray *far; /* PdFarDevice, of other processes; borrowed; NULL: none */
   PdRequest *request;
   GCancellable *cancellable;
   PdRecorder recorder;

@@ -185,6 +185,7 @@ pd_style_of_canvas (const PdSession *session, const guint16 *content, PdStyle *s
     return NULL;
   *style = (PdStyle){ .h = session->style_size.h,
                       .w = session->style_size.w,
+                      .calls = calls,
                       .path = session->style_path + (session->style_calls - calls) * n,
                       .condition = session->no_prompt,
                       .share = session->request->style_strength,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "engine/tiles/coder.h"
-
-#include <math.h>
+#include "engine/tiles/coder-private.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -11,87 +9,10 @@
 
 enum
 {
-  COLORS = 3,
   LEAST_TILE = 24, /* of a window, unless its halo asks for more */
   BLOCK = 3, /* side of the blocks of the canvas that make its sample, latent pixels: measured with
                 tests/bench/norms.py */
-  SAMPLE = 64, /* side of the sample, latent pixels */
 };
-
-static void
-coder_clear (PdCoder *self)
-{
-  g_clear_pointer (&self->pass, pd_autoencoder_pass_free);
-  g_clear_pointer (&self->statistics, pd_sample_statistics_free);
-  pd_windows_clear (&self->windows);
-  g_free (self->listed);
-  g_free (self->latents);
-  g_free (self->log_variance);
-  g_free (self->pixels);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PdCoder, coder_clear)
-
-/* Latent pixels that a window needs around its core. */
-static guint
-halo_of (const PdAutoencoder *autoencoder, gboolean decode)
-{
-  return decode ? autoencoder->info.halo_decode : autoencoder->info.halo_encode;
-}
-
-/* Makes room for @n windows. */
-static gboolean
-resize (PdCoder *self, guint n, GError **error)
-{
-  const char *what = _ ("the autoencoder's windows");
-
-  g_clear_pointer (&self->latents, g_free);
-  g_clear_pointer (&self->log_variance, g_free);
-  g_clear_pointer (&self->pixels, g_free);
-  self->n_latents = n * self->latent_elements;
-  self->n_pixels = n * self->pixel_elements;
-  return (self->latents = pd_try_new (float, self->n_latents, what, error)) != NULL &&
-         (self->log_variance = pd_try_new (float, self->n_latents, what, error)) != NULL &&
-         (self->pixels = pd_try_new (float, self->n_pixels, what, error)) != NULL;
-}
-
-/* Weights beyond the range of f16 are why other numbers of the same model may help. */
-static void
-set_not_finite (const PdAutoencoder *autoencoder, GError **error)
-{
-  if (autoencoder->info.needs_statistics && autoencoder->backend->weights == PD_FORMAT_F16)
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                 _ ("The autoencoder gave a value that is not a number: the model may be damaged, "
-                    "or need the precision f32"));
-  else
-    g_set_error (error, PD_ERROR, PD_ERROR_BAD_MODEL,
-                 _ ("The autoencoder gave a value that is not a number: the model is damaged"));
-}
-
-static gboolean
-run_batch (PdCoder *self, guint count, GCancellable *cancellable, GError **error)
-{
-  const float *result = self->decode ? self->pixels : self->latents;
-  gsize elements = count * (self->decode ? self->pixel_elements : self->latent_elements);
-  const PdMoments moments = { self->latents, self->log_variance, self->n_latents };
-  gboolean ok;
-
-  if (self->decode)
-    ok = pd_autoencoder_decode (self->pass, self->latents, self->n_latents, self->pixels,
-                                self->n_pixels, cancellable, error);
-  else
-    ok = pd_autoencoder_encode (self->pass, self->pixels, self->n_pixels, &moments, cancellable,
-                                error);
-  if (!ok)
-    return FALSE;
-  for (gsize i = 0; i < elements; i++)
-    if (!isfinite (result[i]))
-      {
-        set_not_finite (self->options.autoencoder, error);
-        return FALSE;
-      }
-  return TRUE;
-}
 
 /* Where block @i of the @count along an axis of a sample of @side pixels, itself of @size, is taken
  * from: the first and the last one from the canvas's edges. */
@@ -153,61 +74,6 @@ fill_sample (PdCoder *self, PdCoderFillFunc fill, gpointer user_data, GError **e
   return TRUE;
 }
 
-static gboolean
-make_pass (PdCoder *self, guint n, PdSampleMode mode, GError **error)
-{
-  const PdAutoencoderPassOptions options = {
-    .decode = self->decode, .n = n, .h = self->h, .w = self->w, .hooks = self->hooks
-  };
-
-  if (!resize (self, n, error))
-    return FALSE;
-  if (self->statistics != NULL)
-    self->hooks[0] = pd_sample_statistics_hook (self->statistics, mode);
-  self->pass = pd_autoencoder_pass_new (self->options.autoencoder, &options, error);
-  return self->pass != NULL;
-}
-
-/* Of a window, or of the sample. */
-static void
-set_size (PdCoder *self, guint h, guint w)
-{
-  self->h = h;
-  self->w = w;
-  self->latent_elements = (gsize) self->channels * h * w;
-  self->pixel_elements = (gsize) COLORS * h * w * self->scale * self->scale;
-}
-
-static void
-set_window_size (PdCoder *self)
-{
-  set_size (self, self->windows.grid.y.tile, self->windows.grid.x.tile);
-}
-
-/* On a torus its border, which sees zeros, does not count and is no part of the canvas. */
-static guint
-sample_side (const PdCoder *self, const PdGridAxis *axis)
-{
-  return MIN (MIN (SAMPLE, self->options.tile), axis->canvas + (axis->wrap ? axis->overlap : 0));
-}
-
-/* The passes are made before anything is read or written, so that a smaller window can be tried
- * when the device's memory does not hold them. */
-static gboolean
-make_gathering_pass (PdCoder *self, GError **error)
-{
-  PdAutoencoder *autoencoder = self->options.autoencoder;
-  const PdGridAxis *y = &self->windows.grid.y, *x = &self->windows.grid.x;
-  const PdSampleAxis axes[] = { { sample_side (self, y), y->canvas, y->wrap },
-                                { sample_side (self, x), x->canvas, x->wrap } };
-  g_autoptr (GArray) survey =
-      pd_autoencoder_survey (autoencoder, self->decode, axes[0].sample, axes[1].sample);
-
-  set_size (self, axes[0].sample, axes[1].sample);
-  self->statistics = pd_sample_statistics_new (autoencoder->backend, survey, axes, error);
-  return self->statistics != NULL && make_pass (self, 1, PD_SAMPLE_GATHER, error);
-}
-
 static double
 pass_work (const PdCoder *self)
 {
@@ -215,53 +81,6 @@ pass_work (const PdCoder *self)
 
   pd_graph_stats (pd_autoencoder_pass_graph (self->pass), &stats);
   return stats.work;
-}
-
-/* Those that have something to do. */
-static gboolean
-list_windows (PdCoder *self, GError **error)
-{
-  const guint n = pd_windows_count (&self->windows);
-
-  self->n_listed = 0;
-  self->listed = pd_try_new (guint, n, _ ("the autoencoder's windows"), error);
-  for (guint window = 0; self->listed != NULL && window < n; window++)
-    {
-      PdCore y, x;
-
-      pd_windows_core (&self->windows, window, &y, &x);
-      if (pd_changes_touch (self->options.changes,
-                            &(PdRect){ y.start + y.first, x.start + x.first, y.length, x.length }))
-        self->listed[self->n_listed++] = window;
-    }
-  return self->listed != NULL;
-}
-
-static gboolean
-coder_init (PdCoder *self, const PdCoderOptions *options, gboolean decode, GError **error)
-{
-  *self = (PdCoder){ .options = *options,
-                     .decode = decode,
-                     .channels = options->autoencoder->info.channels,
-                     .scale = options->autoencoder->info.scale };
-  if (!pd_windows_init (&self->windows, (PdSize){ options->height, options->width }, options->tile,
-                        halo_of (options->autoencoder, decode), options->wrap, error))
-    return FALSE;
-  set_window_size (self);
-  if (!list_windows (self, error))
-    return FALSE;
-  self->options.batch = CLAMP (options->batch, 1, MAX (self->n_listed, 1));
-  return TRUE;
-}
-
-/* Statistics of the canvas are needed: it is not one window of its own. */
-static gboolean
-needs_statistics (const PdCoder *self)
-{
-  const PdGrid *grid = &self->windows.grid;
-
-  return self->options.autoencoder->info.needs_statistics &&
-         (pd_windows_count (&self->windows) > 1 || grid->y.wrap || grid->x.wrap);
 }
 
 /* One call of pd_coder_run. */
@@ -275,30 +94,24 @@ typedef struct
   const PdMonitor *monitor;
 } Run;
 
-static gboolean
-gather_statistics (Run *self, PdCoder *coder, GCancellable *cancellable, GError **error)
-{
-  gboolean filled;
-
-  if (!make_gathering_pass (coder, error))
-    return FALSE;
-  g_mutex_lock (&self->lock);
-  filled = fill_sample (coder, self->fill, self->user_data, error);
-  g_mutex_unlock (&self->lock);
-  if (!filled || !run_batch (coder, 1, cancellable, error))
-    return FALSE;
-  g_clear_pointer (&coder->pass, pd_autoencoder_pass_free);
-  set_window_size (coder);
-  return TRUE;
-}
-
 /* Ready to run windows, with the statistics: every device finds them for itself at the same time.
  */
 static gboolean
 prepare (Run *self, PdCoder *coder, GCancellable *cancellable, GError **error)
 {
-  return (!needs_statistics (coder) || gather_statistics (self, coder, cancellable, error)) &&
-         make_pass (coder, coder->options.batch, PD_SAMPLE_USE, error);
+  if (pd_coder_needs_sample (coder))
+    {
+      gboolean filled;
+
+      if (!pd_coder_begin_sample (coder, error))
+        return FALSE;
+      g_mutex_lock (&self->lock);
+      filled = fill_sample (coder, self->fill, self->user_data, error);
+      g_mutex_unlock (&self->lock);
+      if (!filled)
+        return FALSE;
+    }
+  return pd_coder_get_ready (coder, cancellable, error);
 }
 
 gboolean
@@ -314,24 +127,23 @@ pd_coder_plan (PdDevice *device,
   gboolean ok;
 
   *work = 0;
-  if (!coder_init (&self, options, decode, error))
+  if (!pd_coder_init (&self, options, NULL, decode, error))
     return FALSE;
   n_batches = (self.n_listed + self.options.batch - 1) / self.options.batch;
   pd_account_begin_rehearsal (device);
   ok = TRUE;
-  if (needs_statistics (&self))
+  if (pd_coder_needs_sample (&self))
     {
-      ok = make_gathering_pass (&self, error);
+      ok = pd_coder_begin_sample (&self, error);
       if (ok)
         *work += pass_work (&self);
       g_clear_pointer (&self.pass, pd_autoencoder_pass_free);
-      set_window_size (&self);
+      pd_coder_end_sample (&self);
     }
-  ok = ok && make_pass (&self, self.options.batch, PD_SAMPLE_USE, error);
+  ok = ok && pd_coder_make_pass (&self, error);
   if (ok)
     *work += n_batches * pass_work (&self);
-  coder_clear (&self);
-  self = (PdCoder){ 0 };
+  pd_coder_clear (&self);
   *bytes = pd_account_end_rehearsal (device);
   return ok;
 }
@@ -339,7 +151,7 @@ pd_coder_plan (PdDevice *device,
 gboolean
 pd_coder_shrink (PdCoderOptions *options, gboolean decode)
 {
-  guint least = MAX (LEAST_TILE, 5 * halo_of (options->autoencoder, decode) / 2);
+  guint least = MAX (LEAST_TILE, 5 * pd_coder_halo (options->autoencoder, decode) / 2);
   guint tile = MIN (options->tile, MAX (options->height, options->width));
 
   if (tile <= least)
@@ -390,9 +202,9 @@ run_windows (guint worker,
   Run *self = user_data;
   PdCoder *coder = &self->coders[worker];
 
-  return (coder->pass != NULL || prepare (self, coder, cancellable, error)) &&
+  return (coder->ready || prepare (self, coder, cancellable, error)) &&
          fill_windows (self, coder, items, count, error) &&
-         run_batch (coder, count, cancellable, error) &&
+         pd_coder_run_batch (coder, count, cancellable, error) &&
          take_windows (self, coder, items, count, error);
 }
 
@@ -414,14 +226,16 @@ run_all (Run *self, const PdCoderOptions *options, gboolean decode, GError **err
   PdCoderOptions other = *options;
   PdWork work = { .batches = batches, .work = run_windows, .progress = report, .user_data = self };
 
-  if (!coder_init (&self->coders[0], options, decode, error))
+  if (!pd_coder_init (&self->coders[0], options, NULL, decode, error))
     return FALSE;
   n = self->coders[0].n_listed;
   work.n_workers = CLAMP (1 + options->helpers.n, 1, MAX (n, 1));
   for (guint i = 1; i < work.n_workers; i++)
     {
-      other.autoencoder = options->helpers.list[i - 1];
-      if (!coder_init (&self->coders[i], &other, decode, error))
+      const PdCoderHelper *helper = &options->helpers.list[i - 1];
+
+      other.autoencoder = helper->autoencoder != NULL ? helper->autoencoder : options->autoencoder;
+      if (!pd_coder_init (&self->coders[i], &other, helper->link, decode, error))
         return FALSE;
     }
   for (guint i = 0; i < work.n_workers; i++)
@@ -455,7 +269,7 @@ pd_coder_run (const PdCoderOptions *options,
       g_mutex_init (&self.lock);
       ok = run_all (&self, &tried, decode, &failure);
       for (guint i = 0; i < PD_WORKERS_MAX; i++)
-        coder_clear (&self.coders[i]);
+        pd_coder_clear (&self.coders[i]);
       g_mutex_clear (&self.lock);
     }
   while (!ok && g_error_matches (failure, PD_ERROR, PD_ERROR_OUT_OF_MEMORY) &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/link.h"
 #include "engine/base/monitor.h"
 #include "engine/networks/autoencoder.h"
 #include "engine/networks/sample-statistics.h"
@@ -15,11 +16,17 @@
  * keys of its attention from a sample of the canvas (PdSampleStatistics): small blocks, spread
  * evenly, put together to one window. A window that is the canvas uses its own. */
 
-/* Who runs windows beside the first: the same autoencoder on other devices, borrowed. */
+/* Who runs windows beside the first: the same autoencoder on another device, borrowed. */
+typedef struct
+{
+  PdAutoencoder *autoencoder; /* NULL: of another process */
+  PdLink *link;               /* to that */
+} PdCoderHelper;
+
 typedef struct
 {
   guint n;
-  PdAutoencoder *list[PD_WORKERS_MAX - 1];
+  PdCoderHelper list[PD_WORKERS_MAX - 1];
 } PdCoderHelpers;
 
 typedef struct
@@ -38,7 +45,10 @@ typedef struct
 typedef struct
 {
   PdCoderOptions options;
+  PdLink *link; /* to where it runs; NULL: here */
   gboolean decode;
+  gboolean sampled; /* its size is that of a sample */
+  gboolean ready;   /* to run windows */
   guint channels, scale;
   PdWindows windows;
   guint *listed; /* windows that are run */
@@ -51,7 +61,7 @@ typedef struct
   gsize n_latents, n_pixels;      /* elements of these arrays */
   PdSampleStatistics *statistics; /* may be NULL */
   PdHook *hooks[2];               /* of the pass */
-  PdAutoencoderPass *pass;
+  PdAutoencoderPass *pass;        /* NULL with a link */
 } PdCoder;
 
 /* A rectangle of a window and the place of the canvas that it shows, latent pixels; it goes round

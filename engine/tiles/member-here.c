@@ -72,10 +72,11 @@ here_run (PdMember *member,
   return ok;
 }
 
-static void
-here_forget (PdMember *member)
+static gboolean
+here_forget (PdMember *member, GCancellable *cancellable, GError **error)
 {
   pd_bank_forget (((Here *) member)->bank);
+  return TRUE;
 }
 
 static gboolean

@@ -46,10 +46,10 @@ pd_member_run (PdMember *self,
   return self->class->run (self, step, batch, cancellable, error);
 }
 
-void
-pd_member_forget (PdMember *self)
+gboolean
+pd_member_forget (PdMember *self, GCancellable *cancellable, GError **error)
 {
-  self->class->forget (self);
+  return self->class->forget (self, cancellable, error);
 }
 
 gboolean

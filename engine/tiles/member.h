@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/link.h"
 #include "engine/tiles/predictor.h"
 
 /* Who predicts tiles for a team: a device, here or elsewhere, with what it knows of the canvas. Its
@@ -32,7 +33,7 @@ typedef struct
                    const PdBatch *batch,
                    GCancellable *cancellable,
                    GError **error);
-  void (*forget) (PdMember *self);
+  gboolean (*forget) (PdMember *self, GCancellable *cancellable, GError **error);
   gboolean (*run_anchor) (PdMember *self,
                           const PdStep *step,
                           const PdBatch *batch,
@@ -59,6 +60,13 @@ PdMember *pd_member_new_here (const PdMemberCanvas *canvas,
                               PdDenoiser *denoiser,
                               guint batch,
                               GError **error);
+
+/* Of another process, at the other end of @link; that and the canvas's are borrowed. It gets ready
+ * when it is prepared first, as all do at the same time. @like: one that is here. */
+PdMember *pd_member_new_far (
+    const PdMemberCanvas *canvas, PdLink *link, const PdMember *like, guint batch, GError **error);
+
+/* Of one that is here. */
 PdGraph *pd_member_graph_here (PdMember *self);
 void pd_member_free (PdMember *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdMember, pd_member_free)
@@ -89,7 +97,7 @@ gboolean pd_member_run (PdMember *self,
 
 /* Anchors: its bank is empty; it predicts one, see pd_predictor_run_anchor; the bank goes to @blob.
  * With anchors only. */
-void pd_member_forget (PdMember *self);
+gboolean pd_member_forget (PdMember *self, GCancellable *cancellable, GError **error);
 gboolean pd_member_run_anchor (PdMember *self,
                                const PdStep *step,
                                const PdBatch *batch,

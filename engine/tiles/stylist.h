@@ -13,7 +13,8 @@
 /* How the style is in the calls of a run, and what is drawn in its look. Borrowed. */
 typedef struct
 {
-  guint h, w; /* of its latent; as large as a tile */
+  guint h, w;  /* of its latent; as large as a tile */
+  guint calls; /* of the run */
   /* [calls + 1][channels][h][w]: noised to the level of each call, then as it is. */
   const float *path;
   const PdCondition *condition; /* of its image, and of the content's: of no prompt */

@@ -81,17 +81,18 @@ hold_anchors (PdTeam *self, const PdTeamOptions *options, GError **error)
 static gboolean
 add_member (PdTeam *self, const PdMemberCanvas *canvas, const PdHelper *helper, GError **error)
 {
-  const guint batch = helper->batch;
   Seat *seat = &self->seats[self->n_members];
   const char *what = _ ("the tiles");
+  const guint batch = helper->batch;
 
+  seat->member =
+      helper->denoiser != NULL
+          ? pd_member_new_here (canvas, helper->denoiser, batch, error)
+          : pd_member_new_far (canvas, helper->link, self->seats[0].member, batch, error);
   self->batches[self->n_members++] = batch;
-  if ((seat->items = pd_try_new (PdItem, batch, what, error)) == NULL ||
-      (seat->parts = pd_try_new (gsize, batch, what, error)) == NULL ||
-      (seat->conditions = pd_try_new (const PdCondition *, batch, what, error)) == NULL)
-    return FALSE;
-  seat->member = pd_member_new_here (canvas, helper->denoiser, batch, error);
-  return seat->member != NULL;
+  return seat->member != NULL && (seat->items = pd_try_new (PdItem, batch, what, error)) != NULL &&
+         (seat->parts = pd_try_new (gsize, batch, what, error)) != NULL &&
+         (seat->conditions = pd_try_new (const PdCondition *, batch, what, error)) != NULL;
 }
 
 static gboolean
@@ -99,7 +100,7 @@ gather_members (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
   const PdPredictorOptions *tiles = &options->tiles;
   const PdHelpers *helpers = options->helpers;
-  const PdHelper first = { tiles->denoiser, tiles->batch };
+  const PdHelper first = { .denoiser = tiles->denoiser, .batch = tiles->batch };
   PdMemberCanvas canvas = { .tiles = *tiles,
                             .style = options->style,
                             .n_anchors = options->n_anchors };
@@ -279,7 +280,8 @@ lead_anchors (Round *self, GCancellable *cancellable, GError **error)
   team->n_held = 0;
   if (team->n_anchors == 0)
     return TRUE;
-  pd_member_forget (member);
+  if (!pd_member_forget (member, cancellable, error))
+    return FALSE;
   for (guint i = 0; i < team->n_anchors; i++)
     {
       guint part = (i + self->step->draw.step) % team->n_anchors;

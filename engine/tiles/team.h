@@ -12,10 +12,11 @@
  * becomes does not depend on who predicts it. */
 typedef struct _PdTeam PdTeam;
 
-/* A member beside the first. */
+/* A member beside the first: the same denoiser once more, on another device. */
 typedef struct
 {
-  PdDenoiser *denoiser; /* the first's once more, on another device */
+  PdDenoiser *denoiser; /* NULL: of another process */
+  PdLink *link;         /* to that */
   guint batch;          /* tiles per call */
 } PdHelper;
 

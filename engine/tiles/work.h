@@ -10,7 +10,7 @@
 
 enum
 {
-  PD_WORKERS_MAX = 16,
+  PD_WORKERS_MAX = 128,
 };
 
 /* What a worker did, over all calls that were given it. */

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <gio/gio.h>
+
+/* A way to a device of another process: calls that it answers one at a time. One thread uses it. */
+typedef struct _PdLink PdLink;
+
+typedef struct
+{
+  gboolean (*call) (PdLink *self,
+                    guint method,
+                    GVariant *params,
+                    GVariant **reply,
+                    GCancellable *cancellable,
+                    GError **error);
+  void (*free) (PdLink *self);
+} PdLinkClass;
+
+/* At the beginning of each kind. Members are for reading. */
+struct _PdLink
+{
+  const PdLinkClass *class;
+  guint64 bytes; /* that went and came so far */
+};
+
+void pd_link_free (PdLink *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdLink, pd_link_free)
+
+/* Has @method done there. @params: taken, if it floats. @reply: (transfer full), of @type; what
+ * is of another one is an error. When @cancellable is cancelled the other process is told, and its
+ * answer is waited for, which is then that it was. Errors: those of the method, as they were there;
+ * PD_ERROR_DEVICE_LOST (no answer). */
+gboolean pd_link_call (PdLink *self,
+                       guint method,
+                       GVariant *params,
+                       const char *type,
+                       GVariant **reply,
+                       GCancellable *cancellable,
+                       GError **error);
+
+/* Numbers as they lie in memory: both sides are the same program on the same kind of processor.
+ * Words, filled up with zeros, so that they are aligned for any number. */
+#define PD_LINK_NUMBERS "at"
+
+GVariant *pd_link_pack (const void *data, gsize bytes);
+
+/* Child @i of @message, PD_LINK_NUMBERS, which has to be so many bytes; borrowed. NULL with an
+ * error. */
+const void *pd_link_unpack (GVariant *message, guint i, gsize bytes, GError **error);
