@@ -248,13 +248,12 @@ static void
 show_finished (PdDialog *self, GVariant *answer)
 {
   PdReport report;
-  g_autofree char *duration = NULL, *text = NULL;
+  g_autofree char *text = NULL;
 
   pd_fields_read (pd_report_fields, answer, &report);
-  duration = pd_message_duration (report.total_seconds);
   g_free (self->last_seed);
   self->last_seed = g_strdup_printf ("%" G_GUINT64_FORMAT, report.seed);
-  text = g_strdup_printf (_ ("Done in %s, seed %s"), duration, self->last_seed);
+  text = pd_words_report (&report);
   gtk_progress_bar_set_fraction (self->progress, 1);
   pd_status_show (&self->run_status, text);
 }

@@ -128,3 +128,18 @@ pd_words_progress (const PdProgress *progress)
     }
   return g_string_free (g_steal_pointer (&line), FALSE);
 }
+
+char *
+pd_words_report (const PdReport *report)
+{
+  g_autoptr (GString) line = g_string_new (NULL);
+  g_autofree char *duration = pd_message_duration (report->total_seconds);
+  g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, report->seed);
+
+  append (line, g_strdup_printf (_ ("Done in %s, seed %s"), duration, seed));
+  if (report->workers > 1 && report->worker_tiles != NULL)
+    append (line,
+            g_strdup_printf (_ ("%u devices: %s tiles, idle for %.0f %% of the time"),
+                             report->workers, report->worker_tiles, 100 * report->idle_share));
+  return g_string_free (g_steal_pointer (&line), FALSE);
+}

@@ -16,3 +16,7 @@ char *pd_words_estimate (const PdEstimate *estimate);
 
 /* Returns: (transfer full) one line, "Denoising · step 3 of 30 · about 40 s left" */
 char *pd_words_progress (const PdProgress *progress);
+
+/* Returns: (transfer full) one line, "Done in 40 s, seed 7"; with several devices also what each
+ * has done */
+char *pd_words_report (const PdReport *report);

@@ -175,9 +175,13 @@ estimate_async (PdHost *host,
 static gboolean
 run_step (gpointer user_data)
 {
-  static const PdReport report = { .seed = 4711, .total_seconds = 2 };
   GTask *task = user_data;
   FakeHost *self = g_task_get_source_object (task);
+  const PdReport report = { .seed = 4711,
+                            .total_seconds = 2,
+                            .workers = self->workers,
+                            .worker_tiles = self->workers > 1 ? "38 37" : NULL,
+                            .idle_share = 0.027 };
   Run *run = g_task_get_task_data (task);
   PdProgress progress;
   g_autoptr (GdkPixbuf) preview = NULL;

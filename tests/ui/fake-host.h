@@ -21,6 +21,7 @@ struct _FakeHost
   const char *note; /* said at each step; NULL: none */
   guint n_models;
   const char *devices; /* that the engine lists, as text of a GVariant */
+  guint workers;       /* that a run reports */
   guint steps;         /* of a run, 20 ms each; 0: it never ends */
 
   guint n_starts;
