@@ -8,6 +8,9 @@
 #include "engine/tiles/pull.h"
 #include "engine/tiles/transport.h"
 
+/* How many times its own contrast a style may add to a prediction in the middle of the noise. */
+static const double STYLE_CONTRAST = 4;
+
 /* What pd_canvas_predict's progress means to the whole run. */
 typedef struct
 {
@@ -99,6 +102,17 @@ styles (const PdDenoise *self, guint i)
           i + 1 == pd_schedule_n_calls (schedule));
 }
 
+/* How many times the contrast of what is predicted of the clean canvas at step @i a style may give
+ * it. In the middle of the noise a prediction lacks contrast, and what has any grain has a third of
+ * a contrasty style's; later it has taken that on, unless it is plain. */
+static double
+style_limit (const PdSchedule *schedule, guint i)
+{
+  const double level = 2 * pd_schedule_timestep (schedule, i) / pd_schedule_n_trained (schedule);
+
+  return 1 + STYLE_CONTRAST * MIN (level * level, 1);
+}
+
 /* Colours and strokes of all that changes become those of the style. */
 static void
 take_style (const Progress *self, const PdRect *area, float *clean)
@@ -112,7 +126,8 @@ take_style (const Progress *self, const PdRect *area, float *clean)
     style->path + pd_schedule_n_calls (denoise->schedule) * channels * pixels, pixels, NULL
   };
 
-  pd_transport (channels, &from, &to, style->share, clean);
+  pd_transport (channels, &from, &to, style->share, style_limit (denoise->schedule, self->step),
+                clean);
 }
 
 /* Moves the latent from the prediction of the step that is being done, by way of the clean latent

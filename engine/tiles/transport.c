@@ -17,6 +17,7 @@ typedef struct
 {
   guint n;
   double *mean, *covariance;
+  double contrast; /* sum of the variances */
 } Moments;
 
 static void
@@ -50,7 +51,7 @@ static gboolean
 measure (const PdRecolorFrom *self, Moments *moments)
 {
   const guint n = moments->n;
-  double count = 0, trace = 0;
+  double count = 0;
 
   moments->mean = g_new0 (double, n);
   moments->covariance = g_new (double, n *n);
@@ -69,10 +70,10 @@ measure (const PdRecolorFrom *self, Moments *moments)
       moments->covariance[a * n + b] = moments->covariance[b * n + a] =
           covary (self, moments, a, b) / count;
   for (guint a = 0; a < n; a++)
-    trace += moments->covariance[a * n + a];
+    moments->contrast += moments->covariance[a * n + a];
   for (guint a = 0; a < n; a++)
-    moments->covariance[a * n + a] += LEAST_VARIANCE * trace / n;
-  return trace > 0;
+    moments->covariance[a * n + a] += LEAST_VARIANCE * moments->contrast / n;
+  return moments->contrast > 0;
 }
 
 /* Square matrices of @n rows. */
@@ -148,15 +149,31 @@ find_map (const Moments *from, const Moments *to)
   return map;
 }
 
+/* What has f times more than @limit times the contrast of @has gets f times less than that. */
+static void
+limit_contrast (const Moments *has, double limit, Moments *gets)
+{
+  const double ratio = gets->contrast / has->contrast;
+  const double kept = ratio > limit ? MAX (1, limit * limit / ratio) / ratio : 1;
+
+  for (guint i = 0; i < gets->n * gets->n; i++)
+    gets->covariance[i] *= kept;
+}
+
 void
-pd_transport (
-    guint channels, const PdRecolorFrom *from, const PdRecolorFrom *to, double share, float *latent)
+pd_transport (guint channels,
+              const PdRecolorFrom *from,
+              const PdRecolorFrom *to,
+              double share,
+              double limit,
+              float *latent)
 {
   g_auto (Moments) has = { channels }, gets = { channels };
   g_autofree double *map = NULL, *off = g_new (double, channels);
 
   if (!measure (from, &has) || !measure (to, &gets))
     return;
+  limit_contrast (&has, limit, &gets);
   map = find_map (&has, &gets);
   for (gsize i = 0; i < from->pixels; i++)
     {

@@ -10,6 +10,8 @@ enum
   PIXELS = 3000,
 };
 
+static const double NO_LIMIT = G_MAXDOUBLE;
+
 /* Channels that depend on each other, as @mix says how. */
 static float *
 make_latent (guint seed, double mix)
@@ -69,7 +71,7 @@ test_moments (void)
 
   g_assert_cmpfloat (fabs (covariance (latent, 0, 4, PIXELS) - covariance (target, 0, 4, PIXELS)),
                      >, 0.5);
-  pd_transport (CHANNELS, &from, &to, 1, latent);
+  pd_transport (CHANNELS, &from, &to, 1, NO_LIMIT, latent);
   assert_alike (latent, PIXELS, target);
 }
 
@@ -84,11 +86,11 @@ test_stays (void)
   const PdRecolorFrom from = { latent, PIXELS, NULL }, to = { target, PIXELS, NULL };
   const PdRecolorFrom none = { latent, PIXELS, weights };
 
-  pd_transport (CHANNELS, &from, &to, 0, latent);
-  pd_transport (CHANNELS, &none, &to, 1, latent);
+  pd_transport (CHANNELS, &from, &to, 0, NO_LIMIT, latent);
+  pd_transport (CHANNELS, &none, &to, 1, NO_LIMIT, latent);
   g_assert_cmpmem (latent, CHANNELS * PIXELS * sizeof *latent, before,
                    CHANNELS * PIXELS * sizeof *before);
-  pd_transport (CHANNELS, &from, &from, 1, latent);
+  pd_transport (CHANNELS, &from, &from, 1, NO_LIMIT, latent);
   for (guint e = 0; e < CHANNELS * PIXELS; e++)
     g_assert_cmpfloat_with_epsilon (latent[e], before[e], 1e-4);
 }
@@ -107,7 +109,7 @@ test_weights (void)
       weights[i] = 1;
     else
       latent[i] += 100;
-  pd_transport (CHANNELS, &from, &to, 1, latent);
+  pd_transport (CHANNELS, &from, &to, 1, NO_LIMIT, latent);
   assert_alike (latent, n, target);
 }
 
@@ -120,9 +122,49 @@ test_flat (void)
 
   for (guint i = 0; i < PIXELS; i++)
     latent[i] = 0.5f;
-  pd_transport (CHANNELS, &from, &to, 1, latent);
+  pd_transport (CHANNELS, &from, &to, 1, NO_LIMIT, latent);
   for (guint i = 0; i < PIXELS; i++)
     g_assert_cmpfloat (fabs (latent[i] - mean (target, 0, PIXELS)), <, 30);
+}
+
+static double
+contrast (const float *values)
+{
+  double sum = 0;
+
+  for (guint c = 0; c < CHANNELS; c++)
+    sum += covariance (values, c, c, PIXELS);
+  return sum;
+}
+
+/* Of a target with @ratio times the contrast, @expected times is taken over, and all of its means.
+ */
+static void
+assert_limited (double limit, double ratio, double expected)
+{
+  g_autofree float *latent = make_latent (1, 0.2), *target = make_latent (2, -0.8);
+  const PdRecolorFrom from = { latent, PIXELS, NULL }, to = { target, PIXELS, NULL };
+  const double scale = sqrt (contrast (target) / contrast (latent) / ratio);
+  double before;
+
+  for (guint e = 0; e < CHANNELS * PIXELS; e++)
+    latent[e] = (float) (latent[e] * scale);
+  before = contrast (latent);
+  pd_transport (CHANNELS, &from, &to, 1, limit, latent);
+  g_assert_cmpfloat_with_epsilon (contrast (latent) / before, expected, 0.01 * expected);
+  for (guint c = 0; c < CHANNELS; c++)
+    g_assert_cmpfloat_with_epsilon (mean (latent, c, PIXELS), mean (target, c, PIXELS), 1e-4);
+}
+
+/* What is nearly flat stays so, in the target's colours; what is within the limit gets all. */
+static void
+test_limit (void)
+{
+  assert_limited (5, 4, 4);
+  assert_limited (5, 10, 2.5);
+  assert_limited (5, 1e4, 1);
+  assert_limited (1, 1.5, 1);
+  assert_limited (1, 0.5, 0.5);
 }
 
 int
@@ -133,5 +175,6 @@ main (int argc, char **argv)
   g_test_add_func ("/transport/stays", test_stays);
   g_test_add_func ("/transport/weights", test_weights);
   g_test_add_func ("/transport/flat", test_flat);
+  g_test_add_func ("/transport/limit", test_limit);
   return g_test_run ();
 }
