@@ -2,7 +2,8 @@
 /* A library to preload, in which one call of Vulkan fails. PD_FAULT_CALL is the function, such as
  * vkWaitForFences; PD_FAULT_RESULT the VkResult, such as -1 (out of host memory), -2 (of device
  * memory), -4 (device lost), or "hang": the device does nothing any more, so that waiting for a
- * fence ends with its timeout, and any other call does not return. */
+ * fence ends with its timeout, and any other call does not return. PD_FAULT_DEVICE is the one
+ * device whose calls count and fail, from 1 in the order in which they are made; else all do. */
 #include "tests/faults/fault.h"
 
 #include <dlfcn.h>
@@ -18,6 +19,7 @@ fail (const char *name, unsigned long long nanoseconds)
 {
   const char *result = getenv ("PD_FAULT_RESULT");
 
+  fault_record (name);
   if (result == NULL || strcmp (result, "hang") != 0)
     return result != NULL ? atoi (result) : VK_ERROR_DEVICE_LOST;
   if (strcmp (name, "vkWaitForFences") != 0)
@@ -32,15 +34,38 @@ fail (const char *name, unsigned long long nanoseconds)
   return VK_TIMEOUT;
 }
 
+enum
+{
+  MAX_DEVICES = 8,
+};
+
+static const void *devices[MAX_DEVICES];
+static int n_devices;
+
+/* What the loader gives a device, its queues and its command buffers in common. */
+static const void *
+table_of (const void *handle)
+{
+  return *(const void *const *) handle;
+}
+
+/* The number of a call, among those that count; 0: it does not. */
+static int
+count (int *counter, const void *handle)
+{
+  const char *chosen = getenv ("PD_FAULT_DEVICE");
+  int device = chosen != NULL ? atoi (chosen) : 0;
+
+  if (device > 0 && (device > n_devices || devices[device - 1] != table_of (handle)))
+    return 0;
+  return __sync_add_and_fetch (counter, 1);
+}
+
 /* The functions that return a VkResult: name, parameters, arguments. */
 #define FUNCTIONS(F)                                                                               \
   F (vkCreateInstance,                                                                             \
      (const VkInstanceCreateInfo *a, const VkAllocationCallbacks *b, VkInstance *c), (a, b, c))    \
   F (vkEnumeratePhysicalDevices, (VkInstance a, uint32_t * b, VkPhysicalDevice * c), (a, b, c))    \
-  F (vkCreateDevice,                                                                               \
-     (VkPhysicalDevice a, const VkDeviceCreateInfo *b, const VkAllocationCallbacks *c,             \
-      VkDevice *d),                                                                                \
-     (a, b, c, d))                                                                                 \
   F (vkQueueSubmit, (VkQueue a, uint32_t b, const VkSubmitInfo *c, VkFence d), (a, b, c, d))       \
   F (vkDeviceWaitIdle, (VkDevice a), (a))                                                          \
   F (vkResetFences, (VkDevice a, uint32_t b, const VkFence *c), (a, b, c))                         \
@@ -94,29 +119,45 @@ fail (const char *name, unsigned long long nanoseconds)
      (VkDevice a, const VkFenceCreateInfo *b, const VkAllocationCallbacks *c, VkFence *d),         \
      (a, b, c, d))
 
-static int count_vkWaitForFences;
-
-VkResult
-vkWaitForFences (VkDevice a, uint32_t b, const VkFence *c, VkBool32 d, uint64_t timeout)
-{
-  int number = __sync_add_and_fetch (&count_vkWaitForFences, 1);
-  PFN_vkWaitForFences next = (PFN_vkWaitForFences) dlsym (RTLD_NEXT, "vkWaitForFences");
-
-  return fault_is_chosen ("vkWaitForFences", number) ? fail ("vkWaitForFences", timeout)
-                                                     : next (a, b, c, d, timeout);
-}
-
 #define DEFINE(name, parameters, arguments)                                                        \
   static int count_##name;                                                                         \
   VkResult name parameters                                                                         \
   {                                                                                                \
-    int number = __sync_add_and_fetch (&count_##name, 1);                                          \
+    int number = count (&count_##name, a);                                                         \
     PFN_##name next = (PFN_##name) dlsym (RTLD_NEXT, #name);                                       \
                                                                                                    \
     return fault_is_chosen (#name, number) ? fail (#name, 0) : next arguments;                     \
   }
 FUNCTIONS (DEFINE)
 #undef DEFINE
+
+static int count_vkWaitForFences, count_vkCreateDevice;
+
+VkResult
+vkWaitForFences (VkDevice a, uint32_t b, const VkFence *c, VkBool32 d, uint64_t timeout)
+{
+  int number = count (&count_vkWaitForFences, a);
+  PFN_vkWaitForFences next = (PFN_vkWaitForFences) dlsym (RTLD_NEXT, "vkWaitForFences");
+
+  return fault_is_chosen ("vkWaitForFences", number) ? fail ("vkWaitForFences", timeout)
+                                                     : next (a, b, c, d, timeout);
+}
+
+VkResult
+vkCreateDevice (VkPhysicalDevice a,
+                const VkDeviceCreateInfo *b,
+                const VkAllocationCallbacks *c,
+                VkDevice *d)
+{
+  int number = __sync_add_and_fetch (&count_vkCreateDevice, 1);
+  PFN_vkCreateDevice next = (PFN_vkCreateDevice) dlsym (RTLD_NEXT, "vkCreateDevice");
+  VkResult result =
+      fault_is_chosen ("vkCreateDevice", number) ? fail ("vkCreateDevice", 0) : next (a, b, c, d);
+
+  if (result == VK_SUCCESS && n_devices < MAX_DEVICES)
+    devices[n_devices++] = table_of (*d);
+  return result;
+}
 
 __attribute__ ((destructor)) static void
 write_counts (void)
@@ -125,7 +166,8 @@ write_counts (void)
 
   if (file != NULL)
     {
-      fprintf (file, "vkWaitForFences %d\n", count_vkWaitForFences);
+      fprintf (file, "vkWaitForFences %d\nvkCreateDevice %d\n", count_vkWaitForFences,
+               count_vkCreateDevice);
 #define WRITE(name, parameters, arguments) fprintf (file, #name " %d\n", count_##name);
       FUNCTIONS (WRITE)
 #undef WRITE
