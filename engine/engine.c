@@ -58,6 +58,9 @@ pd_engine_new (PdRequest *request,
 gboolean
 pd_engine_is_current (const PdEngine *self)
 {
+  for (guint i = 0; i < self->devices.n; i++)
+    if (pd_device_is_lost (self->devices.list[i].device))
+      return FALSE;
   return pd_model_changed_file (self->devices.model) == NULL;
 }
 
@@ -315,6 +318,8 @@ pd_engine_run (PdEngine *self,
   gboolean ok;
 
   g_return_val_if_fail (images->output != NULL, FALSE);
+  for (guint i = 0; i < self->devices.n; i++)
+    session.numbers[i] = i;
   *report =
       (PdReport){ .seed = request->draws_seed ? g_random_int () : request->seed,
                   .width = request->width,

@@ -25,7 +25,8 @@ PdEngine *pd_engine_new (PdRequest *request,
 void pd_engine_free (PdEngine *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdEngine, pd_engine_free)
 
-/* Whether request->model would be loaded again as it is: no file of it was replaced or changed. */
+/* Whether another engine for the same request would be no other: no file of the model was replaced
+ * or changed, and no device was lost. */
 gboolean pd_engine_is_current (const PdEngine *self);
 
 /* Makes one picture. Sizes that are no multiple of the autoencoder's scale are worked at the next

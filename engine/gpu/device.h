@@ -112,6 +112,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdDevice, pd_device_free)
 
 const PdDeviceInfo *pd_device_info (PdDevice *self);
 
+/* Whether the driver has lost it, or does not answer any more: nothing works on it then. */
+gboolean pd_device_is_lost (PdDevice *self);
+
 /* Number of warnings and errors the validation layer has reported on this device so far; each is
  * also written to standard error. 0 without validation. */
 guint pd_device_validation_messages (PdDevice *self);

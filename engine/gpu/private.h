@@ -78,7 +78,7 @@ struct _PdDevice
   double first_rate;
 
   PdDeviceWatch watch;
-  gint silent; /* atomic */
+  gint silent, lost; /* atomic */
 
   PdTransfer *transfer;
   PdKernelCache *kernels;

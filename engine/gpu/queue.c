@@ -37,6 +37,21 @@ pd_queue_is_silent (PdDevice *self)
   return g_atomic_int_get (&self->silent) != 0;
 }
 
+gboolean
+pd_device_is_lost (PdDevice *self)
+{
+  return g_atomic_int_get (&self->lost) != 0 || pd_queue_is_silent (self);
+}
+
+/* As pd_vk_check, of calls that tell of a lost device. */
+static gboolean
+check (PdDevice *self, VkResult result, const char *what, GError **error)
+{
+  if (result == VK_ERROR_DEVICE_LOST)
+    g_atomic_int_set (&self->lost, TRUE);
+  return pd_vk_check (result, what, error);
+}
+
 static void
 set_silent_error (double seconds, GError **error)
 {
@@ -57,7 +72,7 @@ pd_queue_submit (PdDevice *self, VkCommandBuffer *buffers, guint n, VkFence fenc
   if (pd_queue_is_silent (self))
     return pd_vk_check (VK_ERROR_DEVICE_LOST, "vkQueueSubmit", error);
   locker = g_mutex_locker_new (&self->queue_lock);
-  return pd_vk_check (vkQueueSubmit (self->queue, 1, &submit, fence), "vkQueueSubmit", error);
+  return check (self, vkQueueSubmit (self->queue, 1, &submit, fence), "vkQueueSubmit", error);
 }
 
 void
@@ -91,7 +106,7 @@ pd_queue_wait (
       if (result != VK_TIMEOUT)
         {
           pd_queue_settle (self);
-          return pd_vk_check (result, "vkWaitForFences", error);
+          return check (self, result, "vkWaitForFences", error);
         }
       cancelled = g_cancellable_is_cancelled (cancellable) ||
                   g_cancellable_is_cancelled (self->watch.cancellable);

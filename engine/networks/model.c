@@ -143,6 +143,50 @@ pd_model_add_copy (PdModel *self, const PdBackend *backend, GError **error)
          check_unchanged (self, error);
 }
 
+static PdModelCopy
+get_copy (const PdModel *self, guint i)
+{
+  return i > 0 ? g_array_index (self->copies, PdModelCopy, i - 1)
+               : (PdModelCopy){ self->denoiser, self->autoencoder };
+}
+
+static void
+set_copy (PdModel *self, guint i, PdModelCopy copy)
+{
+  if (i > 0)
+    {
+      g_array_index (self->copies, PdModelCopy, i - 1) = copy;
+      return;
+    }
+  self->denoiser = copy.denoiser;
+  self->autoencoder = copy.autoencoder;
+}
+
+void
+pd_model_swap (PdModel *self, guint a, guint b)
+{
+  const PdModelCopy copy = get_copy (self, a);
+
+  set_copy (self, a, get_copy (self, b));
+  set_copy (self, b, copy);
+}
+
+gboolean
+pd_model_move_conditioner (PdModel *self, GError **error)
+{
+  const PdFamily *family = pd_family_find (self->files, error);
+  PdConditioner *moved;
+
+  if (family == NULL)
+    return FALSE;
+  moved = family->conditioner_new (self->denoiser->backend, self->files, error);
+  if (moved == NULL)
+    return FALSE;
+  pd_conditioner_free (self->conditioner);
+  self->conditioner = moved;
+  return check_unchanged (self, error);
+}
+
 const char *
 pd_model_changed_file (const PdModel *self)
 {

@@ -47,5 +47,12 @@ char *pd_model_digest (const PdModel *self, GError **error);
 /* Adds a copy on the device of @backend, which is borrowed. Errors: those of pd_model_load. */
 gboolean pd_model_add_copy (PdModel *self, const PdBackend *backend, GError **error);
 
+/* What is on the device of copy @a and of copy @b, 0 being the model's own, changes places. */
+void pd_model_swap (PdModel *self, guint a, guint b);
+
+/* Has prompts encoded on the model's own device, after a change of places. Errors: those of
+ * pd_model_load. */
+gboolean pd_model_move_conditioner (PdModel *self, GError **error);
+
 /* The path of a file that is another one than was read or was changed since; NULL: none. */
 const char *pd_model_changed_file (const PdModel *self);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/run/preview.h"
-#include "engine/gpu/account.h"
-#include "engine/base/host-memory.h"
 
 #include <math.h>
 
 #include <glib/gi18n-lib.h>
+
+#include "engine/base/error.h"
+#include "engine/base/host-memory.h"
+#include "engine/gpu/account.h"
 
 enum
 {
@@ -23,7 +25,7 @@ struct _PdPreview
   const PdListener *listener;
   guint every;
   PdDenoisePreview hooks;
-  gboolean off; /* there is no memory for even the smallest */
+  const PdAutoencoder *off; /* that has no memory for even the smallest, or is lost; NULL: none */
   guint shrink; /* every side is divided by this, so that the memory holds the decoder */
 
   PdAutoencoderPass *pass; /* for latents of h × w */
@@ -38,7 +40,7 @@ wanted (guint step, gboolean complete, gpointer user_data)
   const PdPreview *self = user_data;
   gint64 pause = MAX (PAUSE, (SHARE - 1) * self->last_cost);
 
-  if (self->off)
+  if (self->off == self->model->autoencoder)
     return FALSE;
   if (self->every > 0)
     return complete && (step + 1) % self->every == 0;
@@ -105,14 +107,16 @@ decode (PdPreview *self, const float *latents, gsize n_latents, GError **error)
   return TRUE;
 }
 
+/* Until another device does what this one did. Of a lost one the run tells. */
 static void
 give_up (PdPreview *self, const GError *error)
 {
   g_autofree char *text = g_strdup_printf (_ ("there are no previews: %s"), error->message);
 
-  self->off = TRUE;
+  self->off = self->model->autoencoder;
+  self->shrink = 1;
   pd_preview_release (self);
-  if (self->listener->note != NULL)
+  if (self->listener->note != NULL && !g_error_matches (error, PD_ERROR, PD_ERROR_DEVICE_LOST))
     self->listener->note (text, self->listener->user_data);
 }
 

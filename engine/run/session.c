@@ -11,7 +11,7 @@
 #include "engine/gpu/account.h"
 #include "engine/pictures/picture.h"
 #include "engine/pictures/storage.h"
-#include "engine/run/rank.h"
+#include "engine/run/helpers.h"
 #include "engine/run/interrupt.h"
 #include "engine/run/plan.h"
 #include "engine/run/telling.h"
@@ -23,7 +23,6 @@
 enum
 {
   CODER_TILE = 96, /* latent pixels, halo included: 768 pixels of a Stable Diffusion picture */
-  GPU_BATCH = 8,   /* tiles at once to begin with: enough to fill a GPU at the coarsest level */
   SHOWN = 2,       /* latent pixels around what changes that are decoded: for colours at its rim */
   DEFAULT_TILE = 64, /* latent pixels, for models that do not tell theirs: Stable Diffusion's */
 };
@@ -212,45 +211,6 @@ report_denoise (const PdDenoiseProgress *progress, gpointer user_data)
                     MIN (step / progress->n_steps, 1));
 }
 
-/* Tiles at once on a device, before its memory is asked. */
-static guint
-batch_on (const PdSession *self, gboolean is_cpu)
-{
-  if (self->request->batch > 0)
-    return self->request->batch;
-  return is_cpu ? 1 : GPU_BATCH;
-}
-
-static guint
-batch_of (const PdSession *self, const PdDenoiser *denoiser)
-{
-  return batch_on (self, pd_device_info (denoiser->backend->device)->is_cpu);
-}
-
-/* At first those of this process. */
-static PdHelpers
-list_helpers (const PdSession *self)
-{
-  const GArray *copies = self->model->copies, *far = self->far;
-  PdHelpers helpers = { 0 };
-
-  for (guint i = 0; i < copies->len; i++)
-    {
-      PdDenoiser *denoiser = g_array_index (copies, PdModelCopy, i).denoiser;
-
-      helpers.list[helpers.n++] =
-          (PdHelper){ .denoiser = denoiser, .batch = batch_of (self, denoiser) };
-    }
-  for (guint i = 0; far != NULL && i < far->len && helpers.n < G_N_ELEMENTS (helpers.list); i++)
-    {
-      const PdFarDevice *device = &g_array_index (far, PdFarDevice, i);
-
-      helpers.list[helpers.n++] =
-          (PdHelper){ .link = device->link, .batch = batch_on (self, device->is_cpu) };
-    }
-  return helpers;
-}
-
 PdCanvasOptions
 pd_session_canvas_options (const PdSession *self)
 {
@@ -266,8 +226,8 @@ pd_session_canvas_options (const PdSession *self)
     .tile = tile,
     .overlap = request->overlap >= 0 ? (guint) request->overlap / scale : tile / 8,
     .wrap = self->seamless,
-    .batch = batch_of (self, self->model->denoiser),
-    .helpers = list_helpers (self),
+    .batch = pd_helpers_batch (self, 0),
+    .helpers = pd_helpers_of_canvas (self),
     .blend = request->blend,
     .jitter = !request->fixed_grid,
     .seed = self->noise.seed,
@@ -284,25 +244,11 @@ pd_session_canvas_options (const PdSession *self)
   };
 }
 
-/* In the order of the helpers. */
-static PdCoderHelpers
-list_coders (const PdSession *self)
-{
-  const GArray *copies = self->model->copies, *far = self->far;
-  PdCoderHelpers helpers = { 0 };
-
-  for (guint i = 0; i < copies->len; i++)
-    helpers.list[helpers.n++].autoencoder = g_array_index (copies, PdModelCopy, i).autoencoder;
-  for (guint i = 0; far != NULL && i < far->len && helpers.n < G_N_ELEMENTS (helpers.list); i++)
-    helpers.list[helpers.n++].link = g_array_index (far, PdFarDevice, i).link;
-  return helpers;
-}
-
 PdCoderOptions
 pd_session_coder_options (const PdSession *self, gboolean decode)
 {
   return (PdCoderOptions){ .autoencoder = self->model->autoencoder,
-                           .helpers = list_coders (self),
+                           .helpers = pd_helpers_of_coder (self),
                            .height = self->h,
                            .width = self->w,
                            .tile = CODER_TILE,
@@ -393,44 +339,11 @@ place_regions (PdSession *self, GError **error)
   return pd_regions_set_canvas (self->regions, &all, canvas, request->seamless, error);
 }
 
-/* Returns: (transfer full) what is to be said of member @i, which did not last. */
-static char *
-describe_loss (const PdSession *self, guint i)
+/* A function of PdHelpersFunc. */
+static gboolean
+run_denoise (PdSession *self, gconstpointer what, float *latent, GError **error)
 {
-  const guint own = 1 + self->model->copies->len;
-  const PdFarDevice *device;
-
-  if (i < own)
-    return g_strdup_printf (
-        _ ("device %u of the list was lost or out of memory; the others did its work"), i + 1);
-  device = &g_array_index (self->far, PdFarDevice, i - own);
-  return g_strdup_printf (_ ("%s of process %u was lost or out of memory; the others did its work"),
-                          device->name, device->rank);
-}
-
-/* Tells of devices that did not last, and adds what all did. */
-static void
-add_team (PdSession *self, const PdTeamReport *team)
-{
-  for (guint i = 0; i < team->n_members; i++)
-    if (team->gone[i])
-      {
-        g_autofree char *text = describe_loss (self, i);
-
-        pd_recorder_note (&self->recorder, text);
-      }
-  self->team.n_members = MAX (self->team.n_members, team->n_members);
-  for (guint i = 0; i < team->n_members; i++)
-    self->team.items[i] += team->items[i];
-  self->team.busy += team->busy;
-  self->team.seconds += team->seconds;
-  self->team.exchanged += team->exchanged;
-  self->team_steps += pd_schedule_n_calls (self->schedule);
-}
-
-gboolean
-pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *latent, GError **error)
-{
+  const PdSessionDenoise *denoise = what;
   PdDenoise options = { .canvas = pd_session_canvas_options (self),
                         .schedule = self->schedule,
                         .noise = &self->noise,
@@ -464,7 +377,7 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
     pd_preview_release (self->preview);
   if (!ok)
     return FALSE;
-  add_team (self, &denoised.team);
+  pd_helpers_add (self, &denoised.team, pd_schedule_n_calls (self->schedule));
   report->arena_bytes = denoised.graph.arena_bytes;
   report->tensor_bytes = denoised.graph.tensor_bytes;
   report->bank_bytes = denoised.bank_bytes;
@@ -477,12 +390,16 @@ pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *lat
 }
 
 gboolean
-pd_session_invert (PdSession *self,
-                   const PdSessionInversion *inversion,
-                   float *latent,
-                   PdNoiseLevel *level,
-                   GError **error)
+pd_session_denoise (PdSession *self, const PdSessionDenoise *denoise, float *latent, GError **error)
 {
+  return pd_helpers_try (self, run_denoise, denoise, latent, error);
+}
+
+/* A function of PdHelpersFunc. */
+static gboolean
+run_invert (PdSession *self, gconstpointer what, float *latent, GError **error)
+{
+  const PdSessionInversion *inversion = what;
   g_autoptr (PdSchedule) schedule = make_schedule (self, PD_SOLVER_DDIM, NULL, error);
   PdInversion options = { .canvas = pd_session_canvas_options (self),
                           .schedule = schedule,
@@ -497,7 +414,6 @@ pd_session_invert (PdSession *self,
 
   if (schedule == NULL)
     return FALSE;
-  *level = pd_schedule_level (schedule, 0);
   options.canvas.conditions += self->branches - 1;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
@@ -519,6 +435,21 @@ pd_session_invert (PdSession *self,
   self->recorder.report->forwards += forwards;
   self->recorder.report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
+}
+
+gboolean
+pd_session_invert (PdSession *self,
+                   const PdSessionInversion *inversion,
+                   float *latent,
+                   PdNoiseLevel *level,
+                   GError **error)
+{
+  g_autoptr (PdSchedule) schedule = make_schedule (self, PD_SOLVER_DDIM, NULL, error);
+
+  if (schedule == NULL)
+    return FALSE;
+  *level = pd_schedule_level (schedule, 0);
+  return pd_helpers_try (self, run_invert, inversion, latent, error);
 }
 
 static void
@@ -552,36 +483,74 @@ write_pixels (const PdRect *rect, const float *rgb, gpointer user_data, GError *
   return pd_storage_check (error);
 }
 
-gboolean
-pd_session_encode_from (
-    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
+/* What is encoded. */
+typedef struct
 {
+  PdEncodeSource source;
+  float *latent;
+} Encoding;
+
+/* A function of PdHelpersFunc. */
+static gboolean
+run_encode (PdSession *self, gconstpointer what, float *latent, GError **error)
+{
+  const Encoding *encoding = what;
   PdCoderOptions options = pd_session_coder_options (self, FALSE);
-  const PdEncodeSource source = { read, user_data, &self->noise, self->n_draws };
   const PdMonitor monitor = { report_coded, self, self->cancellable };
+  gboolean left[PD_WORKERS_MAX] = { FALSE };
 
   pd_recorder_begin (&self->recorder, PD_PHASE_ENCODE);
   if (!plan_coder (self, &options, FALSE, error))
     return FALSE;
-  self->n_draws++;
+  options.left = left;
   if (self->known != NULL)
-    memset (latent, 0, self->n_elements * sizeof *latent);
-  if (!pd_encode_canvas (&options, &source, latent, &monitor, error))
+    memset (encoding->latent, 0, self->n_elements * sizeof *encoding->latent);
+  if (!pd_encode_canvas (&options, &encoding->source, encoding->latent, &monitor, error))
     return FALSE;
+  pd_helpers_note (self, left, 1 + options.helpers.n);
   self->recorder.report->encode_seconds += pd_recorder_phase_seconds (&self->recorder);
+  return TRUE;
+}
+
+gboolean
+pd_session_encode_from (
+    PdSession *self, PdPixelsReadFunc read, gpointer user_data, float *latent, GError **error)
+{
+  const Encoding encoding = { { read, user_data, &self->noise, self->n_draws++ }, latent };
+
+  return pd_helpers_try (self, run_encode, &encoding, NULL, error);
+}
+
+/* What is decoded, and where to. */
+typedef struct
+{
+  const float *latent;
+  GeglBuffer *output;
+} Decoding;
+
+/* A function of PdHelpersFunc. */
+static gboolean
+run_decode (PdSession *self, gconstpointer what, float *latent, GError **error)
+{
+  const Decoding *decoding = what;
+  PdCoderOptions options = pd_session_coder_options (self, TRUE);
+  const PdMonitor monitor = { report_coded, self, self->cancellable };
+  gboolean left[PD_WORKERS_MAX] = { FALSE };
+
+  pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);
+  if (!plan_coder (self, &options, TRUE, error))
+    return FALSE;
+  options.left = left;
+  if (!pd_decode_canvas (&options, decoding->latent, write_pixels, decoding->output, &monitor,
+                         error))
+    return FALSE;
+  pd_helpers_note (self, left, 1 + options.helpers.n);
+  self->recorder.report->decode_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }
 
 gboolean
 pd_session_decode (PdSession *self, const float *latent, GeglBuffer *output, GError **error)
 {
-  PdCoderOptions options = pd_session_coder_options (self, TRUE);
-  const PdMonitor monitor = { report_coded, self, self->cancellable };
-
-  pd_recorder_begin (&self->recorder, PD_PHASE_DECODE);
-  if (!plan_coder (self, &options, TRUE, error) ||
-      !pd_decode_canvas (&options, latent, write_pixels, output, &monitor, error))
-    return FALSE;
-  self->recorder.report->decode_seconds += pd_recorder_phase_seconds (&self->recorder);
-  return TRUE;
+  return pd_helpers_try (self, run_decode, &(Decoding){ latent, output }, NULL, error);
 }

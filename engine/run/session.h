@@ -62,7 +62,12 @@ typedef struct
   const PdCondition *no_prompt; /* the condition of an empty text; the conditions' */
 
   double work; /* planned so far, as pd_account_work_rate counts it */
-  /* What the devices did in all denoising so far, and its steps. */
+  /* The devices, see run/helpers.h. */
+  guint
+      numbers[PD_WORKERS_MAX]; /* in the list of what was asked for: the model's own, its copies */
+  guint n_lost;                /* of the copies, the last */
+  gboolean told[PD_WORKERS_MAX]; /* by number: that it left */
+  /* What they did in all denoising so far, by number, and its steps. */
   PdTeamReport team;
   guint team_steps;
 } PdSession;

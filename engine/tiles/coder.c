@@ -225,11 +225,12 @@ run_all (Run *self, const PdCoderOptions *options, gboolean decode, GError **err
   guint batches[PD_WORKERS_MAX], n;
   PdCoderOptions other = *options;
   PdWork work = { .batches = batches, .work = run_windows, .progress = report, .user_data = self };
+  gboolean ok;
 
   if (!pd_coder_init (&self->coders[0], options, NULL, decode, error))
     return FALSE;
   n = self->coders[0].n_listed;
-  work.n_workers = CLAMP (1 + options->helpers.n, 1, MAX (n, 1));
+  work.n_workers = 1 + options->helpers.n;
   for (guint i = 1; i < work.n_workers; i++)
     {
       const PdCoderHelper *helper = &options->helpers.list[i - 1];
@@ -245,7 +246,10 @@ run_all (Run *self, const PdCoderOptions *options, gboolean decode, GError **err
     }
   work.n_items = n;
   work.window = MAX (work.window, n);
-  return pd_work_run (&work, shares, pd_monitor_cancellable (self->monitor), error);
+  ok = pd_work_run (&work, shares, pd_monitor_cancellable (self->monitor), error);
+  for (guint i = 0; options->left != NULL && i < work.n_workers; i++)
+    options->left[i] = shares[i].gone;
+  return ok;
 }
 
 gboolean

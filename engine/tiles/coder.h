@@ -39,6 +39,8 @@ typedef struct
   PdTorus wrap;
   const PdChanges *changes; /* windows whose core has nothing of it are left out; NULL: none is */
   const PdChanges *known;   /* what the sample is taken from; NULL: all of the canvas */
+  gboolean *left; /* [1 + helpers.n]: is set for those that were lost or out of memory, whose
+                     windows the others ran; NULL: nobody asks */
 } PdCoderOptions;
 
 /* Of one device. */

@@ -41,7 +41,7 @@ typedef struct
                           GCancellable *cancellable,
                           GError **error);
   gboolean (*save) (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error);
-  void (*free) (PdMember *self);
+  void (*free) (PdMember *self); /* also of a device that is lost */
 } PdMemberClass;
 
 /* At the beginning of each kind. Members are for reading. */
@@ -55,7 +55,8 @@ struct _PdMember
   guint64 exchanged; /* bytes that went to it and came back, so far */
 };
 
-/* On the device of @denoiser. Errors: PD_ERROR_OUT_OF_MEMORY. */
+/* On the device of @denoiser. Errors: PD_ERROR_OUT_OF_MEMORY, PD_ERROR_DEVICE_LOST. With either,
+ * here and in what follows, the member leaves and the others do its work. */
 PdMember *pd_member_new_here (const PdMemberCanvas *canvas,
                               PdDenoiser *denoiser,
                               guint batch,

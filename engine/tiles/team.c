@@ -22,8 +22,8 @@ typedef struct
 /* A member, with what its thread alone uses. */
 typedef struct
 {
-  PdMember *member;
-  gboolean ready; /* has what the members share in this step */
+  PdMember *member; /* NULL: it could not begin */
+  gboolean ready;   /* has what the members share in this step */
 
   /* Of the images of a batch. */
   PdItem *items;
@@ -95,6 +95,25 @@ add_member (PdTeam *self, const PdMemberCanvas *canvas, const PdHelper *helper, 
          (seat->conditions = pd_try_new (const PdCondition *, batch, what, error)) != NULL;
 }
 
+/* One that cannot begin leaves at once. */
+static gboolean
+add_helper (PdTeam *self, const PdMemberCanvas *canvas, const PdHelper *helper, GError **error)
+{
+  PdWorkShare *share = &self->shares[self->n_members];
+  GError *failure = NULL;
+
+  if (add_member (self, canvas, helper, &failure))
+    return TRUE;
+  if (!pd_work_may_leave (failure))
+    {
+      g_propagate_error (error, failure);
+      return FALSE;
+    }
+  g_error_free (failure);
+  share->gone = TRUE;
+  return TRUE;
+}
+
 static gboolean
 gather_members (PdTeam *self, const PdTeamOptions *options, GError **error)
 {
@@ -115,7 +134,7 @@ gather_members (PdTeam *self, const PdTeamOptions *options, GError **error)
   if (!add_member (self, &canvas, &first, error))
     return FALSE;
   for (guint i = 0; i < helpers->n; i++)
-    if (!add_member (self, &canvas, &helpers->list[i], error))
+    if (!add_helper (self, &canvas, &helpers->list[i], error))
       return FALSE;
   return TRUE;
 }
@@ -460,7 +479,8 @@ pd_team_forwards (const PdTeam *self)
   guint forwards = 0;
 
   for (guint i = 0; i < self->n_members; i++)
-    forwards += self->seats[i].member->forwards;
+    if (self->seats[i].member != NULL)
+      forwards += self->seats[i].member->forwards;
   return forwards;
 }
 
@@ -476,7 +496,7 @@ pd_team_report (const PdTeam *self, PdTeamReport *report)
       report->items[i] = share->items;
       report->gone[i] = share->gone;
       report->busy += (double) share->busy / G_USEC_PER_SEC;
-      if (i > 0)
+      if (i > 0 && self->seats[i].member != NULL)
         report->exchanged += self->seats[i].member->exchanged;
     }
 }
