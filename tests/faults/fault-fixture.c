@@ -93,6 +93,7 @@ pd_fault_start (const PdFault *fault)
   g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
       G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
   g_autofree char *number = g_strdup_printf ("%u", fault->number);
+  g_autofree char *device = g_strdup_printf ("%u", fault->device);
   g_autofree char *record = g_build_filename (notes, "record", NULL);
   g_autofree char *counted = g_build_filename (folder, "counts", NULL);
   g_auto (GStrv) line = make_line ();
@@ -110,6 +111,8 @@ pd_fault_start (const PdFault *fault)
   g_subprocess_launcher_setenv (launcher, "PD_FAULT_NUMBER", number, TRUE);
   if (fault->result != NULL)
     g_subprocess_launcher_setenv (launcher, "PD_FAULT_RESULT", fault->result, TRUE);
+  if (fault->device > 0)
+    g_subprocess_launcher_setenv (launcher, "PD_FAULT_DEVICE", device, TRUE);
   if (fault->lasting)
     g_subprocess_launcher_setenv (launcher, "PD_FAULT_LASTING", "1", TRUE);
   forget_pipelines ();

@@ -12,6 +12,7 @@ typedef struct
   guint number;       /* from 1 */
   const char *result; /* NULL: the library's own */
   gboolean lasting;
+  guint device; /* of Vulkan, whose calls count, from 1; 0: all do */
 } PdFault;
 
 /* How a run ended. */
