@@ -1,0 +1,126 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Several processes of MPI make the picture that one makes, as TAP; and what becomes of a run whose
+# processes differ or die. Usage: ranks.sh PROGRAM MODEL-FOLDER
+set -u
+program=$1 model=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export LC_ALL=C LP_NUM_THREADS=1 OMPI_MCA_rmaps_base_oversubscribe=1
+number=0
+
+# check NAME: of the command before it.
+check() {
+  status=$?
+  number=$((number + 1))
+  if [ $status -eq 0 ]; then
+    echo "ok $number - $1"
+  else
+    sed 's/^/# /' "$folder/log"
+    echo "not ok $number - $1"
+  fi
+}
+
+# ranks N COMMAND…
+ranks() {
+  n=$1
+  shift
+  if [ "$(id -u)" -eq 0 ]; then
+    set -- --allow-run-as-root -n "$n" "$@"
+  else
+    set -- -n "$n" "$@"
+  fi
+  timeout 300 mpirun "$@" >"$folder/log" 2>&1
+}
+
+# same NAME N VERB OPTION…: N processes make what one does.
+same() {
+  name=$1 n=$2
+  shift 2
+  set -- "$@" --seed 7 --steps 2 --kernels general --precision f32 --tile 64
+  [ -e "$folder/$name.png" ] || "$program" "$@" --output "$folder/$name.png" >"$folder/log" 2>&1
+  ranks "$n" "$program" "$@" --output "$folder/$name-$n.png" &&
+    cmp "$folder/$name.png" "$folder/$name-$n.png" >>"$folder/log" 2>&1
+  check "$name, $n processes"
+}
+
+if ! command -v mpirun >/dev/null; then
+  echo "1..0 # SKIP mpirun is not installed"
+  exit 0
+fi
+echo "1..9"
+
+same attention 2 generate --prompt moss --size 128x128 --progressive off --sync attention
+same attention 3 generate --prompt moss --size 128x128 --progressive off --sync attention --device 0,0
+same none 3 generate --prompt moss --size 128x128 --progressive off --sync none
+same levels 2 generate --prompt moss --size 128x96 --progressive on --seamless xy
+same style 2 style --input "$folder/none.png" --style "$folder/levels.png" --strength 1
+
+# Another model than that of the first process.
+cp -r "$model" "$folder/model"
+python3 - "$folder/model/unet/diffusion_pytorch_model.safetensors" <<'END'
+import struct, sys
+
+with open(sys.argv[1], 'r+b') as file:
+    start = 8 + struct.unpack('<Q', file.read(8))[0]
+    file.seek(start)
+    byte = file.read(1)
+    file.seek(start)
+    file.write(bytes([byte[0] ^ 1]))
+END
+run_as_root=$([ "$(id -u)" -ne 0 ] || echo --allow-run-as-root)
+# shellcheck disable=SC2086
+PROGRAM=$program MODEL=$model OTHER=$folder/model OUTPUT=$folder/never.png \
+  timeout 100 mpirun $run_as_root -n 2 sh -c '
+    [ "$OMPI_COMM_WORLD_RANK" = 0 ] || MODEL=$OTHER
+    ln -sfn "$MODEL" "$OUTPUT.$OMPI_COMM_WORLD_RANK"
+    cd "$(dirname "$OUTPUT")" && mkdir -p "$OMPI_COMM_WORLD_RANK" && cd "$OMPI_COMM_WORLD_RANK" &&
+      ln -sfn "$MODEL" model &&
+      exec "$PROGRAM" generate --model ./model --prompt moss --size 64x64 --steps 1 --kernels general \
+        --output "$OUTPUT"' >"$folder/log" 2>&1
+grep -q 'is another model than .* of process 1 on .* weights differ' "$folder/log" && [ ! -e "$folder/never.png" ]
+check "another model is an error that names both"
+
+# pids: processes of the run, the first process of MPI first.
+pids() {
+  pgrep -f "^$program generate .*--output $folder/$1.png" | sort -n
+}
+
+# until COMMAND…: within a minute.
+until_true() {
+  for _ in $(seq 600); do
+    if "$@"; then return 0; fi
+    sleep 0.1
+  done
+  return 1
+}
+is_at_work() { grep -q "$1" "$folder/log"; }
+is_gone() { [ -z "$(pids "$1")" ]; }
+
+# A process that dies ends the run, and its journal goes on alone.
+long() {
+  echo generate --prompt moss --seed 7 --size 256x256 --tile 64 --steps 6 --progressive off --kernels general
+}
+begin() {
+  # shellcheck disable=SC2046
+  PD_JOURNAL_SECONDS=0 ranks 2 "$program" $(long) --json --output "$folder/$1.png" &
+  until_true is_at_work '"denoise".*"step":3,'
+}
+begin killed
+kill -KILL "$(pids killed | tail -n 1)"
+until_true is_gone killed && wait && grep -q 'rank 1 .* signal 9' "$folder/log"
+check "a process that dies ends all, with a line"
+# shellcheck disable=SC2046
+"$program" $(long) --output "$folder/resumed.png" --resume >"$folder/log" 2>&1 &&
+  "$program" $(long) --output "$folder/whole.png" >>"$folder/log" 2>&1 &&
+  ! grep -q 'started anew' "$folder/log" && cmp "$folder/whole.png" "$folder/resumed.png" >>"$folder/log" 2>&1
+check "one process goes on where two were"
+
+begin stopped
+start=$(date +%s%N)
+kill -INT "$(pids stopped | head -n 1)"
+until_true is_gone stopped
+wait
+took=$((($(date +%s%N) - start) / 1000000))
+echo "# gone after $took ms" && [ "$took" -lt 10000 ]
+check "a signal to the first process ends all"
