@@ -3,7 +3,7 @@
 # Several processes of MPI make the picture that one makes, as TAP; and what becomes of a run whose
 # processes differ or die. Usage: ranks.sh PROGRAM MODEL-FOLDER
 set -u
-program=$1 model=$2
+program=$(realpath "$1") model=$(realpath "$2")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export LC_ALL=C LP_NUM_THREADS=1 OMPI_MCA_rmaps_base_oversubscribe=1
