@@ -15,7 +15,7 @@
 typedef struct _PdEngine PdEngine;
 
 /* Opens the devices of request->device (see pd_device_select) with request->memory for each,
- * kernels and precision, and loads request->model on all of them.
+ * kernels and precision, and loads request->model on all of them; on every process of a cluster.
  * @data_folder: where the embedded models are, may be NULL. Errors: PD_ERROR_NO_DEVICE,
  * PD_ERROR_BAD_MODEL, PD_ERROR_OUT_OF_MEMORY, G_IO_ERROR_CANCELLED. */
 PdEngine *pd_engine_new (PdRequest *request,

@@ -14,9 +14,8 @@ pd_link_free (PdLink *self)
     self->class->free (self);
 }
 
-/* Both sides are of one version, so this is a fault of the program. */
-static void
-set_malformed (GError **error)
+void
+pd_link_set_malformed (GError **error)
 {
   g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                _ ("A process of the cluster sent what is no message of this version"));
@@ -38,7 +37,7 @@ pd_link_call (PdLink *self,
     return FALSE;
   if (!g_variant_is_of_type (answer, G_VARIANT_TYPE (type)))
     {
-      set_malformed (error);
+      pd_link_set_malformed (error);
       return FALSE;
     }
   *reply = g_steal_pointer (&answer);
@@ -77,6 +76,6 @@ pd_link_unpack (GVariant *message, guint i, gsize bytes, GError **error)
   words = g_variant_get_fixed_array (child, &n, sizeof (guint64));
   if (n == n_words (bytes))
     return n > 0 ? words : &nothing;
-  set_malformed (error);
+  pd_link_set_malformed (error);
   return NULL;
 }

@@ -39,6 +39,10 @@ gboolean pd_link_call (PdLink *self,
                        GCancellable *cancellable,
                        GError **error);
 
+/* For what is no message of this version: both sides are of one, so it is a fault of the program.
+ */
+void pd_link_set_malformed (GError **error);
+
 /* Numbers as they lie in memory: both sides are the same program on the same kind of processor.
  * Words, filled up with zeros, so that they are aligned for any number. */
 #define PD_LINK_NUMBERS "at"

@@ -12,7 +12,7 @@
  * with an error. */
 gboolean pd_cluster_join (const char *version, GError **error);
 
-/* Waits until all have joined in the end. To be called by rank 0 too, whatever became of the run:
+/* Waits until all leave. To be called by rank 0 too, whatever became of the run:
  * it ends the others. */
 void pd_cluster_leave (void);
 

@@ -134,11 +134,12 @@ read_variant (guint8 *data, gsize n, const char *type)
   return g_variant_is_normal_form (message) ? g_steal_pointer (&message) : NULL;
 }
 
-/* Rank 0's version goes to all and theirs come back. */
+/* Rank 0's version goes to all and theirs come back, whatever they are: nobody is left waiting. */
 static gboolean
 compare_versions (const char *version, GError **error)
 {
   char other[64] = "";
+  gboolean same = TRUE;
 
   if (own_rank > 0)
     {
@@ -153,16 +154,14 @@ compare_versions (const char *version, GError **error)
       MPI_Send (version, (int) strlen (version), MPI_BYTE, rank, TAG_VERSION, MPI_COMM_WORLD);
       MPI_Recv (other, sizeof other - 1, MPI_BYTE, rank, TAG_VERSION, MPI_COMM_WORLD,
                 MPI_STATUS_IGNORE);
-      if (!g_str_equal (version, other))
-        {
-          g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-                       _ ("Process %d of the cluster is version %s of this program, and the first "
-                          "is %s; install the same everywhere"),
-                       rank, other, version);
-          return FALSE;
-        }
+      if (same && !g_str_equal (version, other))
+        g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
+                     _ ("Process %d of the cluster is version %s of this program, and the first is "
+                        "%s; install the same everywhere"),
+                     rank, other, version);
+      same = same && g_str_equal (version, other);
     }
-  return TRUE;
+  return same;
 }
 
 /* MPI begins and ends on a thread of its own: it may clean up what those that gave up rights may

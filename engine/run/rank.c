@@ -241,8 +241,7 @@ handle (guint device,
     return open_for (self, params, cancellable, error);
   if (self->servers[device] != NULL)
     return pd_tile_server_call (self->servers[device], method, params, cancellable, error);
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("A process of the cluster sent what is no message of this version"));
+  pd_link_set_malformed (error);
   return NULL;
 }
 

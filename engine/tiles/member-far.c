@@ -17,7 +17,6 @@ typedef struct
   PdLink *link;
   guint64 bytes; /* of the link before the canvas */
   gsize n;       /* numbers of a tile's latent */
-  guint channels;
   gboolean open; /* the canvas is known there */
 
   float *input, *content, *output; /* [batch][n], [batch][n], [batch][branches][n] */
@@ -106,7 +105,7 @@ ensure_open (Far *self, GCancellable *cancellable, GError **error)
              g_variant_new ("(uuuuuu@*@*@*)", tiles->h, tiles->w, self->member.batch,
                             tiles->branches, canvas->n_anchors, canvas->n_statistics,
                             pd_far_pack_condition (tiles->like), pack_map (tiles->map),
-                            pack_style (canvas->style, self->channels)),
+                            pack_style (canvas->style, tiles->denoiser->info.channels)),
              "(t)", &reply, cancellable, error))
     return FALSE;
   g_variant_get (reply, "(t)", &blob);
@@ -320,8 +319,7 @@ pd_member_new_far (
   self->canvas = *canvas;
   self->link = link;
   self->bytes = link->bytes;
-  self->channels = canvas->tiles.denoiser->info.channels;
-  self->n = (gsize) self->channels * canvas->tiles.h * canvas->tiles.w;
+  self->n = (gsize) canvas->tiles.denoiser->info.channels * canvas->tiles.h * canvas->tiles.w;
   self->conditions = g_ptr_array_new ();
   return allocate (self, error) ? g_steal_pointer (&member) : NULL;
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <glib/gi18n-lib.h>
-
 #include "engine/base/error.h"
 #include "engine/tiles/coder-private.h"
 #include "engine/tiles/far.h"
@@ -208,7 +206,7 @@ prepare (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError
   return g_variant_new ("(u)", member->forwards);
 }
 
-/* A batch as it came. */
+/* A batch as it came, and what it becomes. */
 typedef struct
 {
   const PdStep *step;
@@ -218,6 +216,8 @@ typedef struct
   const guint32 *prompts, *numbers;
   const float *inputs, *contents;
   const PdNormShift *shifts;
+  float *output;          /* [count][branches][n] */
+  PdNormMoments *moments; /* [count][n_statistics] */
 } Batch;
 
 static gboolean
@@ -258,8 +258,7 @@ take_batch (const Canvas *self, GVariant *params, Batch *batch, GError **error)
 static gpointer
 refuse (GError **error)
 {
-  g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
-               _ ("A process of the cluster sent what is no message of this version"));
+  pd_link_set_malformed (error);
   return NULL;
 }
 
@@ -275,8 +274,6 @@ run_some (Canvas *self,
           const Batch *batch,
           guint first,
           guint count,
-          float *output,
-          PdNormMoments *moments,
           GCancellable *cancellable,
           GError **error)
 {
@@ -316,11 +313,12 @@ run_some (Canvas *self,
   for (guint image = 0; ok && image < count; image++)
     {
       for (guint branch = 0; branch < self->branches; branch++)
-        memcpy (output + ((first + image) * self->branches + branch) * self->n,
+        memcpy (batch->output + ((first + image) * self->branches + branch) * self->n,
                 pd_member_output (self->member, image, branch), self->n * sizeof (float));
       if (self->statistics != NULL)
-        memcpy (moments + (first + image) * self->n_statistics,
-                pd_statistics_own (self->statistics, image), self->n_statistics * sizeof *moments);
+        memcpy (batch->moments + (first + image) * self->n_statistics,
+                pd_statistics_own (self->statistics, image),
+                self->n_statistics * sizeof *batch->moments);
     }
   return ok;
 }
@@ -336,11 +334,11 @@ run (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **e
 
   if (!learn_conditions (canvas, fresh, error) || !take_batch (canvas, params, &batch, error))
     return NULL;
-  output = g_new (float, batch.count * canvas->branches * canvas->n);
-  moments = g_new0 (PdNormMoments, batch.count * canvas->n_statistics + 1);
+  batch.output = output = g_new (float, batch.count * canvas->branches * canvas->n);
+  batch.moments = moments = g_new0 (PdNormMoments, batch.count * canvas->n_statistics + 1);
   for (guint first = 0; first < batch.count; first += canvas->member->batch)
-    if (!run_some (canvas, &batch, first, MIN (canvas->member->batch, batch.count - first), output,
-                   moments, cancellable, error))
+    if (!run_some (canvas, &batch, first, MIN (canvas->member->batch, batch.count - first),
+                   cancellable, error))
       return NULL;
   return g_variant_new (
       "(@at@atu)",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Which devices are to work, chosen in the dialog with a host that is not GIMP. */
 #include "tests/ui/fake-host.h"
+#include "tests/ui/live.h"
 #include "ui/device-chooser.h"
 #include "ui/dialog.h"
 
@@ -24,31 +25,6 @@ static const char twins_and_processor[] =
     "[<{'name': <'Twin'>, 'uuid': <'b0'>, 'kind': <'discrete'>}>, "
     "<{'name': <'Processor'>, 'uuid': <'c0'>, 'kind': <'cpu'>}>, "
     "<{'name': <'Twin'>, 'uuid': <'b0'>, 'kind': <'discrete'>}>]";
-
-/* Lets the dialog live until an expression holds; it fails after ten seconds. */
-#define wait_for(expression)                                                                       \
-  for (gint64 end = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND; !(expression);)             \
-    {                                                                                              \
-      g_assert_cmpint (g_get_monotonic_time (), <, end);                                           \
-      if (!g_main_context_iteration (NULL, FALSE))                                                 \
-        g_usleep (1000);                                                                           \
-    }
-
-static gboolean
-set_true (gpointer flag)
-{
-  *(gboolean *) flag = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-static void
-live (guint milliseconds)
-{
-  volatile gboolean over = FALSE;
-
-  g_timeout_add (milliseconds, set_true, (gpointer) &over);
-  wait_for (over);
-}
 
 static GtkWidget *
 child (const Fixture *fixture, const char *id)

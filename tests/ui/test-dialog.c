@@ -2,6 +2,7 @@
 /* The dialog with a host that is not GIMP: what the widgets do to the request and the other way. */
 #include "engine/base/error.h"
 #include "tests/ui/fake-host.h"
+#include "tests/ui/live.h"
 #include "ui/dialog.h"
 #include "ui/preview-area.h"
 
@@ -31,31 +32,6 @@ static const char *
 text_of (const Fixture *fixture, const char *label)
 {
   return gtk_label_get_text (GTK_LABEL (child (fixture, label)));
-}
-
-/* Lets the dialog live until an expression holds; it fails after ten seconds. */
-#define wait_for(expression)                                                                       \
-  for (gint64 end = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND; !(expression);)             \
-    {                                                                                              \
-      g_assert_cmpint (g_get_monotonic_time (), <, end);                                           \
-      if (!g_main_context_iteration (NULL, FALSE))                                                 \
-        g_usleep (1000);                                                                           \
-    }
-
-static gboolean
-set_true (gpointer flag)
-{
-  *(gboolean *) flag = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-static void
-live (guint milliseconds)
-{
-  volatile gboolean over = FALSE;
-
-  g_timeout_add (milliseconds, set_true, (gpointer) &over);
-  wait_for (over);
 }
 
 static void
