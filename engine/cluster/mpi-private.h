@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <mpi.h>
+
+#include "engine/cluster/cluster.h"
+
+/* Messages between rank 0 and another one, by tag. A call and its answer have the device's. */
+enum
+{
+  PD_MPI_CANCEL, /* to the others: PdMpiStop */
+  PD_MPI_LEAVE,  /* to the others: nothing */
+  PD_MPI_VERSION,
+  PD_MPI_DEVICE,
+};
+
+/* A call that is to stop. */
+typedef struct
+{
+  guint32 device, number;
+} PdMpiStop;
+
+/* A call is its number, the method and what it gets. An answer is a call's number, whether it went
+ * well, and the reply, or an error as (sis). */
+#define PD_MPI_CALL "(uuv)"
+#define PD_MPI_ANSWER "(ubv)"
+
+/* µs. An MPI library waits by turning round, and would take a processor from what is computed. */
+enum
+{
+  PD_MPI_MOVING_PAUSE = 20,
+  PD_MPI_LEAST_PAUSE = 50,
+  PD_MPI_MOST_PAUSE = 1000,
+  PD_MPI_IDLE_PAUSE = 10000,
+};
+
+/* Of all calls of MPI, none of which waits. */
+extern GMutex pd_mpi_lock;
+
+void pd_mpi_set_broken (GError **error, int rank);
+
+/* Waits for the end of what was begun. Returns: FALSE if it failed. */
+gboolean pd_mpi_finish (MPI_Request *request);
+
+/* Sends @n bytes. Returns: FALSE if they cannot be sent. */
+gboolean pd_mpi_send (int rank, int tag, const void *data, gsize n);
+
+/* The next message of @rank with @tag (which may be MPI_ANY_TAG), if one has come. *data: (transfer
+ * full), NULL if there was none. Returns: FALSE if the other one is gone. */
+gboolean pd_mpi_receive (int rank, int *tag, guint8 **data, gsize *n);
+
+/* @message: taken, if it floats. */
+gboolean pd_mpi_send_variant (int rank, int tag, GVariant *message);
+
+/* @data: (transfer full). Returns: (transfer full) NULL if it is nothing of @type. */
+GVariant *pd_mpi_read_variant (guint8 *data, gsize n, const char *type);
