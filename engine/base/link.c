@@ -44,6 +44,17 @@ pd_link_call (PdLink *self,
   return TRUE;
 }
 
+gboolean
+pd_link_share (PdLink *self,
+               gconstpointer data,
+               gsize bytes,
+               guint32 *number,
+               GCancellable *cancellable,
+               GError **error)
+{
+  return self->class->share (self, data, bytes, number, cancellable, error);
+}
+
 /* Of the words that hold so many bytes. */
 static gsize
 n_words (gsize bytes)

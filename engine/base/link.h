@@ -3,6 +3,11 @@
 
 #include <gio/gio.h>
 
+enum
+{
+  PD_LINK_SHARES = 8, /* that are kept */
+};
+
 /* A way to a device of another process: calls that it answers one at a time. One thread uses it. */
 typedef struct _PdLink PdLink;
 
@@ -14,6 +19,12 @@ typedef struct
                     GVariant **reply,
                     GCancellable *cancellable,
                     GError **error);
+  gboolean (*share) (PdLink *self,
+                     gconstpointer data,
+                     gsize bytes,
+                     guint32 *number,
+                     GCancellable *cancellable,
+                     GError **error);
   void (*free) (PdLink *self);
 } PdLinkClass;
 
@@ -38,6 +49,17 @@ gboolean pd_link_call (PdLink *self,
                        GVariant **reply,
                        GCancellable *cancellable,
                        GError **error);
+
+/* Makes @bytes bytes at @data known to all processes that links of this kind lead to, once for
+ * each, however many devices it has. *number: by which calls that follow, on any of these links,
+ * may name them as long as it is one of the last PD_LINK_SHARES. Other threads may use other links
+ * meanwhile. Errors: G_IO_ERROR_CANCELLED, at once or soon; PD_ERROR_DEVICE_LOST. */
+gboolean pd_link_share (PdLink *self,
+                        gconstpointer data,
+                        gsize bytes,
+                        guint32 *number,
+                        GCancellable *cancellable,
+                        GError **error);
 
 /* For what is no message of this version: both sides are of one, so it is a fault of the program.
  */

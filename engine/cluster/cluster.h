@@ -40,3 +40,8 @@ typedef GVariant *(*PdClusterHandler) (guint device,
 
 /* Of the other ranks: answers until rank 0 leaves. */
 void pd_cluster_serve (PdClusterHandler handler, gpointer user_data);
+
+/* For a handler: what rank 0 gave to all by pd_link_share; waits until it is here. Returns:
+ * (transfer full); NULL with an error when there is no such number, or no longer, or it was
+ * cancelled, or there was no memory for it. */
+GBytes *pd_cluster_shared (guint32 number, GCancellable *cancellable, GError **error);

@@ -109,6 +109,20 @@ link_call (PdLink *link,
   return FALSE;
 }
 
+static gboolean
+link_share (PdLink *link,
+            gconstpointer data,
+            gsize bytes,
+            guint32 *number,
+            GCancellable *cancellable,
+            GError **error)
+{
+  if (!pd_mpi_share (data, bytes, number, cancellable, error))
+    return FALSE;
+  link->bytes += bytes * (pd_cluster_size () - 1);
+  return TRUE;
+}
+
 static void
 link_free (PdLink *link)
 {
@@ -118,7 +132,7 @@ link_free (PdLink *link)
 PdLink *
 pd_cluster_link (guint rank, guint device)
 {
-  static const PdLinkClass class = { link_call, link_free };
+  static const PdLinkClass class = { link_call, link_share, link_free };
   Link *self = g_new0 (Link, 1);
 
   g_assert (rank > 0 && rank < pd_cluster_size () && device < PD_CLUSTER_DEVICES_MAX);

@@ -15,19 +15,25 @@ pd_mpi_set_broken (GError **error, int rank)
 }
 
 gboolean
-pd_mpi_finish (MPI_Request *request)
+pd_mpi_test (MPI_Request *request, gboolean *ok)
 {
   int done = 0, result;
 
-  for (;;)
-    {
-      g_mutex_lock (&pd_mpi_lock);
-      result = MPI_Test (request, &done, MPI_STATUS_IGNORE);
-      g_mutex_unlock (&pd_mpi_lock);
-      if (result != MPI_SUCCESS || done)
-        return result == MPI_SUCCESS;
-      g_usleep (PD_MPI_MOVING_PAUSE);
-    }
+  g_mutex_lock (&pd_mpi_lock);
+  result = MPI_Test (request, &done, MPI_STATUS_IGNORE);
+  g_mutex_unlock (&pd_mpi_lock);
+  *ok = result == MPI_SUCCESS;
+  return done || !*ok;
+}
+
+gboolean
+pd_mpi_finish (MPI_Request *request)
+{
+  gboolean ok;
+
+  while (!pd_mpi_test (request, &ok))
+    g_usleep (PD_MPI_MOVING_PAUSE);
+  return ok;
 }
 
 gboolean

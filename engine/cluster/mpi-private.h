@@ -10,6 +10,7 @@ enum
 {
   PD_MPI_CANCEL, /* to the others: PdMpiStop */
   PD_MPI_LEAVE,  /* to the others: nothing */
+  PD_MPI_SHARE,  /* to the others: a piece of a share comes */
   PD_MPI_VERSION,
   PD_MPI_DEVICE,
 };
@@ -39,7 +40,10 @@ extern GMutex pd_mpi_lock;
 
 void pd_mpi_set_broken (GError **error, int rank);
 
-/* Waits for the end of what was begun. Returns: FALSE if it failed. */
+/* Whether what was begun is over; @ok: and went well. */
+gboolean pd_mpi_test (MPI_Request *request, gboolean *ok);
+
+/* Waits for its end. Returns: FALSE if it failed. */
 gboolean pd_mpi_finish (MPI_Request *request);
 
 /* Sends @n bytes. Returns: FALSE if they cannot be sent. */
@@ -54,3 +58,16 @@ gboolean pd_mpi_send_variant (int rank, int tag, GVariant *message);
 
 /* @data: (transfer full). Returns: (transfer full) NULL if it is nothing of @type. */
 GVariant *pd_mpi_read_variant (guint8 *data, gsize n, const char *type);
+
+/* A function of PdLinkClass, beside the bytes that it counts. */
+gboolean pd_mpi_share (
+    gconstpointer data, gsize bytes, guint32 *number, GCancellable *cancellable, GError **error);
+
+/* Takes part in what the @n bytes of @message, PD_MPI_SHARE, announce. */
+void pd_mpi_join_share (const guint8 *message, gsize n);
+
+/* To be called again and again. Returns: whether something is being spread. */
+gboolean pd_mpi_advance_shares (void);
+
+/* Nothing is known any more, and nobody waits for it. */
+void pd_mpi_close_shares (void);

@@ -119,38 +119,52 @@ close_desks (Server *server)
     }
 }
 
+/* @data: (transfer full) */
+static void
+take_message (Server *server, int tag, guint8 *data, gsize n)
+{
+  if (tag >= PD_MPI_DEVICE && tag < PD_MPI_DEVICE + PD_CLUSTER_DEVICES_MAX)
+    {
+      take_call (server, (guint) (tag - PD_MPI_DEVICE), data, n);
+      return;
+    }
+  if (tag == PD_MPI_CANCEL && n == sizeof (PdMpiStop))
+    stop_call (server, (const PdMpiStop *) data);
+  else if (tag == PD_MPI_SHARE)
+    pd_mpi_join_share (data, n);
+  g_free (data);
+}
+
 void
 pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
 {
   Server server = { .handler = handler, .user_data = user_data };
   gulong pause = PD_MPI_LEAST_PAUSE;
   gboolean here = TRUE;
+  int tag;
 
   g_mutex_init (&server.lock);
-  while (here)
+  do
     {
-      int tag = MPI_ANY_TAG;
+      const gboolean moving = pd_mpi_advance_shares ();
       guint8 *data;
       gsize n;
 
+      tag = MPI_ANY_TAG;
       here = pd_mpi_receive (0, &tag, &data, &n);
-      if (data == NULL)
+      if (data != NULL)
         {
-          g_usleep (pause);
-          pause = MIN (pause * 5 / 4, PD_MPI_IDLE_PAUSE);
+          take_message (&server, tag, data, n);
+          pause = PD_MPI_LEAST_PAUSE;
           continue;
         }
-      pause = PD_MPI_LEAST_PAUSE;
-      if (tag >= PD_MPI_DEVICE && tag < PD_MPI_DEVICE + PD_CLUSTER_DEVICES_MAX)
-        {
-          take_call (&server, (guint) (tag - PD_MPI_DEVICE), data, n);
-          continue;
-        }
-      if (tag == PD_MPI_CANCEL && n == sizeof (PdMpiStop))
-        stop_call (&server, (const PdMpiStop *) data);
-      here = here && tag != PD_MPI_LEAVE;
-      g_free (data);
+      g_usleep (moving ? PD_MPI_MOVING_PAUSE : pause);
+      pause = MIN (pause * 5 / 4, PD_MPI_IDLE_PAUSE);
     }
+  while (here && tag != PD_MPI_LEAVE);
+  while (here && pd_mpi_advance_shares ())
+    g_usleep (PD_MPI_MOVING_PAUSE);
+  pd_mpi_close_shares ();
   close_desks (&server);
   g_mutex_clear (&server.lock);
 }
