@@ -67,13 +67,26 @@ typedef struct
 
 static Keeper keeper;
 
+/* Open MPI takes it from the environment; others have nothing like it. */
+static void
+set_parameters (void)
+{
+  static const char all[] = "OMPI_COMM_WORLD_SIZE", here[] = "OMPI_COMM_WORLD_LOCAL_SIZE";
+
+  /* Processes on one machine must not read each other's memory: who gives up rights may not. */
+  g_setenv ("OMPI_MCA_btl_vader_single_copy_mechanism", "none", FALSE);
+  /* What goes to all machines goes from one to the next, once over each one's wire. On one machine
+   * the small steps of that would only wait for each other. */
+  if (g_strcmp0 (g_getenv (all), g_getenv (here)) != 0)
+    g_setenv ("OMPI_MCA_coll_libnbc_ibcast_algorithm", "chain", FALSE);
+}
+
 static gboolean
 begin (GError **error)
 {
   int level;
 
-  /* Processes on one machine must not read each other's memory: who gives up rights may not. */
-  g_setenv ("OMPI_MCA_btl_vader_single_copy_mechanism", "none", FALSE);
+  set_parameters ();
   if (MPI_Init_thread (NULL, NULL, MPI_THREAD_SERIALIZED, &level) != MPI_SUCCESS)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("MPI does not start"));
