@@ -61,6 +61,10 @@ gboolean pd_link_share (PdLink *self,
                         GCancellable *cancellable,
                         GError **error);
 
+/* What became known so, by its number, on the other side. Returns: (transfer full); NULL with an
+ * error. */
+typedef GBytes *(*PdLinkShared) (guint32 number, GCancellable *cancellable, GError **error);
+
 /* For what is no message of this version: both sides are of one, so it is a fault of the program.
  */
 void pd_link_set_malformed (GError **error);

@@ -21,9 +21,9 @@ struct _PdBankReader
 {
   PdHook hook;
   PdBank *bank;
-  guint images;
-  double *weights; /* [images] */
-  GArray *biases;  /* KeyBias */
+  guint images, parts; /* those that are read are the first */
+  double *weights;     /* [images] */
+  GArray *biases;      /* KeyBias */
 };
 
 /* A function of PdHook. */
@@ -61,7 +61,7 @@ fill (const PdBankReader *self, const KeyBias *entry, double weight, float *bias
 
   for (guint part = 0; part < parts; part++)
     for (guint token = 0; token < entry->tokens; token++)
-      *bias++ = (float) (weight > 0 && pd_bank_is_written (self->bank, part) ? counts : no_key);
+      *bias++ = (float) (weight > 0 && part < self->parts ? counts : no_key);
 }
 
 /* A function of PdHook. */
@@ -117,6 +117,13 @@ PdHook *
 pd_bank_reader_hook (PdBankReader *self)
 {
   return &self->hook;
+}
+
+void
+pd_bank_reader_set_parts (PdBankReader *self, guint parts)
+{
+  g_assert (parts <= pd_bank_options (self->bank)->parts);
+  self->parts = parts;
 }
 
 void

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/networks/bank.h"
 
+#include <string.h>
+
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/host-memory.h"
@@ -14,8 +16,7 @@ struct _PdBank
 {
   const PdBackend *backend;
   PdBankOptions options;
-  GArray *layers; /* PdBankLayer */
-  gboolean *written;
+  GArray *layers;    /* PdBankLayer */
   gboolean is_clear; /* else the buffer's contents are undefined */
   PdBuffer *buffer;  /* NULL without sites */
   gsize bytes;
@@ -75,7 +76,6 @@ pd_bank_new (const PdBackend *backend,
   self->backend = backend;
   self->options = *options;
   self->layers = g_array_new (FALSE, FALSE, sizeof (PdBankLayer));
-  self->written = g_new0 (gboolean, options->parts);
   self->bytes = lay_out (backend, survey, options, self->layers);
   if (self->bytes > 0)
     {
@@ -93,7 +93,6 @@ pd_bank_free (PdBank *self)
     return;
   pd_buffer_free (self->buffer);
   g_array_unref (self->layers);
-  g_free (self->written);
   g_free (self);
 }
 
@@ -107,27 +106,6 @@ gsize
 pd_bank_bytes (const PdBank *self)
 {
   return self->bytes;
-}
-
-void
-pd_bank_forget (PdBank *self)
-{
-  for (guint part = 0; part < self->options.parts; part++)
-    self->written[part] = FALSE;
-}
-
-void
-pd_bank_set_written (PdBank *self, guint part)
-{
-  g_assert (part < self->options.parts);
-  self->written[part] = TRUE;
-}
-
-gboolean
-pd_bank_is_written (const PdBank *self, guint part)
-{
-  g_assert (part < self->options.parts);
-  return self->written[part];
 }
 
 gboolean
@@ -145,29 +123,98 @@ pd_bank_clear_once (PdBank *self, GError **error)
   return self->is_clear;
 }
 
+/* Bytes of a part's keys, or values, of one branch. */
+static gsize
+piece_bytes (const PdBank *self, const PdBankLayer *layer)
+{
+  return (gsize) layer->tokens * pd_align_channels (layer->c) *
+         pd_type_size (self->backend->activations);
+}
+
 gsize
-pd_bank_blob_bytes (const PdBank *self)
+pd_bank_part_bytes (const PdBank *self)
 {
-  return self->bytes + self->options.parts;
+  gsize bytes = 0;
+
+  for (guint i = 0; i < self->layers->len; i++)
+    if (pd_bank_layer (self, i)->used)
+      bytes += 2 * self->options.branches * piece_bytes (self, pd_bank_layer (self, i));
+  return bytes;
+}
+
+/* Parts that are in host memory, part by part, and of each a piece so far. */
+typedef struct
+{
+  PdBank *bank;
+  guint first, n;
+  gsize part_bytes, at;
+} Pieces;
+
+/* The next piece of all of them goes to @bytes, or comes from there. They lie next to each other on
+ * the device. */
+typedef gboolean (*MovePiece) (
+    const Pieces *self, gsize offset, gsize piece, gpointer bytes, GError **error);
+
+static gboolean
+move_pieces (Pieces *self, MovePiece move, gpointer bytes, GError **error)
+{
+  PdBank *bank = self->bank;
+
+  g_assert (self->first + self->n <= bank->options.parts);
+  if (!pd_bank_clear_once (bank, error))
+    return FALSE;
+  for (guint i = 0; i < bank->layers->len; i++)
+    {
+      const PdBankLayer *layer = pd_bank_layer (bank, i);
+      const gsize starts[] = { layer->keys, layer->values }, piece = piece_bytes (bank, layer);
+
+      for (guint k = 0; layer->used && k < G_N_ELEMENTS (starts); k++)
+        for (guint branch = 0; branch < bank->options.branches; branch++)
+          {
+            const gsize from = (gsize) branch * bank->options.parts + self->first;
+
+            if (!move (self, starts[k] + from * piece, piece, bytes, error))
+              return FALSE;
+            self->at += piece;
+          }
+    }
+  return TRUE;
+}
+
+/* A function of MovePiece, for one part. */
+static gboolean
+read_piece (const Pieces *self, gsize offset, gsize piece, gpointer bytes, GError **error)
+{
+  return pd_buffer_read (self->bank->buffer, offset, (guint8 *) bytes + self->at, piece, error);
 }
 
 gboolean
-pd_bank_save (PdBank *self, guint8 *blob, GError **error)
+pd_bank_save (PdBank *self, guint part, guint8 *bytes, GError **error)
 {
-  for (guint part = 0; part < self->options.parts; part++)
-    *blob++ = (guint8) self->written[part];
-  return pd_bank_clear_once (self, error) &&
-         (self->buffer == NULL || pd_buffer_read (self->buffer, 0, blob, self->bytes, error));
+  Pieces pieces = { .bank = self, .first = part, .n = 1 };
+
+  return move_pieces (&pieces, read_piece, bytes, error);
+}
+
+/* A function of MovePiece. */
+static gboolean
+write_piece (const Pieces *self, gsize offset, gsize piece, gpointer bytes, GError **error)
+{
+  const guint8 *from = (const guint8 *) bytes + self->at;
+  g_autofree guint8 *joined = pd_try_new (guint8, self->n * piece, _ ("the tiles"), error);
+
+  for (guint part = 0; joined != NULL && part < self->n; part++)
+    memcpy (joined + part * piece, from + part * self->part_bytes, piece);
+  return joined != NULL &&
+         pd_buffer_write (self->bank->buffer, offset, joined, self->n * piece, error);
 }
 
 gboolean
-pd_bank_load (PdBank *self, const guint8 *blob, GError **error)
+pd_bank_load (PdBank *self, guint first, guint n, const guint8 *bytes, GError **error)
 {
-  for (guint part = 0; part < self->options.parts; part++)
-    self->written[part] = *blob++;
-  self->is_clear =
-      self->buffer == NULL || pd_buffer_write (self->buffer, 0, blob, self->bytes, error);
-  return self->is_clear;
+  Pieces pieces = { .bank = self, .first = first, .n = n, .part_bytes = pd_bank_part_bytes (self) };
+
+  return move_pieces (&pieces, write_piece, (gpointer) bytes, error);
 }
 
 const PdBankLayer *

@@ -20,7 +20,7 @@ typedef struct
 gsize
 pd_bank_measure (const PdBackend *backend, const GArray *survey, const PdBankOptions *options);
 
-/* No part is written. Errors: PD_ERROR_OUT_OF_MEMORY. */
+/* Errors: PD_ERROR_OUT_OF_MEMORY. */
 PdBank *pd_bank_new (const PdBackend *backend,
                      const GArray *survey,
                      const PdBankOptions *options,
@@ -31,17 +31,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdBank, pd_bank_free)
 const PdBankOptions *pd_bank_options (const PdBank *self);
 gsize pd_bank_bytes (const PdBank *self);
 
-/* Which parts count for those that read: none that was not written since the bank was made, or
- * since all were forgotten. Whoever ran a pass that wrote a part says so. */
-void pd_bank_forget (PdBank *self);
-void pd_bank_set_written (PdBank *self, guint part);
-gboolean pd_bank_is_written (const PdBank *self, guint part);
-
-/* The contents of a bank in host memory, with which parts are written, for a bank of the same
- * sites, options and types on another device. @blob: [pd_bank_blob_bytes]. */
-gsize pd_bank_blob_bytes (const PdBank *self);
-gboolean pd_bank_save (PdBank *self, guint8 *blob, GError **error);
-gboolean pd_bank_load (PdBank *self, const guint8 *blob, GError **error);
+/* Parts in host memory, for banks of the same sites, options and types on other devices. */
+gsize pd_bank_part_bytes (const PdBank *self);
+/* What part @part has goes to @bytes, [pd_bank_part_bytes]. */
+gboolean pd_bank_save (PdBank *self, guint part, guint8 *bytes, GError **error);
+/* @bytes, [@n][pd_bank_part_bytes], becomes parts @first, @first + 1, … */
+gboolean pd_bank_load (PdBank *self, guint first, guint n, const guint8 *bytes, GError **error);
 
 /* What never was written is zeros after it, so that a kernel may read it: to be called before a
  * pass that reads is run. */

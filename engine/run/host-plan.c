@@ -54,6 +54,17 @@ count_images (const PdCanvasOptions *options, guint n_tiles)
   return images + pd_team_window (options->batch, &options->helpers, n_tiles) / 3;
 }
 
+/* What the devices give each other of @n anchors. */
+static guint64
+bank_bytes (const PdCanvasOptions *options, const PdGrid *grid, guint n)
+{
+  g_autoptr (GArray) survey = pd_denoiser_survey (options->denoiser, grid->y.tile, grid->x.tile);
+  const PdBackend *backend = options->denoiser->backend;
+  const PdBankOptions bank = pd_anchors_bank (backend, survey, options->branches, n);
+
+  return pd_bank_measure (backend, survey, &bank);
+}
+
 /* What is kept of the tiles, and how much of that a journal has. */
 static gboolean
 add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error)
@@ -63,7 +74,7 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   PdStyle style;
   const PdStyle *styled = pd_style_plan (session, &style);
   guint64 parts, images, tile, blocks;
-  guint anchors[PD_ANCHORS_MAX];
+  guint anchors[PD_ANCHORS_MAX], n_anchors = 0;
   PdGrid grid;
 
   pd_denoise_cut_tile (&options);
@@ -75,7 +86,11 @@ add_tiles (PdSession *session, guint64 *memory, guint64 *journal, GError **error
   images = count_images (&options, pd_grid_n_tiles (&grid));
   /* Anchors have a pass of one tile, and their predictions are kept. */
   if (options.sync == PD_SYNC_ATTENTION && styled == NULL)
-    images += 1 + options.helpers.n + pd_anchors_choose (&grid, anchors);
+    n_anchors = pd_anchors_choose (&grid, anchors);
+  if (n_anchors > 0)
+    images += 1 + options.helpers.n + n_anchors;
+  if (n_anchors > 0 && options.helpers.n > 0)
+    *memory += bank_bytes (&options, &grid, n_anchors);
   tile = (guint64) session->channels * grid.y.tile * grid.x.tile * sizeof (float);
   *memory +=
       parts * sizeof (guint64) + 3 * images * blocks * tile + prompts * tile / session->channels;

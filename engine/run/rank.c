@@ -220,8 +220,9 @@ open_for (Rank *self, GVariant *params, GCancellable *cancellable, GError **erro
       const PdModel *model = devices->model;
       const PdModelCopy *copy = i > 0 ? &g_array_index (model->copies, PdModelCopy, i - 1) : NULL;
 
-      self->servers[i] = copy != NULL ? pd_tile_server_new (copy->denoiser, copy->autoencoder)
-                                      : pd_tile_server_new (model->denoiser, model->autoencoder);
+      self->servers[i] = pd_tile_server_new (copy != NULL ? copy->denoiser : model->denoiser,
+                                             copy != NULL ? copy->autoencoder : model->autoencoder,
+                                             pd_cluster_shared);
     }
   return describe (self, error);
 }

@@ -32,6 +32,12 @@ pd_anchors_choose (const PdGrid *grid, guint *tiles)
   return n;
 }
 
+guint
+pd_anchors_wave (guint done, guint n)
+{
+  return MIN (MAX (done, 1), n - done);
+}
+
 PdBankOptions
 pd_anchors_bank (const PdBackend *backend, const GArray *survey, guint branches, guint n)
 {

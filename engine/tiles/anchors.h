@@ -4,9 +4,10 @@
 #include "engine/networks/bank.h"
 #include "engine/tiles/grid.h"
 
-/* Tiles of the canvas that are predicted first in a step, one after the other: each reads a sample
- * of the keys and values of those before it and leaves its own, and all others read that of all. So
- * tiles show the same kind of thing, in the same size, without one forward more. */
+/* Tiles of the canvas that are predicted first in a step, in waves of which each is as large as all
+ * before it: an anchor reads a sample of the keys and values of earlier waves and leaves its own,
+ * and all other tiles read that of all. So tiles show the same kind of thing, in the same size,
+ * without one forward more. */
 
 enum
 {
@@ -20,6 +21,9 @@ extern const double pd_anchors_weight;
  * longer axis of a strip, and never more than there are tiles. @tiles: [PD_ANCHORS_MAX], ascending.
  * Returns: how many; 0 with one tile. */
 guint pd_anchors_choose (const PdGrid *grid, guint *tiles);
+
+/* How many of @n anchors are in the wave after the first @done. */
+guint pd_anchors_wave (guint done, guint n);
 
 /* The bank that @n anchors with the sites of @survey write: it keeps one tile's worth of tokens, or
  * a quarter of that where it would take much memory. */

@@ -10,12 +10,11 @@
 
 enum
 {
-  PD_FAR_CANVAS,     /* PD_FAR_CANVAS_TYPE -> (t) bytes of the bank's blob */
+  PD_FAR_CANVAS,     /* PD_FAR_CANVAS_TYPE -> (t) bytes of a part of the bank */
   PD_FAR_CANVAS_END, /* () -> () */
-  PD_FAR_PREPARE,    /* PD_FAR_STEP_TYPE, with the blob or nothing -> (u) forwards */
+  PD_FAR_PREPARE,    /* (at) PdStep as it is -> (u) forwards */
+  PD_FAR_LOAD,       /* (uuu) first part, parts, number of what is shared -> () */
   PD_FAR_RUN,        /* PD_FAR_RUN_TYPE -> PD_FAR_RAN_TYPE */
-  PD_FAR_FORGET,     /* () -> () */
-  PD_FAR_SAVE,       /* () -> (at) the blob */
   PD_FAR_CODER,      /* PD_FAR_CODER_TYPE, with the sample or nothing -> () */
   PD_FAR_CODE,       /* PD_FAR_CODE_TYPE -> PD_FAR_CODED_TYPE */
   PD_FAR_CODER_END,  /* () -> () */
@@ -31,16 +30,14 @@ enum
 #define PD_FAR_CANVAS_TYPE                                                                         \
   "(uuuuuu" PD_FAR_CONDITION_TYPE "(uuuat)(uuuat" PD_FAR_CONDITION_TYPE "db))"
 
-/* PdStep as it is, the blob of the bank. */
-#define PD_FAR_STEP_TYPE "(atat)"
+/* PdStep; the part of an anchor, or -1; parts of the bank to be read; conditions that are new, in
+ * the order of their numbers; images; their PdView, prompts, and numbers of conditions (the
+ * unconditional one is the last, with two branches); latents, contents, shifts. */
+#define PD_FAR_RUN_TYPE "(atiua" PD_FAR_CONDITION_TYPE "uatatatatatat)"
 
-/* PdStep; the part of an anchor, or -1; conditions that are new, in the order of their numbers;
- * images; their PdView, prompts, and numbers of conditions (the unconditional one is the last, with
- * two branches); latents, contents, shifts. */
-#define PD_FAR_RUN_TYPE "(atia" PD_FAR_CONDITION_TYPE "uatatatatatat)"
-
-/* Predictions [images][branches][n], moments [images][of an item], forwards. */
-#define PD_FAR_RAN_TYPE "(atatu)"
+/* Predictions [images][branches][n], moments [images][of an item], forwards; of an anchor its part
+ * of the bank. */
+#define PD_FAR_RAN_TYPE "(atatuat)"
 
 /* PdFarCoder as it is; the sample's latents or pixels. */
 #define PD_FAR_CODER_TYPE "(atat)"

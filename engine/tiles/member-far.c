@@ -97,7 +97,7 @@ ensure_open (Far *self, GCancellable *cancellable, GError **error)
   const PdMemberCanvas *canvas = &self->canvas;
   const PdPredictorOptions *tiles = &canvas->tiles;
   g_autoptr (GVariant) reply = NULL;
-  guint64 blob;
+  guint64 part;
 
   if (self->open)
     return TRUE;
@@ -108,8 +108,8 @@ ensure_open (Far *self, GCancellable *cancellable, GError **error)
                             pack_style (canvas->style, tiles->denoiser->info.channels)),
              "(t)", &reply, cancellable, error))
     return FALSE;
-  g_variant_get (reply, "(t)", &blob);
-  self->open = blob == self->member.blob_bytes;
+  g_variant_get (reply, "(t)", &part);
+  self->open = part == self->member.part_bytes;
   if (!self->open)
     g_set_error (error, PD_ERROR, PD_ERROR_NO_DEVICE,
                  _ ("Devices of the cluster store what they give each other in different ways; use "
@@ -118,26 +118,30 @@ ensure_open (Far *self, GCancellable *cancellable, GError **error)
 }
 
 static gboolean
-far_prepare (PdMember *member,
-             const PdStep *step,
-             const guint8 *blob,
-             GCancellable *cancellable,
-             GError **error)
+far_prepare (PdMember *member, const PdStep *step, GCancellable *cancellable, GError **error)
 {
   Far *self = (Far *) member;
   g_autoptr (GVariant) reply = NULL;
 
   if (!ensure_open (self, cancellable, error))
     return FALSE;
-  if (blob == NULL && self->canvas.style == NULL)
+  if (self->canvas.style == NULL)
     return TRUE;
-  if (!call (self, PD_FAR_PREPARE,
-             g_variant_new ("(@at@at)", pd_link_pack (step, sizeof *step),
-                            pd_link_pack (blob, blob != NULL ? member->blob_bytes : 0)),
+  if (!call (self, PD_FAR_PREPARE, g_variant_new ("(@at)", pd_link_pack (step, sizeof *step)),
              "(u)", &reply, cancellable, error))
     return FALSE;
   g_variant_get (reply, "(u)", &member->forwards);
   return TRUE;
+}
+
+static gboolean
+far_load (PdMember *member, const PdBankShare *share, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+
+  return call ((Far *) member, PD_FAR_LOAD,
+               g_variant_new ("(uuu)", share->first, share->n, share->number), "()", &reply,
+               cancellable, error);
 }
 
 /* The number of @condition there; it goes with @fresh if it has none yet. */
@@ -174,7 +178,7 @@ pack_batch (Far *self, const PdStep *step, const PdBatch *batch, gint part)
   if (tiles->branches == 2)
     self->numbers[count] = number_of (self, batch->unconditional, &fresh);
   return g_variant_new (
-      "(@ati@*u@at@at@at@at@at@at)", pd_link_pack (step, sizeof *step), part,
+      "(@atiu@*u@at@at@at@at@at@at)", pd_link_pack (step, sizeof *step), part, batch->bank_parts,
       g_variant_builder_end (&fresh), batch->count,
       pd_link_pack (self->views, count * sizeof *self->views),
       pd_link_pack (self->prompts, count * sizeof *self->prompts),
@@ -184,31 +188,32 @@ pack_batch (Far *self, const PdStep *step, const PdBatch *batch, gint part)
       pd_link_pack (self->shifts, count * shifts));
 }
 
+/* @reply: (transfer full). */
 static gboolean
 run (Far *self,
      const PdStep *step,
      const PdBatch *batch,
      gint part,
+     GVariant **reply,
      GCancellable *cancellable,
      GError **error)
 {
   const PdMemberCanvas *canvas = &self->canvas;
   const gsize n = canvas->n_statistics * sizeof (PdNormMoments);
   const gsize predictions = batch->count * canvas->tiles.branches * self->n * sizeof (float);
-  g_autoptr (GVariant) reply = NULL;
   const guint8 *moments;
   const void *output;
 
-  if (!call (self, PD_FAR_RUN, pack_batch (self, step, batch, part), PD_FAR_RAN_TYPE, &reply,
+  if (!call (self, PD_FAR_RUN, pack_batch (self, step, batch, part), PD_FAR_RAN_TYPE, reply,
              cancellable, error) ||
-      (output = pd_link_unpack (reply, 0, predictions, error)) == NULL ||
-      (n > 0 && (moments = pd_link_unpack (reply, 1, batch->count * n, error)) == NULL))
+      (output = pd_link_unpack (*reply, 0, predictions, error)) == NULL ||
+      (n > 0 && (moments = pd_link_unpack (*reply, 1, batch->count * n, error)) == NULL))
     return FALSE;
   memcpy (self->output, output, predictions);
   for (guint image = 0; n > 0 && image < batch->count; image++)
     memcpy (pd_statistics_own (canvas->tiles.statistics, batch->parts[image]), moments + image * n,
             n);
-  g_variant_get_child (reply, 2, "u", &self->member.forwards);
+  g_variant_get_child (*reply, 2, "u", &self->member.forwards);
   return TRUE;
 }
 
@@ -219,7 +224,9 @@ far_run (PdMember *member,
          GCancellable *cancellable,
          GError **error)
 {
-  return run ((Far *) member, step, batch, PD_BANK_NO_PART, cancellable, error);
+  g_autoptr (GVariant) reply = NULL;
+
+  return run ((Far *) member, step, batch, PD_BANK_NO_PART, &reply, cancellable, error);
 }
 
 static gboolean
@@ -227,33 +234,17 @@ far_run_anchor (PdMember *member,
                 const PdStep *step,
                 const PdBatch *batch,
                 guint part,
+                guint8 *bytes,
                 GCancellable *cancellable,
                 GError **error)
 {
-  return run ((Far *) member, step, batch, (gint) part, cancellable, error);
-}
-
-static gboolean
-far_forget (PdMember *member, GCancellable *cancellable, GError **error)
-{
-  Far *self = (Far *) member;
   g_autoptr (GVariant) reply = NULL;
+  const void *left;
 
-  return ensure_open (self, cancellable, error) &&
-         call (self, PD_FAR_FORGET, g_variant_new ("()"), "()", &reply, cancellable, error);
-}
-
-static gboolean
-far_save (PdMember *member, guint8 *blob, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GVariant) reply = NULL;
-  const void *bytes;
-
-  if (!call ((Far *) member, PD_FAR_SAVE, g_variant_new ("()"), "(at)", &reply, cancellable,
-             error) ||
-      (bytes = pd_link_unpack (reply, 0, member->blob_bytes, error)) == NULL)
+  if (!run ((Far *) member, step, batch, (gint) part, &reply, cancellable, error) ||
+      (left = pd_link_unpack (reply, 3, member->part_bytes, error)) == NULL)
     return FALSE;
-  memcpy (blob, bytes, member->blob_bytes);
+  memcpy (bytes, left, member->part_bytes);
   return TRUE;
 }
 
@@ -282,10 +273,9 @@ static const PdMemberClass class = {
   .content = far_content,
   .output = far_output,
   .prepare = far_prepare,
+  .load = far_load,
   .run = far_run,
-  .forget = far_forget,
   .run_anchor = far_run_anchor,
-  .save = far_save,
   .free = far_free,
 };
 
@@ -315,7 +305,7 @@ pd_member_new_far (
   g_autoptr (PdMember) member = (PdMember *) g_new0 (Far, 1);
   Far *self = (Far *) member;
 
-  *member = (PdMember){ .class = &class, .batch = batch, .blob_bytes = like->blob_bytes };
+  *member = (PdMember){ .class = &class, .batch = batch, .part_bytes = like->part_bytes };
   self->canvas = *canvas;
   self->link = link;
   self->bytes = link->bytes;

@@ -39,11 +39,7 @@ count_forwards (Here *self)
 }
 
 static gboolean
-here_prepare (PdMember *member,
-              const PdStep *step,
-              const guint8 *blob,
-              GCancellable *cancellable,
-              GError **error)
+here_prepare (PdMember *member, const PdStep *step, GCancellable *cancellable, GError **error)
 {
   Here *self = (Here *) member;
   gboolean ok =
@@ -51,10 +47,14 @@ here_prepare (PdMember *member,
                                                step->input_scale, cancellable, error);
 
   count_forwards (self);
-  if (!ok || blob == NULL)
-    return ok;
-  member->exchanged += member->blob_bytes;
-  return pd_bank_load (self->bank, blob, error);
+  return ok;
+}
+
+static gboolean
+here_load (PdMember *member, const PdBankShare *share, GCancellable *cancellable, GError **error)
+{
+  member->exchanged += share->n * member->part_bytes;
+  return pd_bank_load (((Here *) member)->bank, share->first, share->n, share->bytes, error);
 }
 
 static gboolean
@@ -73,17 +73,11 @@ here_run (PdMember *member,
 }
 
 static gboolean
-here_forget (PdMember *member, GCancellable *cancellable, GError **error)
-{
-  pd_bank_forget (((Here *) member)->bank);
-  return TRUE;
-}
-
-static gboolean
 here_run_anchor (PdMember *member,
                  const PdStep *step,
                  const PdBatch *batch,
                  guint part,
+                 guint8 *bytes,
                  GCancellable *cancellable,
                  GError **error)
 {
@@ -91,13 +85,11 @@ here_run_anchor (PdMember *member,
   gboolean ok = pd_predictor_run_anchor (self->predictor, step, batch, part, cancellable, error);
 
   count_forwards (self);
-  return ok;
-}
-
-static gboolean
-here_save (PdMember *member, guint8 *blob, GCancellable *cancellable, GError **error)
-{
-  return pd_bank_save (((Here *) member)->bank, blob, error);
+  member->exchanged += self->item_bytes;
+  if (!ok || bytes == NULL)
+    return ok;
+  member->exchanged += member->part_bytes;
+  return pd_bank_save (self->bank, part, bytes, error);
 }
 
 static void
@@ -116,10 +108,9 @@ static const PdMemberClass class = {
   .content = here_content,
   .output = here_output,
   .prepare = here_prepare,
+  .load = here_load,
   .run = here_run,
-  .forget = here_forget,
   .run_anchor = here_run_anchor,
-  .save = here_save,
   .free = here_free,
 };
 
@@ -133,7 +124,7 @@ make_bank (Here *self, const PdMemberCanvas *canvas, const PdDenoiser *denoiser,
   self->bank = pd_bank_new (denoiser->backend, tiles->survey, &bank, error);
   if (self->bank == NULL)
     return FALSE;
-  self->member.blob_bytes = pd_bank_blob_bytes (self->bank);
+  self->member.part_bytes = pd_bank_part_bytes (self->bank);
   self->member.bank_bytes = pd_bank_bytes (self->bank);
   return TRUE;
 }

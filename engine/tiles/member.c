@@ -27,13 +27,15 @@ pd_member_output (PdMember *self, guint image, guint branch)
 }
 
 gboolean
-pd_member_prepare (PdMember *self,
-                   const PdStep *step,
-                   const guint8 *blob,
-                   GCancellable *cancellable,
-                   GError **error)
+pd_member_prepare (PdMember *self, const PdStep *step, GCancellable *cancellable, GError **error)
 {
-  return self->class->prepare (self, step, blob, cancellable, error);
+  return self->class->prepare (self, step, cancellable, error);
+}
+
+gboolean
+pd_member_load (PdMember *self, const PdBankShare *share, GCancellable *cancellable, GError **error)
+{
+  return self->class->load (self, share, cancellable, error);
 }
 
 gboolean
@@ -47,24 +49,13 @@ pd_member_run (PdMember *self,
 }
 
 gboolean
-pd_member_forget (PdMember *self, GCancellable *cancellable, GError **error)
-{
-  return self->class->forget (self, cancellable, error);
-}
-
-gboolean
 pd_member_run_anchor (PdMember *self,
                       const PdStep *step,
                       const PdBatch *batch,
                       guint part,
+                      guint8 *bytes,
                       GCancellable *cancellable,
                       GError **error)
 {
-  return self->class->run_anchor (self, step, batch, part, cancellable, error);
-}
-
-gboolean
-pd_member_save (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error)
-{
-  return self->class->save (self, blob, cancellable, error);
+  return self->class->run_anchor (self, step, batch, part, bytes, cancellable, error);
 }

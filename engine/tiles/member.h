@@ -18,6 +18,14 @@ typedef struct
   guint n_statistics;       /* of an item */
 } PdMemberCanvas;
 
+/* Parts of the bank that a member, or several, wrote, for all. */
+typedef struct
+{
+  guint first, n;
+  const guint8 *bytes; /* [n][part_bytes] */
+  guint32 number;      /* of pd_link_share, with members of other processes */
+} PdBankShare;
+
 typedef struct
 {
   float *(*input) (PdMember *self, guint image);
@@ -25,22 +33,24 @@ typedef struct
   float *(*output) (PdMember *self, guint image, guint branch);
   gboolean (*prepare) (PdMember *self,
                        const PdStep *step,
-                       const guint8 *blob,
                        GCancellable *cancellable,
                        GError **error);
+  gboolean (*load) (PdMember *self,
+                    const PdBankShare *share,
+                    GCancellable *cancellable,
+                    GError **error);
   gboolean (*run) (PdMember *self,
                    const PdStep *step,
                    const PdBatch *batch,
                    GCancellable *cancellable,
                    GError **error);
-  gboolean (*forget) (PdMember *self, GCancellable *cancellable, GError **error);
   gboolean (*run_anchor) (PdMember *self,
                           const PdStep *step,
                           const PdBatch *batch,
                           guint part,
+                          guint8 *bytes,
                           GCancellable *cancellable,
                           GError **error);
-  gboolean (*save) (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error);
   void (*free) (PdMember *self); /* also of a device that is lost */
 } PdMemberClass;
 
@@ -49,7 +59,7 @@ struct _PdMember
 {
   const PdMemberClass *class;
   guint batch;       /* tiles at once */
-  gsize blob_bytes;  /* of a bank; 0 without */
+  gsize part_bytes;  /* of a bank, in host memory; 0 without */
   gsize bank_bytes;  /* on the device, of bank and style */
   guint forwards;    /* images predicted so far */
   guint64 exchanged; /* bytes that went to it and came back, so far */
@@ -81,13 +91,15 @@ float *pd_member_content (PdMember *self, guint image);
 float *pd_member_output (PdMember *self, guint image, guint branch);
 
 /* What it needs in @step before its first tile: keys and values of the style, which it finds for
- * itself, and those of the anchors, from @blob, [blob_bytes]; NULL: it has them, or there are none.
- * Errors: those of pd_stylist_run. */
-gboolean pd_member_prepare (PdMember *self,
-                            const PdStep *step,
-                            const guint8 *blob,
-                            GCancellable *cancellable,
-                            GError **error);
+ * itself. Errors: those of pd_stylist_run. */
+gboolean
+pd_member_prepare (PdMember *self, const PdStep *step, GCancellable *cancellable, GError **error);
+
+/* With anchors only. */
+gboolean pd_member_load (PdMember *self,
+                         const PdBankShare *share,
+                         GCancellable *cancellable,
+                         GError **error);
 
 /* See pd_predictor_run. */
 gboolean pd_member_run (PdMember *self,
@@ -96,13 +108,11 @@ gboolean pd_member_run (PdMember *self,
                         GCancellable *cancellable,
                         GError **error);
 
-/* Anchors: its bank is empty; it predicts one, see pd_predictor_run_anchor; the bank goes to @blob.
- * With anchors only. */
-gboolean pd_member_forget (PdMember *self, GCancellable *cancellable, GError **error);
+/* See pd_predictor_run_anchor. @bytes: [part_bytes], where the part goes; NULL: nowhere. */
 gboolean pd_member_run_anchor (PdMember *self,
                                const PdStep *step,
                                const PdBatch *batch,
                                guint part,
+                               guint8 *bytes,
                                GCancellable *cancellable,
                                GError **error);
-gboolean pd_member_save (PdMember *self, guint8 *blob, GCancellable *cancellable, GError **error);

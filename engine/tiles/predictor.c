@@ -296,6 +296,8 @@ run (PdPredictor *self, Recording *recording, const Call *call, GError **error)
                               .prediction = recording->output,
                               .n_prediction = n };
 
+  if (recording->reader != NULL)
+    pd_bank_reader_set_parts (recording->reader, call->batch->bank_parts);
   if (recording->writer != NULL)
     pd_bank_writer_choose (recording->writer, 0, call->part, &call->step->draw);
   return (recording->norms == NULL ||
@@ -402,9 +404,6 @@ pd_predictor_run_anchor (PdPredictor *self,
   const Call call = { step, batch, (gint) part, cancellable };
   Recording *one = self->one.pass != NULL ? &self->one : &self->batch;
 
-  g_assert (one->writer != NULL && batch->count == 1);
-  if (!run_one (self, one, &call, 0, error) || !mend (self, &call, 0, error))
-    return FALSE;
-  pd_bank_set_written (self->options.bank, part);
-  return TRUE;
+  g_assert (one->writer != NULL && batch->count == 1 && batch->bank_parts <= part);
+  return run_one (self, one, &call, 0, error) && mend (self, &call, 0, error);
 }

@@ -66,6 +66,7 @@ typedef struct
   const PdCondition *const *conditions;
   const PdCondition *unconditional;
   guint count;
+  guint bank_parts; /* so many parts of the bank are read, the first; not used without */
 } PdBatch;
 
 gboolean pd_predictor_run (PdPredictor *self,
@@ -74,8 +75,8 @@ gboolean pd_predictor_run (PdPredictor *self,
                            GCancellable *cancellable,
                            GError **error);
 
-/* Predicts the one image of @batch, reading what the parts of the bank have so far, and lets it
- * write part @part. With a bank only. */
+/* Predicts the one image of @batch and lets it write part @part of the bank, which it does not
+ * read. With a bank only. */
 gboolean pd_predictor_run_anchor (PdPredictor *self,
                                   const PdStep *step,
                                   const PdBatch *batch,

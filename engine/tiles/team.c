@@ -23,7 +23,9 @@ typedef struct
 typedef struct
 {
   PdMember *member; /* NULL: it could not begin */
-  gboolean ready;   /* has what the members share in this step */
+  PdLink *link;     /* NULL: it is here */
+  gboolean ready;   /* has in this step what each finds for itself */
+  guint loaded;     /* waves of anchors that it has */
 
   /* Of the images of a batch. */
   PdItem *items;
@@ -37,7 +39,6 @@ struct _PdTeam
   gsize n; /* numbers of a tile's latent */
   guint n_members;
   Seat seats[PD_WORKERS_MAX];
-  guint lead; /* the first member that has not left: predicts the anchors */
   guint batches[PD_WORKERS_MAX];
   PdWorkShare shares[PD_WORKERS_MAX];
   gint64 lasted; /* all steps, µs */
@@ -46,9 +47,12 @@ struct _PdTeam
   GArray *survey;           /* the sites of a tile's pass */
 
   guint n_anchors, anchors[PD_ANCHORS_MAX];
-  Held held[PD_ANCHORS_MAX]; /* of this step, ascending; all have room for a prediction */
+  Held
+      held[PD_ANCHORS_MAX]; /* of this step, as parts of the bank; all have room for a prediction */
   guint n_held;
-  guint8 *blob; /* of the first's bank; NULL where nobody else reads it */
+  PdBankShare waves[PD_ANCHORS_MAX]; /* that are done */
+  guint n_waves;
+  guint8 *bank; /* what the members' banks have; NULL where nobody else reads it */
 
   gsize window;
   float *predictions; /* [window][branches][n]: of items that wait for their turn */
@@ -89,6 +93,7 @@ add_member (PdTeam *self, const PdMemberCanvas *canvas, const PdHelper *helper, 
       helper->denoiser != NULL
           ? pd_member_new_here (canvas, helper->denoiser, batch, error)
           : pd_member_new_far (canvas, helper->link, self->seats[0].member, batch, error);
+  seat->link = helper->link;
   self->batches[self->n_members++] = batch;
   return seat->member != NULL && (seat->items = pd_try_new (PdItem, batch, what, error)) != NULL &&
          (seat->parts = pd_try_new (gsize, batch, what, error)) != NULL &&
@@ -167,7 +172,8 @@ pd_team_new (const PdTeamOptions *options, GError **error)
       !gather_members (self, options, error))
     return NULL;
   if (self->n_anchors > 0 && self->n_members > 1 &&
-      (self->blob = pd_try_new (guint8, self->seats[0].member->blob_bytes, what, error)) == NULL)
+      (self->bank = pd_try_new (guint8, self->n_anchors * self->seats[0].member->part_bytes, what,
+                                error)) == NULL)
     return NULL;
   return g_steal_pointer (&self);
 }
@@ -192,7 +198,7 @@ pd_team_free (PdTeam *self)
   g_clear_pointer (&self->survey, g_array_unref);
   for (guint i = 0; i < self->n_anchors; i++)
     g_free (self->held[i].prediction);
-  g_free (self->blob);
+  g_free (self->bank);
   g_free (self->predictions);
   g_free (self->numbers);
   g_free (self);
@@ -206,6 +212,7 @@ typedef struct
   const PdTeamWork *work;
   gsize fused; /* items; they are the first */
   gsize n_numbers;
+  guint n_parts; /* of the bank, that are there */
 } Round;
 
 /* Puts item @number to image @image of the member's batch. */
@@ -230,7 +237,8 @@ batch_of (const Round *self, const Seat *seat, guint count)
                     .parts = seat->parts,
                     .conditions = seat->conditions,
                     .unconditional = self->work->unconditional,
-                    .count = count };
+                    .count = count,
+                    .bank_parts = self->n_parts };
 }
 
 /* Image @image of the member's last run goes to @prediction, [branches][n]. */
@@ -288,81 +296,125 @@ find_only (const PdTeamWork *work, guint tile, gsize *number)
   return n == 1;
 }
 
-/* Another one is the first from step to step, for it reads none. */
-static gboolean
-lead_anchors (Round *self, GCancellable *cancellable, GError **error)
+/* The anchors of this step. Another one is the first from step to step, for it reads none. */
+static void
+list_anchors (const Round *self)
 {
   PdTeam *team = self->team;
-  Seat *seat = &team->seats[team->lead];
-  PdMember *member = seat->member;
 
   team->n_held = 0;
-  if (team->n_anchors == 0)
-    return TRUE;
-  if (!pd_member_forget (member, cancellable, error))
-    return FALSE;
   for (guint i = 0; i < team->n_anchors; i++)
     {
-      guint part = (i + self->step->draw.step) % team->n_anchors;
-      Held *held = &team->held[team->n_held];
-      PdBatch batch;
+      const guint tile = team->anchors[(i + self->step->draw.step) % team->n_anchors];
 
-      if (!find_only (self->work, team->anchors[part], &held->item))
-        continue;
-      take (self, seat, 0, held->item);
-      batch = batch_of (self, seat, 1);
-      if (!pd_member_run_anchor (member, self->step, &batch, part, cancellable, error))
-        return FALSE;
-      give (team, member, 0, held->prediction);
-      team->n_held++;
-      self->work->progress (team->n_held, self->work->user_data);
-    }
-  return team->blob == NULL || pd_member_save (member, team->blob, cancellable, error);
-}
-
-/* If the member that leads is lost, the next one does all of them. */
-static gboolean
-predict_anchors (Round *self, GCancellable *cancellable, GError **error)
-{
-  PdTeam *team = self->team;
-
-  for (;;)
-    {
-      const gint64 start = g_get_monotonic_time ();
-      PdWorkShare *share = &team->shares[team->lead];
-      GError *failure = NULL;
-      guint next = team->lead + 1;
-      gboolean ok = lead_anchors (self, cancellable, &failure);
-
-      share->busy += g_get_monotonic_time () - start;
-      if (ok)
-        {
-          share->items += team->n_held;
-          return TRUE;
-        }
-      while (next < team->n_members && team->shares[next].gone)
-        next++;
-      if (next >= team->n_members || !pd_work_may_leave (failure))
-        {
-          g_propagate_error (error, failure);
-          return FALSE;
-        }
-      share->gone = TRUE;
-      team->lead = next;
-      g_error_free (failure);
+      if (find_only (self->work, tile, &team->held[team->n_held].item))
+        team->n_held++;
     }
 }
 
-/* Each finds the style's keys and values for itself, while the others do. */
+/* The member gets what it lacks. */
 static gboolean
 make_ready (const Round *self, Seat *seat, GCancellable *cancellable, GError **error)
 {
   const PdTeam *team = self->team;
-  const gboolean leads = seat == &team->seats[team->lead];
 
-  seat->ready =
-      pd_member_prepare (seat->member, self->step, leads ? NULL : team->blob, cancellable, error);
-  return seat->ready;
+  if (!seat->ready)
+    seat->ready = pd_member_prepare (seat->member, self->step, cancellable, error);
+  if (!seat->ready)
+    return FALSE;
+  for (; team->bank != NULL && seat->loaded < team->n_waves; seat->loaded++)
+    if (!pd_member_load (seat->member, &team->waves[seat->loaded], cancellable, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Where part @part of the bank is kept for the other members; NULL without any. */
+static guint8 *
+part_at (const PdTeam *self, guint part)
+{
+  return self->bank != NULL ? self->bank + part * self->seats[0].member->part_bytes : NULL;
+}
+
+/* A function of PdWork, for one anchor of a wave. */
+static gboolean
+predict_anchor (guint worker,
+                const gsize *items,
+                guint count,
+                GCancellable *cancellable,
+                gpointer user_data,
+                GError **error)
+{
+  const Round *self = user_data;
+  PdTeam *team = self->team;
+  Seat *seat = &team->seats[worker];
+  const guint part = self->n_parts + (guint) items[0];
+  const Held *held = &team->held[part];
+  PdBatch batch;
+
+  if (!make_ready (self, seat, cancellable, error))
+    return FALSE;
+  take (self, seat, 0, held->item);
+  batch = batch_of (self, seat, 1);
+  if (!pd_member_run_anchor (seat->member, self->step, &batch, part, part_at (team, part),
+                             cancellable, error))
+    return FALSE;
+  give (team, seat->member, 0, held->prediction);
+  return TRUE;
+}
+
+/* A function of PdWork. */
+static void
+report_anchors (gsize done, gpointer user_data)
+{
+  const Round *self = user_data;
+
+  self->work->progress (self->n_parts + done, self->work->user_data);
+}
+
+/* Lets all members have @n parts more. */
+static gboolean
+share_wave (Round *self, guint n, GCancellable *cancellable, GError **error)
+{
+  PdTeam *team = self->team;
+  PdBankShare *wave = &team->waves[team->n_waves];
+
+  *wave = (PdBankShare){ .first = self->n_parts, .n = n, .bytes = part_at (team, self->n_parts) };
+  for (guint i = 0; i < team->n_members; i++)
+    if (team->seats[i].link != NULL && !team->shares[i].gone)
+      {
+        if (!pd_link_share (team->seats[i].link, wave->bytes, n * team->seats[0].member->part_bytes,
+                            &wave->number, cancellable, error))
+          return FALSE;
+        break;
+      }
+  team->n_waves++;
+  self->n_parts += n;
+  return TRUE;
+}
+
+static gboolean
+predict_anchors (Round *self, GCancellable *cancellable, GError **error)
+{
+  static const guint one_each[PD_WORKERS_MAX] = { [0 ... PD_WORKERS_MAX - 1] = 1 };
+  PdTeam *team = self->team;
+
+  list_anchors (self);
+  while (self->n_parts < team->n_held)
+    {
+      const guint n = pd_anchors_wave (self->n_parts, team->n_held);
+      const PdWork wave = { .n_items = n,
+                            .n_workers = team->n_members,
+                            .batches = one_each,
+                            .window = n,
+                            .work = predict_anchor,
+                            .progress = report_anchors,
+                            .user_data = self };
+
+      if (!pd_work_run (&wave, team->shares, cancellable, error) ||
+          !share_wave (self, n, cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* A function of PdWork. */
@@ -379,7 +431,7 @@ predict (guint worker,
   Seat *seat = &team->seats[worker];
   PdBatch batch;
 
-  if (!seat->ready && !make_ready (self, seat, cancellable, error))
+  if (!make_ready (self, seat, cancellable, error))
     return FALSE;
   for (guint image = 0; image < count; image++)
     take (self, seat, image, team->numbers[items[image]]);
@@ -444,10 +496,12 @@ pd_team_predict (PdTeam *self,
 
   if (self->statistics != NULL)
     pd_statistics_begin (self->statistics);
+  self->n_waves = 0;
   for (guint i = 0; i < self->n_members; i++)
-    self->seats[i].ready = FALSE;
-  while (self->shares[self->lead].gone)
-    self->lead++;
+    {
+      self->seats[i].ready = FALSE;
+      self->seats[i].loaded = 0;
+    }
   if (!predict_anchors (&round, cancellable, error))
     return FALSE;
   list_others (&round);

@@ -6,10 +6,10 @@
 #include "engine/tiles/work.h"
 
 /* Who predicts the tiles of a canvas, step by step: members, each a predictor on a device of its
- * own, and what they tell each other once a step. One that is lost leaves its tiles to the others.
- * The first one predicts the anchors, whose keys and values the others get as a blob; statistics of
- * group norms come with each tile, and all are the canvas's once the step is done. What a tile
- * becomes does not depend on who predicts it. */
+ * own, and what they tell each other in a step. One that is lost leaves its tiles to the others.
+ * What a wave of anchors leaves, whoever predicted them, all members get; statistics of group norms
+ * come with each tile, and all are the canvas's once the step is done. What a tile becomes does not
+ * depend on who predicts it. */
 typedef struct _PdTeam PdTeam;
 
 /* A member beside the first: the same denoiser once more, on another device. */

@@ -13,7 +13,7 @@ typedef struct
 {
   PdMember *member;
   gsize n; /* numbers of a tile's latent */
-  guint branches, n_statistics;
+  guint branches, n_anchors, n_statistics;
   PdCondition *like;
   PdMap map;
   PdStyle style;
@@ -32,6 +32,7 @@ struct _PdTileServer
 {
   PdDenoiser *denoiser;
   PdAutoencoder *autoencoder;
+  PdLinkShared find_shared;
   Canvas canvas; /* empty without a member */
   PdCoder coder; /* empty unless it is ready */
 };
@@ -54,12 +55,13 @@ canvas_clear (Canvas *self)
 }
 
 PdTileServer *
-pd_tile_server_new (PdDenoiser *denoiser, PdAutoencoder *autoencoder)
+pd_tile_server_new (PdDenoiser *denoiser, PdAutoencoder *autoencoder, PdLinkShared find_shared)
 {
   PdTileServer *self = g_new0 (PdTileServer, 1);
 
   self->denoiser = denoiser;
   self->autoencoder = autoencoder;
+  self->find_shared = find_shared;
   return self;
 }
 
@@ -153,6 +155,7 @@ make_canvas (PdTileServer *self, GVariant *params, GError **error)
                  &options.n_anchors, &options.n_statistics, NULL, NULL, NULL);
   canvas->n = (gsize) self->denoiser->info.channels * tiles->h * tiles->w;
   canvas->branches = tiles->branches;
+  canvas->n_anchors = options.n_anchors;
   canvas->n_statistics = options.n_statistics;
   canvas->conditions = g_ptr_array_new_with_free_func ((GDestroyNotify) pd_condition_free);
   canvas->survey = pd_denoiser_survey (self->denoiser, tiles->h, tiles->w);
@@ -173,12 +176,19 @@ make_canvas (PdTileServer *self, GVariant *params, GError **error)
   return make_member (self, &options, batch, error);
 }
 
+static gpointer
+refuse (GError **error)
+{
+  pd_link_set_malformed (error);
+  return NULL;
+}
+
 static GVariant *
 open_canvas (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **error)
 {
   canvas_clear (&self->canvas);
   if (make_canvas (self, params, error))
-    return g_variant_new ("(t)", (guint64) self->canvas.member->blob_bytes);
+    return g_variant_new ("(t)", (guint64) self->canvas.member->part_bytes);
   canvas_clear (&self->canvas);
   return NULL;
 }
@@ -195,15 +205,29 @@ prepare (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError
 {
   PdMember *member = self->canvas.member;
   const PdStep *step = pd_link_unpack (params, 0, sizeof *step, error);
-  g_autoptr (GVariant) packed = g_variant_get_child_value (params, 1);
-  const gboolean loads = g_variant_n_children (packed) > 0;
-  const guint8 *blob = NULL;
 
-  if (step == NULL ||
-      (loads && (blob = pd_link_unpack (params, 1, member->blob_bytes, error)) == NULL) ||
-      !pd_member_prepare (member, step, blob, cancellable, error))
+  if (step == NULL || !pd_member_prepare (member, step, cancellable, error))
     return NULL;
   return g_variant_new ("(u)", member->forwards);
+}
+
+static GVariant *
+load (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **error)
+{
+  const Canvas *canvas = &self->canvas;
+  g_autoptr (GBytes) shared = NULL;
+  PdBankShare share;
+  gsize bytes;
+
+  g_variant_get (params, "(uuu)", &share.first, &share.n, &share.number);
+  if (share.n > canvas->n_anchors || share.first > canvas->n_anchors - share.n)
+    return refuse (error);
+  if ((shared = self->find_shared (share.number, cancellable, error)) == NULL)
+    return NULL;
+  share.bytes = g_bytes_get_data (shared, &bytes);
+  if (bytes != share.n * canvas->member->part_bytes)
+    return refuse (error);
+  return pd_member_load (canvas->member, &share, cancellable, error) ? g_variant_new ("()") : NULL;
 }
 
 /* A batch as it came, and what it becomes. */
@@ -211,13 +235,14 @@ typedef struct
 {
   const PdStep *step;
   gint part;
-  guint count;
+  guint bank_parts, count;
   const PdView *views;
   const guint32 *prompts, *numbers;
   const float *inputs, *contents;
   const PdNormShift *shifts;
   float *output;          /* [count][branches][n] */
   PdNormMoments *moments; /* [count][n_statistics] */
+  guint8 *left;           /* [part_bytes], of an anchor */
 } Batch;
 
 static gboolean
@@ -240,26 +265,25 @@ take_batch (const Canvas *self, GVariant *params, Batch *batch, GError **error)
   const gsize n = self->n * sizeof (float), shifts = self->n_statistics * sizeof (PdNormShift);
   gsize count;
 
-  g_variant_get (params, "(@ati@*u@at@at@at@at@at@at)", NULL, &batch->part, NULL, &batch->count,
-                 NULL, NULL, NULL, NULL, NULL, NULL);
+  g_variant_get (params, "(@atiu@*u@at@at@at@at@at@at)", NULL, &batch->part, &batch->bank_parts,
+                 NULL, &batch->count, NULL, NULL, NULL, NULL, NULL, NULL);
   count = batch->count;
+  if (batch->bank_parts > self->n_anchors || batch->part >= (gint) self->n_anchors ||
+      (batch->part >= 0 && (count != 1 || batch->bank_parts > (guint) batch->part)))
+    {
+      pd_link_set_malformed (error);
+      return FALSE;
+    }
   return (batch->step = pd_link_unpack (params, 0, sizeof *batch->step, error)) != NULL &&
-         (batch->views = pd_link_unpack (params, 4, count * sizeof (PdView), error)) != NULL &&
-         (batch->prompts = pd_link_unpack (params, 5, count * sizeof (guint32), error)) != NULL &&
+         (batch->views = pd_link_unpack (params, 5, count * sizeof (PdView), error)) != NULL &&
+         (batch->prompts = pd_link_unpack (params, 6, count * sizeof (guint32), error)) != NULL &&
          (batch->numbers = pd_link_unpack (
-              params, 6, (count + self->branches - 1) * sizeof (guint32), error)) != NULL &&
-         (batch->inputs = pd_link_unpack (params, 7, count * n, error)) != NULL &&
+              params, 7, (count + self->branches - 1) * sizeof (guint32), error)) != NULL &&
+         (batch->inputs = pd_link_unpack (params, 8, count * n, error)) != NULL &&
          (!self->has_content ||
-          (batch->contents = pd_link_unpack (params, 8, count * n, error)) != NULL) &&
+          (batch->contents = pd_link_unpack (params, 9, count * n, error)) != NULL) &&
          (shifts == 0 ||
-          (batch->shifts = pd_link_unpack (params, 9, count * shifts, error)) != NULL);
-}
-
-static gpointer
-refuse (GError **error)
-{
-  pd_link_set_malformed (error);
-  return NULL;
+          (batch->shifts = pd_link_unpack (params, 10, count * shifts, error)) != NULL);
 }
 
 static const PdCondition *
@@ -278,7 +302,11 @@ run_some (Canvas *self,
           GError **error)
 {
   PdBatch images = {
-    .items = self->items, .parts = self->parts, .conditions = self->told, .count = count
+    .items = self->items,
+    .parts = self->parts,
+    .conditions = self->told,
+    .count = count,
+    .bank_parts = batch->bank_parts,
   };
   gsize n;
   gboolean ok;
@@ -308,7 +336,7 @@ run_some (Canvas *self,
     return FALSE;
   ok = batch->part != PD_BANK_NO_PART
            ? pd_member_run_anchor (self->member, batch->step, &images, (guint) batch->part,
-                                   cancellable, error)
+                                   batch->left, cancellable, error)
            : pd_member_run (self->member, batch->step, &images, cancellable, error);
   for (guint image = 0; ok && image < count; image++)
     {
@@ -327,8 +355,9 @@ static GVariant *
 run (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **error)
 {
   Canvas *canvas = &self->canvas;
-  g_autoptr (GVariant) fresh = g_variant_get_child_value (params, 2);
+  g_autoptr (GVariant) fresh = g_variant_get_child_value (params, 3);
   Batch batch = { 0 };
+  g_autofree guint8 *left = NULL;
   g_autofree float *output = NULL;
   g_autofree PdNormMoments *moments = NULL;
 
@@ -336,32 +365,17 @@ run (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **e
     return NULL;
   batch.output = output = g_new (float, batch.count * canvas->branches * canvas->n);
   batch.moments = moments = g_new0 (PdNormMoments, batch.count * canvas->n_statistics + 1);
+  if (batch.part != PD_BANK_NO_PART)
+    batch.left = left = g_malloc (canvas->member->part_bytes);
   for (guint first = 0; first < batch.count; first += canvas->member->batch)
     if (!run_some (canvas, &batch, first, MIN (canvas->member->batch, batch.count - first),
                    cancellable, error))
       return NULL;
   return g_variant_new (
-      "(@at@atu)",
+      "(@at@atu@at)",
       pd_link_pack (output, batch.count * canvas->branches * canvas->n * sizeof *output),
       pd_link_pack (moments, batch.count * canvas->n_statistics * sizeof *moments),
-      canvas->member->forwards);
-}
-
-static GVariant *
-forget (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **error)
-{
-  return pd_member_forget (self->canvas.member, cancellable, error) ? g_variant_new ("()") : NULL;
-}
-
-static GVariant *
-save (PdTileServer *self, GVariant *params, GCancellable *cancellable, GError **error)
-{
-  PdMember *member = self->canvas.member;
-  g_autofree guint8 *blob = g_malloc (member->blob_bytes);
-
-  return pd_member_save (member, blob, cancellable, error)
-             ? g_variant_new ("(@at)", pd_link_pack (blob, member->blob_bytes))
-             : NULL;
+      canvas->member->forwards, pd_link_pack (left, left != NULL ? canvas->member->part_bytes : 0));
 }
 
 /* The sample comes as it was filled there. */
@@ -448,10 +462,9 @@ static const struct
 } methods[PD_FAR_N] = {
   [PD_FAR_CANVAS] = { PD_FAR_CANVAS_TYPE, open_canvas },
   [PD_FAR_CANVAS_END] = { "()", close_canvas },
-  [PD_FAR_PREPARE] = { PD_FAR_STEP_TYPE, prepare, .needs_canvas = TRUE },
+  [PD_FAR_PREPARE] = { "(at)", prepare, .needs_canvas = TRUE },
+  [PD_FAR_LOAD] = { "(uuu)", load, .needs_canvas = TRUE },
   [PD_FAR_RUN] = { PD_FAR_RUN_TYPE, run, .needs_canvas = TRUE },
-  [PD_FAR_FORGET] = { "()", forget, .needs_canvas = TRUE },
-  [PD_FAR_SAVE] = { "()", save, .needs_canvas = TRUE },
   [PD_FAR_CODER] = { PD_FAR_CODER_TYPE, open_coder },
   [PD_FAR_CODE] = { PD_FAR_CODE_TYPE, code, .needs_coder = TRUE },
   [PD_FAR_CODER_END] = { "()", close_coder },

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "engine/base/link.h"
 #include "engine/networks/autoencoder.h"
 #include "engine/networks/denoiser.h"
 
 /* A device of this process that works for another one: what it is called for is in far.h. */
 typedef struct _PdTileServer PdTileServer;
 
-/* Both are borrowed. */
-PdTileServer *pd_tile_server_new (PdDenoiser *denoiser, PdAutoencoder *autoencoder);
+/* @find_shared: of the link that calls. The others are borrowed. */
+PdTileServer *
+pd_tile_server_new (PdDenoiser *denoiser, PdAutoencoder *autoencoder, PdLinkShared find_shared);
 void pd_tile_server_free (PdTileServer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdTileServer, pd_tile_server_free)
 

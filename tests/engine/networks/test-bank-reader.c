@@ -228,11 +228,13 @@ test_all (void)
   unwritten = run (&reading, 5);
   assert_close (unwritten, alone, 2 * n);
 
-  /* Part 1 of what another pass has, which is not changed by it. */
+  /* The first part is what one pass has, which is not changed by it, and the second, which is not
+   * read, what another has. */
   pd_bank_writer_choose (writer, 0, 1, &draw);
+  g_free (run (&writing, 7));
+  pd_bank_writer_choose (writer, 0, 0, &draw);
   wrote = run (&writing, 6);
-  pd_bank_set_written (bank, 1);
-  g_assert_true (pd_bank_is_written (bank, 1) && !pd_bank_is_written (bank, 0));
+  pd_bank_reader_set_parts (reader, 1);
   {
     g_autofree float *same = run (&plain, 6);
 
@@ -279,7 +281,7 @@ test_all (void)
   assert_close (unread, alone, 2 * n);
   g_free (g_steal_pointer (&unread));
   pd_bank_reader_set_weight (reader, 0, 2);
-  pd_bank_forget (bank);
+  pd_bank_reader_set_parts (reader, 0);
   unread = run (&reading, 5);
   assert_close (unread, alone, 2 * n);
 }
@@ -304,13 +306,13 @@ test_draw (void)
   record (&writing, &backend, 1, pd_bank_writer_hook (writer), NULL);
   record (&reading, &backend, 1, NULL, pd_bank_reader_hook (reader));
   pd_bank_reader_set_weight (reader, 0, 4);
+  pd_bank_reader_set_parts (reader, 1);
   for (guint i = 0; i < G_N_ELEMENTS (draws); i++)
     {
       g_autofree float *unused = NULL;
 
       pd_bank_writer_choose (writer, 0, 0, &draws[i]);
       unused = run (&writing, 6);
-      pd_bank_set_written (bank, 0);
       read[i] = run (&reading, 5);
     }
   g_assert_cmpmem (read[0], n * sizeof (float), read[1], n * sizeof (float));
@@ -318,6 +320,58 @@ test_draw (void)
   g_assert_cmpint (memcmp (read[0], read[3], n * sizeof (float)), !=, 0);
   for (guint i = 0; i < G_N_ELEMENTS (draws); i++)
     g_free (read[i]);
+}
+
+/* Parts that another bank wrote are read as there, however they came. */
+static void
+test_load (void)
+{
+  enum
+  {
+    PARTS = 3,
+  };
+  static const PdBankDraw draw = { 1, 2 };
+  const PdBankOptions options = { .branches = 2, .parts = PARTS, .every = 4 };
+  const gsize n = TOKENS * WIDTH;
+  g_auto (Pass) writing = { 0 }, reading = { 0 }, elsewhere = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autofree float *expected = NULL, *read = NULL;
+  g_autofree guint8 *bytes = NULL;
+  g_autoptr (PdBank) bank = NULL, other = NULL;
+  g_autoptr (PdBankWriter) writer = NULL;
+  g_autoptr (PdBankReader) reader = NULL, other_reader = NULL;
+  gsize part_bytes;
+  PdBackend backend;
+
+  g_assert_true (pd_backend_init (&backend, device, PD_KERNELS_AUTO, PD_PRECISION_F32, NULL));
+  bank = make_bank (&backend, options);
+  other = make_bank (&backend, options);
+  writer = pd_bank_writer_new (bank, 1);
+  reader = pd_bank_reader_new (bank, 1);
+  other_reader = pd_bank_reader_new (other, 1);
+  record (&writing, &backend, 2, pd_bank_writer_hook (writer), NULL);
+  record (&reading, &backend, 2, NULL, pd_bank_reader_hook (reader));
+  record (&elsewhere, &backend, 2, NULL, pd_bank_reader_hook (other_reader));
+  part_bytes = pd_bank_part_bytes (bank);
+  g_assert_cmpuint (PARTS * part_bytes, <=, pd_bank_bytes (bank));
+  bytes = g_malloc (PARTS * part_bytes);
+  for (guint part = 0; part < PARTS; part++)
+    {
+      pd_bank_writer_choose (writer, 0, (gint) part, &draw);
+      g_free (run (&writing, 6 + part));
+      g_assert_true (pd_bank_save (bank, part, bytes + part * part_bytes, &error));
+    }
+  pd_bank_reader_set_weight (reader, 0, 4);
+  pd_bank_reader_set_parts (reader, PARTS);
+  expected = run (&reading, 5);
+
+  g_assert_true (pd_bank_load (other, 0, 1, bytes, &error));
+  g_assert_true (pd_bank_load (other, 1, PARTS - 1, bytes + part_bytes, &error));
+  g_assert_no_error (error);
+  pd_bank_reader_set_weight (other_reader, 0, 4);
+  pd_bank_reader_set_parts (other_reader, PARTS);
+  read = run (&elsewhere, 5);
+  g_assert_cmpmem (read, 2 * n * sizeof (float), expected, 2 * n * sizeof (float));
 }
 
 int
@@ -337,6 +391,7 @@ main (int argc, char **argv)
                           test_more);
   g_test_add_func ("/bank-reader/all", test_all);
   g_test_add_func ("/bank-reader/draw", test_draw);
+  g_test_add_func ("/bank-reader/load", test_load);
   status = g_test_run ();
   g_assert_cmpuint (pd_device_validation_messages (device), ==, 0);
   pd_device_free (device);

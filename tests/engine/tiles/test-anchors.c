@@ -56,11 +56,35 @@ test_shapes (void)
       }
 }
 
+/* A wave is as large as what is before it, and the last one ends with the anchors. */
+static void
+test_waves (void)
+{
+  static const struct
+  {
+    guint n, waves[6];
+  } cases[] = {
+    { 1, { 1 } }, { 4, { 1, 1, 2 } }, { 7, { 1, 1, 2, 3 } }, { 16, { 1, 1, 2, 4, 8 } }
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      guint done = 0;
+
+      for (guint wave = 0; done < cases[i].n; wave++)
+        {
+          g_assert_cmpuint (pd_anchors_wave (done, cases[i].n), ==, cases[i].waves[wave]);
+          done += cases[i].waves[wave];
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/anchors/choose", test_choose);
   g_test_add_func ("/anchors/shapes", test_shapes);
+  g_test_add_func ("/anchors/waves", test_waves);
   return g_test_run ();
 }
