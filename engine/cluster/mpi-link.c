@@ -49,9 +49,7 @@ take_answer (Link *self, guint8 *data, gsize n, GVariant **reply, gboolean *ok, 
 static void
 ask_to_stop (const Link *self)
 {
-  const PdMpiStop stop = { self->device, self->number };
-
-  pd_mpi_send (self->rank, PD_MPI_CANCEL, &stop, sizeof stop);
+  pd_mpi_send (self->rank, PD_MPI_CANCEL, &self->number, sizeof self->number);
 }
 
 static gboolean
@@ -94,12 +92,14 @@ link_call (PdLink *link,
            GCancellable *cancellable,
            GError **error)
 {
+  static gint last;
   Link *self = (Link *) link;
   g_autoptr (GVariant) call = NULL;
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
-  call = g_variant_ref_sink (g_variant_new (PD_MPI_CALL, ++self->number, method, params));
+  self->number = (guint32) g_atomic_int_add (&last, 1);
+  call = g_variant_ref_sink (g_variant_new (PD_MPI_CALL, self->number, method, params));
   link->bytes += g_variant_get_size (call);
   if (!self->broken && g_variant_get_size (call) <= G_MAXINT &&
       pd_mpi_send_variant (self->rank, PD_MPI_DEVICE + (int) self->device, call))

@@ -8,21 +8,15 @@
 /* Messages between rank 0 and another one, by tag. A call and its answer have the device's. */
 enum
 {
-  PD_MPI_CANCEL, /* to the others: PdMpiStop */
+  PD_MPI_CANCEL, /* to the others: number of a call, guint32 */
   PD_MPI_LEAVE,  /* to the others: nothing */
   PD_MPI_SHARE,  /* to the others: a piece of a share comes */
   PD_MPI_VERSION,
   PD_MPI_DEVICE,
 };
 
-/* A call that is to stop. */
-typedef struct
-{
-  guint32 device, number;
-} PdMpiStop;
-
-/* A call is its number, the method and what it gets. An answer is a call's number, whether it went
- * well, and the reply, or an error as (sis). */
+/* A call is its number, which no other one has, the method and what it gets. An answer is a call's
+ * number, whether it went well, and the reply, or an error as (sis). */
 #define PD_MPI_CALL "(uuv)"
 #define PD_MPI_ANSWER "(ubv)"
 

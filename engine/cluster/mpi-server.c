@@ -9,8 +9,6 @@ typedef struct
   guint device;
   GAsyncQueue *calls; /* GVariant; an empty tuple ends the thread */
   GThread *thread;    /* NULL before the first call */
-  GCancellable *stop; /* of the call under way; the lock's, as the next is */
-  guint32 number;     /* of it; 0: none */
 } Desk;
 
 struct _Server
@@ -18,6 +16,7 @@ struct _Server
   PdClusterHandler handler;
   gpointer user_data;
   GMutex lock;
+  GHashTable *calls; /* the lock's: number -> GCancellable, of calls that are not done */
   Desk desks[PD_CLUSTER_DEVICES_MAX];
 };
 
@@ -38,19 +37,17 @@ do_call (Desk *self, GVariant *call)
   Server *server = self->server;
   g_autoptr (GVariant) params = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GCancellable) stop = g_cancellable_new ();
+  GCancellable *stop;
   guint32 number, method;
   GVariant *reply;
 
   g_variant_get (call, PD_MPI_CALL, &number, &method, &params);
   g_mutex_lock (&server->lock);
-  self->stop = stop;
-  self->number = number;
+  stop = g_hash_table_lookup (server->calls, GUINT_TO_POINTER (number));
   g_mutex_unlock (&server->lock);
   reply = server->handler (self->device, method, params, stop, server->user_data, &error);
   g_mutex_lock (&server->lock);
-  self->stop = NULL;
-  self->number = 0;
+  g_hash_table_remove (server->calls, GUINT_TO_POINTER (number));
   g_mutex_unlock (&server->lock);
   answer (self, number, reply, error);
 }
@@ -77,6 +74,7 @@ take_call (Server *server, guint device, guint8 *data, gsize n)
 {
   Desk *desk = &server->desks[device];
   GVariant *call = pd_mpi_read_variant (data, n, PD_MPI_CALL);
+  guint32 number;
 
   if (call == NULL)
     return;
@@ -87,21 +85,38 @@ take_call (Server *server, guint device, guint8 *data, gsize n)
       desk->calls = g_async_queue_new ();
       desk->thread = g_thread_new ("pd-rank", attend, desk);
     }
+  g_variant_get_child (call, 0, "u", &number);
+  g_mutex_lock (&server->lock);
+  g_hash_table_insert (server->calls, GUINT_TO_POINTER (number), g_cancellable_new ());
+  g_mutex_unlock (&server->lock);
   g_async_queue_push (desk->calls, call);
 }
 
+/* Also one that its device has not begun. */
 static void
-stop_call (Server *server, const PdMpiStop *stop)
+stop_call (Server *server, guint32 number)
 {
-  Desk *desk = &server->desks[MIN (stop->device, PD_CLUSTER_DEVICES_MAX - 1)];
-  g_autoptr (GCancellable) cancellable = NULL;
+  g_autoptr (GCancellable) stop = NULL;
 
   g_mutex_lock (&server->lock);
-  if (desk->stop != NULL && desk->number == stop->number)
-    cancellable = g_object_ref (desk->stop);
+  stop = g_hash_table_lookup (server->calls, GUINT_TO_POINTER (number));
+  if (stop != NULL)
+    g_object_ref (stop);
   g_mutex_unlock (&server->lock);
-  if (cancellable != NULL)
-    g_cancellable_cancel (cancellable);
+  g_cancellable_cancel (stop);
+}
+
+/* Rank 0 waits for none of them any more. */
+static void
+stop_all (Server *server)
+{
+  g_autoptr (GList) numbers = NULL;
+
+  g_mutex_lock (&server->lock);
+  numbers = g_hash_table_get_keys (server->calls);
+  g_mutex_unlock (&server->lock);
+  for (GList *number = numbers; number != NULL; number = number->next)
+    stop_call (server, GPOINTER_TO_UINT (number->data));
 }
 
 static void
@@ -128,8 +143,8 @@ take_message (Server *server, int tag, guint8 *data, gsize n)
       take_call (server, (guint) (tag - PD_MPI_DEVICE), data, n);
       return;
     }
-  if (tag == PD_MPI_CANCEL && n == sizeof (PdMpiStop))
-    stop_call (server, (const PdMpiStop *) data);
+  if (tag == PD_MPI_CANCEL && n == sizeof (guint32))
+    stop_call (server, *(const guint32 *) data);
   else if (tag == PD_MPI_SHARE)
     pd_mpi_join_share (data, n);
   g_free (data);
@@ -144,6 +159,7 @@ pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
   int tag;
 
   g_mutex_init (&server.lock);
+  server.calls = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   do
     {
       const gboolean moving = pd_mpi_advance_shares ();
@@ -165,6 +181,8 @@ pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
   while (here && pd_mpi_advance_shares ())
     g_usleep (PD_MPI_MOVING_PAUSE);
   pd_mpi_close_shares ();
+  stop_all (&server);
   close_desks (&server);
+  g_hash_table_unref (server.calls);
   g_mutex_clear (&server.lock);
 }

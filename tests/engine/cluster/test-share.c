@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* What the first of three processes gives to all, and what their devices know of it. */
+/* What the first of three processes gives to all, and what their devices know of it; and what is
+ * asked of them. */
 #include "engine/cluster/cluster.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@ enum
   /* Methods. */
   LOOK = 0, /* (u) number of a share -> (ts) bytes and checksum */
   WHO,      /* () -> (i) process */
+  WAIT,     /* PD_LINK_NUMBERS -> G_IO_ERROR_CANCELLED, when it is */
 };
 
 /* The device of another process that a link leads to. */
@@ -48,6 +50,14 @@ look (guint32 number, GCancellable *cancellable, GError **error)
 }
 
 static GVariant *
+wait_to_be_stopped (GCancellable *cancellable, GError **error)
+{
+  while (!g_cancellable_set_error_if_cancelled (cancellable, error))
+    g_usleep (1000);
+  return NULL;
+}
+
+static GVariant *
 handle (guint device,
         guint method,
         GVariant *params,
@@ -62,6 +72,8 @@ handle (guint device,
       g_variant_get (params, "(u)", &number);
       return look (number, cancellable, error);
     }
+  if (method == WAIT)
+    return wait_to_be_stopped (cancellable, error);
   return g_variant_new ("(i)", getpid ());
 }
 
@@ -302,6 +314,14 @@ test_coming (void)
 }
 
 static gpointer
+cancel_at_once (gpointer cancellable)
+{
+  g_usleep (1000);
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+static gpointer
 cancel_soon (gpointer cancellable)
 {
   g_usleep (20000);
@@ -354,6 +374,27 @@ test_stuck (void)
   g_assert_true (sharer.ok);
 }
 
+/* A call that is to stop before its device has begun it, as it was cancelled on its way. */
+static void
+test_called_off (void)
+{
+  g_autoptr (PdLink) link = pd_cluster_link (1, 0);
+  g_autoptr (GBytes) bytes = make (400, PIECE);
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      GVariant *params = g_variant_new_from_bytes (G_VARIANT_TYPE (PD_LINK_NUMBERS), bytes, TRUE);
+      g_autoptr (GVariant) reply = NULL;
+      g_autoptr (GError) error = NULL;
+      GThread *thread = g_thread_new ("cancel", cancel_at_once, cancellable);
+
+      g_assert_false (pd_link_call (link, WAIT, params, "()", &reply, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_thread_join (thread);
+    }
+}
+
 static int
 run (int argc, char **argv)
 {
@@ -365,6 +406,7 @@ run (int argc, char **argv)
   g_test_add_func ("/share/coming", test_coming);
   g_test_add_func ("/share/stopped", test_stopped);
   g_test_add_func ("/share/stuck", test_stuck);
+  g_test_add_func ("/share/called-off", test_called_off);
   return g_test_run ();
 }
 
