@@ -23,34 +23,47 @@ was_started_by_mpi (void)
   return FALSE;
 }
 
-/* Rank 0's version goes to all and theirs come back, whatever they are: nobody is left waiting. */
-static gboolean
-compare_versions (const char *version, GError **error)
+/* Rank 0's version goes to all and theirs come back, whatever they are, and then whether all are
+ * the same, as *same tells on all ranks: nobody is left waiting. The error is rank 0's alone. */
+static void
+compare_versions (const char *version, gboolean *same, GError **error)
 {
   char other[64] = "";
-  gboolean same = TRUE;
 
   if (own_rank > 0)
     {
       MPI_Recv (other, sizeof other - 1, MPI_BYTE, 0, PD_MPI_VERSION, MPI_COMM_WORLD,
                 MPI_STATUS_IGNORE);
       MPI_Send (version, (int) strlen (version), MPI_BYTE, 0, PD_MPI_VERSION, MPI_COMM_WORLD);
-      return TRUE;
+      MPI_Recv (same, sizeof *same, MPI_BYTE, 0, PD_MPI_VERSION, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      return;
     }
+  *same = TRUE;
   for (int rank = 1; rank < size; rank++)
     {
       memset (other, 0, sizeof other);
       MPI_Send (version, (int) strlen (version), MPI_BYTE, rank, PD_MPI_VERSION, MPI_COMM_WORLD);
       MPI_Recv (other, sizeof other - 1, MPI_BYTE, rank, PD_MPI_VERSION, MPI_COMM_WORLD,
                 MPI_STATUS_IGNORE);
-      if (same && !g_str_equal (version, other))
+      if (*same && !g_str_equal (version, other))
         g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                      _ ("Process %d of the cluster is version %s of this program, and the first is "
                         "%s; install the same everywhere"),
                      rank, other, version);
-      same = same && g_str_equal (version, other);
+      *same = *same && g_str_equal (version, other);
     }
-  return same;
+  for (int rank = 1; rank < size; rank++)
+    MPI_Send (same, sizeof *same, MPI_BYTE, rank, PD_MPI_VERSION, MPI_COMM_WORLD);
+}
+
+/* A library connects two processes when the first message goes from one to the other, which who has
+ * given up rights may not; and shares go from any of them to any. */
+static void
+connect_all (void)
+{
+  for (int i = 1; i < size; i++)
+    MPI_Sendrecv (NULL, 0, MPI_BYTE, (own_rank + i) % size, PD_MPI_VERSION, NULL, 0, MPI_BYTE,
+                  (own_rank + size - i) % size, PD_MPI_VERSION, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
 /* MPI begins and ends on a thread of its own: it may clean up what those that gave up rights may
@@ -81,27 +94,30 @@ set_parameters (void)
     g_setenv ("OMPI_MCA_coll_libnbc_ibcast_algorithm", "chain", FALSE);
 }
 
-static gboolean
+static void
 begin (GError **error)
 {
+  gboolean same = FALSE;
   int level;
 
   set_parameters ();
   if (MPI_Init_thread (NULL, NULL, MPI_THREAD_SERIALIZED, &level) != MPI_SUCCESS)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST, _ ("MPI does not start"));
-      return FALSE;
+      return;
     }
   if (level < MPI_THREAD_SERIALIZED)
     {
       g_set_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST,
                    _ ("The MPI library takes calls of one thread alone; use another one"));
-      return FALSE;
+      return;
     }
   MPI_Comm_rank (MPI_COMM_WORLD, &own_rank);
   MPI_Comm_size (MPI_COMM_WORLD, &size);
   MPI_Comm_set_errhandler (MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  return compare_versions (keeper.version, error);
+  compare_versions (keeper.version, &same, error);
+  if (same)
+    connect_all ();
 }
 
 static gpointer

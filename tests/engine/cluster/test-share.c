@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "engine/base/confine.h"
 #include "engine/base/error.h"
 
 enum
@@ -418,6 +419,7 @@ main (int argc, char **argv)
 
   if (!pd_cluster_join ("share", &error))
     g_error ("%s", error->message);
+  pd_confine (&(PdConfineOptions){ 0 });
   if (pd_cluster_rank () > 0)
     pd_cluster_serve (handle, NULL);
   else
