@@ -252,8 +252,9 @@ share_it (gpointer data)
   return NULL;
 }
 
+/* @stopped: process that stops before, if it is not 0. */
 static void
-sharer_start (Sharer *self)
+sharer_start (Sharer *self, gint32 stopped)
 {
   g_autoptr (GBytes) before = make (300, 100);
 
@@ -261,6 +262,8 @@ sharer_start (Sharer *self)
   self->next++;
   self->bytes = make (301, 6 * PIECE);
   self->cancellable = g_cancellable_new ();
+  if (stopped != 0)
+    kill (stopped, SIGSTOP);
   self->thread = g_thread_new ("sharer", share_it, self);
 }
 
@@ -307,7 +310,7 @@ test_coming (void)
   Sharer sharer = { .link = other };
   g_autoptr (GError) error = NULL;
 
-  sharer_start (&sharer);
+  sharer_start (&sharer, 0);
   ask (link, &sharer, NULL, &error);
   g_assert_no_error (error);
   sharer_join (&sharer);
@@ -339,7 +342,7 @@ test_stopped (void)
   g_autoptr (GError) error = NULL;
   GThread *thread;
 
-  sharer_start (&sharer);
+  sharer_start (&sharer, 0);
   thread = g_thread_new ("cancel", cancel_soon, sharer.cancellable);
   g_assert_false (ask (link, &sharer, NULL, &error));
   g_assert_error (error, PD_ERROR, PD_ERROR_BAD_REQUEST);
@@ -363,8 +366,7 @@ test_stuck (void)
 
   g_assert_true (pd_link_call (other, WHO, g_variant_new ("()"), "(i)", &who, NULL, NULL));
   g_variant_get (who, "(i)", &process);
-  sharer_start (&sharer);
-  kill (process, SIGSTOP);
+  sharer_start (&sharer, process);
   thread = g_thread_new ("cancel", cancel_soon, cancellable);
   g_assert_false (ask (link, &sharer, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
