@@ -11,6 +11,7 @@
 #include "engine/pictures/png-file.h"
 #include "engine/pictures/storage.h"
 #include "engine/request/mode.h"
+#include "engine/run/rank.h"
 #include "engine/run/regions.h"
 
 #include <gegl.h>
@@ -124,18 +125,21 @@ give_up (gpointer user_data)
   _exit (pd_console_error (job->console, error));
 }
 
-/* The first signal asks the engine to stop, the second does not wait for it, nor for a driver that
+/* The first signal asks the engine to stop (what started the processes of a cluster sends one if
+ * another of them has ended), the second does not wait for it, nor for a driver that
  * does not come back. Files that are being written meanwhile get their names only when they are
  * whole. */
 static gboolean
 on_signal (gpointer user_data)
 {
   Job *job = user_data;
+  g_autofree char *missing = NULL;
 
   if (g_cancellable_is_cancelled (job->cancellable))
     _exit (1);
-  pd_console_note (job->console, _ ("stopping"));
   g_cancellable_cancel (job->cancellable);
+  missing = pd_rank_missing ();
+  pd_console_note (job->console, missing != NULL ? missing : _ ("stopping"));
   job->on_patience_end = g_timeout_add_seconds (stop_seconds, give_up, job);
   return G_SOURCE_CONTINUE;
 }

@@ -21,6 +21,14 @@ guint pd_cluster_rank (void);
 /* How many processes there are. */
 guint pd_cluster_size (void);
 
+/* The machine that process @rank is on, for rank 0. */
+const char *pd_cluster_host (guint rank);
+
+/* Of rank 0: asks all others whether they are there, which they say at once whatever their devices
+ * do, and waits a moment for it. Returns: the first one that does not answer, to which links
+ * fail then; 0 if there is none. */
+guint pd_cluster_find_missing (void);
+
 /* A link to device @device of process @rank, for rank 0. */
 PdLink *pd_cluster_link (guint rank, guint device);
 
@@ -38,7 +46,8 @@ typedef GVariant *(*PdClusterHandler) (guint device,
                                        gpointer user_data,
                                        GError **error);
 
-/* Of the other ranks: answers until rank 0 leaves. */
+/* Of the other ranks: answers until rank 0 leaves. SIGINT and SIGTERM end it some seconds later, so
+ * that rank 0, which got the signal, too, if all did, can end its work with them. */
 void pd_cluster_serve (PdClusterHandler handler, gpointer user_data);
 
 /* For a handler: what rank 0 gave to all by pd_link_share; waits until it is here. Returns:

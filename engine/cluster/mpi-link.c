@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/cluster/mpi-private.h"
 
-#include "engine/base/error.h"
+#include <glib/gi18n-lib.h>
 
 /* µs, from a cancellation to the end of waiting for an answer: the device finishes what was
  * submitted. */
@@ -16,6 +16,17 @@ typedef struct
   gboolean broken;
 } Link;
 
+/* An error of the other process. */
+static void
+tell (const Link *self, GQuark domain, int code, const char *text, GError **error)
+{
+  if (domain == G_IO_ERROR && code == G_IO_ERROR_CANCELLED)
+    g_set_error_literal (error, domain, code, text);
+  else
+    g_set_error (error, domain, code, _ ("process %d of the cluster, on %s: %s"), self->rank,
+                 pd_cluster_host ((guint) self->rank), text);
+}
+
 /* @data: (transfer full), an answer. Returns: whether it is that of the last call, as *ok tells. */
 static gboolean
 take_answer (Link *self, guint8 *data, gsize n, GVariant **reply, gboolean *ok, GError **error)
@@ -29,7 +40,7 @@ take_answer (Link *self, guint8 *data, gsize n, GVariant **reply, gboolean *ok, 
   self->link.bytes += n;
   if (answer == NULL)
     {
-      pd_mpi_set_broken (error, self->rank);
+      pd_link_set_malformed (error);
       *ok = FALSE;
       return TRUE;
     }
@@ -41,7 +52,7 @@ take_answer (Link *self, guint8 *data, gsize n, GVariant **reply, gboolean *ok, 
   if (*ok)
     return TRUE;
   g_variant_get (*reply, "(&si&s)", &domain, &code, &text);
-  g_set_error_literal (error, g_quark_from_string (domain), code, text);
+  tell (self, g_quark_from_string (domain), code, text, error);
   g_clear_pointer (reply, g_variant_unref);
   return TRUE;
 }
@@ -74,13 +85,14 @@ await_answer (Link *self, GVariant **reply, GCancellable *cancellable, GError **
           end = g_get_monotonic_time () + patience;
           ask_to_stop (self);
         }
-      if (end != 0 && g_get_monotonic_time () > end)
+      if ((end != 0 && g_get_monotonic_time () > end) || !pd_mpi_is_here (self->rank))
         break;
       g_usleep (pause);
       pause = MIN (pause * 5 / 4, PD_MPI_MOST_PAUSE);
     }
   self->broken = TRUE;
-  pd_mpi_set_broken (error, self->rank);
+  if (!g_cancellable_set_error_if_cancelled (cancellable, error))
+    pd_mpi_set_missing (error, self->rank);
   return FALSE;
 }
 
@@ -105,7 +117,7 @@ link_call (PdLink *link,
       pd_mpi_send_variant (self->rank, PD_MPI_DEVICE + (int) self->device, call))
     return await_answer (self, reply, cancellable, error);
   self->broken = TRUE;
-  pd_mpi_set_broken (error, self->rank);
+  pd_mpi_set_missing (error, self->rank);
   return FALSE;
 }
 

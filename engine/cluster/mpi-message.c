@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/cluster/mpi-private.h"
 
-#include <glib/gi18n-lib.h>
-
-#include "engine/base/error.h"
-
 GMutex pd_mpi_lock;
-
-void
-pd_mpi_set_broken (GError **error, int rank)
-{
-  g_set_error (error, PD_ERROR, PD_ERROR_DEVICE_LOST,
-               _ ("Process %d of the cluster does not answer"), rank);
-}
 
 gboolean
 pd_mpi_test (MPI_Request *request, gboolean *ok)
@@ -27,12 +16,16 @@ pd_mpi_test (MPI_Request *request, gboolean *ok)
 }
 
 gboolean
-pd_mpi_finish (MPI_Request *request)
+pd_mpi_finish (MPI_Request *request, int rank)
 {
   gboolean ok;
 
   while (!pd_mpi_test (request, &ok))
-    g_usleep (PD_MPI_MOVING_PAUSE);
+    {
+      if (rank == MPI_ANY_SOURCE ? pd_mpi_first_missing () != 0 : !pd_mpi_is_here (rank))
+        return FALSE;
+      g_usleep (PD_MPI_MOVING_PAUSE);
+    }
   return ok;
 }
 
@@ -47,7 +40,7 @@ pd_mpi_send (int rank, int tag, const void *data, gsize n)
   g_mutex_lock (&pd_mpi_lock);
   result = MPI_Isend (data, (int) n, MPI_BYTE, rank, tag, MPI_COMM_WORLD, &request);
   g_mutex_unlock (&pd_mpi_lock);
-  return result == MPI_SUCCESS && pd_mpi_finish (&request);
+  return result == MPI_SUCCESS && pd_mpi_finish (&request, rank);
 }
 
 gboolean
@@ -72,7 +65,10 @@ pd_mpi_receive (int rank, int *tag, guint8 **data, gsize *n)
   if (result != MPI_SUCCESS || *data == NULL)
     return result == MPI_SUCCESS;
   *n = (gsize) count;
-  return pd_mpi_finish (&request);
+  if (pd_mpi_finish (&request, rank))
+    return TRUE;
+  *data = NULL; /* the library may still write there */
+  return FALSE;
 }
 
 gboolean
@@ -80,7 +76,10 @@ pd_mpi_send_variant (int rank, int tag, GVariant *message)
 {
   g_autoptr (GVariant) owned = g_variant_ref_sink (message);
 
-  return pd_mpi_send (rank, tag, g_variant_get_data (owned), g_variant_get_size (owned));
+  if (pd_mpi_send (rank, tag, g_variant_get_data (owned), g_variant_get_size (owned)))
+    return TRUE;
+  g_steal_pointer (&owned); /* which the library may still read */
+  return FALSE;
 }
 
 GVariant *

@@ -9,8 +9,9 @@
 enum
 {
   PD_MPI_CANCEL, /* to the others: number of a call, guint32 */
-  PD_MPI_LEAVE,  /* to the others: nothing */
+  PD_MPI_LEAVE,  /* to the others: nothing; a byte if each ends by itself */
   PD_MPI_SHARE,  /* to the others: a piece of a share comes */
+  PD_MPI_HERE,   /* to the others: nothing; comes back at once, with a byte after a signal */
   PD_MPI_VERSION,
   PD_MPI_DEVICE,
 };
@@ -32,15 +33,14 @@ enum
 /* Of all calls of MPI, none of which waits. */
 extern GMutex pd_mpi_lock;
 
-void pd_mpi_set_broken (GError **error, int rank);
-
 /* Whether what was begun is over; @ok: and went well. */
 gboolean pd_mpi_test (MPI_Request *request, gboolean *ok);
 
-/* Waits for its end. Returns: FALSE if it failed. */
-gboolean pd_mpi_finish (MPI_Request *request);
+/* Waits for its end, to which process @rank has to do its part (MPI_ANY_SOURCE: all). Returns:
+ * FALSE if it failed, or that is missing: then the library may still use its bytes. */
+gboolean pd_mpi_finish (MPI_Request *request, int rank);
 
-/* Sends @n bytes. Returns: FALSE if they cannot be sent. */
+/* Sends @n bytes. Returns: FALSE if they cannot be sent; see pd_mpi_finish. */
 gboolean pd_mpi_send (int rank, int tag, const void *data, gsize n);
 
 /* The next message of @rank with @tag (which may be MPI_ANY_TAG), if one has come. *data: (transfer
@@ -52,6 +52,26 @@ gboolean pd_mpi_send_variant (int rank, int tag, GVariant *message);
 
 /* @data: (transfer full). Returns: (transfer full) NULL if it is nothing of @type. */
 GVariant *pd_mpi_read_variant (guint8 *data, gsize n, const char *type);
+
+/* The processes that rank 0 sees, of which it keeps watch; to be called by all. */
+void pd_mpi_peers_open (int rank, int size);
+
+/* To be called again and again while something is waited for. Returns: FALSE if process @rank has
+ * not said for long that it is there; of other processes than rank 0 TRUE. */
+gboolean pd_mpi_is_here (int rank);
+
+/* Returns: the first of the others that is not here; 0 if there is none. */
+int pd_mpi_first_missing (void);
+
+/* Returns: whether all are here to end together. */
+gboolean pd_mpi_peers_close (void);
+
+/* The process will end by itself. To end together is to wait for what started them, too, which may
+ * be waiting for their end. */
+void pd_mpi_part (void);
+
+/* @rank: of the missing one; 0: which it is is not known. */
+void pd_mpi_set_missing (GError **error, int rank);
 
 /* A function of PdLinkClass, beside the bytes that it counts. */
 gboolean pd_mpi_share (

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/cluster/mpi-private.h"
 
+#include <signal.h>
+
+/* µs, from a signal that asks for the end to an end without rank 0. Who asks the whole cluster asks
+ * that one, too, which first has its calls answered. */
+static const gint64 signal_patience = 5 * G_USEC_PER_SEC;
+
+static volatile sig_atomic_t was_signalled;
+
 typedef struct _Server Server;
 
 typedef struct
@@ -138,16 +146,39 @@ close_desks (Server *server)
 static void
 take_message (Server *server, int tag, guint8 *data, gsize n)
 {
+  const guint8 signalled = 1;
+
   if (tag >= PD_MPI_DEVICE && tag < PD_MPI_DEVICE + PD_CLUSTER_DEVICES_MAX)
     {
       take_call (server, (guint) (tag - PD_MPI_DEVICE), data, n);
       return;
     }
-  if (tag == PD_MPI_CANCEL && n == sizeof (guint32))
+  if (tag == PD_MPI_HERE)
+    pd_mpi_send (0, PD_MPI_HERE, &signalled, was_signalled ? 1 : 0);
+  else if (tag == PD_MPI_CANCEL && n == sizeof (guint32))
     stop_call (server, *(const guint32 *) data);
+  else if (tag == PD_MPI_LEAVE && n > 0)
+    pd_mpi_part ();
   else if (tag == PD_MPI_SHARE)
     pd_mpi_join_share (data, n);
   g_free (data);
+}
+
+static void
+on_signal (int number)
+{
+  was_signalled = 1;
+}
+
+/* @end: when to end because of a signal; 0 before there was one. */
+static gboolean
+may_go_on (gint64 *end)
+{
+  const gint64 now = g_get_monotonic_time ();
+
+  if (*end == 0 && was_signalled)
+    *end = now + signal_patience;
+  return *end == 0 || now < *end;
 }
 
 void
@@ -156,8 +187,11 @@ pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
   Server server = { .handler = handler, .user_data = user_data };
   gulong pause = PD_MPI_LEAST_PAUSE;
   gboolean here = TRUE;
+  gint64 end = 0;
   int tag;
 
+  signal (SIGINT, on_signal);
+  signal (SIGTERM, on_signal);
   g_mutex_init (&server.lock);
   server.calls = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
   do
@@ -167,8 +201,8 @@ pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
       gsize n;
 
       tag = MPI_ANY_TAG;
-      here = pd_mpi_receive (0, &tag, &data, &n);
-      if (data != NULL)
+      here = may_go_on (&end) && pd_mpi_receive (0, &tag, &data, &n);
+      if (here && data != NULL)
         {
           take_message (&server, tag, data, n);
           pause = PD_MPI_LEAST_PAUSE;
@@ -185,4 +219,6 @@ pd_cluster_serve (PdClusterHandler handler, gpointer user_data)
   close_desks (&server);
   g_hash_table_unref (server.calls);
   g_mutex_clear (&server.lock);
+  if (!here)
+    pd_mpi_part ();
 }

@@ -44,22 +44,28 @@ announce (const Piece *piece, GError **error)
   for (guint rank = 1; rank < pd_cluster_size (); rank++)
     if (!pd_mpi_send ((int) rank, PD_MPI_SHARE, piece, sizeof *piece))
       {
-        pd_mpi_set_broken (error, (int) rank);
+        pd_mpi_set_missing (error, (int) rank);
         return FALSE;
       }
   return TRUE;
 }
 
+/* What is spread from is a copy: if a process is missing, it is the library's for ever. */
 static gboolean
 spread (const Piece *piece, const guint8 *data, GError **error)
 {
+  g_autofree guint8 *copy = NULL;
   MPI_Request request;
 
   if (!announce (piece, error))
     return FALSE;
-  if (piece->n == 0 || (begin ((void *) data, piece->n, &request) && pd_mpi_finish (&request)))
+  if (piece->n == 0)
     return TRUE;
-  pd_mpi_set_broken (error, (int) pd_cluster_size () - 1);
+  copy = g_memdup2 (data, piece->n);
+  if (begin (copy, piece->n, &request) && pd_mpi_finish (&request, MPI_ANY_SOURCE))
+    return TRUE;
+  g_steal_pointer (&copy);
+  pd_mpi_set_missing (error, pd_mpi_first_missing ());
   return FALSE;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/base/error.h"
 
 static int own_rank, size = 1;
+static gboolean parted; /* see pd_mpi_part */
 
 /* One that mpirun or another starter of MPI programs runs. A process that nobody started so must
  * not become one of MPI, which takes time and starts a helper. */
@@ -116,13 +117,22 @@ begin (GError **error)
   MPI_Comm_size (MPI_COMM_WORLD, &size);
   MPI_Comm_set_errhandler (MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   compare_versions (keeper.version, &same, error);
-  if (same)
-    connect_all ();
+  if (!same)
+    return;
+  connect_all ();
+  pd_mpi_peers_open (own_rank, size);
+}
+
+void
+pd_mpi_part (void)
+{
+  parted = TRUE;
 }
 
 static gpointer
 keep (gpointer data)
 {
+  const guint8 byte = 0;
   int initialized = 0;
 
   begin (&keeper.error);
@@ -132,10 +142,12 @@ keep (gpointer data)
   while (!keeper.over)
     g_cond_wait (&keeper.changed, &keeper.lock);
   g_mutex_unlock (&keeper.lock);
+  if (!pd_mpi_peers_close ())
+    parted = TRUE;
   for (int rank = 1; own_rank == 0 && rank < size; rank++)
-    pd_mpi_send (rank, PD_MPI_LEAVE, NULL, 0);
+    pd_mpi_send (rank, PD_MPI_LEAVE, &byte, parted ? 1 : 0);
   MPI_Initialized (&initialized);
-  if (initialized)
+  if (initialized && !parted)
     MPI_Finalize ();
   return NULL;
 }

@@ -6,6 +6,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "engine/base/error.h"
+#include "engine/cluster/cluster.h"
 
 static void
 save_journal (PdSession *self, const PdSolver *solver, PdCanvas *canvas, const float *latent)
@@ -50,8 +51,11 @@ pd_interrupt_checkpoint (const PdSolver *solver,
   save_journal (self, solver, canvas, latent);
   if (!cancelled || self->journal_failed)
     return;
-  text = g_strdup_printf (_ ("stopped after step %u of %u; the same command with --resume goes on "
-                             "from there"),
+  text = g_strdup_printf (pd_cluster_size () > 1
+                              ? _ ("stopped after step %u of %u; the same command with --resume "
+                                   "goes on from there, in any number of processes")
+                              : _ ("stopped after step %u of %u; the same command with --resume "
+                                   "goes on from there"),
                           pd_solver_position (solver), pd_schedule_n_calls (self->schedule));
   pd_recorder_note (&self->recorder, text);
 }

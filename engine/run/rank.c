@@ -115,8 +115,7 @@ join_peer (Peer *self, const PdDevices *own, GArray *devices, GError **error)
   g_thread_join (self->thread);
   if (self->opened == NULL)
     {
-      g_propagate_prefixed_error (error, g_steal_pointer (&self->error),
-                                  _ ("process %u of the cluster: "), self->rank);
+      g_propagate_error (error, g_steal_pointer (&self->error));
       return FALSE;
     }
   if (!check_peer (self, own, error))
@@ -147,6 +146,18 @@ pd_rank_open (PdRequest *request, const PdDevices *own, GCancellable *cancellabl
       pd_link_free (peers[rank].link);
     }
   return ok ? g_steal_pointer (&devices) : NULL;
+}
+
+char *
+pd_rank_missing (void)
+{
+  const guint rank = pd_cluster_find_missing ();
+
+  if (rank == 0)
+    return NULL;
+  return g_strdup_printf (
+      _ ("process %u of the cluster, on %s, has ended or does not answer: stopping"), rank,
+      pd_cluster_host (rank));
 }
 
 /* The others' side. */

@@ -28,6 +28,10 @@ pd_rank_open (PdRequest *request, const PdDevices *own, GCancellable *cancellabl
 /* This machine's device, as PdFarDevice.place has it. Returns: (transfer full) */
 char *pd_rank_place (PdDevice *device);
 
+/* Returns: (transfer full) what is to be said of a process that has ended or does not answer, and
+ * with it the run; NULL if there is none. */
+char *pd_rank_missing (void);
+
 /* Of a process that is not the first: works for that until it leaves. @data_folder: see
  * pd_engine_new. */
 void pd_rank_serve (const char *data_folder);

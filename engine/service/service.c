@@ -5,6 +5,7 @@
 #include "engine/base/environment.h"
 #include "engine/files/catalog.h"
 #include "engine/cli/options.h"
+#include "engine/run/rank.h"
 #include "engine/wire/error.h"
 #include "engine/wire/folder.h"
 #include "engine/wire/reader.h"
@@ -371,11 +372,16 @@ on_terminated (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The parent may have got it too, as the whole session does: then the input ends in a moment. */
+/* The parent may have got it too, as the whole session does: then the input ends in a moment. What
+ * started the processes of a cluster sends one if another of them has ended. */
 static gboolean
 on_signal (gpointer user_data)
 {
-  g_timeout_add (terminate_delay, on_terminated, user_data);
+  g_autofree char *missing = pd_rank_missing ();
+
+  if (missing != NULL)
+    g_printerr ("parallel-diffusion: %s\n", missing);
+  g_timeout_add (missing != NULL ? 0 : terminate_delay, on_terminated, user_data);
   return G_SOURCE_CONTINUE;
 }
 

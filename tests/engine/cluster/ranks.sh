@@ -48,7 +48,7 @@ if ! command -v mpirun >/dev/null; then
   echo "1..0 # SKIP mpirun is not installed"
   exit 0
 fi
-echo "1..7"
+echo "1..9"
 
 same attention 3 generate --prompt moss --size 128x128 --progressive off --sync attention
 same levels 2 generate --prompt moss --size 128x96 --progressive on --seamless xy --device 0,0
@@ -77,6 +77,11 @@ END
 PROGRAM=$program MODEL=$model FOLDER=$folder ranks 2 sh "$folder/one"
 grep -q 'is another model than .* of process 1 on .* weights differ' "$folder/log" && [ ! -e "$folder/never.png" ]
 check "another model is an error that names both"
+rm -r "${folder:?}/0" "$folder/1"
+sed -i 's/ || MODEL=.*/ || MODEL=none/' "$folder/one"
+PROGRAM=$program MODEL=$model FOLDER=$folder ranks 2 sh "$folder/one"
+grep -q '^parallel-diffusion: process 1 of the cluster, on .*: there is no model named "./model"' "$folder/log"
+check "an error of another process tells which"
 
 # pids: processes of the run, the first process of MPI first.
 pids() {
@@ -85,9 +90,9 @@ pids() {
 
 # until COMMAND…: within a minute.
 until_true() {
-  for _ in $(seq 600); do
+  for _ in $(seq 3000); do
     if "$@"; then return 0; fi
-    sleep 0.1
+    sleep 0.02
   done
   return 1
 }
@@ -99,25 +104,41 @@ long() {
   echo generate --prompt moss --seed 7 --size 128x128 --tile 64 --steps 5 --progressive off --kernels general
 }
 begin() {
+  : >"$folder/log"
   # shellcheck disable=SC2046
   PD_JOURNAL_SECONDS=0 ranks 2 "$program" $(long) --json --output "$folder/$1.png" &
   until_true is_at_work '"denoise".*"step":2,'
 }
 begin killed
 kill -KILL "$(pids killed | tail -n 1)"
-until_true is_gone killed && wait && grep -q 'rank 1 .* signal 9' "$folder/log"
-check "a process that dies ends all, with a line"
+until_true is_gone killed && wait &&
+  grep -q '^parallel-diffusion: process 1 of the cluster, on .*, has ended or does not answer' "$folder/log" &&
+  grep -q '^parallel-diffusion: stopped after .* --resume goes on from there, in any number of processes' "$folder/log"
+check "a process that dies ends all, with a line that tells which"
 # shellcheck disable=SC2046
 "$program" $(long) --output "$folder/resumed.png" --resume >"$folder/log" 2>&1 &&
   "$program" $(long) --output "$folder/whole.png" >>"$folder/log" 2>&1 &&
   ! grep -q 'started anew' "$folder/log" && cmp "$folder/whole.png" "$folder/resumed.png" >>"$folder/log" 2>&1
 check "one process goes on where two were"
 
-begin stopped
-start=$(date +%s%N)
-kill -INT "$(pids stopped | head -n 1)"
-until_true is_gone stopped
-wait
-took=$((($(date +%s%N) - start) / 1000000))
-echo "# gone after $took ms" && [ "$took" -lt 10000 ]
-check "a signal to the first process ends all"
+# end NAME LIMIT COMMAND…: which ends the run; how long processes of it are left, in ms. What mpirun adds is not counted.
+end() {
+  name=$1 limit=$2
+  shift 2
+  begin "$name"
+  start=$(date +%s%N)
+  "$@"
+  until_true is_gone "$name"
+  took=$((($(date +%s%N) - start) / 1000000))
+  wait
+  echo "# gone after $took ms"
+  [ $took -lt "$limit" ] && grep -q '^parallel-diffusion: stopping' "$folder/log" &&
+    ! grep -qE 'has ended or|without calling "finalize"' "$folder/log"
+}
+interrupt_first() { kill -INT "$(pids interrupted | head -n 1)"; }
+interrupt_all() { pkill -INT -f "^mpirun .*--output $folder/stopped.png"; }
+end interrupted 1500 interrupt_first
+check "a signal to the first process ends all, about at once"
+# mpirun passes it on after a second.
+end stopped 2000 interrupt_all
+check "a signal to mpirun ends all a second later"

@@ -462,6 +462,29 @@ test_called_off (void)
     }
 }
 
+/* A process that does not answer is found, and no call waits for it; when it does again, new links
+ * lead to it. */
+static void
+test_missing (void)
+{
+  g_autoptr (PdLink) link = pd_cluster_link (2, 0);
+  const gint32 process = process_of (link);
+  g_autoptr (PdLink) again = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (pd_cluster_find_missing (), ==, 0);
+  send_signal (process, SIGSTOP);
+  g_assert_cmpuint (pd_cluster_find_missing (), ==, 2);
+  g_assert_false (pd_link_call (link, WHO, g_variant_new ("()"), "(i)", &reply, NULL, &error));
+  g_assert_error (error, PD_ERROR, PD_ERROR_NO_DEVICE);
+  send_signal (process, SIGCONT);
+  while (pd_cluster_find_missing () != 0)
+    continue;
+  again = pd_cluster_link (2, 0);
+  g_assert_cmpint (process_of (again), ==, process);
+}
+
 static int
 run (int argc, char **argv)
 {
@@ -474,6 +497,7 @@ run (int argc, char **argv)
   g_test_add_func ("/share/stopped", test_stopped);
   g_test_add_func ("/share/stuck", test_stuck);
   g_test_add_func ("/share/called-off", test_called_off);
+  g_test_add_func ("/share/missing", test_missing);
   return g_test_run ();
 }
 
