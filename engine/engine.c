@@ -61,7 +61,7 @@ pd_engine_is_current (const PdEngine *self)
   for (guint i = 0; i < self->devices.n; i++)
     if (pd_device_is_lost (self->devices.list[i].device))
       return FALSE;
-  return pd_model_changed_file (self->devices.model) == NULL;
+  return pd_rank_is_current (self->far) && pd_model_changed_file (self->devices.model) == NULL;
 }
 
 void

@@ -32,9 +32,14 @@ pd_link_call (PdLink *self,
 {
   g_autoptr (GVariant) sent = g_variant_ref_sink (params);
   g_autoptr (GVariant) answer = NULL;
+  GError *failure = NULL;
 
-  if (!self->class->call (self, method, sent, &answer, cancellable, error))
-    return FALSE;
+  if (!self->class->call (self, method, sent, &answer, cancellable, &failure))
+    {
+      self->lost = self->lost || g_error_matches (failure, PD_ERROR, PD_ERROR_DEVICE_LOST);
+      g_propagate_error (error, failure);
+      return FALSE;
+    }
   if (!g_variant_is_of_type (answer, G_VARIANT_TYPE (type)))
     {
       pd_link_set_malformed (error);

@@ -33,6 +33,7 @@ struct _PdLink
 {
   const PdLinkClass *class;
   guint64 bytes; /* that went and came so far */
+  gboolean lost; /* the device was, or no answer came: who wants to go on with it makes a new one */
 };
 
 void pd_link_free (PdLink *self);
@@ -40,8 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PdLink, pd_link_free)
 
 /* Has @method done there. @params: taken, if it floats. @reply: (transfer full), of @type; what
  * is of another one is an error. When @cancellable is cancelled the other process is told, and its
- * answer is waited for, which is then that it was. Errors: those of the method, as they were there;
- * PD_ERROR_DEVICE_LOST (no answer). */
+ * answer is waited for, which is then that it was. Errors: those of the method, with the process
+ * before them; PD_ERROR_NO_DEVICE (no answer). */
 gboolean pd_link_call (PdLink *self,
                        guint method,
                        GVariant *params,
@@ -53,7 +54,8 @@ gboolean pd_link_call (PdLink *self,
 /* Makes @bytes bytes at @data known to all processes that links of this kind lead to, once for
  * each, however many devices it has. *number: by which calls that follow, on any of these links,
  * may name them as long as it is one of the last PD_LINK_SHARES. Other threads may use other links
- * meanwhile. Errors: G_IO_ERROR_CANCELLED, at once or soon; PD_ERROR_DEVICE_LOST. */
+ * meanwhile. Errors: G_IO_ERROR_CANCELLED, at once or soon; PD_ERROR_NO_DEVICE (a process does
+ * not answer). */
 gboolean pd_link_share (PdLink *self,
                         gconstpointer data,
                         gsize bytes,

@@ -90,7 +90,7 @@ await_answer (Link *self, GVariant **reply, GCancellable *cancellable, GError **
       g_usleep (pause);
       pause = MIN (pause * 5 / 4, PD_MPI_MOST_PAUSE);
     }
-  self->broken = TRUE;
+  self->broken = self->link.lost = TRUE;
   if (!g_cancellable_set_error_if_cancelled (cancellable, error))
     pd_mpi_set_missing (error, self->rank);
   return FALSE;
@@ -116,7 +116,7 @@ link_call (PdLink *link,
   if (!self->broken && g_variant_get_size (call) <= G_MAXINT &&
       pd_mpi_send_variant (self->rank, PD_MPI_DEVICE + (int) self->device, call))
     return await_answer (self, reply, cancellable, error);
-  self->broken = TRUE;
+  self->broken = self->link.lost = TRUE;
   pd_mpi_set_missing (error, self->rank);
   return FALSE;
 }

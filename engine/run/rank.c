@@ -148,6 +148,15 @@ pd_rank_open (PdRequest *request, const PdDevices *own, GCancellable *cancellabl
   return ok ? g_steal_pointer (&devices) : NULL;
 }
 
+gboolean
+pd_rank_is_current (const GArray *devices)
+{
+  for (guint i = 0; i < devices->len; i++)
+    if (g_array_index (devices, PdFarDevice, i).link->lost)
+      return FALSE;
+  return TRUE;
+}
+
 char *
 pd_rank_missing (void)
 {
@@ -165,6 +174,7 @@ pd_rank_missing (void)
 typedef struct
 {
   const char *data_folder;
+  GRWLock lock; /* to write what follows; it is read in every call of a device */
   PdDevices devices;
   PdTileServer *servers[PD_DEVICES_MAX];
 } Rank;
@@ -238,7 +248,22 @@ open_for (Rank *self, GVariant *params, GCancellable *cancellable, GError **erro
   return describe (self, error);
 }
 
-/* A function of PdClusterHandler. */
+static GVariant *
+call_device (Rank *self,
+             guint device,
+             guint method,
+             GVariant *params,
+             GCancellable *cancellable,
+             GError **error)
+{
+  if (self->servers[device] != NULL)
+    return pd_tile_server_call (self->servers[device], method, params, cancellable, error);
+  pd_link_set_malformed (error);
+  return NULL;
+}
+
+/* A function of PdClusterHandler. Another device may still be at work for an answer that nobody
+ * waits for any more. */
 static GVariant *
 handle (guint device,
         guint method,
@@ -248,13 +273,21 @@ handle (guint device,
         GError **error)
 {
   Rank *self = user_data;
+  GVariant *reply;
 
   if (method == OPEN && device == 0 && g_variant_is_of_type (params, G_VARIANT_TYPE ("(s)")))
-    return open_for (self, params, cancellable, error);
-  if (self->servers[device] != NULL)
-    return pd_tile_server_call (self->servers[device], method, params, cancellable, error);
-  pd_link_set_malformed (error);
-  return NULL;
+    {
+      g_rw_lock_writer_lock (&self->lock);
+      reply = open_for (self, params, cancellable, error);
+      g_rw_lock_writer_unlock (&self->lock);
+    }
+  else
+    {
+      g_rw_lock_reader_lock (&self->lock);
+      reply = call_device (self, device, method, params, cancellable, error);
+      g_rw_lock_reader_unlock (&self->lock);
+    }
+  return reply;
 }
 
 void
@@ -262,6 +295,8 @@ pd_rank_serve (const char *data_folder)
 {
   Rank self = { .data_folder = data_folder };
 
+  g_rw_lock_init (&self.lock);
   pd_cluster_serve (handle, &self);
   close_all (&self);
+  g_rw_lock_clear (&self.lock);
 }

@@ -25,6 +25,9 @@ typedef struct
 GArray *
 pd_rank_open (PdRequest *request, const PdDevices *own, GCancellable *cancellable, GError **error);
 
+/* FALSE if one of @devices (PdFarDevice) was lost: they have to be opened anew. */
+gboolean pd_rank_is_current (const GArray *devices);
+
 /* This machine's device, as PdFarDevice.place has it. Returns: (transfer full) */
 char *pd_rank_place (PdDevice *device);
 
