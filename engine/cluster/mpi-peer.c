@@ -99,6 +99,9 @@ pd_mpi_is_here (int rank)
   self = &peers[rank];
   if (now - self->looked < least)
     return !self->missing;
+  /* Of a pause between two looks one interval counts at most: all may have been stopped. */
+  if (self->asked != 0 && now - self->looked > interval)
+    self->asked += now - self->looked - interval;
   listen_to (rank);
   if (now - self->heard > interval)
     ask (rank);
