@@ -48,10 +48,23 @@ if ! command -v mpirun >/dev/null; then
   echo "1..0 # SKIP mpirun is not installed"
   exit 0
 fi
-echo "1..9"
+echo "1..10"
 
 same attention 3 generate --prompt moss --size 128x128 --progressive off --sync attention
-same levels 2 generate --prompt moss --size 128x96 --progressive on --seamless xy --device 0,0
+same levels 2 generate --prompt moss --size 128x64 --progressive on --seamless x --device 0,0
+python3 - "$folder/mask.png" <<'END'
+# A corner of 128 × 64, in white.
+import struct, sys, zlib
+
+rows = (b'\0' + (b'\xff' if y < 32 else b'\0') * 32 + bytes(96) for y in range(64))
+chunks = ((b'IHDR', struct.pack('>IIBBBBB', 128, 64, 8, 0, 0, 0, 0)), (b'IDAT', zlib.compress(b''.join(rows))),
+          (b'IEND', b''))
+with open(sys.argv[1], 'wb') as file:
+    file.write(b'\x89PNG\r\n\x1a\n')
+    for name, data in chunks:
+        file.write(struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data)))
+END
+same inpaint 2 inpaint --prompt sand --input "$folder/levels.png" --mask "$folder/mask.png"
 same style 2 style --input "$folder/attention.png" --style "$folder/levels.png" --strength 1
 
 # Another model than that of the first process.
