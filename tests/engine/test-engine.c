@@ -14,26 +14,50 @@
 
 enum
 {
-  WIDTH = 150,
-  HEIGHT = 117,
-  N = WIDTH * HEIGHT * 3,
-  TILE = 96, /* pixels: several tiles */
-  ENGINES = 3,
+  WIDTH = 100,
+  HEIGHT = 84,
+  SCALE = 4, /* of what is enlarged: two levels */
+  TILE = 48, /* pixels: more tiles than workers */
 };
 
 static const char pixel_format[] = "R'G'B' float", mask_format[] = "Y float";
-static const char *const devices[ENGINES] = { "0", "0,0", "0, 0,0" };
 
-static PdEngine *engines[ENGINES];
+/* In the order of PdSync. */
+static const char *const syncs[] = { "none", "fusion", "attention" };
+
+static const struct
+{
+  guint workers;
+  const char *devices;
+} teams[] = { { 1, "0" }, { 2, "0,0" }, { 3, "0, 0,0" }, { 5, "0,0,0,0,0" } };
+
+static PdEngine *engines[G_N_ELEMENTS (teams)];
+
+/* What is made. All teams but the last make it with every sync, that one with @last. */
+typedef struct
+{
+  const char *name;
+  PdRequestMode mode;
+  PdTorus seamless; /* along one axis: decoding takes long along two */
+  PdSync last;
+} Case;
+
+static const Case cases[] = {
+  { "plain", PD_REQUEST_MODE_GENERATE, PD_TORUS_NONE, PD_SYNC_ATTENTION },
+  { "levels", PD_REQUEST_MODE_UPSCALE, PD_TORUS_NONE, PD_SYNC_FUSION },
+  { "inpaint", PD_REQUEST_MODE_INPAINT, PD_TORUS_NONE, PD_SYNC_NONE },
+  { "seamless", PD_REQUEST_MODE_GENERATE, PD_TORUS_X, PD_SYNC_ATTENTION },
+};
+static const Case style = { "style", PD_REQUEST_MODE_STYLE, PD_TORUS_NONE, PD_SYNC_NONE };
 
 static GeglBuffer *
-make_picture (double length)
+make_picture (double length, guint width, guint height)
 {
-  g_autofree float *values = g_new (float, N);
-  GeglBuffer *picture = pd_picture_new (WIDTH, HEIGHT, pixel_format);
+  g_autofree float *values = g_new (float, (gsize) width *height * 3);
+  GeglBuffer *picture = pd_picture_new (width, height, pixel_format);
 
-  for (guint i = 0; i < N; i++)
-    values[i] = (float) (0.5 + 0.4 * sin (i / 3 % WIDTH / length + i % 3));
+  for (guint i = 0; i < width * height * 3; i++)
+    values[i] = (float) (0.5 + 0.4 * sin (i / 3 % width / length + i % 3));
   gegl_buffer_set (picture, NULL, 0, babl_format (pixel_format), values, GEGL_AUTO_ROWSTRIDE);
   return picture;
 }
@@ -51,18 +75,20 @@ make_mask (void)
   return mask;
 }
 
+/* Returns: WIDTH × HEIGHT pixels. */
 static float *
 run (PdEngine *engine, PdRequest *request, PdReport *report)
 {
-  gboolean generates = request->mode == PD_REQUEST_MODE_GENERATE;
-  g_autoptr (GeglBuffer) input = make_picture (9), style = make_picture (2), mask = make_mask ();
+  const gboolean generates = request->mode == PD_REQUEST_MODE_GENERATE;
+  g_autoptr (GeglBuffer) input = make_picture (9, request->width, request->height);
+  g_autoptr (GeglBuffer) look = make_picture (2, WIDTH, HEIGHT), mask = make_mask ();
   g_autoptr (GeglBuffer) output = pd_picture_new (WIDTH, HEIGHT, pixel_format);
   const PdImages images = { .input = generates ? NULL : input,
                             .mask = request->mode == PD_REQUEST_MODE_INPAINT ? mask : NULL,
-                            .style = request->mode == PD_REQUEST_MODE_STYLE ? style : NULL,
+                            .style = request->mode == PD_REQUEST_MODE_STYLE ? look : NULL,
                             .output = output };
   g_autoptr (GError) error = NULL;
-  float *values = g_new (float, N);
+  float *values = g_new (float, WIDTH *HEIGHT * 3);
 
   pd_engine_run (engine, request, &images, NULL, NULL, report, &error);
   g_assert_no_error (error);
@@ -71,63 +97,69 @@ run (PdEngine *engine, PdRequest *request, PdReport *report)
   return values;
 }
 
-/* With each of the first @n engines; every device prepares kernels for itself, which is what takes
- * time here. */
+/* With each of the first @n teams. */
 static void
-check_same (PdRequest *request, guint n)
+check_same (const Case *it, PdSync sync, guint n)
 {
+  const guint scale = it->mode == PD_REQUEST_MODE_UPSCALE ? SCALE : 1;
+  /* What a step tells the next one is of all tiles. */
+  const guint steps = sync != PD_SYNC_NONE && it != &style ? 2 : 1;
+  g_autoptr (PdRequest) request = g_object_new (
+      PD_TYPE_REQUEST, "mode", it->mode, "sync", sync, "seamless", it->seamless, "scale", SCALE,
+      "strength", 1.0, "level-strength", 0.6, "inversion", 0.5, "width", WIDTH / scale, "height",
+      HEIGHT / scale, "seed", "5", "steps", steps, "solver", PD_SOLVER_DDIM, "guidance", 1.0,
+      "tile", TILE, "overlap", TILE / 3, NULL);
   g_autofree float *first = NULL;
+  const gsize size = sizeof *first * WIDTH * HEIGHT * 3;
 
   if (engines[0] == NULL)
     {
       g_test_skip ("the reference tensors are not there");
       return;
     }
-  g_object_set (request, "width", WIDTH, "height", HEIGHT, "seed", "5", "steps", 2, "tile", TILE,
-                "overlap", TILE / 2, NULL);
   for (guint i = 0; i < n; i++)
     {
+      g_autofree float *made = NULL;
       PdReport report;
-      float *made = run (engines[i], request, &report);
 
-      g_assert_cmpuint (report.workers, ==, i + 1);
+      made = run (engines[i], request, &report);
+      g_assert_cmpuint (report.workers, ==, teams[i].workers);
       g_assert_true (report.idle_share >= 0 && report.idle_share < 1);
-      g_assert_true ((report.step_exchange_bytes > 0) == (i > 0 && request->sync != PD_SYNC_NONE));
+      g_assert_true ((report.step_exchange_bytes > 0) == (i > 0 && sync != PD_SYNC_NONE));
       if (i == 0)
-        first = made;
+        first = g_steal_pointer (&made);
       else
-        {
-          g_assert_cmpmem (made, N * sizeof *made, first, N * sizeof *first);
-          g_free (made);
-        }
+        g_assert_cmpmem (made, size, first, size);
     }
 }
 
 static void
-test_sync (gconstpointer sync)
+test_case (gconstpointer number)
 {
-  g_autoptr (PdRequest) request =
-      g_object_new (PD_TYPE_REQUEST, "sync", GPOINTER_TO_INT (sync), NULL);
+  const Case *it = &cases[GPOINTER_TO_UINT (number) / G_N_ELEMENTS (syncs)];
+  const PdSync sync = (PdSync) (GPOINTER_TO_UINT (number) % G_N_ELEMENTS (syncs));
 
-  check_same (request, 2);
+  check_same (it, sync, sync == it->last ? G_N_ELEMENTS (teams) : G_N_ELEMENTS (teams) - 1);
+}
+
+/* Of which every device finds a part for itself. */
+static void
+test_style (void)
+{
+  check_same (&style, PD_SYNC_ATTENTION, 2);
 }
 
 static void
-test_levels (void)
+add_cases (void)
 {
-  g_autoptr (PdRequest) request = g_object_new (PD_TYPE_REQUEST, "progressive", PD_PROGRESSIVE_ON,
-                                                "seamless", PD_TORUS_Y | PD_TORUS_X, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (cases) * G_N_ELEMENTS (syncs); i++)
+    {
+      g_autofree char *name =
+          g_strdup_printf ("/engine/devices/%s/%s", cases[i / G_N_ELEMENTS (syncs)].name,
+                           syncs[i % G_N_ELEMENTS (syncs)]);
 
-  check_same (request, ENGINES);
-}
-
-static void
-test_mode (gconstpointer mode)
-{
-  g_autoptr (PdRequest) request =
-      g_object_new (PD_TYPE_REQUEST, "mode", GPOINTER_TO_INT (mode), "strength", 0.8, NULL);
-
-  check_same (request, 2);
+      g_test_add_data_func (name, GUINT_TO_POINTER (i), test_case);
+    }
 }
 
 static void
@@ -144,15 +176,17 @@ test_bad_lists (void)
     }
 }
 
+/* With kernels that take no time to prepare, for every device does so for itself. */
 static void
 open_engines (void)
 {
   g_autofree char *path = pd_fixture_shared ("goldens/models/sd1");
 
-  for (guint i = 0; path != NULL && i < ENGINES; i++)
+  for (guint i = 0; path != NULL && i < G_N_ELEMENTS (teams); i++)
     {
       g_autoptr (PdRequest) request =
-          g_object_new (PD_TYPE_REQUEST, "model", path, "device", devices[i], NULL);
+          g_object_new (PD_TYPE_REQUEST, "model", path, "device", teams[i].devices, "kernels",
+                        PD_KERNELS_GENERAL, NULL);
       g_autoptr (GError) error = NULL;
 
       engines[i] = pd_engine_new (request, NULL, NULL, &error);
@@ -170,15 +204,10 @@ main (int argc, char **argv)
   gegl_init (NULL, NULL);
   open_engines ();
   g_test_add_func ("/engine/devices/bad-lists", test_bad_lists);
-  g_test_add_data_func ("/engine/devices/none", GINT_TO_POINTER (PD_SYNC_NONE), test_sync);
-  g_test_add_data_func ("/engine/devices/fusion", GINT_TO_POINTER (PD_SYNC_FUSION), test_sync);
-  g_test_add_func ("/engine/devices/seamless-levels", test_levels);
-  g_test_add_data_func ("/engine/devices/inpaint", GINT_TO_POINTER (PD_REQUEST_MODE_INPAINT),
-                        test_mode);
-  g_test_add_data_func ("/engine/devices/style", GINT_TO_POINTER (PD_REQUEST_MODE_STYLE),
-                        test_mode);
+  add_cases ();
+  g_test_add_func ("/engine/devices/style", test_style);
   status = g_test_run ();
-  for (guint i = 0; i < ENGINES; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (teams); i++)
     pd_engine_free (engines[i]);
   gegl_exit ();
   return status;
