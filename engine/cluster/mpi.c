@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "engine/cluster/mpi-private.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include <glib/gi18n-lib.h>
@@ -157,6 +158,7 @@ pd_cluster_join (const char *version, GError **error)
 {
   if (!was_started_by_mpi ())
     return TRUE;
+  signal (SIGPIPE, SIG_IGN); /* a library may write to who has ended */
   keeper.version = version;
   keeper.thread = g_thread_new ("pd-cluster", keep, NULL);
   g_mutex_lock (&keeper.lock);

@@ -122,7 +122,10 @@ begin() {
   PD_JOURNAL_SECONDS=0 ranks 2 "$program" $(long) --json --output "$folder/$1.png" &
   until_true is_at_work '"denoise".*"step":2,'
 }
+# Connected as between machines.
+export OMPI_MCA_btl=tcp,self
 begin killed
+unset OMPI_MCA_btl
 kill -KILL "$(pids killed | tail -n 1)"
 until_true is_gone killed && wait &&
   grep -q '^parallel-diffusion: process 1 of the cluster, on .*, has ended or does not answer' "$folder/log" &&
