@@ -40,23 +40,27 @@ pd_interrupt_checkpoint (const PdSolver *solver,
                          gpointer user_data)
 {
   PdSession *self = user_data;
-  gboolean cancelled = stopping && g_cancellable_is_cancelled (self->cancellable);
+  const guint position = pd_solver_position (solver);
+  const guint n_steps = pd_schedule_n_calls (self->schedule);
+  /* Also where the last device was lost, or another process ended. */
+  const gboolean stopped =
+      stopping && (position < n_steps || g_cancellable_is_cancelled (self->cancellable));
   g_autofree char *text = NULL;
 
-  if (self->resume == NULL || (!cancelled && !pd_resume_due (self->resume)))
+  if (self->resume == NULL || (!stopped && !pd_resume_due (self->resume)))
     return;
-  if (cancelled && self->recorder.level == 1 && pd_solver_position (solver) == 0)
+  if (stopped && self->recorder.level == 1 && position == 0)
     return;
-  self->journal_failed = self->journal_failed && !cancelled;
+  self->journal_failed = self->journal_failed && !stopped;
   save_journal (self, solver, canvas, latent);
-  if (!cancelled || self->journal_failed)
+  if (!stopped || self->journal_failed)
     return;
   text = g_strdup_printf (pd_cluster_size () > 1
                               ? _ ("stopped after step %u of %u; the same command with --resume "
                                    "goes on from there, in any number of processes")
                               : _ ("stopped after step %u of %u; the same command with --resume "
                                    "goes on from there"),
-                          pd_solver_position (solver), pd_schedule_n_calls (self->schedule));
+                          position, n_steps);
   pd_recorder_note (&self->recorder, text);
 }
 

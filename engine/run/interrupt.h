@@ -5,8 +5,8 @@
 
 /* What a run that may be interrupted leaves in its journal, and how it goes on from there. */
 
-/* A PdCheckpointFunc for a PdSession: a run that was cancelled is kept whole; a short one that is
- * done not at all. */
+/* A PdCheckpointFunc for a PdSession: a run that was cancelled, or fails in a step, is kept whole;
+ * a short one that is done not at all. */
 void pd_interrupt_checkpoint (const PdSolver *solver,
                               PdCanvas *canvas,
                               const float *latent,

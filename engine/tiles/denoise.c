@@ -232,8 +232,7 @@ run_steps (const PdDenoise *self,
       progress->prediction = prediction;
       if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, &monitor, error))
         {
-          if (g_cancellable_is_cancelled (self->cancellable))
-            checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
+          checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
           return FALSE;
         }
       progress->canvas = NULL;

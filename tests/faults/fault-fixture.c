@@ -58,13 +58,15 @@ expand (const char *argument)
 }
 
 static char **
-make_line (void)
+make_line (gboolean resumes)
 {
   g_autoptr (GPtrArray) line = g_ptr_array_new ();
 
   g_ptr_array_add (line, g_strdup (g_getenv ("PD_PROGRAM")));
   for (guint i = 0; arguments[i] != NULL; i++)
     g_ptr_array_add (line, expand (arguments[i]));
+  if (resumes)
+    g_ptr_array_add (line, g_strdup ("--resume"));
   g_ptr_array_add (line, NULL);
   return (char **) g_ptr_array_free (g_steal_pointer (&line), FALSE);
 }
@@ -96,7 +98,7 @@ pd_fault_start (const PdFault *fault)
   g_autofree char *device = g_strdup_printf ("%u", fault->device);
   g_autofree char *record = g_build_filename (notes, "record", NULL);
   g_autofree char *counted = g_build_filename (folder, "counts", NULL);
-  g_auto (GStrv) line = make_line ();
+  g_auto (GStrv) line = make_line (fault->resumes);
   g_autoptr (GError) error = NULL;
   GSubprocess *process;
 
@@ -169,7 +171,7 @@ take_left (void)
   look (folder, is_no_output, TRUE, names);
   look (temporary, is_any, TRUE, names);
   look (own, is_temporary, FALSE, names);
-  look (journals, is_temporary, TRUE, names);
+  look (journals, is_temporary, FALSE, names);
   return g_string_free (names, FALSE);
 }
 
@@ -183,7 +185,7 @@ count_lines (const char *text)
   for (guint i = 0; lines[i] != NULL; i++)
     n += g_str_has_prefix (lines[i], "parallel-diffusion: ") &&
          strstr (lines[i], "first run") == NULL && strstr (lines[i], "at once") == NULL &&
-         strstr (lines[i], "stopping") == NULL;
+         strstr (lines[i], "stopping") == NULL && strstr (lines[i], "stopped after") == NULL;
   return n;
 }
 
@@ -285,7 +287,7 @@ pd_fault_count (const char *call)
 static void
 warm_up (void)
 {
-  g_auto (GStrv) line = make_line ();
+  g_auto (GStrv) line = make_line (FALSE);
   g_autoptr (GError) error = NULL;
   int status;
 

@@ -12,7 +12,8 @@ typedef struct
   guint number;       /* from 1 */
   const char *result; /* NULL: the library's own */
   gboolean lasting;
-  guint device; /* of Vulkan, whose calls count, from 1; 0: all do */
+  guint device;     /* of Vulkan, whose calls count, from 1; 0: all do */
+  gboolean resumes; /* goes on from the journal of the run before */
 } PdFault;
 
 /* How a run ended. */

@@ -31,14 +31,22 @@ test_one (gconstpointer data)
   g_assert_true ((strstr (end.text, note) != NULL) == (end.record != NULL && *end.record != '\0'));
 }
 
+/* In the second step: the first one is kept. */
 static void
 test_all (void)
 {
-  g_auto (PdFaultEnd) end = { 0 };
+  const PdFault fault = { .call = "vkQueueSubmit", .number = 50, .result = "-4", .lasting = TRUE };
+  g_auto (PdFaultEnd) end = { 0 }, resumed = { 0 };
+  g_autoptr (GSubprocess) process = NULL;
 
-  pd_fault_check (
-      &(PdFault){ .call = "vkQueueSubmit", .number = 30, .result = "-4", .lasting = TRUE }, &end);
+  pd_fault_check (&fault, &end);
   g_assert_cmpint (end.status, ==, 1);
+  g_assert_nonnull (strstr (end.text, "--resume goes on from there"));
+  process = pd_fault_start (&(PdFault){ .resumes = TRUE });
+  pd_fault_wait (process, &resumed);
+  pd_fault_require (&resumed, pd_fault_judge (&resumed));
+  g_assert_cmpint (resumed.status, ==, 0);
+  g_assert_null (strstr (resumed.text, "anew"));
 }
 
 int
