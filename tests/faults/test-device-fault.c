@@ -14,9 +14,9 @@ static const PdFault faults[] = {
   /* The second device: in the midst of its tiles, and when they are recorded. */
   { .call = "vkWaitForFences", .number = 18, .result = "-4", .lasting = TRUE, .device = 2 },
   { .call = "vkAllocateMemory", .number = 4, .result = "-2", .lasting = TRUE, .device = 2 },
-  /* The first: when anchors are predicted, and when the only window is decoded. */
+  /* The first: when anchors are predicted, and in the second step. */
   { .call = "vkQueueSubmit", .number = 20, .result = "-4", .lasting = TRUE, .device = 1 },
-  { .call = "vkQueueSubmit", .number = 50, .result = "-4", .lasting = TRUE, .device = 1 },
+  { .call = "vkQueueSubmit", .number = 36, .result = "-4", .lasting = TRUE, .device = 1 },
 };
 
 static void
