@@ -208,6 +208,7 @@ run_steps (const PdDenoise *self,
   const PdSchedule *schedule = self->schedule;
   const PdMonitor monitor = { report_tiles, progress, self->cancellable };
   g_autoptr (PdSolver) solver = pd_solver_new (schedule, n, error);
+  GError *failure = NULL;
   guint draw = self->first_draw, n_steps = pd_schedule_n_calls (schedule);
 
   if (solver == NULL || (prediction = pd_try_new (float, n, _ ("the canvas"), error)) == NULL ||
@@ -230,9 +231,11 @@ run_steps (const PdDenoise *self,
       progress->step = i;
       progress->latent = latent;
       progress->prediction = prediction;
-      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, &monitor, error))
+      if (!pd_canvas_predict (canvas, schedule, i, latent, prediction, &monitor, &failure))
         {
-          checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
+          if (!g_error_matches (failure, PD_ERROR, PD_ERROR_BAD_MODEL))
+            checkpoint (self, canvas, solver, between != NULL ? between : latent, TRUE);
+          g_propagate_error (error, failure);
           return FALSE;
         }
       progress->canvas = NULL;

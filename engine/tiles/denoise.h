@@ -47,8 +47,8 @@ typedef struct
 } PdDenoisePreview;
 
 /* Where a run over a whole canvas stands between two steps; @latent is that of the solver's
- * position. @stopping: the next step failed or was cancelled, or the last one is done, so that this
- * is the last call. Not called with PD_SYNC_NONE. */
+ * position. @stopping: the next step failed, but not because of the model, or was cancelled, or the
+ * last one is done, so that this is the last call. Not called with PD_SYNC_NONE. */
 typedef void (*PdCheckpointFunc) (const PdSolver *solver,
                                   PdCanvas *canvas,
                                   const float *latent,
