@@ -410,10 +410,12 @@ run_invert (PdSession *self, gconstpointer what, float *latent, GError **error)
                           .progress = report_denoise,
                           .user_data = self,
                           .cancellable = self->cancellable };
-  guint forwards;
+  PdDenoiseReport inverted;
+  guint n_steps;
 
   if (schedule == NULL)
     return FALSE;
+  n_steps = pd_schedule_n_calls (schedule) * MAX (options.rounds, 1);
   options.canvas.conditions += self->branches - 1;
   options.canvas.branches = 1;
   options.canvas.guidance = 1;
@@ -428,11 +430,11 @@ run_invert (PdSession *self, gconstpointer what, float *latent, GError **error)
       options.canvas.overlap = 0;
     }
   pd_recorder_begin (&self->recorder, PD_PHASE_INVERT);
-  if (!plan_canvas (self, &options.canvas, pd_schedule_n_calls (schedule) * MAX (options.rounds, 1),
-                    error) ||
-      !pd_invert (&options, latent, &forwards, error))
+  if (!plan_canvas (self, &options.canvas, n_steps, error) ||
+      !pd_invert (&options, latent, &inverted, error))
     return FALSE;
-  self->recorder.report->forwards += forwards;
+  pd_helpers_add (self, &inverted.team, n_steps);
+  self->recorder.report->forwards += inverted.forwards;
   self->recorder.report->denoise_seconds += pd_recorder_phase_seconds (&self->recorder);
   return TRUE;
 }

@@ -87,26 +87,25 @@ step_back (const Inverter *self, guint i, const float *from, float *latent)
 }
 
 gboolean
-pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **error)
+pd_invert (const PdInversion *self, float *latent, PdDenoiseReport *report, GError **error)
 {
   const PdCanvasOptions *options = &self->canvas;
   const PdSchedule *schedule = self->schedule;
   g_auto (Inverter) inverter = { .inversion = self };
   const guint rounds = MAX (self->rounds, 1);
   guint n_calls = pd_schedule_n_calls (schedule);
-  PdDenoiseReport report;
   Progress progress = { .inversion = self };
   const PdMonitor monitor = { report_tiles, &progress, self->cancellable };
 
-  *forwards = 0;
+  *report = (PdDenoiseReport){ 0 };
   if (n_calls == 0)
     return TRUE;
   inverter.n = (gsize) options->denoiser->info.channels * options->height * options->width;
-  inverter.canvas = pd_denoise_canvas (options, &report, error);
+  inverter.canvas = pd_denoise_canvas (options, report, error);
   if (inverter.canvas == NULL || !allocate (&inverter, latent, error))
     return FALSE;
   progress.progress.n_steps = n_calls * rounds;
-  progress.progress.n_tiles = pd_canvas_n_tiles (inverter.canvas);
+  report->n_tiles = progress.progress.n_tiles = pd_canvas_n_tiles (inverter.canvas);
   for (guint i = n_calls; i-- > 0;)
     {
       if (inverter.from != NULL)
@@ -123,6 +122,7 @@ pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **err
       if (self->visit != NULL)
         self->visit (i, latent, self->visit_data);
     }
-  *forwards = pd_canvas_forwards (inverter.canvas);
+  report->forwards = pd_canvas_forwards (inverter.canvas);
+  pd_canvas_report (inverter.canvas, &report->team);
   return TRUE;
 }

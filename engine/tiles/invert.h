@@ -25,5 +25,6 @@ typedef struct
 
 /* @latent: [channels][height][width], clean; becomes that of the level of the schedule's first
  * step. The step from one level to the next noisier one takes the noise predicted at the noisier
- * timestep. */
-gboolean pd_invert (const PdInversion *self, float *latent, guint *forwards, GError **error);
+ * timestep. @report: all but the graph and the bank. */
+gboolean
+pd_invert (const PdInversion *self, float *latent, PdDenoiseReport *report, GError **error);

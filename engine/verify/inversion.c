@@ -100,7 +100,7 @@ invert (PdVerifyStyle *self,
                                         .conditions = conditions },
                             .schedule = schedule };
   g_autofree float *latent = NULL;
-  guint forwards;
+  PdDenoiseReport report;
 
   out->clean = pd_verify_style_latents (self, name, 1, error);
   if (out->clean == NULL)
@@ -113,7 +113,7 @@ invert (PdVerifyStyle *self,
   inversion.canvas.width = self->w;
   inversion.canvas.tile = MAX (self->h, self->w);
   latent = g_memdup2 (out->clean, self->n * sizeof *latent);
-  if (!pd_invert (&inversion, latent, &forwards, error))
+  if (!pd_invert (&inversion, latent, &report, error))
     return FALSE;
   check_path (self, name, "inverted", out->path);
   return TRUE;

@@ -54,7 +54,8 @@ check_inverted (const char *name, double tolerance)
 
   for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
     {
-      guint n_steps = steps[i], forwards;
+      guint n_steps = steps[i];
+      PdDenoiseReport report;
       g_autoptr (PdSchedule) schedule = make_schedule (n_steps);
       PdInversion inversion = { .canvas = canvas_options (conditions, (guint) info->dims[2],
                                                           (guint) info->dims[3]),
@@ -62,9 +63,9 @@ check_inverted (const char *name, double tolerance)
       g_autofree float *latent = sd1_fixture_read (&sd1, name);
       g_autoptr (GError) error = NULL;
 
-      g_assert_true (pd_invert (&inversion, latent, &forwards, &error));
+      g_assert_true (pd_invert (&inversion, latent, &report, &error));
       g_assert_no_error (error);
-      g_assert_cmpuint (forwards, ==, n_steps);
+      g_assert_cmpuint (report.forwards, ==, n_steps);
       sd1_fixture_assert_close (latent, inverted + (n_steps - 1) * n, n, tolerance);
     }
 }
@@ -89,7 +90,6 @@ there_and_back (guint rounds, gsize *n)
   const PdCondition *conditions[] = { uncond };
   float *latent = sd1_fixture_read (&sd1, "content");
   const PdTensorInfo *info = pd_safetensors_find (sd1.golden, "content");
-  guint forwards;
   g_autoptr (PdSchedule) schedule = make_schedule (10);
   PdCanvasOptions options =
       canvas_options (conditions, (guint) info->dims[2], (guint) info->dims[3]);
@@ -98,8 +98,9 @@ there_and_back (guint rounds, gsize *n)
   PdDenoiseReport report;
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (pd_invert (&inversion, latent, &forwards, &error));
-  g_assert_cmpuint (forwards, ==, 10 * rounds);
+  g_assert_true (pd_invert (&inversion, latent, &report, &error));
+  g_assert_cmpuint (report.forwards, ==, 10 * rounds);
+  g_assert_cmpuint (report.team.items[0], ==, 10 * rounds);
   g_assert_true (pd_denoise (&denoise, latent, &report, &error));
   g_assert_no_error (error);
   *n = pd_tensor_info_count (info);
@@ -154,7 +155,7 @@ test_noise (void)
                             .noise = noise };
   const PdNoiseLevel level = pd_schedule_level (schedule, 0);
   g_autoptr (GError) error = NULL;
-  guint forwards;
+  PdDenoiseReport report;
 
   mask[0] = 1;
   changes = pd_changes_new ((PdSize){ height, width }, PD_TORUS_NONE, mask, &error);
@@ -162,9 +163,9 @@ test_noise (void)
   pd_noise_normal (1, 0, 0, n, start);
   pd_noise_normal (1, 1, 0, n, noise);
   latent = g_memdup2 (start, n * sizeof *latent);
-  g_assert_true (pd_invert (&inversion, latent, &forwards, &error));
+  g_assert_true (pd_invert (&inversion, latent, &report, &error));
   g_assert_no_error (error);
-  g_assert_cmpuint (forwards, ==, 2);
+  g_assert_cmpuint (report.forwards, ==, 2);
   for (gsize e = 0; e < n; e++)
     if (e % width >= tile)
       g_assert_cmpfloat_with_epsilon (latent[e], level.alpha * start[e] + level.sigma * noise[e],
@@ -180,7 +181,7 @@ test_tiles (void)
   const guint height = 20, width = 37;
   gsize n = 4 * (gsize) height * width;
   g_autofree float *start = g_new (float, n), *one = NULL, *more = NULL;
-  guint forwards;
+  PdDenoiseReport report;
   g_autoptr (PdSchedule) schedule = make_schedule (3), none = make_schedule (0);
   PdInversion inversion = { .canvas = canvas_options (conditions, height, width),
                             .schedule = schedule };
@@ -190,16 +191,16 @@ test_tiles (void)
   one = g_memdup2 (start, n * sizeof *one);
   more = g_memdup2 (start, n * sizeof *more);
   inversion.canvas.jitter = TRUE;
-  g_assert_true (pd_invert (&inversion, one, &forwards, &error));
+  g_assert_true (pd_invert (&inversion, one, &report, &error));
   inversion.canvas.batch = 3;
-  g_assert_true (pd_invert (&inversion, more, &forwards, &error));
+  g_assert_true (pd_invert (&inversion, more, &report, &error));
   g_assert_no_error (error);
   g_assert_cmpmem (one, n * sizeof *one, more, n * sizeof *more);
   g_assert_cmpint (memcmp (one, start, n * sizeof *one), !=, 0);
 
   inversion.schedule = none;
   memcpy (one, start, n * sizeof *one);
-  g_assert_true (pd_invert (&inversion, one, &forwards, &error));
+  g_assert_true (pd_invert (&inversion, one, &report, &error));
   g_assert_cmpmem (one, n * sizeof *one, start, n * sizeof *start);
 }
 
