@@ -26,7 +26,8 @@ const char *pd_cluster_host (guint rank);
 
 /* Of rank 0: asks all others whether they are there, which they say at once whatever their devices
  * do, and waits a moment for it. Returns: the first one that does not answer, to which links
- * fail then; 0 if there is none. */
+ * fail then; 0 if there is none; pd_cluster_size if that does not become known, for a connection
+ * has broken and MPI is busy with that. */
 guint pd_cluster_find_missing (void);
 
 /* A link to device @device of process @rank, for rank 0. */

@@ -32,6 +32,15 @@ typedef struct
 static GMutex lock; /* of what follows */
 static Peer *peers;
 
+/* For who is missing. */
+static struct
+{
+  GMutex lock; /* of what follows */
+  GCond changed;
+  gboolean over;
+  guint missing;
+} look;
+
 void
 pd_mpi_peers_open (int rank, int size)
 {
@@ -140,8 +149,10 @@ first_silent (gboolean last)
   return 0;
 }
 
-guint
-pd_cluster_find_missing (void)
+/* A thread's: the library may not come back. Where a connection has broken, Open MPI tells the one
+ * that started the processes and waits for it to listen, while that one waits for their end. */
+static gpointer
+look_for_missing (gpointer data)
 {
   const gint64 end = g_get_monotonic_time () + moment;
   guint silent;
@@ -149,7 +160,32 @@ pd_cluster_find_missing (void)
   ask_all ();
   while ((silent = first_silent (FALSE)) != 0 && g_get_monotonic_time () < end)
     g_usleep (PD_MPI_MOST_PAUSE);
-  return silent != 0 ? first_silent (TRUE) : 0;
+  if (silent != 0)
+    silent = first_silent (TRUE);
+  g_mutex_lock (&look.lock);
+  look.over = TRUE;
+  look.missing = silent;
+  g_cond_signal (&look.changed);
+  g_mutex_unlock (&look.lock);
+  return NULL;
+}
+
+guint
+pd_cluster_find_missing (void)
+{
+  const gint64 end = g_get_monotonic_time () + 2 * moment;
+  guint missing;
+
+  if (pd_cluster_size () < 2)
+    return 0;
+  g_mutex_lock (&look.lock);
+  look.over = FALSE;
+  g_thread_unref (g_thread_new ("pd-missing", look_for_missing, NULL));
+  while (!look.over && g_cond_wait_until (&look.changed, &look.lock, end))
+    ;
+  missing = look.over ? look.missing : pd_cluster_size ();
+  g_mutex_unlock (&look.lock);
+  return missing;
 }
 
 int

@@ -164,6 +164,8 @@ pd_rank_missing (void)
 
   if (rank == 0)
     return NULL;
+  if (rank == pd_cluster_size ())
+    return g_strdup (_ ("a process of the cluster has ended or does not answer: stopping"));
   return g_strdup_printf (
       _ ("process %u of the cluster, on %s, has ended or does not answer: stopping"), rank,
       pd_cluster_host (rank));

@@ -128,8 +128,11 @@ begin killed
 unset OMPI_MCA_btl
 kill -KILL "$(pids killed | tail -n 1)"
 until_true is_gone killed && wait &&
-  grep -q '^parallel-diffusion: process 1 of the cluster, on .*, has ended or does not answer' "$folder/log" &&
-  grep -q '^parallel-diffusion: stopped after .* --resume goes on from there, in any number of processes' "$folder/log"
+  if grep -q '^parallel-diffusion: process 1 of the cluster, on .*, has ended or does not answer' "$folder/log"; then
+    grep -q '^parallel-diffusion: stopped after .* --resume goes on from there, in any number of processes' "$folder/log"
+  else # MPI did not come back from telling that a connection broke.
+    grep -q '^parallel-diffusion: a process of the cluster has ended or does not answer' "$folder/log"
+  fi
 check "a process that dies ends all, with a line that tells which"
 # shellcheck disable=SC2046
 "$program" $(long) --output "$folder/resumed.png" --resume >"$folder/log" 2>&1 &&
